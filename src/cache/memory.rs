@@ -1,0 +1,300 @@
+//! A short memory in this process: equal questions in flight at once are one, an answer is remembered for a while, and
+//! an old one stands in when there is no new one to be had. Errors are never remembered.
+
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::CacheTimes;
+use crate::domain::enrichment::CacheState;
+use crate::domain::time::Moment;
+use crate::upstream::Deadline;
+
+/// Bytes that are remembered. What one entry costs beside its content bounds their number as well: to 8192.
+const MOST_BYTES: u64 = 32 << 20;
+const COST_OF_AN_ENTRY: usize = 4 << 10;
+/// Questions in flight that are kept apart.
+const MOST_FLIGHTS: u64 = 4096;
+
+/// Something that can be remembered.
+pub(crate) trait Memorable: Clone + Send + Sync + 'static {
+    /// Roughly what it occupies, in bytes.
+    fn weight(&self) -> usize;
+
+    /// Nothing was found: this is forgotten sooner.
+    fn is_negative(&self) -> bool;
+}
+
+/// How an error bears on what is remembered.
+pub(crate) trait Outcome: Clone + Send + Sync + 'static {
+    /// There is no answer to be had for now: an old one is better than none.
+    fn is_outage(&self) -> bool;
+
+    /// The time was over.
+    fn is_timeout(&self) -> bool;
+
+    /// The error of somebody whose time is over.
+    fn timed_out() -> Self;
+}
+
+/// A value, and how it was come by.
+#[derive(Clone, Debug)]
+pub(crate) struct Recalled<V> {
+    pub(crate) value: V,
+    pub(crate) fetched_at: Moment,
+    pub(crate) state: CacheState,
+}
+
+/// The memory for one sort of question.
+pub(crate) struct Memory<K, V> {
+    /// `None`: nothing is remembered.
+    kept: Option<moka::sync::Cache<K, Entry<V>>>,
+    flights: moka::future::Cache<K, Entry<V>>,
+    times: CacheTimes,
+    clock: fn() -> Moment,
+}
+
+#[derive(Clone)]
+struct Entry<V> {
+    value: V,
+    fetched_at: Moment,
+    landed_at: Instant,
+}
+
+impl<K, V> Memory<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Memorable,
+{
+    pub(crate) fn new(times: CacheTimes, clock: fn() -> Moment) -> Self {
+        let weigh = |_: &K, entry: &Entry<V>| u32::try_from(entry.value.weight() + COST_OF_AN_ENTRY).unwrap_or(u32::MAX);
+        let kept = (!times.fresh.is_zero()).then(|| {
+            moka::sync::Cache::builder()
+                .max_capacity(MOST_BYTES)
+                .weigher(weigh)
+                .time_to_live(times.fresh.max(times.stale))
+                .build()
+        });
+        Self { kept, flights: moka::future::Cache::new(MOST_FLIGHTS), times, clock }
+    }
+
+    /// What is known, or what `fetch` brings: for everybody who asks meanwhile as well.
+    pub(crate) async fn recall_or_fetch<E, F, Fut>(&self, key: K, deadline: Deadline, fetch: F) -> Result<Recalled<V>, E>
+    where
+        E: Outcome,
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<V, E>>,
+    {
+        let known = self.kept.as_ref().and_then(|kept| kept.get(&key));
+        let now = (self.clock)();
+        if let Some(entry) = &known
+            && entry.fetched_at.age_at(now) < self.fresh_for(&entry.value)
+        {
+            return Ok(entry.recalled(CacheState::Hit));
+        }
+        match self.fetch_once(&key, deadline, fetch).await {
+            Ok(entry) => Ok(entry.recalled(CacheState::Miss)),
+            Err(error) => {
+                let stale = known.filter(|entry| entry.fetched_at.age_at(now) < self.times.stale && error.is_outage());
+                stale.map(|entry| entry.recalled(CacheState::Stale)).ok_or(error)
+            }
+        }
+    }
+
+    /// Negative answers are fresh for a quarter of the time: an alert may be minutes late.
+    fn fresh_for(&self, value: &V) -> Duration {
+        if value.is_negative() { self.times.fresh / 4 } else { self.times.fresh }
+    }
+
+    /// Fetches, or waits for somebody who is at it.
+    async fn fetch_once<E, F, Fut>(&self, key: &K, deadline: Deadline, fetch: F) -> Result<Entry<V>, E>
+    where
+        E: Outcome,
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<V, E>>,
+    {
+        let arrived = Instant::now();
+        loop {
+            let led = AtomicBool::new(false);
+            let lead = async {
+                led.store(true, Ordering::Relaxed);
+                let value = fetch().await?;
+                Ok::<_, E>(Entry { value, fetched_at: (self.clock)(), landed_at: Instant::now() })
+            };
+            let flight = timeout_at(deadline.instant(), self.flights.try_get_with(key.clone(), lead)).await;
+            let led = led.load(Ordering::Relaxed);
+            match flight {
+                Err(_) => return Err(E::timed_out()),
+                Ok(Err(error)) => {
+                    // Whoever led had less time than we have: now it is our turn.
+                    if !led && error.is_timeout() && !deadline.remaining().is_zero() {
+                        continue;
+                    }
+                    return Err((*error).clone());
+                }
+                Ok(Ok(entry)) => {
+                    let is_left_over = entry.landed_at < arrived;
+                    if led || is_left_over {
+                        self.flights.invalidate(key).await;
+                    }
+                    if is_left_over {
+                        continue;
+                    }
+                    if let Some(kept) = self.kept.as_ref().filter(|_| led) {
+                        kept.insert(key.clone(), entry.clone());
+                    }
+                    return Ok(entry);
+                }
+            }
+        }
+    }
+}
+
+impl<V: Clone> Entry<V> {
+    fn recalled(&self, state: CacheState) -> Recalled<V> {
+        Recalled { value: self.value.clone(), fetched_at: self.fetched_at, state }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, AtomicU32};
+
+    use futures_util::future::join_all;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    impl Memorable for u32 {
+        fn weight(&self) -> usize {
+            4
+        }
+
+        fn is_negative(&self) -> bool {
+            *self == 0
+        }
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Trouble {
+        Down,
+        Refused,
+        Late,
+    }
+
+    impl Outcome for Trouble {
+        fn is_outage(&self) -> bool {
+            *self != Self::Refused
+        }
+
+        fn is_timeout(&self) -> bool {
+            *self == Self::Late
+        }
+
+        fn timed_out() -> Self {
+            Self::Late
+        }
+    }
+
+    const TIMES: CacheTimes = CacheTimes { fresh: Duration::from_secs(60), stale: Duration::from_secs(900) };
+    const OFF: CacheTimes = CacheTimes { fresh: Duration::ZERO, stale: Duration::ZERO };
+
+    /// Each test has a thread, and a clock, of its own.
+    fn clock() -> Moment {
+        CLOCK.with(|seconds| Moment::from_unix_seconds(seconds.load(Ordering::Relaxed)))
+    }
+
+    thread_local! {
+        static CLOCK: AtomicI64 = const { AtomicI64::new(1_000_000) };
+    }
+
+    fn pass(seconds: i64) {
+        CLOCK.with(|clock| clock.fetch_add(seconds, Ordering::Relaxed));
+    }
+
+    async fn ask(memory: &Memory<u8, u32>, answer: Result<u32, Trouble>) -> Result<(u32, CacheState), Trouble> {
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let recalled = memory.recall_or_fetch(1, deadline, || async move { answer }).await;
+        recalled.map(|recalled| (recalled.value, recalled.state))
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_remembered_for_a_while() {
+        let memory = Memory::new(TIMES, clock);
+        assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
+        assert_eq!(ask(&memory, Ok(2)).await, Ok((1, CacheState::Hit)));
+        pass(59);
+        assert_eq!(ask(&memory, Ok(2)).await, Ok((1, CacheState::Hit)));
+        pass(1);
+        assert_eq!(ask(&memory, Ok(2)).await, Ok((2, CacheState::Miss)));
+    }
+
+    #[tokio::test]
+    async fn nothing_found_is_forgotten_sooner() {
+        let memory = Memory::new(TIMES, clock);
+        assert_eq!(ask(&memory, Ok(0)).await, Ok((0, CacheState::Miss)));
+        pass(14);
+        assert_eq!(ask(&memory, Ok(2)).await, Ok((0, CacheState::Hit)));
+        pass(1);
+        assert_eq!(ask(&memory, Ok(2)).await, Ok((2, CacheState::Miss)));
+    }
+
+    #[tokio::test]
+    async fn an_old_answer_stands_in_during_an_outage_only() {
+        let memory = Memory::new(TIMES, clock);
+        assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
+        pass(300);
+        assert_eq!(ask(&memory, Err(Trouble::Down)).await, Ok((1, CacheState::Stale)));
+        assert_eq!(ask(&memory, Err(Trouble::Refused)).await, Err(Trouble::Refused));
+        pass(600);
+        assert_eq!(ask(&memory, Err(Trouble::Down)).await, Err(Trouble::Down));
+    }
+
+    #[tokio::test]
+    async fn errors_are_not_remembered() {
+        let memory = Memory::new(TIMES, clock);
+        assert_eq!(ask(&memory, Err(Trouble::Refused)).await, Err(Trouble::Refused));
+        assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
+    }
+
+    #[tokio::test]
+    async fn zero_switches_remembering_off() {
+        let memory = Memory::new(OFF, clock);
+        assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
+        assert_eq!(ask(&memory, Ok(2)).await, Ok((2, CacheState::Miss)));
+        assert_eq!(ask(&memory, Err(Trouble::Down)).await, Err(Trouble::Down));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn equal_questions_at_once_are_one() {
+        let memory = Arc::new(Memory::<u8, u32>::new(OFF, clock));
+        let calls = AtomicU32::new(0);
+        let one = || {
+            memory.recall_or_fetch(1, Deadline::after(Duration::from_secs(10)), || async {
+                calls.fetch_add(1, Ordering::Relaxed);
+                sleep(Duration::from_secs(1)).await;
+                Ok::<_, Trouble>(7)
+            })
+        };
+        let answers = join_all((0..500).map(|_| one())).await;
+        assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|recalled| recalled.value == 7)));
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_more_time_goes_on_after_who_had_less() {
+        let memory = Memory::<u8, u32>::new(OFF, clock);
+        let ask = |seconds| {
+            let deadline = Deadline::after(Duration::from_secs(seconds));
+            memory.recall_or_fetch(1, deadline, move || async move {
+                timeout_at(deadline.instant(), sleep(Duration::from_secs(3))).await.map_err(|_| Trouble::Late).map(|()| 7)
+            })
+        };
+        let (hasty, patient) = tokio::join!(ask(1), ask(9));
+        assert_eq!(hasty.map(|recalled| recalled.value), Err(Trouble::Late));
+        assert_eq!(patient.map(|recalled| recalled.value), Ok(7));
+    }
+}

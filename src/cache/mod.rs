@@ -1,0 +1,5 @@
+//! Answers already known, and questions already on their way.
+
+mod memory;
+
+pub(crate) use memory::{Memorable, Memory, Outcome, Recalled};

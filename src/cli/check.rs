@@ -1,0 +1,164 @@
+//! `check`: what an operator runs after a deployment, when something is wrong. It prints a table, never a secret.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::{CommandError, Stage, print};
+use crate::config::CallerAuth;
+use crate::domain::subject::{Kind, Question};
+use crate::enrich::{Context, Deadline};
+use crate::http::told_in_full;
+use crate::upstream::Api;
+
+/// Time for each part.
+const EACH: Duration = Duration::from_secs(10);
+
+/// An API, what its token has to carry, and a question whose answer is "not known".
+struct Needs {
+    api: Api,
+    name: &'static str,
+    resource: &'static str,
+    roles: &'static [(&'static str, &'static str)],
+    harmless: (Kind, &'static str),
+}
+
+const NEEDS: [Needs; 2] = [
+    Needs {
+        api: Api::Endpoint,
+        name: "Defender for Endpoint",
+        resource: "WindowsDefenderATP",
+        roles: &[
+            ("Alert.Read.All", "alerts, and the alerts of machines, users and files"),
+            ("Machine.Read.All", "machines by name"),
+            ("File.Read.All", "files by SHA-256"),
+        ],
+        harmless: (Kind::Alert, "da0_0"),
+    },
+    Needs {
+        api: Api::Xdr,
+        name: "Defender XDR",
+        resource: "Microsoft Threat Protection",
+        roles: &[("Incident.Read.All", "incidents")],
+        harmless: (Kind::Incident, "1"),
+    },
+];
+
+/// The table, line by line as it comes about.
+struct Table {
+    wrong: usize,
+}
+
+impl Table {
+    fn good(&mut self, part: &str, detail: &str) {
+        Self::line("ok", part, detail);
+    }
+
+    fn bad(&mut self, part: &str, detail: &str) {
+        self.wrong += 1;
+        Self::line("WRONG", part, detail);
+    }
+
+    fn line(state: &str, part: &str, detail: &str) {
+        print(&format!("{state:<6} {part:<34} {detail}"));
+    }
+}
+
+pub(super) async fn run(demo: bool) -> Result<ExitCode, CommandError> {
+    let stage = Stage::set(demo).await?;
+    let mut table = Table { wrong: 0 };
+    callers(&stage, &mut table).await;
+    let readable = secret(&stage, &mut table).await;
+    for needs in &NEEDS {
+        if readable {
+            api(&stage, needs, &mut table).await;
+        } else {
+            Table::line("-", needs.name, "not tried: there is no credential");
+        }
+    }
+    let verdict = match table.wrong {
+        0 => "All is well.".to_owned(),
+        1 => "1 thing is wrong.".to_owned(),
+        wrong => format!("{wrong} things are wrong."),
+    };
+    print(&format!("\n{verdict}"));
+    Ok(ExitCode::from(u8::from(table.wrong > 0)))
+}
+
+fn context() -> Context {
+    Context::new(Deadline::after(EACH), "check", None)
+}
+
+async fn callers(stage: &Stage, table: &mut Table) {
+    let part = "callers";
+    match (stage.settings.caller_auth, stage.service.callers.names(&context()).await) {
+        (CallerAuth::Iam, _) => table.good(part, "those whom the front door has identified by IAM"),
+        (CallerAuth::Nobody, _) => table.good(part, "everybody who can reach the service"),
+        (CallerAuth::ApiKey, Some(Ok(names))) if names.is_empty() => {
+            table.bad(part, "no keys: every call is 401. Set CALLER_SECRET_ID to a secret {\"api_keys\":{\"name\":[\"key\"]}}");
+        }
+        (CallerAuth::ApiKey, Some(Ok(names))) => table.good(part, &format!("with keys: {}", names.join(", "))),
+        (CallerAuth::ApiKey, Some(Err(error))) => {
+            table.bad(part, &format!("{error}: check CALLER_SECRET_ID, its form, and who may read it"));
+        }
+        (CallerAuth::ApiKey, None) => {}
+    }
+}
+
+async fn secret(stage: &Stage, table: &mut Table) -> bool {
+    let part = "Defender secret";
+    match stage.service.tokens.form(&context()).await {
+        Ok(form) => {
+            table.good(part, &format!("{}: {form}", stage.settings.defender_secret.as_str()));
+            true
+        }
+        Err(error) => {
+            table.bad(part, &told_in_full(crate::credentials::CallError::from(error).into()));
+            false
+        }
+    }
+}
+
+async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
+    let part = format!("{}: token", needs.name);
+    match stage.service.tokens.token(needs.api, &context()).await {
+        Err(error) => {
+            table.bad(&part, &told_in_full(crate::credentials::CallError::from(error).into()));
+            return;
+        }
+        Ok(token) => {
+            let end = token.expires_at().map(|end| format!("good until {end}")).unwrap_or_else(|| "of unknown end".to_owned());
+            table.good(&part, &end);
+            match token.roles() {
+                Some(carried) => roles(needs, &carried, table),
+                None => Table::line("-", "  permissions", "cannot be read from this token: the call tells"),
+            }
+        }
+    }
+    let part = format!("{}: a call", needs.name);
+    let (kind, value) = needs.harmless;
+    let asked = Question::parse(kind, value).map_err(|error| error.to_string());
+    let outcome = match asked {
+        Ok(question) => stage.service.enricher.enrich(&question, &context()).await.map_err(told_in_full),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(_) => table.good(&part, "answered"),
+        Err(error) => table.bad(&part, &error),
+    }
+}
+
+fn roles(needs: &Needs, carried: &[String], table: &mut Table) {
+    for (role, what_for) in needs.roles {
+        let writing = role.replace(".Read.", ".ReadWrite.");
+        let part = format!("  {role}");
+        if carried.iter().any(|known| known == role || *known == writing) {
+            table.good(&part, what_for);
+        } else if carried.is_empty() {
+            let detail = format!("missing, for {what_for}: the token carries no permission at all; has an admin granted consent?");
+            table.bad(&part, &detail);
+        } else {
+            let detail = format!("missing, for {what_for}: add it under {}, grant admin consent, wait up to an hour", needs.resource);
+            table.bad(&part, &detail);
+        }
+    }
+}

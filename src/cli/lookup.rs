@@ -1,0 +1,48 @@
+//! `lookup`: one question, its answer on standard output.
+
+use std::process::ExitCode;
+
+use super::{BAD_INPUT, CommandError, Format, LookupKind, NO_ANSWER, Stage, complain, print};
+use crate::domain::enrichment::Showing;
+use crate::domain::subject::Question;
+use crate::enrich::{Context, Deadline};
+use crate::http::told_in_full;
+use crate::render;
+
+/// Alerts that are listed: all that a caller can ask for.
+const LISTED: usize = 500;
+
+pub(super) async fn run(kind: LookupKind, value: &str, format: Format, demo: bool) -> Result<ExitCode, CommandError> {
+    let question = match kind.kind() {
+        Some(kind) => Question::parse(kind, value),
+        None => Question::detect(value),
+    };
+    let question = match question {
+        Ok(question) => question,
+        Err(error) => {
+            complain(&error.to_string());
+            return Ok(ExitCode::from(BAD_INPUT));
+        }
+    };
+    let stage = match Stage::set(demo).await {
+        Ok(stage) => stage,
+        Err(CommandError::Setting(error)) => {
+            complain(&error.to_string());
+            return Ok(ExitCode::from(NO_ANSWER));
+        }
+        Err(error) => return Err(error),
+    };
+    let ctx = Context::new(Deadline::after(stage.settings.timeout), "lookup", None);
+    match stage.service.enricher.enrich(&question, &ctx).await {
+        Ok(answer) => {
+            let Format::Json = format;
+            let showing = Showing { limit: LISTED, raw: false, warnings: Vec::new() };
+            print(&String::from_utf8_lossy(&render::json(&answer, &showing, usize::MAX)));
+            Ok(if answer.findings.found() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        }
+        Err(error) => {
+            complain(&told_in_full(error));
+            Ok(ExitCode::from(NO_ANSWER))
+        }
+    }
+}

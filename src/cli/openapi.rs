@@ -1,0 +1,32 @@
+//! `openapi`: the document, and the JSON Schemas beside it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use super::{CommandError, print};
+use crate::http::{document, schemas};
+
+/// Prints the document, or writes all of them into a directory.
+pub(super) fn run(write: Option<PathBuf>) -> Result<ExitCode, CommandError> {
+    match write {
+        None => print(&pretty(&document())),
+        Some(directory) => {
+            save(&directory.join("openapi.json"), &document())?;
+            for (name, schema) in schemas() {
+                save(&directory.join(name), &schema)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn pretty(document: &Value) -> String {
+    format!("{document:#}")
+}
+
+fn save(path: &Path, document: &Value) -> Result<(), CommandError> {
+    let text = pretty(document) + "\n";
+    std::fs::write(path, text).map_err(|cause| CommandError::Write { path: path.to_owned(), cause })
+}

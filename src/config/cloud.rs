@@ -1,0 +1,93 @@
+//! Microsoft's clouds and regions, and the hosts that each has.
+//!
+//! Sources: <https://learn.microsoft.com/defender-endpoint/gov>, <https://learn.microsoft.com/defender-xdr/usgov>,
+//! <https://learn.microsoft.com/defender-endpoint/api/exposed-apis-list>.
+
+use crate::domain::portal::Portal;
+
+/// A cloud of Microsoft's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cloud {
+    /// The public one.
+    Commercial,
+    /// US Government Community Cloud.
+    Gcc,
+    /// GCC High.
+    GccHigh,
+    /// US Department of Defense.
+    Dod,
+}
+
+/// A region of the commercial cloud: a host that is nearer, for the same data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region(&'static str);
+
+/// The addresses and audiences of a cloud.
+pub(super) struct CloudEndpoints {
+    pub(super) api: String,
+    pub(super) api_audience: &'static str,
+    pub(super) xdr: String,
+    pub(super) xdr_audience: &'static str,
+    pub(super) login: &'static str,
+}
+
+impl Cloud {
+    /// The words of `DEFENDER_CLOUD`.
+    pub(super) const WORDS: &'static [(&'static str, Self)] =
+        &[("commercial", Self::Commercial), ("gcc", Self::Gcc), ("gcc_high", Self::GccHigh), ("dod", Self::Dod)];
+
+    /// The portal that shows what this cloud holds.
+    pub fn portal(self) -> Portal {
+        match self {
+            Self::Commercial | Self::Gcc => Portal::Commercial,
+            Self::GccHigh => Portal::GccHigh,
+            Self::Dod => Portal::Dod,
+        }
+    }
+
+    /// Defender for Endpoint keeps the audience of its older host in the commercial cloud, whatever host is asked.
+    pub(super) fn endpoints(self, region: Option<Region>) -> CloudEndpoints {
+        match self {
+            Self::Commercial => {
+                let host = match region {
+                    Some(Region(region)) => format!("https://{region}.api.security.microsoft.com"),
+                    None => "https://api.security.microsoft.com".to_owned(),
+                };
+                CloudEndpoints {
+                    api: host.clone(),
+                    api_audience: "https://api.securitycenter.microsoft.com",
+                    xdr: host,
+                    xdr_audience: "https://api.security.microsoft.com",
+                    login: "https://login.microsoftonline.com",
+                }
+            }
+            Self::Gcc => CloudEndpoints {
+                api: "https://api-gcc.securitycenter.microsoft.us".to_owned(),
+                api_audience: "https://api-gcc.securitycenter.microsoft.us",
+                xdr: "https://api-gcc.security.microsoft.us".to_owned(),
+                xdr_audience: "https://api-gcc.security.microsoft.us",
+                login: "https://login.microsoftonline.com",
+            },
+            Self::GccHigh | Self::Dod => CloudEndpoints {
+                api: "https://api-gov.securitycenter.microsoft.us".to_owned(),
+                api_audience: "https://api-gov.securitycenter.microsoft.us",
+                xdr: "https://api-gov.security.microsoft.us".to_owned(),
+                xdr_audience: "https://api-gov.security.microsoft.us",
+                login: "https://login.microsoftonline.us",
+            },
+        }
+    }
+}
+
+impl Region {
+    /// The words of `DEFENDER_REGION`.
+    pub(super) const WORDS: &'static [(&'static str, Self)] = &[
+        ("us", Self("us")),
+        ("eu", Self("eu")),
+        ("uk", Self("uk")),
+        ("au", Self("au")),
+        ("swa", Self("swa")),
+        ("ina", Self("ina")),
+        ("aea", Self("aea")),
+    ];
+}

@@ -1,0 +1,400 @@
+//! Settings: read once at the start, from a lookup function, into types that cannot be wrong.
+//!
+//! A wrong setting is a sentence that names the variable and says what it should be; what it holds is never echoed.
+
+mod cloud;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+pub use cloud::{Cloud, Region};
+
+use crate::domain::portal::Portal;
+
+/// A setting that cannot be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} {problem}")]
+pub struct SettingError {
+    name: &'static str,
+    problem: String,
+}
+
+impl SettingError {
+    /// A sentence about one variable: "NAME must be …".
+    pub fn new(name: &'static str, problem: impl Into<String>) -> Self {
+        Self { name, problem: problem.into() }
+    }
+}
+
+/// The name or ARN of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretId(String);
+
+impl SecretId {
+    /// The name or ARN.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallerAuth {
+    /// Who presents a key of the caller secret.
+    ApiKey,
+    /// Whom the front door has identified by IAM.
+    Iam,
+    /// Everybody who can reach it.
+    Nobody,
+}
+
+/// Which API family is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendChoice {
+    /// Defender for Endpoint and Defender XDR.
+    Defender,
+}
+
+/// Where Microsoft is reached, and the audience of the token for each API.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// Defender for Endpoint.
+    pub api: Url,
+    /// Audience of its tokens; not always its host.
+    pub api_audience: String,
+    /// Defender XDR.
+    pub xdr: Url,
+    /// Audience of its tokens.
+    pub xdr_audience: String,
+    /// Entra.
+    pub login: Url,
+}
+
+/// How AWS is reached.
+#[derive(Clone)]
+pub struct Aws {
+    /// The region, where the environment names one.
+    pub region: Option<String>,
+    /// Keys of the environment, as Lambda sets them.
+    pub keys: Option<AwsKeys>,
+    /// Secrets Manager, elsewhere than AWS has it.
+    pub secrets_manager_url: Option<Url>,
+    /// STS, elsewhere than AWS has it.
+    pub sts_url: Option<Url>,
+}
+
+/// AWS credentials of the environment.
+#[derive(Clone)]
+pub struct AwsKeys {
+    /// `AWS_ACCESS_KEY_ID`.
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub secret_access_key: String,
+    /// `AWS_SESSION_TOKEN`.
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+/// What this process may spend upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaLimits {
+    /// Calls in any 60 seconds.
+    pub per_minute: u32,
+    /// Calls in any 3600 seconds.
+    pub per_hour: u32,
+}
+
+/// How long answers are remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheTimes {
+    /// For so long an answer is fresh; zero switches all remembering off.
+    pub fresh: Duration,
+    /// For so long it may still be served when Microsoft throttles or is down.
+    pub stale: Duration,
+}
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `DEFENDER_SECRET_ID`.
+    pub defender_secret: SecretId,
+    /// `CALLER_SECRET_ID`.
+    pub caller_secret: Option<SecretId>,
+    /// `ENRICH_AUTH`.
+    pub caller_auth: CallerAuth,
+    /// `ENRICH_ALLOW_ANONYMOUS`.
+    pub allow_anonymous: bool,
+    /// `DEFENDER_BACKEND`.
+    pub backend: BackendChoice,
+    /// The portal of `DEFENDER_CLOUD`.
+    pub portal: Portal,
+    /// From `DEFENDER_CLOUD`, `DEFENDER_REGION` and their overrides.
+    pub endpoints: Endpoints,
+    /// `ENRICH_TIMEOUT_MS`.
+    pub timeout: Duration,
+    /// `SECRET_TTL_S`.
+    pub secret_ttl: Duration,
+    /// `CACHE_TTL_S`, `CACHE_STALE_S`.
+    pub cache: CacheTimes,
+    /// `QUOTA_PER_MINUTE`, `QUOTA_PER_HOUR`.
+    pub quota: QuotaLimits,
+    /// `ENRICH_EXTRA_CA_FILE`.
+    pub extra_ca_file: Option<PathBuf>,
+    /// The AWS SDK's own.
+    pub aws: Aws,
+}
+
+impl Settings {
+    /// Reads the settings of the process.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn read() -> Result<Self, SettingError> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Reads the settings from any source. An empty value counts as absent.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
+        let source = Source(&lookup);
+        let cloud = source.word("DEFENDER_CLOUD", Cloud::WORDS, Cloud::Commercial)?;
+        let region = source.optional_word("DEFENDER_REGION", Region::WORDS)?;
+        if region.is_some() && cloud != Cloud::Commercial {
+            let problem = "must not be set with this DEFENDER_CLOUD: only the commercial cloud has regional hosts";
+            return Err(SettingError::new("DEFENDER_REGION", problem));
+        }
+        let defender_secret = source.secret("DEFENDER_SECRET_ID")?.ok_or_else(|| {
+            SettingError::new("DEFENDER_SECRET_ID", "must be set: the name or ARN of the secret with the Defender credential")
+        })?;
+        Ok(Self {
+            defender_secret,
+            caller_secret: source.secret("CALLER_SECRET_ID")?,
+            caller_auth: source.word(
+                "ENRICH_AUTH",
+                &[("api_key", CallerAuth::ApiKey), ("iam", CallerAuth::Iam), ("none", CallerAuth::Nobody)],
+                CallerAuth::ApiKey,
+            )?,
+            allow_anonymous: source.word("ENRICH_ALLOW_ANONYMOUS", &[("true", true), ("false", false)], false)?,
+            backend: source.backend()?,
+            portal: cloud.portal(),
+            endpoints: source.endpoints(cloud, region)?,
+            timeout: Duration::from_millis(source.number("ENRICH_TIMEOUT_MS", 100..=120_000, 10_000)?),
+            secret_ttl: Duration::from_secs(source.number("SECRET_TTL_S", 1..=86_400, 300)?),
+            cache: CacheTimes {
+                fresh: Duration::from_secs(source.number("CACHE_TTL_S", 0..=86_400, 60)?),
+                stale: Duration::from_secs(source.number("CACHE_STALE_S", 0..=86_400, 900)?),
+            },
+            quota: QuotaLimits {
+                per_minute: source.count("QUOTA_PER_MINUTE", 100)?,
+                per_hour: source.count("QUOTA_PER_HOUR", 1500)?,
+            },
+            extra_ca_file: source.text("ENRICH_EXTRA_CA_FILE").map(PathBuf::from),
+            aws: source.aws()?,
+        })
+    }
+
+    /// Whether somebody without a key may call where everybody can reach the service.
+    pub fn require_callers(&self) -> Result<(), SettingError> {
+        if self.caller_auth == CallerAuth::Nobody && !self.allow_anonymous {
+            let problem = "must not be none beyond loopback, unless ENRICH_ALLOW_ANONYMOUS=true says that this is meant";
+            return Err(SettingError::new("ENRICH_AUTH", problem));
+        }
+        Ok(())
+    }
+}
+
+/// Reads single settings.
+struct Source<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl Source<'_> {
+    fn text(&self, name: &'static str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    fn optional_word<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Result<Option<T>, SettingError> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        let found = words.iter().find(|(word, _)| *word == value).map(|(_, known)| *known);
+        found.map(Some).ok_or_else(|| {
+            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            SettingError::new(name, format!("must be one of: {}", known.join(", ")))
+        })
+    }
+
+    fn word<T: Copy>(&self, name: &'static str, words: &[(&str, T)], default: T) -> Result<T, SettingError> {
+        Ok(self.optional_word(name, words)?.unwrap_or(default))
+    }
+
+    fn number(&self, name: &'static str, range: std::ops::RangeInclusive<u64>, default: u64) -> Result<u64, SettingError> {
+        let Some(value) = self.text(name) else { return Ok(default) };
+        value.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+            SettingError::new(name, format!("must be a whole number from {} to {}", range.start(), range.end()))
+        })
+    }
+
+    fn count(&self, name: &'static str, default: u32) -> Result<u32, SettingError> {
+        let number = self.number(name, 1..=u64::from(u32::MAX), u64::from(default))?;
+        u32::try_from(number).map_err(|_| SettingError::new(name, "must be a smaller number"))
+    }
+
+    fn secret(&self, name: &'static str) -> Result<Option<SecretId>, SettingError> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        // Secrets Manager: 1 to 512 of these characters, or an ARN of at most 2048.
+        let fits = value.len() <= 2048 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+=.@-:!".contains(&byte));
+        fits.then(|| Some(SecretId(value)))
+            .ok_or_else(|| SettingError::new(name, "must be the name or the ARN of a secret in AWS Secrets Manager"))
+    }
+
+    fn backend(&self) -> Result<BackendChoice, SettingError> {
+        self.word("DEFENDER_BACKEND", &[("defender", BackendChoice::Defender)], BackendChoice::Defender)
+    }
+
+    fn endpoints(&self, cloud: Cloud, region: Option<Region>) -> Result<Endpoints, SettingError> {
+        let defaults = cloud.endpoints(region);
+        let audience = |name, default: &str| self.text(name).unwrap_or_else(|| default.to_owned());
+        Ok(Endpoints {
+            api: self.url("DEFENDER_API_URL", &defaults.api)?,
+            api_audience: audience("DEFENDER_API_AUDIENCE", defaults.api_audience),
+            xdr: self.url("DEFENDER_XDR_URL", &defaults.xdr)?,
+            xdr_audience: audience("DEFENDER_XDR_AUDIENCE", defaults.xdr_audience),
+            login: self.url("DEFENDER_LOGIN_URL", defaults.login)?,
+        })
+    }
+
+    fn aws(&self) -> Result<Aws, SettingError> {
+        let keys = match (self.text("AWS_ACCESS_KEY_ID"), self.text("AWS_SECRET_ACCESS_KEY")) {
+            (Some(access_key_id), Some(secret_access_key)) => {
+                Some(AwsKeys { access_key_id, secret_access_key, session_token: self.text("AWS_SESSION_TOKEN") })
+            }
+            _ => None,
+        };
+        Ok(Aws {
+            region: self.text("AWS_REGION").or_else(|| self.text("AWS_DEFAULT_REGION")),
+            keys,
+            secrets_manager_url: self.optional_url("AWS_ENDPOINT_URL_SECRETS_MANAGER")?,
+            sts_url: self.optional_url("AWS_ENDPOINT_URL_STS")?,
+        })
+    }
+
+    fn optional_url(&self, name: &'static str) -> Result<Option<Url>, SettingError> {
+        self.text(name).map(|value| parse_url(name, &value)).transpose()
+    }
+
+    fn url(&self, name: &'static str, default: &str) -> Result<Url, SettingError> {
+        parse_url(name, self.text(name).as_deref().unwrap_or(default))
+    }
+}
+
+/// An origin to talk to: https, or http on loopback; no credentials, query or fragment in it.
+fn parse_url(name: &'static str, value: &str) -> Result<Url, SettingError> {
+    let problem = "must be an https:// address without user, query and fragment (http:// only for loopback)";
+    let refused = || SettingError::new(name, problem);
+    let url = Url::parse(value).map_err(|_| refused())?;
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err(refused()),
+    };
+    let scheme_fits = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    if scheme_fits && plain { Ok(url) } else { Err(refused()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(changes: &[(&str, &str)]) -> Result<Settings, SettingError> {
+        Settings::from_lookup(|name| {
+            let changed = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            changed.or_else(|| (name == "DEFENDER_SECRET_ID").then(|| "sandbox/defender".to_owned()))
+        })
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_contract() {
+        let settings = settings(&[]).expect("only the secret is required");
+        assert_eq!(settings.timeout, Duration::from_secs(10));
+        assert_eq!(settings.secret_ttl, Duration::from_secs(300));
+        assert_eq!(settings.cache, CacheTimes { fresh: Duration::from_secs(60), stale: Duration::from_secs(900) });
+        assert_eq!(settings.quota, QuotaLimits { per_minute: 100, per_hour: 1500 });
+        assert_eq!(settings.caller_auth, CallerAuth::ApiKey);
+        assert_eq!(settings.endpoints.api_audience, "https://api.securitycenter.microsoft.com");
+        assert_eq!(settings.endpoints.xdr_audience, "https://api.security.microsoft.com");
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_and_not_echoed() {
+        for (name, value) in [
+            ("DEFENDER_SECRET_ID", ""),
+            ("DEFENDER_SECRET_ID", "has spaces canary"),
+            ("ENRICH_AUTH", "canary"),
+            ("ENRICH_ALLOW_ANONYMOUS", "canary"),
+            ("DEFENDER_BACKEND", "canary"),
+            ("DEFENDER_CLOUD", "canary"),
+            ("DEFENDER_REGION", "canary"),
+            ("ENRICH_TIMEOUT_MS", "99"),
+            ("ENRICH_TIMEOUT_MS", "120001"),
+            ("ENRICH_TIMEOUT_MS", "canary"),
+            ("SECRET_TTL_S", "-1"),
+            ("QUOTA_PER_MINUTE", "0"),
+            ("DEFENDER_API_URL", "http://canary.example"),
+            ("DEFENDER_API_URL", "https://user:canary@defender.example"),
+            ("DEFENDER_XDR_URL", "ftp://127.0.0.1"),
+            ("DEFENDER_LOGIN_URL", "https://login.example/?canary"),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "canary"),
+        ] {
+            let error = settings(&[(name, value)]).expect_err(name).to_string();
+            assert!(error.starts_with(name), "{error}");
+            assert!(!error.contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn regions_are_for_the_commercial_cloud() {
+        let eu = settings(&[("DEFENDER_REGION", "eu")]).expect("a region");
+        assert_eq!(eu.endpoints.api.as_str(), "https://eu.api.security.microsoft.com/");
+        assert_eq!(eu.endpoints.api_audience, "https://api.securitycenter.microsoft.com");
+        let error = settings(&[("DEFENDER_REGION", "eu"), ("DEFENDER_CLOUD", "gcc")]).expect_err("no regions there");
+        assert!(error.to_string().starts_with("DEFENDER_REGION"));
+    }
+
+    #[test]
+    fn government_clouds_have_hosts_of_their_own() {
+        let gcc = settings(&[("DEFENDER_CLOUD", "gcc")]).expect("a cloud").endpoints;
+        assert_eq!(gcc.api.as_str(), "https://api-gcc.securitycenter.microsoft.us/");
+        assert_eq!(gcc.login.as_str(), "https://login.microsoftonline.com/");
+        for cloud in ["gcc_high", "dod"] {
+            let gov = settings(&[("DEFENDER_CLOUD", cloud)]).expect("a cloud").endpoints;
+            assert_eq!(gov.xdr.as_str(), "https://api-gov.security.microsoft.us/");
+            assert_eq!(gov.xdr_audience, "https://api-gov.security.microsoft.us");
+            assert_eq!(gov.login.as_str(), "https://login.microsoftonline.us/");
+        }
+    }
+
+    #[test]
+    fn http_is_for_loopback() {
+        for url in ["http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9", "https://proxy.example"] {
+            assert!(settings(&[("DEFENDER_API_URL", url)]).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn open_to_everybody_has_to_be_meant() {
+        assert!(settings(&[("ENRICH_AUTH", "none")]).is_ok_and(|settings| settings.require_callers().is_err()));
+        let meant = settings(&[("ENRICH_AUTH", "none"), ("ENRICH_ALLOW_ANONYMOUS", "true")]);
+        assert!(meant.is_ok_and(|settings| settings.require_callers().is_ok()));
+    }
+
+    #[test]
+    fn keys_are_not_shown() {
+        let settings = settings(&[("AWS_ACCESS_KEY_ID", "canary"), ("AWS_SECRET_ACCESS_KEY", "canary")]).expect("settings");
+        assert!(!format!("{settings:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,149 @@
+//! How AWS is reached: credentials and region, and the SDK's calls over the process's own HTTP client.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use url::Url;
+
+use crate::config::{Aws, SettingError};
+use crate::upstream::HttpClient;
+
+/// One try of an SDK call; the SDK tries up to three times, inside the request's deadline.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Where AWS is, and who we are there.
+#[derive(Clone, Debug)]
+pub struct AwsAccess {
+    region: Region,
+    credentials: SharedCredentialsProvider,
+    http: SharedHttpClient,
+    secrets_manager_url: Option<Url>,
+    sts_url: Option<Url>,
+}
+
+impl AwsAccess {
+    /// The credentials and the region of the environment, as Lambda sets them.
+    pub fn from_environment(aws: &Aws, http: &HttpClient) -> Result<Self, SettingError> {
+        let keys = aws.keys.as_ref().ok_or_else(|| {
+            SettingError::new("AWS_ACCESS_KEY_ID", "and AWS_SECRET_ACCESS_KEY must be set, as Lambda sets them")
+        })?;
+        let region = aws.region.clone().ok_or_else(|| SettingError::new("AWS_REGION", "must be set"))?;
+        let credentials = Credentials::new(
+            &keys.access_key_id,
+            &keys.secret_access_key,
+            keys.session_token.clone(),
+            None,
+            "environment",
+        );
+        Ok(Self::new(aws, http, Region::new(region), SharedCredentialsProvider::new(credentials)))
+    }
+
+    /// The credentials and the region that the AWS command line would use: environment, profile, SSO, instance.
+    #[cfg(feature = "cli")]
+    pub async fn from_profile(aws: &Aws, http: &HttpClient) -> Result<Self, SettingError> {
+        if aws.keys.is_some() && aws.region.is_some() {
+            return Self::from_environment(aws, http);
+        }
+        let shared = aws_config::defaults(BehaviorVersion::latest()).http_client(sdk_http_client(http)).load().await;
+        let region = shared.region().cloned().ok_or_else(|| {
+            SettingError::new("AWS_REGION", "must be set, or the profile must name a region (aws configure)")
+        })?;
+        let credentials = shared.credentials_provider().ok_or_else(|| {
+            SettingError::new("AWS_PROFILE", "must name a profile with credentials (aws configure, aws sso login)")
+        })?;
+        Ok(Self::new(aws, http, region, credentials))
+    }
+
+    fn new(aws: &Aws, http: &HttpClient, region: Region, credentials: SharedCredentialsProvider) -> Self {
+        Self {
+            region,
+            credentials,
+            http: sdk_http_client(http),
+            secrets_manager_url: aws.secrets_manager_url.clone(),
+            sts_url: aws.sts_url.clone(),
+        }
+    }
+
+    pub(super) fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        let config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(self.region.clone())
+            .credentials_provider(self.credentials.clone())
+            .http_client(self.http.clone())
+            .retry_config(retry())
+            .timeout_config(timeouts());
+        let config = match &self.secrets_manager_url {
+            Some(url) => config.endpoint_url(url.as_str()),
+            None => config,
+        };
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
+    }
+
+    pub(super) fn sts(&self) -> aws_sdk_sts::Client {
+        let config = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(self.region.clone())
+            .credentials_provider(self.credentials.clone())
+            .http_client(self.http.clone())
+            .retry_config(retry())
+            .timeout_config(timeouts());
+        let config = match &self.sts_url {
+            Some(url) => config.endpoint_url(url.as_str()),
+            None => config,
+        };
+        aws_sdk_sts::Client::from_conf(config.build())
+    }
+}
+
+fn retry() -> RetryConfig {
+    RetryConfig::standard().with_initial_backoff(FIRST_BACKOFF)
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
+}
+
+/// The SDK's HTTP client: ours, so that there is one TLS stack, one pool and one set of trust roots.
+fn sdk_http_client(http: &HttpClient) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(Connector(http.pooled().clone()));
+    http_client_fn(move |_, _| connector.clone())
+}
+
+#[derive(Clone, Debug)]
+struct Connector(reqwest::Client);
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let (parts, body) = request.into_parts();
+            // Neither service streams: its requests are always in memory.
+            let body = body.bytes().map(<[u8]>::to_vec).unwrap_or_default();
+            let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
+                .map_err(|error| ConnectorError::user(error.without_url().into()))?;
+            let response = client.execute(request).await.map_err(connector_error)?;
+            let mut answer = http::Response::new(SdkBody::empty());
+            *answer.status_mut() = response.status();
+            *answer.headers_mut() = response.headers().clone();
+            *answer.body_mut() = SdkBody::from(response.bytes().await.map_err(connector_error)?);
+            HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+fn connector_error(error: reqwest::Error) -> ConnectorError {
+    let error = error.without_url();
+    if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
+}

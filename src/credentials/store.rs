@@ -1,0 +1,91 @@
+//! AWS: secrets out of Secrets Manager, and a web identity token from STS.
+
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use tokio::time::timeout_at;
+
+use super::aws::AwsAccess;
+use crate::config::SecretId;
+use crate::upstream::Context;
+
+/// Why AWS gave nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// There is no secret of that name in this account and region.
+    #[error("there is no such secret")]
+    NotFound,
+    /// IAM or the key's policy does not allow it.
+    #[error("access is denied")]
+    Denied,
+    /// AWS's own trouble, or no way to it.
+    #[error("AWS did not answer")]
+    Unavailable,
+    /// No answer before the deadline.
+    #[error("AWS did not answer in time")]
+    TimedOut,
+    /// The secret is bytes, not text.
+    #[error("the secret holds no text")]
+    NoText,
+}
+
+/// Reads secrets.
+#[derive(Clone, Debug)]
+pub struct SecretStore {
+    secrets_manager: aws_sdk_secretsmanager::Client,
+    access: AwsAccess,
+}
+
+/// What Entra asks for in an assertion that AWS signs; STS answers with ES384 unless told otherwise, which Entra refuses.
+///
+/// Source: <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations>.
+const FEDERATION_AUDIENCE: &str = "api://AzureADTokenExchange";
+const FEDERATION_ALGORITHM: &str = "RS256";
+/// The assertion is used at once.
+const FEDERATION_SECONDS: i32 = 300;
+
+impl SecretStore {
+    /// Secrets of this account and region.
+    pub fn new(access: AwsAccess) -> Self {
+        Self { secrets_manager: access.secrets_manager(), access }
+    }
+
+    /// Reads the current version of a secret.
+    pub(crate) async fn read(&self, id: &SecretId, ctx: &Context) -> Result<String, StoreError> {
+        let call = self.secrets_manager.get_secret_value().secret_id(id.as_str()).send();
+        let output = timeout_at(ctx.deadline.instant(), call).await.map_err(|_| StoreError::TimedOut)?;
+        let output = output.map_err(|error| meaning(&error))?;
+        output.secret_string.ok_or(StoreError::NoText)
+    }
+
+    /// Gets a token of STS that says who we are, for Entra to believe.
+    ///
+    /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetWebIdentityToken.html>.
+    pub(crate) async fn web_identity_token(&self, ctx: &Context) -> Result<String, StoreError> {
+        let call = self
+            .access
+            .sts()
+            .get_web_identity_token()
+            .audience(FEDERATION_AUDIENCE)
+            .signing_algorithm(FEDERATION_ALGORITHM)
+            .duration_seconds(FEDERATION_SECONDS)
+            .send();
+        let output = timeout_at(ctx.deadline.instant(), call).await.map_err(|_| StoreError::TimedOut)?;
+        let output = output.map_err(|error| meaning(&error))?;
+        output.web_identity_token.ok_or(StoreError::NoText)
+    }
+}
+
+fn meaning<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
+    match error {
+        SdkError::TimeoutError(_) => StoreError::TimedOut,
+        SdkError::ServiceError(context) => match context.err().code() {
+            Some("ResourceNotFoundException") => StoreError::NotFound,
+            Some(
+                "AccessDeniedException" | "AccessDenied" | "UnrecognizedClientException" | "InvalidSignatureException"
+                | "ExpiredTokenException" | "ExpiredToken" | "InvalidClientTokenId" | "DecryptionFailure"
+                | "OutboundWebIdentityFederationDisabledException" | "OutboundWebIdentityFederationDisabled",
+            ) => StoreError::Denied,
+            _ => StoreError::Unavailable,
+        },
+        _ => StoreError::Unavailable,
+    }
+}

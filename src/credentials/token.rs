@@ -1,0 +1,133 @@
+//! A bearer token: kept, sent, never shown.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderValue;
+use serde::Deserialize;
+
+use crate::domain::time::Moment;
+
+/// A bearer token, and until when it is good as far as anybody tells.
+#[derive(Clone)]
+pub(crate) struct Token {
+    header: HeaderValue,
+    expires_at: Option<Moment>,
+    renew_at: Option<Moment>,
+}
+
+impl Token {
+    /// Takes a token's text; `None` if it cannot stand in a header. Its end is that given, else the `exp` of a JWT.
+    pub(crate) fn new(text: &str, expires_at: Option<Moment>, now: Moment) -> Option<Self> {
+        let text = text.trim();
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        let mut header = HeaderValue::from_str(&format!("Bearer {text}")).ok()?;
+        header.set_sensitive(true);
+        let expires_at = expires_at.or_else(|| Some(Moment::from_unix_seconds(Claims::of(text)?.exp?)));
+        Some(Self { header, expires_at, renew_at: expires_at.map(|end| renewal(now, end)) })
+    }
+
+    /// The `Authorization` header, marked sensitive.
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.header.clone()
+    }
+
+    /// Whether it is good and far from its end.
+    pub(crate) fn is_fresh(&self, now: Moment) -> bool {
+        self.renew_at.is_none_or(|end| now < end)
+    }
+
+    /// Whether it is good, if only for a moment.
+    pub(crate) fn is_alive(&self, now: Moment) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// Until when it is good, where that is known.
+    #[cfg(feature = "cli")]
+    pub(crate) fn expires_at(&self) -> Option<Moment> {
+        self.expires_at
+    }
+
+    /// The application roles that it carries, as far as it can be read; nothing is believed, only shown.
+    #[cfg(feature = "cli")]
+    pub(crate) fn roles(&self) -> Option<Vec<String>> {
+        let text = self.header.to_str().ok()?.strip_prefix("Bearer ")?;
+        Some(Claims::of(text)?.roles)
+    }
+
+    /// Whether both are the same text.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.header == other.header
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// When a token is to be renewed: five minutes or a tenth of its life before its end, but never in its first half.
+fn renewal(now: Moment, end: Moment) -> Moment {
+    let life = now.age_at(end);
+    let margin = Duration::from_secs(300).max(life / 10).min(life / 2);
+    now.later(life - margin)
+}
+
+/// What of a JWT's claims is of use here.
+#[derive(Deserialize)]
+struct Claims {
+    exp: Option<i64>,
+    #[cfg(feature = "cli")]
+    #[serde(default)]
+    roles: Vec<String>,
+}
+
+impl Claims {
+    /// Reads the claims of something that looks like a JWT, without verifying anything.
+    fn of(token: &str) -> Option<Self> {
+        let claims = token.split('.').nth(1)?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_renewed_before_it_ends() {
+        let now = Moment::from_unix_seconds(1_000_000);
+        let of = |life: u64| Token::new("t", Some(now.later(Duration::from_secs(life))), now).expect("a token");
+        let at = |seconds: u64| now.later(Duration::from_secs(seconds));
+        assert!(of(3600).is_fresh(at(3200)) && !of(3600).is_fresh(at(3240)) && of(3600).is_alive(at(3599)));
+        assert!(of(2).is_fresh(now) && !of(2).is_fresh(at(1)) && !of(2).is_alive(at(2)));
+        assert!(Token::new("t", None, now).expect("a token").is_fresh(at(1_000_000)));
+    }
+
+    #[test]
+    fn the_end_of_a_jwt_is_read_from_it() {
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"exp":1000060,"roles":["Alert.Read.All"]}"#);
+        let token = Token::new(&format!("e30.{claims}.x"), None, Moment::from_unix_seconds(1_000_000)).expect("a token");
+        assert!(!token.is_alive(Moment::from_unix_seconds(1_000_060)));
+        #[cfg(feature = "cli")]
+        assert_eq!(token.roles(), Some(vec!["Alert.Read.All".to_owned()]));
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_a_header_is_no_token() {
+        for text in ["", " ", "a b", "a\r\nX-Evil: 1", "ü"] {
+            assert!(Token::new(text, None, Moment::from_unix_seconds(0)).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let token = Token::new("canary", None, Moment::from_unix_seconds(0)).expect("a token");
+        assert!(!format!("{token:?} {:?}", token.header()).contains("canary"));
+    }
+}

@@ -1,0 +1,206 @@
+//! Backend 1: Defender for Endpoint and Defender XDR, the two older APIs.
+//!
+//! Two hosts, two audiences, two shapes of an alert. Microsoft switches both off on 2027-02-01.
+//!
+//! Sources: <https://learn.microsoft.com/defender-endpoint/api/exposed-apis-list>,
+//! <https://learn.microsoft.com/defender-xdr/api-get-incident>.
+
+pub(crate) mod devices;
+mod wire;
+
+use bytes::Bytes;
+use url::Url;
+
+use crate::config::Endpoints;
+use crate::credentials::{Authorized, CallError};
+use crate::domain::findings::Findings;
+use crate::domain::portal::Portal;
+use crate::domain::subject::{Account, AlertId, DeviceId, DeviceName, IncidentId, Sha1, Sha256};
+use crate::domain::warning::{WarningCode, Warnings};
+use crate::upstream::{Api, Context, UpstreamError};
+use devices::DeviceRecord;
+
+/// Pages of a list that are followed.
+const MOST_PAGES: usize = 20;
+/// Bytes of all the pages together.
+const MOST_BYTES: usize = 32 << 20;
+
+const READ_ALERTS: &str = "Alert.Read.All";
+const READ_FILES: &str = "File.Read.All";
+const READ_INCIDENTS: &str = "Incident.Read.All";
+const READ_MACHINES: &str = "Machine.Read.All";
+
+/// The two older APIs.
+#[derive(Clone, Debug)]
+pub(crate) struct Defender {
+    calls: Authorized,
+    endpoint: Url,
+    xdr: Url,
+    portal: Portal,
+}
+
+impl Defender {
+    pub(crate) fn new(calls: Authorized, endpoints: &Endpoints, portal: Portal) -> Self {
+        Self { calls, endpoint: endpoints.api.clone(), xdr: endpoints.xdr.clone(), portal }
+    }
+
+    /// `GET /api/alerts/{id}`.
+    pub(crate) async fn alert(&self, id: &AlertId, ctx: &Context) -> Result<Findings, CallError> {
+        let url = address(&self.endpoint, &["api", "alerts", id.as_str()])?;
+        let Some(body) = known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
+            return Ok(Findings::unknown());
+        };
+        let mut notes = Warnings::default();
+        let alert = wire::alert(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
+        if alert.id.as_deref() != Some(id.as_str()) {
+            return Err(another_subject());
+        }
+        Ok(Findings::new(vec![alert], None, vec![body], notes))
+    }
+
+    /// `GET /api/machines/{id}/alerts`.
+    pub(crate) async fn machine_alerts(&self, id: &DeviceId, ctx: &Context) -> Result<Findings, CallError> {
+        self.alerts(&["api", "machines", id.as_str(), "alerts"], ctx).await
+    }
+
+    /// `GET /api/users/{name}/alerts`, by the bare account name.
+    pub(crate) async fn user_alerts(&self, account: &Account, ctx: &Context) -> Result<Findings, CallError> {
+        self.alerts(&["api", "users", account.name(), "alerts"], ctx).await
+    }
+
+    /// `GET /api/files/{sha1}/alerts`.
+    pub(crate) async fn file_alerts(&self, sha1: &Sha1, ctx: &Context) -> Result<Findings, CallError> {
+        self.alerts(&["api", "files", sha1.as_str(), "alerts"], ctx).await
+    }
+
+    /// `GET /api/incidents/{id}`.
+    pub(crate) async fn incident(&self, id: IncidentId, ctx: &Context) -> Result<Findings, CallError> {
+        let url = address(&self.xdr, &["api", "incidents", &id.to_string()])?;
+        let Some(body) = known(self.calls.get(Api::Xdr, &url, READ_INCIDENTS, ctx).await)? else {
+            return Ok(Findings::unknown());
+        };
+        let mut notes = Warnings::default();
+        let (incident, alerts) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
+        if incident.id != id.to_string() {
+            return Err(another_subject());
+        }
+        Ok(Findings::new(alerts, Some(incident), vec![body], notes))
+    }
+
+    /// `GET /api/machines?$filter=…`: every device record of a name.
+    pub(crate) async fn devices_named(&self, name: &DeviceName, ctx: &Context) -> Result<Vec<DeviceRecord>, CallError> {
+        let mut url = address(&self.endpoint, &["api", "machines"])?;
+        let literal = name.as_str().replace('\'', "''");
+        let filter = if name.is_short() {
+            format!("startswith(computerDnsName,'{literal}')")
+        } else {
+            format!("computerDnsName eq '{literal}'")
+        };
+        url.query_pairs_mut().append_pair("$filter", &filter);
+        let Some(body) = known(self.calls.get(Api::Endpoint, &url, READ_MACHINES, ctx).await)? else {
+            return Ok(Vec::new());
+        };
+        let mut records = wire::devices(&body).map_err(CallError::Upstream)?;
+        records.retain(|record| name.matches(&record.name));
+        Ok(records)
+    }
+
+    /// `GET /api/files/{sha256}`: the SHA-1 of the same file, if Defender knows it.
+    pub(crate) async fn sha1_of(&self, sha256: &Sha256, ctx: &Context) -> Result<Option<Sha1>, CallError> {
+        let url = address(&self.endpoint, &["api", "files", sha256.as_str()])?;
+        match known(self.calls.get(Api::Endpoint, &url, READ_FILES, ctx).await)? {
+            Some(body) => wire::sha1_of_file(&body, sha256).map_err(CallError::Upstream).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A list of alerts, with the pages that follow on the same origin.
+    async fn alerts(&self, path: &[&str], ctx: &Context) -> Result<Findings, CallError> {
+        let mut url = address(&self.endpoint, path)?;
+        let mut notes = Warnings::default();
+        let (mut alerts, mut bodies): (Vec<_>, Vec<Bytes>) = (Vec::new(), Vec::new());
+        loop {
+            let Some(body) = known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
+                return Ok(Findings::unknown());
+            };
+            let page = wire::alerts(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
+            alerts.extend(page.alerts);
+            bodies.push(body);
+            let Some(link) = page.next_link else { break };
+            let read: usize = bodies.iter().map(Bytes::len).sum();
+            match Url::parse(&link).ok().filter(|next| is_within(next, &self.endpoint)) {
+                Some(next) if bodies.len() < MOST_PAGES && read < MOST_BYTES => url = next,
+                Some(_) => {
+                    let detail = format!("Only the first {} alerts were read: Defender has more.", alerts.len());
+                    notes.add(WarningCode::Partial, detail);
+                    break;
+                }
+                None => {
+                    let detail = "Defender's next page is at another address, which is not asked; what came is shown.";
+                    notes.add(WarningCode::Partial, detail);
+                    break;
+                }
+            }
+        }
+        Ok(Findings::new(alerts, None, bodies, notes))
+    }
+}
+
+/// An address below a base, each part one percent-encoded segment.
+fn address(base: &Url, path: &[&str]) -> Result<Url, CallError> {
+    let mut url = base.clone();
+    let Ok(mut segments) = url.path_segments_mut() else {
+        return Err(CallError::Upstream(UpstreamError::malformed("the API's address takes no path")));
+    };
+    segments.pop_if_empty().extend(path);
+    drop(segments);
+    Ok(url)
+}
+
+/// `None` where the API says that it does not know the entity.
+fn known(outcome: Result<Bytes, CallError>) -> Result<Option<Bytes>, CallError> {
+    match outcome {
+        Ok(body) => Ok(Some(body)),
+        Err(CallError::Upstream(UpstreamError::NotFound)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn another_subject() -> CallError {
+    CallError::Upstream(UpstreamError::malformed("the answer is about another subject"))
+}
+
+/// Whether a link stays on the API's own origin and below its path.
+fn is_within(link: &Url, base: &Url) -> bool {
+    link.origin() == base.origin()
+        && link.username().is_empty()
+        && link.password().is_none()
+        && link.path().starts_with(&format!("{}/api/", base.path().trim_end_matches('/')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_stays_one_segment() {
+        let base = Url::parse("https://defender.example").expect("a URL");
+        let url = address(&base, &["api", "users", "a b/../c?d#e%2f", "alerts"]).expect("an address");
+        assert_eq!(url.as_str(), "https://defender.example/api/users/a%20b%2F..%2Fc%3Fd%23e%252f/alerts");
+    }
+
+    #[test]
+    fn only_the_own_origin_is_followed() {
+        let base = Url::parse("https://defender.example/proxy").expect("a URL");
+        for (link, right) in [
+            ("https://defender.example/proxy/api/machines/x/alerts?$skip=20", true),
+            ("https://defender.example/other", false),
+            ("https://defender.example:8443/proxy/api/x", false),
+            ("http://defender.example/proxy/api/x", false),
+            ("https://defender.example@evil.example/proxy/api/x", false),
+            ("https://user@defender.example/proxy/api/x", false),
+        ] {
+            assert_eq!(is_within(&Url::parse(link).expect("a URL"), &base), right, "{link}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! An alert as Defender for Endpoint sends it, and as Defender XDR nests it in an incident.
+//!
+//! The two differ in the names of some members (`id`/`alertId`, `alertCreationTime`/`creationTime`,
+//! `lastUpdateTime`/`lastUpdatedTime`, `evidence`/`entities`); no member means one thing here and another there.
+
+use serde::de::MapAccess;
+
+use super::evidence::EvidenceReader;
+use crate::domain::alert::{Account, Alert, Comment, Device, LoggedOnUser};
+use crate::domain::evidence::Evidence;
+use crate::domain::portal::Portal;
+use crate::domain::warning::Warnings;
+use crate::domain::words::{AlertStatus, AlertVerdict, Severity};
+use crate::upstream::members::{ListOf, Members, Name, ReadObject};
+
+/// Reads one alert.
+pub(super) struct AlertReader<'n> {
+    pub(super) portal: Portal,
+    pub(super) notes: &'n mut Warnings,
+    /// Whether this body always carries evidence: an alert by id, an incident. A list's `[]` means "not loaded".
+    pub(super) is_complete: bool,
+}
+
+impl<'de> ReadObject<'de> for AlertReader<'_> {
+    type Item = Alert;
+
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Alert, A::Error> {
+        let mut members = Members::default();
+        let mut evidence: Option<Vec<Evidence>> = None;
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            if matches!(&*name.0, "evidence" | "entities") {
+                let items = map.next_value_seed(ListOf(&mut EvidenceReader { notes: self.notes }))?;
+                evidence.get_or_insert_default().extend(items.unwrap_or_default());
+            } else {
+                members.put(name.0, map.next_value()?);
+            }
+        }
+        let evidence_loaded = evidence.as_ref().is_some_and(|items| self.is_complete || !items.is_empty());
+        Ok(self.normalize(members, evidence.unwrap_or_default(), evidence_loaded))
+    }
+}
+
+impl AlertReader<'_> {
+    fn normalize(&mut self, mut members: Members<'_>, evidence: Vec<Evidence>, evidence_loaded: bool) -> Alert {
+        let notes = &mut *self.notes;
+        let severity = severity(&mut members, notes);
+        let status = match members.text(&["status"], notes) {
+            None => AlertStatus::Unknown,
+            Some(word) => AlertStatus::parse(&word).unwrap_or_else(|| {
+                notes.unknown_word::<AlertStatus>("status", &word);
+                AlertStatus::Other
+            }),
+        };
+        let classification = members.text(&["classification"], notes);
+        let determination = members.text(&["determination"], notes);
+        let verdict = AlertVerdict::parse(classification.as_deref(), determination.as_deref()).unwrap_or_else(|| {
+            notes.unknown_word::<AlertVerdict>("classification", classification.as_deref().unwrap_or_default());
+            AlertVerdict::Other
+        });
+        let id = members.text(&["alertId", "id"], notes);
+        let tenant_id = members.text(&["aadTenantId"], notes);
+        let url = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref()));
+        let (device, further_devices) = devices(&mut members, notes);
+        Alert {
+            title: members.text(&["title"], notes),
+            description: members.text(&["description"], notes),
+            severity,
+            severity_id: severity.id(),
+            status,
+            verdict,
+            classification,
+            determination,
+            category: members.text(&["category"], notes),
+            techniques: members.texts(&["mitreTechniques"], notes),
+            threat_name: members.text(&["threatName"], notes),
+            threat_family: members.text(&["threatFamilyName"], notes),
+            detection_source: members.text(&["detectionSource"], notes),
+            service_source: members.text(&["serviceSource"], notes),
+            detector_id: members.text(&["detectorId"], notes),
+            investigation_id: members.text(&["investigationId"], notes),
+            investigation_state: members.text(&["investigationState"], notes),
+            assigned_to: members.text(&["assignedTo"], notes),
+            incident_id: members.text(&["incidentId"], notes),
+            device,
+            further_devices,
+            user: related_user(&mut members, notes),
+            logged_on_users: logged_on_users(&mut members, notes),
+            created_at: members.moment(&["alertCreationTime", "creationTime"], notes),
+            updated_at: members.moment(&["lastUpdateTime", "lastUpdatedTime"], notes),
+            first_seen: members.moment(&["firstEventTime", "firstActivity"], notes),
+            last_seen: members.moment(&["lastEventTime", "lastActivity"], notes),
+            resolved_at: members.moment(&["resolvedTime"], notes),
+            comments: comments(&mut members, notes),
+            evidence,
+            evidence_loaded,
+            url,
+            extra: members.rest(notes),
+            id,
+            tenant_id,
+        }
+    }
+}
+
+/// The severity of an alert or an incident.
+pub(super) fn severity(members: &mut Members<'_>, notes: &mut Warnings) -> Severity {
+    let Some(word) = members.text(&["severity"], notes) else { return Severity::Unknown };
+    Severity::parse(&word).unwrap_or_else(|| {
+        notes.unknown_word::<Severity>("severity", &word);
+        Severity::Other
+    })
+}
+
+/// The device of an alert, or the devices of an incident's alert; the latter stay whole in `extra` as well.
+fn devices(members: &mut Members<'_>, notes: &mut Warnings) -> (Option<Device>, Vec<Device>) {
+    let mut devices: Vec<_> = members
+        .kept_objects("devices", notes)
+        .into_iter()
+        .map(|mut device| Device {
+            id: device.text(&["mdatpDeviceId", "deviceId"], notes),
+            name: device.text(&["deviceDnsName"], notes),
+            group: device.text(&["rbacGroupName"], notes),
+        })
+        .collect();
+    let own = Device {
+        id: members.text(&["machineId"], notes),
+        name: members.text(&["computerDnsName"], notes),
+        group: members.text(&["rbacGroupName"], notes),
+    };
+    if own != Device::default() {
+        devices.insert(0, own);
+    }
+    let mut devices = devices.into_iter();
+    (devices.next(), devices.collect())
+}
+
+/// The related user; what else is told of one stays whole in `extra`.
+fn related_user(members: &mut Members<'_>, notes: &mut Warnings) -> Option<Account> {
+    let mut user = members.kept_objects("relatedUser", notes).into_iter().next()?;
+    let domain = user.text(&["domainName"], notes).filter(|domain| !domain.is_empty());
+    let name = user.text(&["userName"], notes).filter(|name| !name.is_empty());
+    if user.is_empty() && (name.is_some() || domain.is_none()) {
+        members.take("relatedUser");
+    }
+    name.map(|name| Account { domain, name })
+}
+
+fn logged_on_users(members: &mut Members<'_>, notes: &mut Warnings) -> Vec<LoggedOnUser> {
+    let users = members.whole_objects("loggedOnUsers", &["accountName", "domainName"], notes);
+    let user = |mut user: Members<'_>| LoggedOnUser {
+        name: user.text(&["accountName"], notes),
+        domain: user.text(&["domainName"], notes),
+    };
+    users.into_iter().map(user).collect()
+}
+
+/// The comments of an alert or an incident. The documented table says `createTime`, bodies say `createdTime`.
+pub(super) fn comments(members: &mut Members<'_>, notes: &mut Warnings) -> Vec<Comment> {
+    let own = &["comment", "createdBy", "createdTime", "createTime"];
+    let comments = members.whole_objects("comments", own, notes);
+    let comment = |mut comment: Members<'_>| Comment {
+        text: comment.text(&["comment"], notes),
+        author: comment.text(&["createdBy"], notes),
+        created_at: comment.moment(&["createdTime", "createTime"], notes),
+    };
+    comments.into_iter().map(comment).collect()
+}
+

@@ -1,0 +1,323 @@
+//! The answer: what was found, rolled up, ordered, and bounded. Pure functions over [`Findings`].
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::alert::Alert;
+use super::entities::{self, Entities};
+use super::findings::Findings;
+use super::incident::Incident;
+use super::resolution::{Step, StepName};
+use super::rollup::{self, Counts, Span};
+use super::subject::Kind;
+use super::summary;
+use super::time::Moment;
+use super::warning::{Warning, WarningCode, Warnings};
+use super::words::{AlertStatus, IncidentStatus, ListStatus, Severity, SeverityId, Status, Verdict};
+
+/// The version of the answer's shape: inside 1.x only additions.
+pub const SCHEMA_VERSION: &str = "1.0";
+
+/// What is known about one question, before it is decided how much of it is shown.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What was asked about.
+    pub kind: Kind,
+    /// What the caller sent.
+    pub input: String,
+    /// What was asked of Defender.
+    pub id: String,
+    /// The subject's page in the portal.
+    pub url: Option<String>,
+    /// What was converted on the way.
+    pub resolution: Vec<Step>,
+    /// What came up on the way, before the findings.
+    pub warnings: Vec<Warning>,
+    /// What Defender said.
+    pub findings: Arc<Findings>,
+    /// Where that came from, and when.
+    pub source: Source,
+}
+
+/// How much of an answer is shown.
+#[derive(Clone, Debug)]
+pub struct Showing {
+    /// Alerts listed at most.
+    pub limit: usize,
+    /// Whether the upstream body is added.
+    pub raw: bool,
+    /// Warnings about the request itself.
+    pub warnings: Vec<Warning>,
+}
+
+/// Where an answer came from.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Source {
+    /// The product that was asked.
+    pub product: &'static str,
+    /// The API family: `defender` or `graph`.
+    pub backend: Backend,
+    /// Method and path template of the call.
+    pub api: &'static str,
+    /// When Defender answered.
+    pub retrieved_at: Moment,
+    /// Whether the answer was fetched for this request.
+    pub cache: CacheState,
+    /// Seconds since it was fetched.
+    pub age_s: u64,
+}
+
+/// The API family that answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "BackendName")]
+pub enum Backend {
+    /// Defender for Endpoint and Defender XDR: the two older APIs.
+    Defender,
+    /// Microsoft Graph security.
+    Graph,
+}
+
+/// Where an answer was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheState {
+    /// Fetched for this request, or for one that ran beside it.
+    Miss,
+    /// Remembered, and fresh.
+    Hit,
+    /// Remembered, past its time: Microsoft throttles or is down.
+    Stale,
+}
+
+impl CacheState {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Miss => "miss",
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// The answer, in the order of its keys.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Enrichment<'a> {
+    /// The version of this shape.
+    #[schemars(with = "String")]
+    pub schema_version: &'static str,
+    /// What was asked about.
+    pub kind: Kind,
+    /// What the caller sent.
+    pub input: &'a str,
+    /// What was asked of Defender.
+    pub id: &'a str,
+    /// What was converted between the two.
+    pub resolution: &'a [Step],
+    /// At least one alert, or the incident, came back.
+    pub found: bool,
+    /// One line, at most 160 characters, fit for a ticket's title.
+    #[schemars(length(min = 1, max = 160))]
+    pub summary: String,
+    /// The highest severity over all alerts; an incident's own.
+    pub severity: Severity,
+    /// The same as OCSF numbers it.
+    pub severity_id: SeverityId,
+    /// The highest severity over alerts that are not resolved: what should drive priority.
+    pub severity_open: Option<Severity>,
+    /// The same as OCSF numbers it.
+    pub severity_open_id: Option<SeverityId>,
+    /// Where the work stands.
+    pub status: Status,
+    /// What the analysts decided.
+    pub verdict: Verdict,
+    /// The subject's page in the portal.
+    pub url: Option<&'a str>,
+    /// When the activity of the alerts began.
+    pub first_seen: Option<Moment>,
+    /// When it was last seen.
+    pub last_seen: Option<Moment>,
+    /// When the last of the alerts changed; an incident's own.
+    pub updated_at: Option<Moment>,
+    /// How many alerts there are, listed or not.
+    pub counts: Counts,
+    /// MITRE ATT&CK techniques, distinct.
+    pub techniques: Vec<&'a str>,
+    /// Categories, distinct.
+    pub categories: Vec<&'a str>,
+    /// Threat names, or families where there is no name, distinct.
+    pub threats: Vec<&'a str>,
+    /// Who and what the alerts touch.
+    pub entities: Entities<'a>,
+    /// The incident, for kind `incident`.
+    pub incident: Option<Cow<'a, Incident>>,
+    /// The alerts: open first, then severity, then newest, then id; at most `limit`.
+    pub alerts: Vec<&'a Alert>,
+    /// Alerts or entities were left out of the lists; never out of `counts`.
+    pub truncated: bool,
+    /// What the reader should know.
+    pub warnings: Vec<Warning>,
+    /// Where this came from, and when.
+    pub source: &'a Source,
+    /// The upstream body, verbatim; a list of them where Defender sent pages. Only with `include=raw`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Raw<'a>>,
+}
+
+/// Upstream bodies, verbatim.
+#[derive(Clone, Copy, Debug)]
+pub struct Raw<'a>(&'a [Bytes]);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let verbatim = |body: &'_ Bytes| serde_json::from_slice::<Box<RawValue>>(body).ok();
+        match self.0 {
+            [] => serializer.serialize_none(),
+            [body] => verbatim(body).serialize(serializer),
+            bodies => {
+                let mut list = serializer.serialize_seq(Some(bodies.len()))?;
+                for body in bodies {
+                    list.serialize_element(&verbatim(body))?;
+                }
+                list.end()
+            }
+        }
+    }
+}
+
+impl JsonSchema for Raw<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "Raw".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "The upstream body, verbatim; a list of bodies where there were several."})
+    }
+}
+
+impl Answer {
+    /// The answer as it is shown.
+    pub fn enrichment(&self, showing: &Showing) -> Enrichment<'_> {
+        let findings = &*self.findings;
+        let alerts = &findings.alerts;
+        let incident = findings.incident.as_ref();
+        let ordered = rollup::ordered(alerts);
+        let (entities, capped) = entities::collect(ordered.iter().copied());
+        let listed: Vec<_> = ordered.iter().copied().take(showing.limit).collect();
+
+        let counts = Counts::of(alerts);
+        let own_severity = incident.map(|incident| incident.severity).filter(|severity| *severity != Severity::Unknown);
+        let severity = own_severity.or_else(|| rollup::highest(alerts.iter())).unwrap_or(Severity::Unknown);
+        let severity_open = rollup::highest(alerts.iter().filter(|alert| alert.status.is_open()));
+        let span = Span::of(alerts);
+
+        let mut warnings = Warnings::default();
+        warnings.extend(&showing.warnings);
+        warnings.extend(&self.warnings);
+        warnings.extend(&findings.warnings);
+        if !capped.is_empty() {
+            let detail = format!("Only the first {} are listed of: {}.", entities::MOST, capped.join(", "));
+            warnings.add(WarningCode::EntitiesCapped, detail);
+        }
+
+        Enrichment {
+            schema_version: SCHEMA_VERSION,
+            kind: self.kind,
+            input: &self.input,
+            id: &self.id,
+            resolution: &self.resolution,
+            found: findings.found(),
+            summary: summary::line(self, severity, &counts, &listed),
+            severity,
+            severity_id: severity.id(),
+            severity_open,
+            severity_open_id: severity_open.map(Severity::id),
+            status: self.status(),
+            verdict: self.verdict(),
+            url: self.page(),
+            first_seen: span.first_seen,
+            last_seen: span.last_seen,
+            updated_at: incident.and_then(|incident| incident.updated_at).or(span.updated_at),
+            counts,
+            techniques: rollup::distinct(ordered.iter().flat_map(|alert| alert.techniques.iter().map(String::as_str))),
+            categories: rollup::distinct(ordered.iter().filter_map(|alert| category(alert))),
+            threats: rollup::distinct(ordered.iter().filter_map(|alert| threat(alert))),
+            entities,
+            incident: self.incident(),
+            truncated: listed.len() < alerts.len() || !capped.is_empty(),
+            alerts: listed,
+            warnings: warnings.into_vec(),
+            source: &self.source,
+            raw: showing.raw.then_some(Raw(&findings.bodies)),
+        }
+    }
+
+    /// How the subject is called in a sentence.
+    pub(super) fn shown_name(&self) -> Cow<'_, str> {
+        let name_of_device = || self.findings.alerts.iter().find_map(|alert| alert.device.as_ref()?.name.as_deref());
+        match self.kind {
+            Kind::Machine => name_of_device().unwrap_or(&self.input).into(),
+            Kind::Alert | Kind::User | Kind::File | Kind::Incident => self.id.as_str().into(),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let alerts = &self.findings.alerts;
+        match self.kind {
+            Kind::Alert => Status::Alert(alerts.first().map_or(AlertStatus::Unknown, |alert| alert.status)),
+            Kind::Incident => {
+                let incident = self.findings.incident.as_ref();
+                Status::Incident(incident.map_or(IncidentStatus::Unknown, |incident| incident.status))
+            }
+            Kind::Machine | Kind::User | Kind::File => Status::List(if alerts.is_empty() {
+                ListStatus::None
+            } else if alerts.iter().any(|alert| alert.status.is_open()) {
+                ListStatus::Open
+            } else {
+                ListStatus::Resolved
+            }),
+        }
+    }
+
+    /// The incident's own verdict first, then that over all alerts.
+    fn verdict(&self) -> Verdict {
+        let own = self.findings.incident.as_ref().map(Incident::verdict);
+        own.filter(|verdict| *verdict != Verdict::Undetermined).unwrap_or_else(|| rollup::verdict(&self.findings.alerts))
+    }
+
+    fn page(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Alert => self.findings.alerts.first().and_then(|alert| alert.url.as_deref()).or(self.url.as_deref()),
+            Kind::Incident => self.findings.incident.as_ref().and_then(|incident| incident.url.as_deref()).or(self.url.as_deref()),
+            Kind::Machine | Kind::User | Kind::File => self.url.as_deref(),
+        }
+    }
+
+    /// The incident, with the chain of merges that led to it.
+    fn incident(&self) -> Option<Cow<'_, Incident>> {
+        let mut incident = Cow::Borrowed(self.findings.incident.as_ref()?);
+        let merges = self.resolution.iter().filter(|step| step.step == StepName::IncidentRedirect);
+        let chain: Vec<_> = merges.map(|step| step.from.clone()).collect();
+        if !chain.is_empty() {
+            incident.to_mut().redirected_from = chain;
+        }
+        Some(incident)
+    }
+}
+
+/// Defender has been seen to write the text "null".
+fn category(alert: &Alert) -> Option<&str> {
+    alert.category.as_deref().filter(|category| !category.is_empty() && *category != "null")
+}
+
+fn threat(alert: &Alert) -> Option<&str> {
+    let names = [&alert.threat_name, &alert.threat_family];
+    names.into_iter().filter_map(|name| name.as_deref()).find(|name| !name.is_empty())
+}

@@ -1,0 +1,69 @@
+//! Members that have no home in the normalized form: kept under their own names, unchanged.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// Upstream members by their own names, each verbatim: numbers keep their digits.
+#[derive(Clone, Debug, Default)]
+pub struct Extra {
+    members: Vec<(String, Box<RawValue>)>,
+}
+
+impl Extra {
+    /// Keeps a member; of two of one name the later stays.
+    pub fn keep(&mut self, name: impl Into<String>, value: Box<RawValue>) {
+        let name = name.into();
+        match self.members.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, kept)) => *kept = value,
+            None => self.members.push((name, value)),
+        }
+    }
+
+    /// Whether nothing was left over.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The members, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.members.iter().map(|(name, value)| (name.as_str(), &**value))
+    }
+
+    /// Roughly what it occupies, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.members.iter().map(|(name, value)| name.len() + value.get().len() + 48).sum()
+    }
+}
+
+impl PartialEq for Extra {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().map(|(name, value)| (name, value.get())).eq(other.iter().map(|(name, value)| (name, value.get())))
+    }
+}
+
+impl Serialize for Extra {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.members.len()))?;
+        for (name, value) in self.iter() {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl JsonSchema for Extra {
+    fn schema_name() -> Cow<'static, str> {
+        "Extra".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "Members of the upstream body that have no home here, under their own names and unchanged."
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! What one lookup brought back, before anybody asks how it is to be shown.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::alert::Alert;
+use super::incident::Incident;
+use super::warning::{Warning, WarningCode, Warnings};
+
+/// What a backend found for one subject.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// The alerts, as they came.
+    pub alerts: Vec<Alert>,
+    /// The incident, where one was asked for and is known.
+    pub incident: Option<Incident>,
+    /// Whether Defender knows the subject, as far as it tells.
+    pub known: bool,
+    /// The upstream bodies, verbatim; several where a list came in pages.
+    pub bodies: Vec<Bytes>,
+    /// What came up while reading them.
+    pub warnings: Vec<Warning>,
+}
+
+impl Findings {
+    /// The findings of a body, with alerts that came twice told apart.
+    pub fn new(alerts: Vec<Alert>, incident: Option<Incident>, bodies: Vec<Bytes>, mut warnings: Warnings) -> Self {
+        let alerts = distinct(alerts, &mut warnings);
+        Self { alerts, incident, known: true, bodies, warnings: warnings.into_vec() }
+    }
+
+    /// What Defender answers about something that it does not know.
+    pub fn unknown() -> Self {
+        Self { alerts: Vec::new(), incident: None, known: false, bodies: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// At least one alert, or the incident, came back.
+    pub fn found(&self) -> bool {
+        !self.alerts.is_empty() || self.incident.is_some()
+    }
+
+    /// Roughly what they occupy, in bytes.
+    pub fn weight(&self) -> usize {
+        let alerts: usize = self.alerts.iter().map(Alert::weight).sum();
+        let bodies: usize = self.bodies.iter().map(Bytes::len).sum();
+        size_of::<Self>() + alerts + bodies + 128 * self.warnings.len()
+    }
+}
+
+/// The same alert twice is one alert; two different ones under one id are both kept, and told.
+fn distinct(alerts: Vec<Alert>, warnings: &mut Warnings) -> Vec<Alert> {
+    let mut seen: HashMap<String, Vec<usize>> = HashMap::with_capacity(alerts.len());
+    let mut kept: Vec<Alert> = Vec::with_capacity(alerts.len());
+    for alert in alerts {
+        if let Some(id) = &alert.id {
+            let twins = seen.entry(id.clone()).or_default();
+            if twins.iter().any(|at| kept.get(*at) == Some(&alert)) {
+                continue;
+            }
+            if !twins.is_empty() {
+                let detail = format!("Defender sent different alerts under the id {id:?}; both are listed.");
+                warnings.add(WarningCode::DuplicateAlertId, detail);
+            }
+            twins.push(kept.len());
+        }
+        kept.push(alert);
+    }
+    kept
+}

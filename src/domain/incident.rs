@@ -1,0 +1,60 @@
+//! An incident: what several alerts were put together under.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::alert::Comment;
+use super::extra::Extra;
+use super::subject::IncidentId;
+use super::time::Moment;
+use super::words::{AlertVerdict, IncidentStatus, Severity, SeverityId, Verdict};
+
+/// One incident, without its alerts.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Incident {
+    /// Its number.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// How bad Defender says it is.
+    pub severity: Severity,
+    /// The same as OCSF numbers it.
+    pub severity_id: SeverityId,
+    /// Where the work on it stands.
+    pub status: IncidentStatus,
+    /// Defender's classification.
+    pub classification: Option<String>,
+    /// Defender's determination.
+    pub determination: Option<String>,
+    /// Who works on it.
+    pub assigned_to: Option<String>,
+    /// When it was opened.
+    pub created_at: Option<Moment>,
+    /// When it last changed.
+    pub updated_at: Option<Moment>,
+    /// The incidents that led here, from the one asked for on.
+    pub redirected_from: Vec<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// What analysts wrote.
+    pub comments: Vec<Comment>,
+    /// Its page in the portal.
+    pub url: Option<String>,
+    /// Upstream members that have no home here.
+    pub extra: Extra,
+    /// The incident that this one was merged into.
+    #[serde(skip)]
+    pub merged_into: Option<IncidentId>,
+}
+
+impl Incident {
+    /// What its own classification comes to.
+    pub fn verdict(&self) -> Verdict {
+        AlertVerdict::parse(self.classification.as_deref(), self.determination.as_deref()).unwrap_or(AlertVerdict::Other).into()
+    }
+
+    /// Whether this one was merged into another, and holds nothing of its own any more.
+    pub fn is_merged(&self) -> bool {
+        self.merged_into.is_some() || self.status == IncidentStatus::Redirected
+    }
+}

@@ -1,0 +1,20 @@
+//! What Defender knows, in the one form that every backend's answer is turned into.
+//!
+//! Pure: no I/O, no clock but [`time::Moment::now`], no knowledge of any API, front door or format.
+
+pub mod alert;
+pub mod enrichment;
+pub mod entities;
+pub mod evidence;
+pub mod extra;
+pub mod findings;
+pub mod incident;
+pub mod portal;
+pub mod resolution;
+mod rollup;
+pub mod subject;
+mod summary;
+pub mod time;
+pub mod value;
+pub mod warning;
+pub mod words;

@@ -1,0 +1,143 @@
+//! What all the alerts come to together.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::alert::Alert;
+use super::time::Moment;
+use super::words::{AlertStatus, AlertVerdict, Severity, Verdict, Word};
+
+/// How many alerts there are, listed or not.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Counts {
+    /// All of them.
+    pub alerts: usize,
+    /// Those that are not resolved.
+    pub open: usize,
+    /// Those that are.
+    pub resolved: usize,
+    /// By severity.
+    pub by_severity: Tally<Severity>,
+    /// By status.
+    pub by_status: Tally<AlertStatus>,
+    /// By verdict.
+    pub by_verdict: Tally<AlertVerdict>,
+}
+
+impl Counts {
+    /// Counts these alerts.
+    pub(super) fn of(alerts: &[Alert]) -> Self {
+        let open = alerts.iter().filter(|alert| alert.status.is_open()).count();
+        Self {
+            alerts: alerts.len(),
+            open,
+            resolved: alerts.len() - open,
+            by_severity: Tally::of(alerts.iter().map(|alert| alert.severity)),
+            by_status: Tally::of(alerts.iter().map(|alert| alert.status)),
+            by_verdict: Tally::of(alerts.iter().map(|alert| alert.verdict)),
+        }
+    }
+}
+
+/// How often each word of a closed set came: every word is a key, 0 when it did not.
+#[derive(Clone, Debug)]
+pub struct Tally<W: Word> {
+    times: Vec<(W, usize)>,
+}
+
+impl<W: Word> Tally<W> {
+    fn of(words: impl Iterator<Item = W>) -> Self {
+        let mut times: Vec<_> = W::ALL.iter().map(|word| (*word, 0)).collect();
+        for word in words {
+            if let Some((_, times)) = times.iter_mut().find(|(known, _)| *known == word) {
+                *times += 1;
+            }
+        }
+        Self { times }
+    }
+
+    /// How often this word came.
+    pub fn count(&self, word: W) -> usize {
+        self.times.iter().find(|(known, _)| *known == word).map_or(0, |(_, times)| *times)
+    }
+}
+
+impl<W: Word> Serialize for Tally<W> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.times.len()))?;
+        for (word, times) in &self.times {
+            map.serialize_entry(word.as_str(), times)?;
+        }
+        map.end()
+    }
+}
+
+impl<W: Word + JsonSchema> JsonSchema for Tally<W> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("TallyOf{}", W::schema_name()).into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let keys: Vec<_> = W::ALL.iter().map(|word| word.as_str()).collect();
+        let properties: serde_json::Map<_, _> =
+            keys.iter().map(|key| ((*key).to_owned(), serde_json::json!({"type": "integer", "minimum": 0}))).collect();
+        json_schema!({"type": "object", "properties": properties, "required": keys})
+    }
+}
+
+/// The highest severity of these alerts; `None` if there are none.
+pub(super) fn highest<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Option<Severity> {
+    alerts.map(|alert| alert.severity).max_by_key(|severity| severity.rank())
+}
+
+/// The verdict over these alerts.
+pub(super) fn verdict(alerts: &[Alert]) -> Verdict {
+    let Some(first) = alerts.first() else { return Verdict::None };
+    let any = |verdict| alerts.iter().any(|alert| alert.verdict == verdict);
+    if any(AlertVerdict::TruePositive) {
+        Verdict::TruePositive
+    } else if alerts.iter().all(|alert| alert.verdict == first.verdict) {
+        first.verdict.into()
+    } else if any(AlertVerdict::Undetermined) {
+        Verdict::Undetermined
+    } else {
+        Verdict::Mixed
+    }
+}
+
+/// When the activity of these alerts began, was last seen, and when the last of them changed.
+pub(super) struct Span {
+    pub(super) first_seen: Option<Moment>,
+    pub(super) last_seen: Option<Moment>,
+    pub(super) updated_at: Option<Moment>,
+}
+
+impl Span {
+    pub(super) fn of(alerts: &[Alert]) -> Self {
+        Self {
+            first_seen: alerts.iter().filter_map(|alert| alert.first_seen).min(),
+            last_seen: alerts.iter().filter_map(|alert| alert.last_seen).max(),
+            updated_at: alerts.iter().filter_map(|alert| alert.updated_at).max(),
+        }
+    }
+}
+
+/// The alerts in the order of the answer: open first, then severity, then `last_seen` newest first, then id.
+pub(super) fn ordered(alerts: &[Alert]) -> Vec<&Alert> {
+    let mut ordered: Vec<&Alert> = alerts.iter().collect();
+    ordered.sort_by_key(|alert| {
+        (!alert.status.is_open(), Reverse(alert.severity.rank()), Reverse(alert.last_seen), alert.id.as_deref().unwrap_or_default())
+    });
+    ordered
+}
+
+/// The distinct texts, first sight first.
+pub(super) fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = HashSet::new();
+    texts.filter(|text| seen.insert(*text)).collect()
+}

@@ -1,0 +1,120 @@
+//! What the caller should know about an answer that is otherwise good.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::words::Word;
+
+/// What a warning is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// Alerts were listed fewer, or the raw body left out, to keep the answer within the front door's size.
+    AnswerCapped,
+    /// One id came with two different alerts; both are listed.
+    DuplicateAlertId,
+    /// More than 100 different entities of one sort: the list holds the first.
+    EntitiesCapped,
+    /// Alerts of an account of the same name in another domain are among these.
+    NamesakeInAnotherDomain,
+    /// Not all that Defender has could be read.
+    Partial,
+    /// A merged incident could not be followed to its end.
+    RedirectNotFollowed,
+    /// The name fits several devices; one was chosen.
+    SeveralDevicesMatch,
+    /// The request holds a field that this service does not know.
+    UnknownField,
+    /// Defender answers the same for an unknown name and one without alerts.
+    UnknownOrNoAlerts,
+    /// Defender used a word, or a type of value, that this version does not know.
+    UnknownValue,
+    /// There were more warnings than an answer holds.
+    WarningsCapped,
+}
+
+/// One warning.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+pub struct Warning {
+    /// What it is about: stable, for programs.
+    pub code: WarningCode,
+    /// What happened: for people.
+    pub detail: String,
+}
+
+/// The warnings of one answer: each once, in the order in which they came up, at most 100.
+#[derive(Clone, Debug, Default)]
+pub struct Warnings {
+    list: Vec<Warning>,
+}
+
+/// More than anybody reads; a hostile body could raise one for each of its members.
+const MOST: usize = 100;
+/// A warning quotes at most this much of a foreign word.
+const QUOTED: usize = 80;
+
+impl Warnings {
+    /// Adds a warning, unless it is there already.
+    pub fn add(&mut self, code: WarningCode, detail: impl Into<String>) {
+        let warning = Warning { code, detail: detail.into() };
+        if self.list.len() > MOST || self.list.contains(&warning) {
+            return;
+        }
+        if self.list.len() == MOST {
+            let detail = format!("There were more than {MOST} warnings; the rest is left out.");
+            self.list.push(Warning { code: WarningCode::WarningsCapped, detail });
+            return;
+        }
+        self.list.push(warning);
+    }
+
+    /// Adds "Defender said WORD where the service knows …".
+    pub fn unknown_word<W: Word>(&mut self, member: &str, word: &str) {
+        let known: Vec<_> = W::ALL.iter().map(|word| word.as_str()).collect();
+        let detail = format!("{member} is {:?}, which is none of {}.", quoted(word), known.join(", "));
+        self.add(WarningCode::UnknownValue, detail);
+    }
+
+    /// Adds "MEMBER is not WHAT; it is kept under `extra`".
+    pub fn unexpected_type(&mut self, member: &str, expected: &str) {
+        let detail = format!("{} is not {expected}; it is kept under extra.", quoted(member));
+        self.add(WarningCode::UnknownValue, detail);
+    }
+
+    /// Adds all of another's.
+    pub fn extend(&mut self, others: &[Warning]) {
+        for other in others {
+            self.add(other.code, other.detail.clone());
+        }
+    }
+
+    /// The warnings.
+    pub fn into_vec(self) -> Vec<Warning> {
+        self.list
+    }
+}
+
+/// A foreign word, short enough for a sentence.
+pub fn quoted(word: &str) -> String {
+    let mut short: String = word.chars().take(QUOTED).collect();
+    if short.len() < word.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_distinct_and_bounded() {
+        let mut warnings = Warnings::default();
+        for n in 0..500 {
+            warnings.add(WarningCode::UnknownValue, format!("word {}", n / 2));
+        }
+        let list = warnings.into_vec();
+        assert_eq!(list.len(), MOST + 1);
+        assert_eq!(list.last().map(|last| last.code), Some(WarningCode::WarningsCapped));
+    }
+}

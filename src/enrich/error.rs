@@ -1,0 +1,183 @@
+//! Why a question has no answer, by what the caller or the operator can do about it.
+
+use std::time::Duration;
+
+use crate::cache::Outcome;
+use crate::credentials::{CallError, CredentialError, Refusal, StoreError};
+use crate::upstream::UpstreamError;
+
+/// A question that got no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EnrichError {
+    /// Microsoft throttles, or our own quota is spent: come again.
+    #[error("throttled")]
+    Throttled {
+        /// When.
+        retry_after: Duration,
+    },
+    /// Defender, or Entra, is down or out of reach.
+    #[error("{service} is unavailable: {reason}")]
+    Unavailable {
+        /// Who.
+        service: Service,
+        /// What happened.
+        reason: &'static str,
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// No answer before the deadline.
+    #[error("{service} did not answer in time")]
+    TimedOut {
+        /// Who.
+        service: Service,
+    },
+    /// The credential is refused.
+    #[error("the credential is refused: {refusal}")]
+    CredentialRefused {
+        /// Why, as far as Entra tells.
+        refusal: &'static str,
+    },
+    /// The credential lacks a permission.
+    #[error("the credential lacks {permission}")]
+    Forbidden {
+        /// The least permission that would do.
+        permission: &'static str,
+    },
+    /// The answer is not what is documented.
+    #[error("{service} sent a malformed answer: {reason}")]
+    Malformed {
+        /// Who.
+        service: Service,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The answer is larger than is read.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// Any other refusal.
+    #[error("{service} answered with status {status}")]
+    Failed {
+        /// Who.
+        service: Service,
+        /// How.
+        status: u16,
+    },
+    /// The Defender secret cannot be read.
+    #[error("the secret cannot be read: {reason}")]
+    SecretUnavailable {
+        /// Why.
+        reason: &'static str,
+    },
+    /// The Defender secret makes no sense.
+    #[error("the secret is of no use: {reason}")]
+    Misconfigured {
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+/// Who failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    Defender,
+    Entra,
+}
+
+impl std::fmt::Display for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Defender => "Defender",
+            Self::Entra => "Microsoft Entra",
+        })
+    }
+}
+
+/// A 429 that names no time: the shortest window of Microsoft's quota.
+const THROTTLED_FOR: Duration = Duration::from_secs(60);
+/// An outage that names no end.
+const DOWN_FOR: Duration = Duration::from_secs(10);
+
+impl EnrichError {
+    fn of_call(error: UpstreamError, service: Service) -> Self {
+        match error {
+            UpstreamError::Throttled { retry_after } => {
+                Self::Throttled { retry_after: retry_after.unwrap_or(THROTTLED_FOR) }
+            }
+            UpstreamError::Unavailable { retry_after, reason, .. } => {
+                Self::Unavailable { service, reason, retry_after: retry_after.unwrap_or(DOWN_FOR) }
+            }
+            UpstreamError::ServerError => Self::Failed { service, status: 500 },
+            UpstreamError::TimedOut => Self::TimedOut { service },
+            UpstreamError::Unauthorized => Self::CredentialRefused { refusal: "the token is refused" },
+            UpstreamError::Forbidden => Self::Failed { service, status: 403 },
+            // Backends know what a missing entity is; what is left is a route that does not exist.
+            UpstreamError::NotFound => Self::Failed { service, status: 404 },
+            UpstreamError::Rejected { status } => Self::Failed { service, status },
+            UpstreamError::Malformed { reason } => Self::Malformed { service, reason },
+            UpstreamError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+impl From<CallError> for EnrichError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Upstream(error) => Self::of_call(error, Service::Defender),
+            CallError::Forbidden { permission } => Self::Forbidden { permission },
+            CallError::Credential(CredentialError::Entra(error)) => Self::of_call(error, Service::Entra),
+            CallError::Credential(CredentialError::Store(error)) => Self::SecretUnavailable { reason: reason(error) },
+            CallError::Credential(CredentialError::Unusable(reason)) => Self::Misconfigured { reason },
+            CallError::Credential(CredentialError::NoTokenForApi) => {
+                Self::Misconfigured { reason: "it holds tokens, but none for this API" }
+            }
+            CallError::Credential(CredentialError::Refused(refusal)) => Self::CredentialRefused { refusal: why(refusal) },
+        }
+    }
+}
+
+fn reason(error: StoreError) -> &'static str {
+    match error {
+        StoreError::NotFound => "there is no such secret in this account and region",
+        StoreError::Denied => "the function's role may not read it",
+        StoreError::Unavailable => "AWS does not answer",
+        StoreError::TimedOut => "AWS does not answer in time",
+        StoreError::NoText => "it holds no text",
+    }
+}
+
+fn why(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::UnknownTenant => "the tenant is not known",
+        Refusal::UnknownApplication => "the application is not known in this tenant",
+        Refusal::WrongSecret => "the client secret is wrong",
+        Refusal::ExpiredSecret => "the client secret has expired",
+        Refusal::WrongAssertion => "the certificate is not registered with the application, or has expired",
+        Refusal::NoFederation => "no federated credential of the application fits this function's role",
+        Refusal::UnknownApi => "the API is not known in this tenant: is DEFENDER_CLOUD right?",
+        Refusal::Other => "Entra refuses it",
+        Refusal::Token => "the API refuses the token",
+    }
+}
+
+impl Outcome for EnrichError {
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Throttled { .. } | Self::Unavailable { .. } | Self::TimedOut { .. } => true,
+            Self::Failed { status, .. } => *status >= 500,
+            Self::CredentialRefused { .. }
+            | Self::Forbidden { .. }
+            | Self::Malformed { .. }
+            | Self::TooLarge
+            | Self::SecretUnavailable { .. }
+            | Self::Misconfigured { .. } => false,
+        }
+    }
+
+    fn is_timeout(&self) -> bool {
+        matches!(self, Self::TimedOut { .. })
+    }
+
+    fn timed_out() -> Self {
+        Self::TimedOut { service: Service::Defender }
+    }
+}

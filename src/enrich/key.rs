@@ -1,0 +1,63 @@
+//! What is asked of the backend, once everything is resolved: equal keys are one question.
+
+use std::hash::{Hash, Hasher};
+
+use crate::domain::subject::{Account, AlertId, DeviceId, IncidentId, Sha1};
+
+/// One question to the backend.
+#[derive(Clone, Debug)]
+pub(super) enum Key {
+    Alert(AlertId),
+    Machine(DeviceId),
+    /// Defender takes the bare name only, in any case: accounts that differ in case or domain are one question.
+    User(Account),
+    File(Sha1),
+    Incident(IncidentId),
+}
+
+/// What makes two keys equal.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity<'k> {
+    Alert(&'k str),
+    Machine(&'k str),
+    User(String),
+    File(&'k str),
+    Incident(IncidentId),
+}
+
+impl Key {
+    /// The text by which the backend is asked.
+    pub(super) fn id(&self) -> String {
+        match self {
+            Self::Alert(id) => id.as_str().to_owned(),
+            Self::Machine(id) => id.as_str().to_owned(),
+            Self::User(account) => account.name().to_owned(),
+            Self::File(sha1) => sha1.as_str().to_owned(),
+            Self::Incident(id) => id.to_string(),
+        }
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        match self {
+            Self::Alert(id) => Identity::Alert(id.as_str()),
+            Self::Machine(id) => Identity::Machine(id.as_str()),
+            Self::User(account) => Identity::User(account.name().to_lowercase()),
+            Self::File(sha1) => Identity::File(sha1.as_str()),
+            Self::Incident(id) => Identity::Incident(*id),
+        }
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}

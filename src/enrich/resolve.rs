@@ -1,0 +1,39 @@
+//! From what the caller holds to what Defender wants: a device's name to its id, a SHA-256 to a SHA-1.
+
+use crate::cache::Memorable;
+use crate::defender::devices::Chosen;
+use crate::domain::subject::{DeviceName, Sha1, Sha256};
+
+/// A name or a hash to resolve.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Name {
+    /// In lower case: names are the same in any.
+    Device(String),
+    Sha256(Sha256),
+}
+
+impl Name {
+    pub(super) fn of_device(name: &DeviceName) -> Self {
+        Self::Device(name.as_str().to_lowercase())
+    }
+}
+
+/// What a name or a hash stands for, if anything.
+#[derive(Clone, Debug)]
+pub(crate) enum Resolution {
+    Device(Option<Chosen>),
+    Sha1(Option<Sha1>),
+}
+
+impl Memorable for Resolution {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Device(Some(chosen)) => 64 * (1 + chosen.others.len()),
+            Self::Device(None) | Self::Sha1(_) => 64,
+        }
+    }
+
+    fn is_negative(&self) -> bool {
+        matches!(self, Self::Device(None) | Self::Sha1(None))
+    }
+}

@@ -1,0 +1,171 @@
+//! `/v1/enrich/batch`: up to 25 subjects, one answer each, in their order.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::body::json_bytes;
+use super::decode::{self, Asked};
+use super::edge::{AnswerLimit, Visit};
+use super::enrich::{query_options, shown};
+use super::fields::Fields;
+use super::options::Options;
+use super::problem::{Code, Problem, ProblemBody};
+use super::respond::{self, Told};
+use crate::callers::IamIdentity;
+use crate::domain::enrichment::SCHEMA_VERSION;
+use crate::render;
+use crate::service::Service;
+
+/// Subjects of one batch.
+const MOST: usize = 25;
+
+/// The answer to a batch.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Batch")]
+pub(super) struct BatchBody {
+    /// The version of this shape.
+    #[schemars(with = "String")]
+    schema_version: &'static str,
+    /// One per subject, in their order.
+    results: Vec<Item>,
+    /// How they went.
+    counts: BatchCounts,
+}
+
+/// How the subjects of a batch went.
+#[derive(Serialize, JsonSchema)]
+struct BatchCounts {
+    /// Subjects.
+    requests: usize,
+    /// With an answer.
+    ok: usize,
+    /// With a problem.
+    failed: usize,
+}
+
+/// What became of one subject.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "BatchItem")]
+enum Item {
+    Answered {
+        /// 200.
+        status: u16,
+        /// The answer, as it would have been alone.
+        #[schemars(with = "crate::domain::enrichment::Enrichment<'static>")]
+        enrichment: Box<RawValue>,
+    },
+    Failed {
+        /// The status that the problem would have had alone.
+        status: u16,
+        /// The problem.
+        problem: ProblemBody,
+    },
+}
+
+/// `POST /v1/enrich/batch`.
+pub(super) async fn from_body(
+    State(service): State<Arc<Service>>,
+    Extension(visit): Extension<Visit>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let identity = parts.extensions.get::<IamIdentity>();
+    respond::admitted(&service, &parts.headers, identity, &visit, || async {
+        let bytes = json_bytes(&parts.headers, body).await?;
+        let (defaults, _) = query_options(parts.uri.query())?;
+        if bytes.is_empty() {
+            return Err(Problem::new(Code::InvalidJson, "The body is empty: send {\"requests\":[…]}."));
+        }
+        let items = items(Fields::from_json(&bytes)?, defaults)?;
+        Ok(respond::json(answer(&service, items, &visit).await, Told { kind: Some("batch"), ..Told::default() }))
+    })
+    .await
+}
+
+/// The items of an envelope: those of `requests`, or each subject of an object with several.
+fn items(mut fields: Fields, defaults: Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
+    let options = Options::take(&mut fields)?.or(defaults);
+    let pointer = fields.pointer("requests");
+    let items: Vec<_> = match fields.take_raw("requests") {
+        Some(raw) => {
+            let not_a_list = |_| Problem::at(Code::InvalidRequest, pointer.as_str(), "requests has to be a list of objects.");
+            let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(not_a_list)?;
+            if items.len() > MOST {
+                let detail = format!("A batch has at most {MOST} subjects: send the others in another.");
+                return Err(Problem::at(Code::TooManyRequestsInBatch, pointer, detail));
+            }
+            let item = |(at, raw)| decode::asked(Fields::from_raw(raw, format!("{pointer}/{at}"))?, options);
+            items.into_iter().enumerate().map(item).collect()
+        }
+        None => {
+            let named = decode::subjects(&mut fields)?;
+            let warnings = decode::unknown_fields(&fields);
+            let item = |(name, value): (String, Value)| {
+                let question = decode::question(&name, value, &fields.pointer(&name))?;
+                Ok(Asked { question, options, warnings: warnings.clone() })
+            };
+            named.into_iter().map(item).collect()
+        }
+    };
+    if items.is_empty() {
+        let detail = "Send {\"requests\":[…]} with 1 to 25 subjects, or one object with several subjects.";
+        return Err(Problem::new(Code::InvalidRequest, detail));
+    }
+    Ok(items)
+}
+
+async fn answer(service: &Service, items: Vec<Result<Asked, Problem>>, visit: &Visit) -> Vec<u8> {
+    let questions: Vec<_> = items.iter().flatten().map(|asked| asked.question.clone()).collect();
+    let mut answers = service.enricher.enrich_all(&questions, &visit.ctx).await.into_iter();
+    let outcomes: Vec<_> = items
+        .into_iter()
+        .map(|item| {
+            let asked = item?;
+            // There is one answer for each question, in their order.
+            let answer = answers.next().ok_or_else(|| Problem::new(Code::Internal, "A bug of this service."))??;
+            Ok((asked, answer))
+        })
+        .collect();
+    let whole = body(&outcomes, visit, visit.limit);
+    if render::escaped_length(&whole) <= visit.limit.0 {
+        return whole;
+    }
+    body(&outcomes, visit, AnswerLimit(visit.limit.0 / outcomes.len().max(1)))
+}
+
+type Outcome = Result<(Asked, crate::domain::enrichment::Answer), Problem>;
+
+/// The answer to the batch, with `each` for an item.
+fn body(outcomes: &[Outcome], visit: &Visit, each: AnswerLimit) -> Vec<u8> {
+    let results: Vec<_> = outcomes.iter().map(|outcome| item(outcome, visit, each)).collect();
+    let ok = results.iter().filter(|item| matches!(item, Item::Answered { .. })).count();
+    let counts = BatchCounts { requests: results.len(), ok, failed: results.len() - ok };
+    // Strings, numbers and bodies that are JSON already: it always serializes.
+    serde_json::to_vec(&BatchBody { schema_version: SCHEMA_VERSION, results, counts }).unwrap_or_default()
+}
+
+fn item(outcome: &Outcome, visit: &Visit, each: AnswerLimit) -> Item {
+    let shown = match outcome {
+        Ok((asked, answer)) => shown(answer, asked, each),
+        Err(problem) => Err(problem.clone()),
+    };
+    let raw = shown.and_then(|bytes| {
+        let text = String::from_utf8(bytes).ok().and_then(|text| RawValue::from_string(text).ok());
+        text.ok_or_else(|| Problem::new(Code::Internal, "A bug of this service."))
+    });
+    match raw {
+        Ok(enrichment) => Item::Answered { status: 200, enrichment },
+        Err(problem) => {
+            let problem = problem.body(&visit.ctx.request_id);
+            Item::Failed { status: problem.status, problem }
+        }
+    }
+}

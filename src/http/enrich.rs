@@ -1,0 +1,82 @@
+//! `/v1/enrich`: one subject, from the body or from the query string.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::body::json_bytes;
+use super::decode::{self, Asked};
+use super::edge::{AnswerLimit, Visit};
+use super::fields::Fields;
+use super::options::Options;
+use super::problem::{Code, Problem};
+use super::respond::{self, Told};
+use crate::callers::IamIdentity;
+use crate::domain::enrichment::{Answer, Showing};
+use crate::domain::subject::Kind;
+use crate::render;
+use crate::service::Service;
+
+/// `POST /v1/enrich` and `POST /`.
+pub(super) async fn from_body(
+    State(service): State<Arc<Service>>,
+    Extension(visit): Extension<Visit>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let identity = parts.extensions.get::<IamIdentity>();
+    respond::admitted(&service, &parts.headers, identity, &visit, || async {
+        let bytes = json_bytes(&parts.headers, body).await?;
+        let (defaults, others) = query_options(parts.uri.query())?;
+        if bytes.is_empty() {
+            return Err(Problem::new(Code::InvalidJson, "The body is empty: send a JSON object that names a subject."));
+        }
+        let mut asked = decode::asked(Fields::from_json(&bytes)?, defaults)?;
+        asked.warnings.extend(others);
+        respond_to(&service, &asked, &visit).await
+    })
+    .await
+}
+
+/// `GET /v1/enrich?…`.
+pub(super) async fn from_query(
+    State(service): State<Arc<Service>>,
+    Extension(visit): Extension<Visit>,
+    request: Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    let identity = parts.extensions.get::<IamIdentity>();
+    respond::admitted(&service, &parts.headers, identity, &visit, || async {
+        let fields = Fields::from_query(parts.uri.query().unwrap_or_default())?;
+        let asked = decode::asked(fields, Options::default())?;
+        respond_to(&service, &asked, &visit).await
+    })
+    .await
+}
+
+/// The options of the query string beside a body, and warnings about what else is there.
+pub(super) fn query_options(query: Option<&str>) -> Result<(Options, Vec<crate::domain::warning::Warning>), Problem> {
+    let mut fields = Fields::from_query(query.unwrap_or_default())?;
+    let options = Options::take(&mut fields)?;
+    Ok((options, decode::unknown_fields(&fields)))
+}
+
+async fn respond_to(service: &Service, asked: &Asked, visit: &Visit) -> Result<Response, Problem> {
+    let answer = service.enricher.enrich(&asked.question, &visit.ctx).await?;
+    let told = Told::of(&answer);
+    let body = shown(&answer, asked, visit.limit)?;
+    Ok(respond::json(body, told))
+}
+
+/// The answer as this caller wants it, or the problem that it is to them.
+pub(super) fn shown(answer: &Answer, asked: &Asked, limit: AnswerLimit) -> Result<Vec<u8>, Problem> {
+    let missing = !answer.findings.known && matches!(answer.kind, Kind::Alert | Kind::Machine | Kind::Incident);
+    if missing && !asked.options.not_found_is_200() {
+        return Err(Problem::not_found(answer.kind));
+    }
+    let showing =
+        Showing { limit: asked.options.limit(), raw: asked.options.raw(), warnings: asked.warnings.clone() };
+    Ok(render::json(answer, &showing, limit.0))
+}

@@ -1,0 +1,139 @@
+//! The fields of a request, from a JSON object or a query string: in their order, each at most once.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::problem::{Code, Problem};
+use crate::domain::warning::quoted;
+
+/// Where fields came from, to point at them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A JSON object, by the JSON pointer to it.
+    Body(String),
+    /// The query string.
+    Query,
+}
+
+/// The fields of one object, null and empty ones left out.
+#[derive(Clone, Debug)]
+pub(super) struct Fields {
+    list: Vec<(String, Box<RawValue>)>,
+    origin: Origin,
+}
+
+/// Spellings that are accepted for the names of the contract.
+const SPELLINGS: [(&str, &str); 4] =
+    [("alertId", "alert_id"), ("fileHash", "file_hash"), ("incidentId", "incident_id"), ("notFound", "not_found")];
+
+impl Fields {
+    /// Reads a JSON object.
+    pub(super) fn from_json(bytes: &[u8]) -> Result<Self, Problem> {
+        let object: Object = serde_json::from_slice(bytes).map_err(|error| {
+            if error.is_data() {
+                Problem::new(Code::InvalidRequest, "The body has to be a JSON object.")
+            } else {
+                not_json()
+            }
+        })?;
+        Self::new(object.0, Origin::Body(String::new()))
+    }
+
+    /// Reads an object inside the body.
+    pub(super) fn from_raw(raw: &RawValue, pointer: String) -> Result<Self, Problem> {
+        match serde_json::from_str::<Object>(raw.get()) {
+            Ok(object) => Self::new(object.0, Origin::Body(pointer)),
+            Err(_) => Err(Problem::at(Code::InvalidRequest, pointer, "This has to be a JSON object.")),
+        }
+    }
+
+    /// Reads a query string.
+    pub(super) fn from_query(query: &str) -> Result<Self, Problem> {
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        let list = pairs.filter_map(|(name, value)| Some((name.into_owned(), to_raw_value(&*value).ok()?))).collect();
+        Self::new(list, Origin::Query)
+    }
+
+    fn new(list: Vec<(String, Box<RawValue>)>, origin: Origin) -> Result<Self, Problem> {
+        let mut fields = Self { list: Vec::with_capacity(list.len()), origin };
+        let mut names: Vec<String> = Vec::with_capacity(list.len());
+        for (name, value) in list {
+            let known = SPELLINGS.iter().find(|(spelling, _)| *spelling == name);
+            let name = known.map_or(name, |(_, name)| (*name).to_owned());
+            if names.contains(&name) {
+                let pointer = fields.pointer(&name);
+                return Err(Problem::at(Code::InvalidRequest, pointer, "This field is there more than once."));
+            }
+            names.push(name.clone());
+            let absent = matches!(value.get(), "null" | "\"\"");
+            if !absent && !name.is_empty() {
+                fields.list.push((name, value));
+            }
+        }
+        Ok(fields)
+    }
+
+    /// Where a field is, for an error's `pointer`.
+    pub(super) fn pointer(&self, name: &str) -> String {
+        match &self.origin {
+            Origin::Body(object) => format!("{object}/{}", quoted(&name.replace('~', "~0").replace('/', "~1"))),
+            Origin::Query => format!("?{}", quoted(name)),
+        }
+    }
+
+    /// Takes a field out.
+    pub(super) fn take(&mut self, name: &str) -> Result<Option<Value>, Problem> {
+        self.take_raw(name).map(|raw| serde_json::from_str(raw.get()).map_err(|_| not_json())).transpose()
+    }
+
+    /// Takes a field out as it was written.
+    pub(super) fn take_raw(&mut self, name: &str) -> Option<Box<RawValue>> {
+        let at = self.list.iter().position(|(known, _)| known == name)?;
+        Some(self.list.remove(at).1)
+    }
+
+    /// The names that are left, in their order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+fn not_json() -> Problem {
+    Problem::new(Code::InvalidJson, "The body has to be JSON in UTF-8, nested no deeper than 127 levels.")
+}
+
+/// A JSON object whose members keep their order, and may come twice.
+struct Object(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Object, A::Error> {
+                // A list is read to its end, so that one that is no JSON is told as that.
+                while seq.next_element::<Value>()?.is_some() {}
+                Err(de::Error::custom("a list is no object"))
+            }
+        }
+
+        deserializer.deserialize_any(Members)
+    }
+}

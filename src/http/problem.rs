@@ -1,0 +1,327 @@
+//! Errors as RFC 9457 problems: what callers see, which is never what upstream said.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::respond::Told;
+use crate::callers::NotAdmitted;
+use crate::domain::subject::{Kind, SubjectError};
+use crate::enrich::EnrichError;
+
+/// What a problem is: stable, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "ProblemCode")]
+pub(crate) enum Code {
+    InvalidJson,
+    Unauthorized,
+    NotFound,
+    UnknownRoute,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    InvalidRequest,
+    InvalidId,
+    UnsupportedHash,
+    AmbiguousValue,
+    AmbiguousRequest,
+    TooManyRequestsInBatch,
+    Throttled,
+    Internal,
+    UpstreamAuth,
+    UpstreamForbidden,
+    UpstreamMalformed,
+    UpstreamTooLarge,
+    UpstreamError,
+    UpstreamUnavailable,
+    SecretUnavailable,
+    Misconfigured,
+    UpstreamTimeout,
+}
+
+impl Code {
+    /// Every code, in the order of the contract.
+    pub(super) const ALL: [Self; 24] = [
+        Self::InvalidJson,
+        Self::Unauthorized,
+        Self::NotFound,
+        Self::UnknownRoute,
+        Self::MethodNotAllowed,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::InvalidRequest,
+        Self::InvalidId,
+        Self::UnsupportedHash,
+        Self::AmbiguousValue,
+        Self::AmbiguousRequest,
+        Self::TooManyRequestsInBatch,
+        Self::Throttled,
+        Self::Internal,
+        Self::UpstreamAuth,
+        Self::UpstreamForbidden,
+        Self::UpstreamMalformed,
+        Self::UpstreamTooLarge,
+        Self::UpstreamError,
+        Self::UpstreamUnavailable,
+        Self::SecretUnavailable,
+        Self::Misconfigured,
+        Self::UpstreamTimeout,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        self.parts().1
+    }
+
+    pub(super) fn status(self) -> StatusCode {
+        self.parts().0
+    }
+
+    fn title(self) -> &'static str {
+        self.parts().2
+    }
+
+    fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::InvalidJson => (S::BAD_REQUEST, "invalid_json", "The body is not JSON"),
+            Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "A valid key is needed"),
+            Self::NotFound => (S::NOT_FOUND, "not_found", "Defender does not know it"),
+            Self::UnknownRoute => (S::NOT_FOUND, "unknown_route", "There is no such route"),
+            Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This route takes another method"),
+            Self::PayloadTooLarge => (S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large"),
+            Self::UnsupportedMediaType => {
+                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body has to be JSON")
+            }
+            Self::InvalidRequest => (S::UNPROCESSABLE_ENTITY, "invalid_request", "The request makes no sense"),
+            Self::InvalidId => (S::UNPROCESSABLE_ENTITY, "invalid_id", "The id has no accepted form"),
+            Self::UnsupportedHash => (S::UNPROCESSABLE_ENTITY, "unsupported_hash", "Defender takes no such hash"),
+            Self::AmbiguousValue => (S::UNPROCESSABLE_ENTITY, "ambiguous_value", "The value can be several things"),
+            Self::AmbiguousRequest => {
+                (S::UNPROCESSABLE_ENTITY, "ambiguous_request", "The request names several subjects")
+            }
+            Self::TooManyRequestsInBatch => {
+                (S::UNPROCESSABLE_ENTITY, "too_many_requests_in_batch", "The batch is too long")
+            }
+            Self::Throttled => (S::TOO_MANY_REQUESTS, "throttled", "The quota of Microsoft's API is spent"),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "A bug of this service"),
+            Self::UpstreamAuth => (S::BAD_GATEWAY, "upstream_auth", "Microsoft refuses the Defender credential"),
+            Self::UpstreamForbidden => (S::BAD_GATEWAY, "upstream_forbidden", "The Defender credential lacks a permission"),
+            Self::UpstreamMalformed => (S::BAD_GATEWAY, "upstream_malformed", "Microsoft's answer makes no sense"),
+            Self::UpstreamTooLarge => (S::BAD_GATEWAY, "upstream_too_large", "Microsoft's answer is too large"),
+            Self::UpstreamError => (S::BAD_GATEWAY, "upstream_error", "Microsoft answers with an error"),
+            Self::UpstreamUnavailable => (S::SERVICE_UNAVAILABLE, "upstream_unavailable", "Microsoft cannot be reached"),
+            Self::SecretUnavailable => (S::SERVICE_UNAVAILABLE, "secret_unavailable", "A secret cannot be read"),
+            Self::Misconfigured => (S::SERVICE_UNAVAILABLE, "misconfigured", "This service is not set up right"),
+            Self::UpstreamTimeout => (S::GATEWAY_TIMEOUT, "upstream_timeout", "Microsoft did not answer in time"),
+        }
+    }
+}
+
+/// What is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "FieldError")]
+pub(crate) struct Fault {
+    /// The member of the body as a JSON pointer, or `?name` of the query string.
+    pub(crate) pointer: String,
+    /// What is wrong with it.
+    pub(crate) detail: String,
+}
+
+/// An error that is about to be told.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    pub(super) code: Code,
+    detail: String,
+    retry_after_s: Option<u64>,
+    errors: Vec<Fault>,
+    /// For the log: our own words about the cause.
+    cause: Option<String>,
+}
+
+/// A problem as it is sent.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct ProblemBody {
+    /// A name for the kind of problem, made from its code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The kind of problem, for people.
+    title: &'static str,
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// What happened, and what to do.
+    detail: String,
+    /// What it is: stable, for programs.
+    code: Code,
+    /// The request's name, as in `X-Request-Id`.
+    request_id: String,
+    /// When to come again, in seconds; as in `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_s: Option<u64>,
+    /// What is wrong with which field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
+}
+
+impl Problem {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), retry_after_s: None, errors: Vec::new(), cause: None }
+    }
+
+    /// A problem with one field.
+    pub(crate) fn at(code: Code, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (pointer, detail) = (pointer.into(), detail.into());
+        Self { errors: vec![Fault { pointer, detail: detail.clone() }], ..Self::new(code, detail) }
+    }
+
+    /// A text that names no subject.
+    pub(crate) fn of_subject(error: &SubjectError, pointer: impl Into<String>) -> Self {
+        let code = match error {
+            SubjectError::Invalid(_) => Code::InvalidId,
+            SubjectError::UnsupportedHash(_) => Code::UnsupportedHash,
+            SubjectError::Ambiguous(_) => Code::AmbiguousValue,
+        };
+        Self::at(code, pointer, error.to_string())
+    }
+
+    /// A subject that Defender does not know.
+    pub(crate) fn not_found(kind: Kind) -> Self {
+        let detail = match kind {
+            Kind::Alert => "Defender knows no alert of this id. One that was raised just now can take minutes to appear: ask again.",
+            Kind::Machine => "Defender knows no device of this id or name.",
+            Kind::Incident => "Defender knows no incident of this number. One that was opened just now can take minutes to appear: ask again.",
+            Kind::User => "Defender knows no such user.",
+            Kind::File => "Defender knows no such file.",
+        };
+        Self::new(Code::NotFound, detail)
+    }
+
+    fn after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    fn because(mut self, cause: &impl ToString) -> Self {
+        self.cause = Some(cause.to_string());
+        self
+    }
+
+    /// What goes into the log about it.
+    pub(super) fn told(&self) -> Told {
+        Told { code: Some(self.code.as_str()), cause: self.cause.clone(), ..Told::default() }
+    }
+
+    /// The problem of this request.
+    pub(super) fn body(self, request_id: &str) -> ProblemBody {
+        ProblemBody {
+            kind: format!("urn:defender-enrich:problem:{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: self.detail,
+            code: self.code,
+            request_id: request_id.to_owned(),
+            retry_after_s: self.retry_after_s,
+            errors: self.errors,
+        }
+    }
+
+    /// The answer to this request.
+    pub(super) fn response(self, request_id: &str) -> Response {
+        let (code, told) = (self.code, self.told());
+        let body = self.body(request_id);
+        let wait = body.retry_after_s;
+        // Strings and numbers: it always serializes.
+        let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
+        *response.status_mut() = code.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = wait {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if code == Code::Unauthorized {
+            let ways = HeaderValue::from_static("Bearer realm=\"defender-enrich\", Basic realm=\"defender-enrich\"");
+            headers.insert(header::WWW_AUTHENTICATE, ways);
+        }
+        response.extensions_mut().insert(told);
+        response
+    }
+}
+
+impl From<NotAdmitted> for Problem {
+    fn from(refused: NotAdmitted) -> Self {
+        match refused {
+            NotAdmitted::Unauthorized => {
+                let detail = "Present a key of the caller secret as X-Api-Key, as a bearer token or as the password of Basic; \
+                              where the service is set to IAM, sign the request.";
+                Self::new(Code::Unauthorized, detail)
+            }
+            NotAdmitted::KeysUnavailable => {
+                let detail = "The caller keys cannot be read from AWS Secrets Manager: check CALLER_SECRET_ID and the function's role.";
+                Self::new(Code::SecretUnavailable, detail).after(5)
+            }
+            NotAdmitted::KeysMisconfigured => {
+                let detail = "The caller secret is not of the form {\"api_keys\":{\"name\":[\"key\"]}}.";
+                Self::new(Code::Misconfigured, detail)
+            }
+        }
+    }
+}
+
+impl From<EnrichError> for Problem {
+    fn from(error: EnrichError) -> Self {
+        let problem = match &error {
+            EnrichError::Throttled { retry_after } => {
+                let detail = "Microsoft allows only so many calls a minute and an hour: ask again after Retry-After seconds.";
+                Self::new(Code::Throttled, detail).after(whole_seconds(*retry_after))
+            }
+            EnrichError::Unavailable { service, retry_after, .. } => {
+                let detail = format!("{service} is down or cannot be reached: ask again after Retry-After seconds.");
+                Self::new(Code::UpstreamUnavailable, detail).after(whole_seconds(*retry_after))
+            }
+            EnrichError::TimedOut { service } => {
+                Self::new(Code::UpstreamTimeout, format!("{service} did not answer before the deadline: ask again."))
+            }
+            EnrichError::CredentialRefused { refusal } => {
+                let detail = format!("The Defender credential is refused: {refusal}. Store one that is good in the Defender secret.");
+                Self::new(Code::UpstreamAuth, detail)
+            }
+            EnrichError::Forbidden { permission } => {
+                let detail = format!(
+                    "The app registration lacks the application permission {permission}: add it, grant admin consent, and wait \
+                     up to an hour for new tokens. A wrong audience gives the same answer: check DEFENDER_CLOUD."
+                );
+                Self::new(Code::UpstreamForbidden, detail)
+            }
+            EnrichError::Malformed { service, .. } => {
+                Self::new(Code::UpstreamMalformed, format!("{service} answered, but not with the documented body."))
+            }
+            EnrichError::TooLarge => Self::new(Code::UpstreamTooLarge, "Defender's answer is larger than 16 MiB."),
+            EnrichError::Failed { service, status } => {
+                Self::new(Code::UpstreamError, format!("{service} answered with status {status}."))
+            }
+            EnrichError::SecretUnavailable { reason } => {
+                let detail = format!("The Defender secret cannot be read: {reason}. Check DEFENDER_SECRET_ID and the function's role.");
+                Self::new(Code::SecretUnavailable, detail).after(5)
+            }
+            EnrichError::Misconfigured { reason } => {
+                Self::new(Code::Misconfigured, format!("The Defender secret is of no use: {reason}."))
+            }
+        };
+        problem.because(&error)
+    }
+}
+
+/// Seconds that are surely enough.
+fn whole_seconds(span: std::time::Duration) -> u64 {
+    (span.as_secs() + u64::from(span.subsec_nanos() > 0)).max(1)
+}
+
+/// What a caller would be told, in one line.
+#[cfg(feature = "cli")]
+pub(crate) fn told_in_full(error: EnrichError) -> String {
+    let problem = Problem::from(error);
+    format!("{}: {}", problem.code.as_str(), problem.detail)
+}

@@ -1,0 +1,22 @@
+//! One HTTPS call from an alert id, a machine, a user, a file hash or an incident to one normalized answer: what
+//! Microsoft Defender knows, how bad it is, whom it touches, where to click.
+//!
+//! The house is described in `ARCHITECTURE.md`.
+
+mod cache;
+mod callers;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod config;
+pub mod credentials;
+mod defender;
+pub mod domain;
+pub mod enrich;
+pub mod front_door;
+pub mod http;
+mod render;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+pub mod service;
+pub mod telemetry;
+pub mod upstream;

@@ -1,0 +1,7 @@
+//! `defender-enrich`: the service on a laptop. `serve`, `lookup`, `check`, `openapi`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    defender_enrich::cli::run()
+}

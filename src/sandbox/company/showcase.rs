@@ -1,0 +1,69 @@
+//! The subjects that show the service at its best, one or more of each kind.
+
+/// Something to ask the service about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subject {
+    /// `alert`, `machine`, `user`, `file` or `incident`.
+    pub kind: &'static str,
+    /// What to ask for.
+    pub value: &'static str,
+    /// What there is to see, in a line.
+    pub why: &'static str,
+}
+
+/// Credential theft on a workstation: evidence of every type that Defender for Endpoint has.
+pub const ALERT: &str = "da639305048212385104_-1204837751";
+/// The workstation that it happened on, by its name.
+pub const MACHINE: &str = "desk-042.contoso.com";
+/// Its owner, by the name that she signs in with. A namesake in another domain has an alert too.
+pub const USER: &str = "dana.reyes@contoso.com";
+/// The attacker's tool, by SHA-256.
+pub const FILE: &str = "be247dc4ef5759515f205988b833a2db53d747c4f3c66f44d57d1aa9378e18b3";
+/// The same tool, by SHA-1.
+pub const FILE_SHA1: &str = "eb5c60a22f6c1b7ad57a8dbc621f302650c91e88";
+/// An incident that was merged into another, and that into [`INCIDENT`].
+pub const MERGED_INCIDENT: &str = "3098";
+/// The whole intrusion: endpoints, mail, cloud and identity.
+pub const INCIDENT: &str = "3107";
+/// A closed false alarm.
+pub const FALSE_ALARM: &str = "3085";
+/// A device of which Defender holds two records under one name.
+pub const REIMAGED_MACHINE: &str = "desk-017.contoso.com";
+/// A phone, whose name is no DNS name.
+pub const PHONE: &str = "Dana's iPad";
+/// A device without alerts.
+pub const QUIET_MACHINE: &str = "desk-099.contoso.com";
+
+/// The best of each kind first, then what is worth a second look.
+pub const fn showcase() -> &'static [Subject] {
+    &[
+        Subject {
+            kind: "alert",
+            value: ALERT,
+            why: "credential theft, with process, file, user, address, URL and registry evidence",
+        },
+        Subject {
+            kind: "machine",
+            value: MACHINE,
+            why: "six alerts of every severity, open and closed; the name is resolved to a device id",
+        },
+        Subject {
+            kind: "user",
+            value: USER,
+            why: "a sign-in name becomes an account name, which a namesake in another domain shares",
+        },
+        Subject { kind: "file", value: FILE, why: "a SHA-256 becomes a SHA-1; the file was seen on two devices" },
+        Subject {
+            kind: "incident",
+            value: MERGED_INCIDENT,
+            why: "merged twice: followed to the incident that tells the whole intrusion",
+        },
+        Subject { kind: "incident", value: FALSE_ALARM, why: "a false alarm, classified and closed" },
+        Subject {
+            kind: "machine",
+            value: REIMAGED_MACHINE,
+            why: "re-imaged: two records of one name, of which the active one is taken",
+        },
+        Subject { kind: "machine", value: PHONE, why: "a phone, named by its owner" },
+    ]
+}

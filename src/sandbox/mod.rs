@@ -1,0 +1,361 @@
+//! An embedded stand-in for AWS Secrets Manager, AWS STS, Microsoft Entra and the two Defender APIs, on loopback.
+//!
+//! It serves the demonstration, the tests and the benchmarks; it must not know anything of the service that talks to it.
+//! It imitates the documented shapes, checks tokens, audiences and roles, keeps Defender's quota, and can be told to fail.
+//! What it knows is an invented company: [`company`].
+
+pub mod company;
+mod defender;
+mod entra;
+mod exchange;
+mod journal;
+mod jwt;
+mod mde;
+mod quota;
+mod random;
+mod records;
+mod script;
+mod secrets_manager;
+mod server;
+mod state;
+mod sts;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod xdr;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ring::signature::RsaKeyPair;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+pub use self::company::Company;
+pub use self::company::showcase::{Subject, showcase};
+pub use self::journal::Seen;
+pub use self::records::Unfindable;
+pub use self::script::{Encoding, Fault, Route, Times};
+
+use self::entra::Federation;
+use self::random::Randomness;
+use self::server::Shared;
+use self::state::State;
+use self::wire::Door;
+
+/// The one tenant in Entra.
+pub const TENANT_ID: &str = "25278a73-d7c4-4cd4-8f81-1ef8d4e85815";
+/// The one application in the tenant.
+pub const CLIENT_ID: &str = "97c31744-b882-4075-946b-3f41789d3a01";
+/// Audience of alerts, machines, users and files.
+pub const DEFENDER_AUDIENCE: &str = "https://api.securitycenter.microsoft.com";
+/// Audience of incidents.
+pub const XDR_AUDIENCE: &str = "https://api.security.microsoft.com";
+/// Audience of Microsoft Graph: tokens are given out, nothing is served.
+pub const GRAPH_AUDIENCE: &str = "https://graph.microsoft.com";
+/// Audience of a token that stands for an application in Entra.
+pub const FEDERATION_AUDIENCE: &str = "api://AzureADTokenExchange";
+/// Who issues the tokens of the STS stand-in.
+pub const STS_ISSUER: &str = "https://00000000-0000-4000-8000-000000000000.tokens.sts.global.api.aws";
+/// Whom they are about.
+pub const STS_SUBJECT: &str = "arn:aws:iam::000000000000:role/sandbox-enrich";
+/// The secret that holds the credential for Entra.
+pub const DEFENDER_SECRET: &str = "sandbox/defender";
+/// The secret that holds the callers' keys.
+pub const CALLER_SECRET: &str = "sandbox/callers";
+/// The key of the caller `demo`.
+pub const DEMO_KEY: &str = "demo-key";
+
+/// One of the servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// AWS Secrets Manager.
+    SecretsManager,
+    /// AWS STS.
+    Sts,
+    /// Microsoft Entra.
+    Login,
+    /// Defender for Endpoint: alerts, machines, users, files.
+    Defender,
+    /// Defender XDR: incidents.
+    Xdr,
+}
+
+impl Service {
+    const ALL: [Self; 5] = [Self::SecretsManager, Self::Sts, Self::Login, Self::Defender, Self::Xdr];
+
+    /// The audience of the tokens that open it.
+    const fn audience(self) -> Option<&'static str> {
+        match self {
+            Self::Defender => Some(DEFENDER_AUDIENCE),
+            Self::Xdr => Some(XDR_AUDIENCE),
+            Self::SecretsManager | Self::Sts | Self::Login => None,
+        }
+    }
+}
+
+/// Where the servers are, in the order of [`Service::ALL`].
+#[derive(Clone, Default)]
+struct Origins(Vec<String>);
+
+impl Origins {
+    fn of(&self, service: Service) -> &str {
+        let places = Service::ALL.iter().zip(&self.0);
+        places.into_iter().find(|(other, _)| **other == service).map_or("", |(_, origin)| origin)
+    }
+}
+
+/// A key or certificate that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} cannot be used: {reason}")]
+pub struct BadKey {
+    what: &'static str,
+    reason: String,
+}
+
+/// The servers. They stop when the last clone of this is dropped.
+#[derive(Clone)]
+pub struct Sandbox {
+    shared: Shared,
+    origins: Origins,
+    stop: Arc<watch::Sender<bool>>,
+}
+
+impl Sandbox {
+    /// Starts the servers on free ports of 127.0.0.1, as tasks of the current Tokio runtime.
+    ///
+    /// They know [`Company::contoso`] and keep the real quota. Secrets Manager holds a client secret that Entra accepts
+    /// ([`DEFENDER_SECRET`]), and [`DEMO_KEY`] for the caller `demo` ([`CALLER_SECRET`]).
+    ///
+    /// # Errors
+    /// When there is no free port, or the operating system has no randomness.
+    pub async fn start() -> io::Result<Self> {
+        let mut doors = Vec::new();
+        for service in Service::ALL {
+            doors.push((service, Door::open().await?));
+        }
+        let origins = Origins(doors.iter().map(|(_, door)| door.origin()).collect::<io::Result<_>>()?);
+        let shared = Shared::new(State::new(origins.clone(), Randomness::from_system()?));
+        let stop = Arc::new(watch::Sender::new(false));
+        for (service, door) in doors {
+            let mut stopped = stop.subscribe();
+            let stopped = async move {
+                // an error says that the sender is gone, which stops the server as well
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            };
+            tokio::spawn(server::serve(door, service, shared.clone(), stopped));
+        }
+        let sandbox = Self { shared, origins, stop };
+        sandbox.put_secret(DEFENDER_SECRET, &sandbox.client_credential().to_string());
+        sandbox.put_secret(CALLER_SECRET, &json!({"api_keys": {"demo": [DEMO_KEY]}}).to_string());
+        Ok(sandbox)
+    }
+
+    /// Stops the servers: no connection is accepted any more, idle ones are closed, requests that have arrived are answered.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// The environment of a service that talks to these servers and to nothing else.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let at = |service| self.origin(service).to_owned();
+        vec![
+            ("AWS_ACCESS_KEY_ID", "sandbox-access-key".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "sandbox-secret-key".to_owned()),
+            ("AWS_SESSION_TOKEN", "sandbox-session-token".to_owned()),
+            ("AWS_REGION", "eu-central-1".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", at(Service::SecretsManager)),
+            ("AWS_ENDPOINT_URL_STS", at(Service::Sts)),
+            ("DEFENDER_SECRET_ID", DEFENDER_SECRET.to_owned()),
+            ("CALLER_SECRET_ID", CALLER_SECRET.to_owned()),
+            ("DEFENDER_LOGIN_URL", at(Service::Login)),
+            ("DEFENDER_API_URL", at(Service::Defender)),
+            ("DEFENDER_XDR_URL", at(Service::Xdr)),
+        ]
+    }
+
+    /// `http://127.0.0.1:PORT` of a server.
+    pub fn origin(&self, service: Service) -> &str {
+        self.origins.of(service)
+    }
+
+    // Secrets Manager
+
+    /// A new version of a secret; the one before stays as `AWSPREVIOUS`.
+    pub fn put_secret(&self, name: &str, text: &str) {
+        let state = &mut *self.shared.lock();
+        state.vault.put(name, text, &mut state.random);
+    }
+
+    /// Removes a secret with all its versions.
+    pub fn remove_secret(&self, name: &str) {
+        self.shared.lock().vault.remove(name);
+    }
+
+    /// What a secret holds now.
+    pub fn secret(&self, name: &str) -> Option<String> {
+        self.shared.lock().vault.text(name).map(str::to_owned)
+    }
+
+    /// The ARN of a secret, whether it exists or not.
+    pub fn secret_arn(&self, name: &str) -> String {
+        secrets_manager::arn(name)
+    }
+
+    // Entra
+
+    /// A credential that Entra accepts now, in the form of a secret.
+    pub fn client_credential(&self) -> Value {
+        json!({"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "client_secret": self.shared.lock().entra.client_secret()})
+    }
+
+    /// From now on Entra accepts this client secret and no other.
+    pub fn set_client_secret(&self, secret: &str) {
+        self.shared.lock().entra.set_client_secret(secret);
+    }
+
+    /// A token as Entra would give it out now.
+    pub fn mint(&self, audience: &str) -> String {
+        let state = &mut *self.shared.lock();
+        state.entra.mint(audience, &mut state.random)
+    }
+
+    /// Every token that was given out stops being good.
+    pub fn revoke_tokens(&self) {
+        self.shared.lock().entra.revoke();
+    }
+
+    /// The roles in tokens from now on. An audience that nobody knew becomes known.
+    pub fn set_roles(&self, audience: &str, roles: &[&str]) {
+        self.shared.lock().entra.set_roles(audience, roles);
+    }
+
+    /// How long tokens last from now on, in Tokio's time.
+    pub fn set_token_lifetime(&self, lifetime: Duration) {
+        self.shared.lock().entra.set_lifetime(lifetime);
+    }
+
+    /// Registers an X.509 certificate (DER) with the application: assertions that its key has signed are accepted.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn trust_certificate(&self, der: &[u8]) -> Result<(), BadKey> {
+        if !jwt::is_certificate(der) {
+            return Err(BadKey {
+                what: "the certificate",
+                reason: "it is no X.509 certificate of version 3 in DER".to_owned(),
+            });
+        }
+        self.shared.lock().entra.trust_certificate(der);
+        Ok(())
+    }
+
+    /// Adds a federated identity credential: an issuer, its RSA key (DER `RSAPublicKey`), and the subject that stands for the application.
+    pub fn trust_federation(&self, issuer: &str, subject: &str, public_key: &[u8]) {
+        let federation =
+            Federation { issuer: issuer.to_owned(), subject: subject.to_owned(), public_key: public_key.to_vec() };
+        self.shared.lock().entra.trust_federation(federation);
+    }
+
+    /// Lets STS sign with an RSA key (DER PKCS #8, at least 2048 bits); until then it has federation switched off.
+    /// With `trusted`, Entra takes [`STS_SUBJECT`]'s tokens for the application.
+    ///
+    /// # Errors
+    /// When the key cannot be used.
+    pub fn set_sts_signer(&self, pkcs8: &[u8], trusted: bool) -> Result<(), BadKey> {
+        let key = RsaKeyPair::from_pkcs8(pkcs8)
+            .map_err(|rejected| BadKey { what: "the signing key", reason: rejected.to_string() })?;
+        let public_key = key.public().as_ref().to_vec();
+        self.shared.lock().sts.sign_with(key);
+        if trusted {
+            self.trust_federation(STS_ISSUER, STS_SUBJECT, &public_key);
+        }
+        Ok(())
+    }
+
+    // Defender
+
+    /// Calls that each Defender API lets through in any minute and any hour; what was spent stays spent.
+    pub fn set_quota(&self, per_minute: u32, per_hour: u32) {
+        let mut state = self.shared.lock();
+        state.quota.limit(per_minute, per_hour);
+        state.incident_quota.limit(per_minute, per_hour);
+    }
+
+    /// Whether lists carry their alerts' evidence. The API leaves it out, and so does this by default.
+    pub fn set_list_evidence(&self, carried: bool) {
+        self.shared.lock().lists.evidence = carried;
+    }
+
+    /// Lists come in pages of so many, with `@odata.nextLink`; by default they come whole.
+    pub fn set_page_size(&self, size: Option<usize>) {
+        self.shared.lock().lists.page = size.map(|size| size.max(1));
+    }
+
+    /// Where `@odata.nextLink` points, if not to the next page.
+    pub fn set_next_link(&self, link: Option<&str>) {
+        self.shared.lock().lists.next_link = link.map(str::to_owned);
+    }
+
+    /// Looks at the company, or changes it, while no request is being answered.
+    pub fn company<T>(&self, edit: impl FnOnce(&mut Company) -> T) -> T {
+        edit(&mut self.shared.lock().company)
+    }
+
+    /// Puts an alert in Defender for Endpoint's own shape; it stands in for whatever else has its `id`.
+    /// Lists find it by `machineId`, `relatedUser` and its evidence.
+    ///
+    /// # Errors
+    /// When it has no `id`.
+    pub fn put_alert(&self, record: Value) -> Result<(), Unfindable> {
+        self.company(|company| company.records.put_alert(record))
+    }
+
+    /// Puts a machine in Defender for Endpoint's own shape; it stands in for whatever else has its `id`.
+    ///
+    /// # Errors
+    /// When it has no `id`.
+    pub fn put_machine(&self, record: Value) -> Result<(), Unfindable> {
+        self.company(|company| company.records.put_machine(record))
+    }
+
+    /// Puts a file in Defender for Endpoint's own shape; it stands in for whatever else has its `sha1`.
+    ///
+    /// # Errors
+    /// When it has no `sha1`.
+    pub fn put_file(&self, record: Value) -> Result<(), Unfindable> {
+        self.company(|company| company.records.put_file(record))
+    }
+
+    /// Puts an incident in Defender XDR's own shape; it stands in for whatever else has its `incidentId`.
+    ///
+    /// # Errors
+    /// When it has no `incidentId`.
+    pub fn put_incident(&self, record: Value) -> Result<(), Unfindable> {
+        self.company(|company| company.records.put_incident(record))
+    }
+
+    // All of them
+
+    /// Something that goes wrong. Faults of one route come in the order in which they were asked for.
+    pub fn fail(&self, route: Route, times: Times, fault: Fault) {
+        self.shared.lock().script.add(route, times, fault);
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn mend(&self) {
+        self.shared.lock().script.clear();
+    }
+
+    /// The latest 10,000 requests, oldest first. A request is noted before it is answered.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.lock().journal.entries()
+    }
+
+    /// Forgets what was asked so far.
+    pub fn forget(&self) {
+        self.shared.lock().journal.clear();
+    }
+}

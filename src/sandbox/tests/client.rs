@@ -1,0 +1,113 @@
+//! The least HTTP client that shows what was really sent.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::sandbox::{DEFENDER_AUDIENCE, Sandbox, Service, XDR_AUDIENCE};
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) status: u16,
+    head: String,
+    /// Without the framing.
+    pub(super) body: Vec<u8>,
+    /// The framing was kept: all that was announced has come.
+    pub(super) whole: bool,
+}
+
+impl Heard {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// The ids in a list.
+    pub(super) fn ids(&self) -> Vec<String> {
+        let json = self.json();
+        json["value"].as_array().unwrap().iter().map(|record| record["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The code in the error envelope.
+    pub(super) fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// Sends bytes, and reads until the connection is closed.
+pub(super) async fn exchange(origin: &str, request: impl Into<Vec<u8>>) -> io::Result<Vec<u8>> {
+    let (place, request) = (origin.trim_start_matches("http://").to_owned(), request.into());
+    let talk = move || {
+        let mut stream = TcpStream::connect(place)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.write_all(&request)?;
+        let mut heard = Vec::new();
+        stream.read_to_end(&mut heard)?;
+        Ok(heard)
+    };
+    tokio::task::spawn_blocking(talk).await.unwrap()
+}
+
+/// Sends one request; headers as lines.
+pub(super) async fn ask(origin: &str, method: &str, target: &str, headers: &[&str], body: &str) -> io::Result<Heard> {
+    let lines: String = headers.iter().flat_map(|line| [*line, "\r\n"]).collect();
+    let request = format!(
+        "{method} {target} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n{lines}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let bytes = exchange(origin, request).await?;
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or_else(|| panic!("no head: {bytes:?}"));
+    let (head, body) = (String::from_utf8(bytes[..end].to_vec()).unwrap(), &bytes[end + 4..]);
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut answer = Heard { status, head, body: body.to_vec(), whole: true };
+    if answer.header("transfer-encoding") == Some("chunked") {
+        (answer.body, answer.whole) = unchunked(body);
+    } else if let Some(length) = answer.header("content-length") {
+        answer.whole = length.parse() == Ok(body.len());
+    }
+    Ok(answer)
+}
+
+fn unchunked(mut bytes: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    while let Some(end) = bytes.windows(2).position(|window| window == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).unwrap(), 16).unwrap();
+        let chunk = &bytes[end + 2..];
+        if size == 0 {
+            return (body, true);
+        }
+        if chunk.len() < size + 2 {
+            break;
+        }
+        body.extend(&chunk[..size]);
+        bytes = &chunk[size + 2..];
+    }
+    (body, false)
+}
+
+impl Sandbox {
+    /// Asks Defender for Endpoint with a good token.
+    pub(super) async fn mde(&self, target: &str) -> Heard {
+        let token = format!("Authorization: Bearer {}", self.mint(DEFENDER_AUDIENCE));
+        ask(self.origin(Service::Defender), "GET", target, &[&token], "").await.unwrap()
+    }
+
+    /// Asks Defender XDR with a good token.
+    pub(super) async fn xdr(&self, target: &str) -> Heard {
+        let token = format!("Authorization: Bearer {}", self.mint(XDR_AUDIENCE));
+        ask(self.origin(Service::Xdr), "GET", target, &[&token], "").await.unwrap()
+    }
+}

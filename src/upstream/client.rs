@@ -1,0 +1,76 @@
+//! The one HTTP client of the process: for Microsoft, for Entra, and under the AWS SDK.
+//!
+//! HTTP/1.1 only (one request is in flight per environment), rustls with ring, the roots compiled in. aws-lc would
+//! gather jitter entropy for 30 to 50 ms at the first handshake of every cold start; a scan of the system's
+//! certificates costs about 4 ms.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::config::SettingError;
+
+/// Longer than a handshake across an ocean; short enough to try again.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Below what load balancers allow (60 s and more): we hang up first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// Two faces of one client: connections that are kept, and connections that are surely new.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    pub(super) pooled: reqwest::Client,
+    pub(super) fresh: reqwest::Client,
+}
+
+impl HttpClient {
+    /// Builds the client; `extra_ca_file` is a PEM file of further trust roots.
+    pub fn new(extra_ca_file: Option<&Path>) -> Result<Self, SettingError> {
+        let tls = tls(extra_ca_file)?;
+        Ok(Self { pooled: client(tls.clone(), usize::MAX)?, fresh: client(tls, 0)? })
+    }
+
+    /// The client that keeps its connections.
+    pub(crate) fn pooled(&self) -> &reqwest::Client {
+        &self.pooled
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that builds clients")]
+fn client(tls: ClientConfig, idle_per_host: usize) -> Result<reqwest::Client, SettingError> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .http1_only()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(idle_per_host)
+        .user_agent(concat!("defender-enrich/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|_| SettingError::new("ENRICH_EXTRA_CA_FILE", "gives trust roots that the TLS library does not take"))
+}
+
+fn tls(extra_ca_file: Option<&Path>) -> Result<ClientConfig, SettingError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = extra_ca_file {
+        let wrong = || SettingError::new("ENRICH_EXTRA_CA_FILE", "must be a readable file of certificates in PEM form");
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|_| wrong())?;
+        let before = roots.len();
+        for certificate in certificates {
+            roots.add(certificate.map_err(|_| wrong())?).map_err(|_| wrong())?;
+        }
+        if roots.len() == before {
+            return Err(wrong());
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| SettingError::new("TLS", "has no protocol version in common with this build"))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}

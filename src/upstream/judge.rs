@@ -1,0 +1,98 @@
+//! What a status and its headers mean: the same for both older APIs and for Graph.
+//!
+//! Sources: <https://learn.microsoft.com/defender-endpoint/api/common-errors>,
+//! <https://learn.microsoft.com/defender-xdr/api-error-codes>.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+
+use super::error::UpstreamError;
+use crate::domain::time::Moment;
+
+/// A wait that Microsoft asks for is taken between these: nobody means zero, nobody waits longer than the quota's hour.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
+const MOST_WAIT: Duration = Duration::from_secs(3600);
+
+/// The error that a status other than 2xx stands for.
+pub(crate) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> UpstreamError {
+    match status.as_u16() {
+        401 => UpstreamError::Unauthorized,
+        403 => UpstreamError::Forbidden,
+        404 if error_code(body).is_some() => UpstreamError::NotFound,
+        429 => UpstreamError::Throttled { retry_after: retry_after(headers, Moment::now()) },
+        500 => UpstreamError::ServerError,
+        502..=504 => UpstreamError::Unavailable {
+            retry_after: retry_after(headers, Moment::now()),
+            reason: "the service says that it is unavailable",
+            connection_died: false,
+        },
+        status => UpstreamError::Rejected { status },
+    }
+}
+
+/// The code of the error envelope `{"error":{"code":…}}`; `None` if the body is none: a proxy's page, a wrong route.
+fn error_code(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        error: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        code: String,
+    }
+    serde_json::from_slice::<Envelope>(body).ok().map(|envelope| envelope.error.code)
+}
+
+/// `Retry-After` in seconds, with or without a fraction, or as an HTTP date.
+fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+        Err(_) => {
+            let at = Moment::from(httpdate::parse_http_date(text).ok()?);
+            Duration::from_millis(u64::try_from(at.unix_milliseconds() - now.unix_milliseconds()).unwrap_or(0))
+        }
+    };
+    Some(wait.clamp(LEAST_WAIT, MOST_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn wait(text: &str) -> Option<Duration> {
+        let headers = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_str(text).expect("a header"))]);
+        retry_after(&headers, Moment::from_unix_seconds(1_767_225_600))
+    }
+
+    #[test]
+    fn a_wait_is_read_from_seconds_and_dates() {
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("2.128"), Some(Duration::from_secs_f64(2.128)));
+        assert_eq!(wait("Thu, 01 Jan 2026 00:00:20 GMT"), Some(Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn a_wait_stays_within_reason() {
+        assert_eq!(wait("0"), Some(LEAST_WAIT));
+        assert_eq!(wait("Wed, 31 Dec 2025 00:00:00 GMT"), Some(LEAST_WAIT));
+        assert_eq!(wait("999999999"), Some(MOST_WAIT));
+        for nonsense in ["soon", "-5", "NaN", "1e400"] {
+            assert_eq!(wait(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn only_the_apis_own_404_is_a_missing_entity() {
+        let headers = HeaderMap::new();
+        let own = br#"{"error":{"code":"ResourceNotFound","message":"x"}}"#;
+        assert_eq!(judge(StatusCode::NOT_FOUND, &headers, own), UpstreamError::NotFound);
+        for other in [&b""[..], b"<html>", b"{}", b"[]"] {
+            assert_eq!(judge(StatusCode::NOT_FOUND, &headers, other), UpstreamError::Rejected { status: 404 });
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! Reading JSON that was written by somebody else: leniently, and without losing anything.
+//!
+//! Real bodies hold nulls or leave members out, write numbers as strings and single items without their list, and get
+//! new members at any time. A member of an unexpected type is kept as it came and told; it never fails the answer.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_json::value::RawValue;
+
+use crate::domain::extra::Extra;
+use crate::domain::time::Moment;
+use crate::domain::warning::Warnings;
+
+/// A value nested deeper than this is no document of Microsoft's.
+const DEEPEST: usize = 64;
+
+/// A member's name, borrowed where it holds no escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+/// The members of one JSON object that are not null, each as it was written.
+#[derive(Default)]
+pub(crate) struct Members<'de> {
+    list: Vec<(Cow<'de, str>, &'de RawValue)>,
+}
+
+impl<'de> Members<'de> {
+    /// Takes in a member; null is as if it were not there, and of two of one name the later counts.
+    pub(crate) fn put(&mut self, name: Cow<'de, str>, value: &'de RawValue) {
+        self.list.retain(|(known, _)| *known != name);
+        if value.get() != "null" && !name.starts_with("@odata.") {
+            self.list.push((name, value));
+        }
+    }
+
+    /// The members of an object; `None` if the text is none.
+    pub(crate) fn of(raw: &'de RawValue) -> Option<Self> {
+        serde_json::from_str(raw.get()).ok()
+    }
+
+    /// Takes a member out.
+    pub(crate) fn take(&mut self, name: &str) -> Option<&'de RawValue> {
+        let at = self.list.iter().position(|(known, _)| known == name)?;
+        Some(self.list.swap_remove(at).1)
+    }
+
+    /// Takes the first of several spellings out.
+    pub(crate) fn take_any(&mut self, names: &[&'static str]) -> Option<(&'static str, &'de RawValue)> {
+        names.iter().find_map(|name| Some((*name, self.take(name)?)))
+    }
+
+    /// Whether every member has been taken out, or there was none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    fn put_back(&mut self, name: &'static str, value: &'de RawValue) {
+        self.list.push((Cow::Borrowed(name), value));
+    }
+
+    /// A text: a string, or a number or truth value as it is written.
+    pub(crate) fn text(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<String> {
+        let (name, raw) = self.take_any(names)?;
+        let text = text_of(raw);
+        if text.is_none() {
+            notes.unexpected_type(name, "a text");
+            self.put_back(name, raw);
+        }
+        text
+    }
+
+    /// A moment. .NET's "no time" is none; a text that is no time is kept.
+    pub(crate) fn moment(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<Moment> {
+        let (name, raw) = self.take_any(names)?;
+        let text = serde_json::from_str::<Name<'de>>(raw.get()).ok();
+        let moment = text.as_ref().and_then(|text| Moment::parse(&text.0));
+        if moment.is_none() && !text.is_some_and(|text| text.0.is_empty() || text.0.starts_with("0001-01-01T")) {
+            notes.unexpected_type(name, "a time");
+            self.put_back(name, raw);
+        }
+        moment
+    }
+
+    /// A whole number, written as a number or as digits in a string.
+    pub(crate) fn integer(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<i64> {
+        let (name, raw) = self.take_any(names)?;
+        let integer = text_of(raw).and_then(|text| text.parse().ok());
+        if integer.is_none() {
+            notes.unexpected_type(name, "a whole number");
+            self.put_back(name, raw);
+        }
+        integer
+    }
+
+    /// A list of texts; a single text is a list of one.
+    pub(crate) fn texts(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<String> {
+        let Some((name, raw)) = self.take_any(names) else { return Vec::new() };
+        let texts = match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
+            Ok(list) => list.into_iter().filter(|raw| raw.get() != "null").map(text_of).collect(),
+            Err(_) => text_of(raw).map(|one| vec![one]),
+        };
+        texts.unwrap_or_else(|| {
+            notes.unexpected_type(name, "a list of texts");
+            self.put_back(name, raw);
+            Vec::new()
+        })
+    }
+
+    /// A list of objects; a single object is a list of one, an empty one a list of none.
+    pub(crate) fn objects(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<Members<'de>> {
+        let Some((name, raw)) = self.take_any(names) else { return Vec::new() };
+        let objects = match serde_json::from_str::<Vec<&'de RawValue>>(raw.get()) {
+            Ok(list) => list.into_iter().filter(|raw| raw.get() != "null").map(Members::of).collect(),
+            Err(_) => Members::of(raw).map(|one| if one.list.is_empty() { Vec::new() } else { vec![one] }),
+        };
+        objects.unwrap_or_else(|| {
+            notes.unexpected_type(name, "a list of objects");
+            self.put_back(name, raw);
+            Vec::new()
+        })
+    }
+
+    /// A list of objects that also stays whole among what has no home.
+    pub(crate) fn kept_objects(&mut self, name: &'static str, notes: &mut Warnings) -> Vec<Members<'de>> {
+        let raw = self.list.iter().find(|(known, _)| known == name).map(|(_, raw)| *raw);
+        let objects = self.objects(&[name], notes);
+        if let Some(raw) = raw.filter(|_| !objects.is_empty()) {
+            self.put_back(name, raw);
+        }
+        objects
+    }
+
+    /// A list of objects of which these members have a home; it also stays whole if any of them has others.
+    pub(crate) fn whole_objects(
+        &mut self,
+        name: &'static str,
+        own: &[&str],
+        notes: &mut Warnings,
+    ) -> Vec<Members<'de>> {
+        let raw = self.list.iter().find(|(known, _)| known == name).map(|(_, raw)| *raw);
+        let objects = self.objects(&[name], notes);
+        let has_others = |object: &Members<'_>| object.list.iter().any(|(name, _)| !own.contains(&&**name));
+        if let Some(raw) = raw.filter(|_| objects.iter().any(has_others)) {
+            self.put_back(name, raw);
+        }
+        objects
+    }
+
+    /// A text, without taking it out.
+    pub(crate) fn peek_text(&self, name: &str) -> Option<String> {
+        self.list.iter().find(|(known, _)| known == name).and_then(|(_, raw)| text_of(raw))
+    }
+
+    /// What no home was found for.
+    pub(crate) fn rest(self, notes: &mut Warnings) -> Extra {
+        let mut extra = Extra::default();
+        for (name, value) in self.list {
+            if is_deeper_than(value.get(), DEEPEST) {
+                notes.unexpected_type(&name, "of a depth that is passed on: it is left out");
+            } else {
+                extra.keep(name, value.to_owned());
+            }
+        }
+        extra
+    }
+}
+
+/// A string's text, or a number or truth value as it is written; `None` for lists and objects.
+fn text_of(raw: &RawValue) -> Option<String> {
+    match raw.get().as_bytes().first()? {
+        b'"' => serde_json::from_str(raw.get()).ok(),
+        b'[' | b'{' => None,
+        _ => Some(raw.get().to_owned()),
+    }
+}
+
+/// Whether lists and objects nest deeper than `most`.
+fn is_deeper_than(json: &str, most: usize) -> bool {
+    let mut depth = 0_usize;
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > most {
+            return true;
+        }
+    }
+    false
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Members::default();
+                while let Some(name) = map.next_key::<Name<'de>>()? {
+                    members.put(name.0, map.next_value()?);
+                }
+                Ok(members)
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// Reads the members of one object, with what it needs at hand.
+pub(crate) trait ReadObject<'de> {
+    /// What an object becomes.
+    type Item;
+
+    /// Reads one object.
+    fn read<A: MapAccess<'de>>(&mut self, map: A) -> Result<Self::Item, A::Error>;
+}
+
+/// The arms of a visitor for everything that is neither a list nor an object: `None`.
+macro_rules! scalars_are_none {
+    () => {
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+    };
+}
+
+/// One object that `S` reads; anything else is `None`.
+pub(crate) struct ObjectOf<'s, S>(pub(crate) &'s mut S);
+
+impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for ObjectOf<'_, S> {
+    type Value = Option<S::Item>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, S: ReadObject<'de>> Visitor<'de> for ObjectOf<'_, S> {
+    type Value = Option<S::Item>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        self.0.read(map).map(Some)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    scalars_are_none!();
+}
+
+/// A list of objects that `S` reads one after the other, passing over what is none; a single object is a list of one.
+/// Anything else, null among it, is no list: `None`.
+pub(crate) struct ListOf<'s, S>(pub(crate) &'s mut S);
+
+impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for ListOf<'_, S> {
+    type Value = Option<Vec<S::Item>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, S: ReadObject<'de>> Visitor<'de> for ListOf<'_, S> {
+    type Value = Option<Vec<S::Item>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element_seed(ObjectOf(self.0))? {
+            items.extend(item);
+        }
+        Ok(Some(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Ok(Some(vec![self.0.read(map)?]))
+    }
+
+    scalars_are_none!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(json: &str) -> Members<'_> {
+        serde_json::from_str(json).expect("an object")
+    }
+
+    #[test]
+    fn what_has_no_home_is_kept_as_it_was_written() {
+        let mut notes = Warnings::default();
+        let mut members = members(r#"{"a":1.10,"b":null,"c":{"x":[123456789012345678901234567890]},"@odata.etag":"e","d":"yes"}"#);
+        assert_eq!(members.text(&["d"], &mut notes).as_deref(), Some("yes"));
+        let extra = serde_json::to_string(&members.rest(&mut notes)).expect("JSON");
+        assert_eq!(extra, r#"{"a":1.10,"c":{"x":[123456789012345678901234567890]}}"#);
+        assert!(notes.into_vec().is_empty());
+    }
+
+    #[test]
+    fn numbers_and_strings_stand_for_each_other() {
+        let mut notes = Warnings::default();
+        let mut members = members(r#"{"a":77,"b":"88","c":true}"#);
+        assert_eq!(members.text(&["a"], &mut notes).as_deref(), Some("77"));
+        assert_eq!(members.integer(&["b"], &mut notes), Some(88));
+        assert_eq!(members.text(&["c"], &mut notes).as_deref(), Some("true"));
+    }
+
+    #[test]
+    fn a_member_of_an_unexpected_type_is_kept_and_told() {
+        let mut notes = Warnings::default();
+        let mut members = members(r#"{"a":{"x":1},"b":"yesterday","c":"x","d":[[1]],"e":"0001-01-01T00:00:00Z"}"#);
+        assert_eq!(members.text(&["a"], &mut notes), None);
+        assert_eq!(members.moment(&["b"], &mut notes), None);
+        assert_eq!(members.integer(&["c"], &mut notes), None);
+        assert!(members.texts(&["d"], &mut notes).is_empty());
+        assert_eq!(members.moment(&["e"], &mut notes), None);
+        let extra = members.rest(&mut notes);
+        assert_eq!(extra.iter().count(), 4);
+        assert_eq!(notes.into_vec().len(), 4);
+    }
+
+    #[test]
+    fn what_is_too_deep_is_not_passed_on() {
+        let mut notes = Warnings::default();
+        let json = format!("{{"deep":{}{}}}", "[".repeat(5000), "]".repeat(5000));
+        assert!(members(&json).rest(&mut notes).is_empty());
+        assert_eq!(notes.into_vec().len(), 1);
+        assert!(!is_deeper_than(r#"{"a":"[[[[[["[["}"#, 1));
+    }
+}

@@ -1,0 +1,17 @@
+//! What all calls to the outside share: one HTTP client, one travelling deadline, retry, quota, a cap on what is read,
+//! and errors by their meaning. It knows no route and no token.
+
+mod client;
+mod context;
+mod error;
+mod judge;
+pub(crate) mod members;
+mod quota;
+mod send;
+
+pub use client::HttpClient;
+pub use context::{Context, Deadline};
+pub(crate) use error::UpstreamError;
+pub(crate) use judge::judge;
+pub(crate) use quota::{Api, Quota};
+pub(crate) use send::{Call, Reply, Upstream};

@@ -1,0 +1,168 @@
+//! One call, within its deadline: sent, read, judged, and tried again where that helps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use tokio::time::{sleep, timeout_at};
+use url::Url;
+
+use super::client::HttpClient;
+use super::context::Context;
+use super::error::UpstreamError;
+use super::judge::judge;
+use super::quota::{Api, Quota};
+
+/// Tries of one call in all.
+const TRIES: u32 = 3;
+/// What is read of an answer, decompressed.
+const MOST_BODY: usize = 16 << 20;
+/// What is read of an error's body.
+const MOST_ERROR_BODY: usize = 64 << 10;
+/// A try gets this share of what is left, so that a silent connection leaves time for another.
+const SHARE_OF_A_TRY: f64 = 0.6;
+/// No try is shorter than this, unless the deadline is.
+const LEAST_TRY: Duration = Duration::from_millis(500);
+
+/// Calls to the outside.
+#[derive(Clone, Debug)]
+pub(crate) struct Upstream {
+    http: HttpClient,
+    quota: Arc<Quota>,
+}
+
+/// One call to make.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// GET, or POST for a form.
+    pub(crate) method: Method,
+    /// Built by segments, never by formatting.
+    pub(crate) url: Url,
+    /// A bearer token, marked sensitive.
+    pub(crate) authorization: Option<HeaderValue>,
+    /// A form body.
+    pub(crate) form: Option<String>,
+    /// The quota it comes out of; Entra's token endpoint has none of ours.
+    pub(crate) api: Option<Api>,
+}
+
+impl Call {
+    /// A GET that a token opens.
+    pub(crate) fn get(api: Api, url: Url, authorization: HeaderValue) -> Self {
+        Self { method: Method::GET, url, authorization: Some(authorization), form: None, api: Some(api) }
+    }
+}
+
+/// What came back.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Upstream {
+    pub(crate) fn new(http: HttpClient, quota: Arc<Quota>) -> Self {
+        Self { http, quota }
+    }
+
+    /// Makes a call and returns the body of its 2xx answer.
+    pub(crate) async fn fetch(&self, call: &Call, ctx: &Context) -> Result<Bytes, UpstreamError> {
+        let judged = |reply: Reply| {
+            if reply.status.is_success() { Ok(reply.body) } else { Err(judge(reply.status, &reply.headers, &reply.body)) }
+        };
+        self.send(call, ctx, judged).await
+    }
+
+    /// Makes a call and lets `read` say what its answer means; what `read` calls a passing trouble is tried again.
+    pub(crate) async fn send<T>(
+        &self,
+        call: &Call,
+        ctx: &Context,
+        read: impl Fn(Reply) -> Result<T, UpstreamError>,
+    ) -> Result<T, UpstreamError> {
+        let mut client = &self.http.pooled;
+        let mut last: Option<UpstreamError> = None;
+        for tries in 1..=TRIES {
+            if let Some(api) = call.api
+                && let Err(refused) = self.quota.take(api, ctx).await
+            {
+                return Err(last.unwrap_or(refused));
+            }
+            ctx.count_call();
+            let error = match self.attempt(client, call, ctx).await.and_then(&read) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if let (Some(api), UpstreamError::Throttled { retry_after: Some(wait) }) = (call.api, &error) {
+                self.quota.close(api, *wait);
+            }
+            match error.pause_after(tries) {
+                Some(pause) if tries < TRIES && pause < ctx.deadline.remaining() => sleep(pause).await,
+                _ => return Err(error),
+            }
+            if matches!(error, UpstreamError::Unavailable { connection_died: true, .. } | UpstreamError::TimedOut) {
+                client = &self.http.fresh;
+            }
+            last = Some(error);
+        }
+        Err(last.unwrap_or(UpstreamError::TimedOut))
+    }
+
+    async fn attempt(&self, client: &reqwest::Client, call: &Call, ctx: &Context) -> Result<Reply, UpstreamError> {
+        let remaining = ctx.deadline.remaining();
+        let share = ctx.deadline.within(remaining.mul_f64(SHARE_OF_A_TRY).max(LEAST_TRY));
+        let mut request = client.request(call.method.clone(), call.url.clone()).header(header::ACCEPT, "application/json");
+        if let Some(authorization) = &call.authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        if let Ok(id) = HeaderValue::from_str(&ctx.request_id) {
+            request = request.header("client-request-id", id);
+        }
+        if let Some(Ok(trace)) = ctx.traceparent.as_deref().map(HeaderValue::from_str) {
+            request = request.header("traceparent", trace);
+        }
+        if let Some(form) = &call.form {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone());
+        }
+        let exchange = async {
+            let response = request.send().await.map_err(|error| transport(&error))?;
+            read_body(response).await
+        };
+        timeout_at(share.instant(), exchange).await.map_err(|_| UpstreamError::TimedOut)?
+    }
+}
+
+/// Reads an answer, no further than the cap.
+async fn read_body(mut response: reqwest::Response) -> Result<Reply, UpstreamError> {
+    let status = response.status();
+    let most = if status.is_success() { MOST_BODY } else { MOST_ERROR_BODY };
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    if status.is_success() && announced > most {
+        return Err(UpstreamError::TooLarge);
+    }
+    let mut body = BytesMut::with_capacity(announced.min(most));
+    while let Some(piece) = response.chunk().await.map_err(|error| transport(&error))? {
+        if body.len() + piece.len() > most {
+            if status.is_success() {
+                return Err(UpstreamError::TooLarge);
+            }
+            break;
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(Reply { status, headers: std::mem::take(response.headers_mut()), body: body.freeze() })
+}
+
+/// What went wrong below HTTP. reqwest's own text holds the URL, and with it the subject: it is not used.
+fn transport(error: &reqwest::Error) -> UpstreamError {
+    if error.is_timeout() && !error.is_connect() {
+        UpstreamError::TimedOut
+    } else if error.is_connect() {
+        UpstreamError::unavailable("no connection")
+    } else if error.is_decode() {
+        UpstreamError::malformed("the body does not decompress")
+    } else {
+        UpstreamError::connection_died("the connection broke")
+    }
+}
