@@ -6,7 +6,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
@@ -82,7 +82,7 @@ pub async fn answer(router: Router, event: LambdaRequest, context: &Context) -> 
 
 /// The invocation's deadline, less what it takes to hand the answer over.
 fn deadline(context: &Context) -> Deadline {
-    let end = Moment::from(SystemTime::from(UNIX_EPOCH + Duration::from_millis(context.deadline)));
+    let end = Moment::from(UNIX_EPOCH + Duration::from_millis(context.deadline));
     let left = Moment::now().age_at(end);
     Deadline::after(left.saturating_sub(MARGIN.min(left / 4)))
 }
@@ -167,7 +167,9 @@ fn address(path: &str, query: &str) -> Uri {
     let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
     let escaped: String = target
         .bytes()
-        .map(|byte| if byte.is_ascii_graphic() && byte != b'#' { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .map(|byte| {
+            if byte.is_ascii_graphic() && byte != b'#' { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+        })
         .collect();
     escaped.parse().unwrap_or_else(|_| Uri::from_static("/-"))
 }
@@ -183,7 +185,7 @@ fn from_v1(event: ApiGatewayProxyRequest) -> Incoming {
         // Unlike the context's path, this one is without the stage.
         path: event.path.unwrap_or_default(),
         query: encoded(&query),
-        headers: merged(event.multi_value_headers, event.headers),
+        headers: merged(event.multi_value_headers, &event.headers),
         body: event.body,
         is_base64: event.is_base64_encoded,
         identity: event.request_context.identity.user_arn,
@@ -219,7 +221,7 @@ fn from_alb(event: AlbTargetGroupRequest) -> Incoming {
         method: event.http_method,
         path: event.path.unwrap_or_default(),
         query: pairs.join("&"),
-        headers: merged(event.multi_value_headers, event.headers),
+        headers: merged(event.multi_value_headers, &event.headers),
         body: event.body,
         is_base64: event.is_base64_encoded,
         identity: None,
@@ -236,8 +238,8 @@ fn encoded(query: &QueryMap) -> String {
 }
 
 /// All values of all headers: single values only count where there are no lists.
-fn merged(mut lists: HeaderMap, singles: HeaderMap) -> HeaderMap {
-    for (name, value) in &singles {
+fn merged(mut lists: HeaderMap, singles: &HeaderMap) -> HeaderMap {
+    for (name, value) in singles {
         if !lists.contains_key(name) {
             lists.insert(name.clone(), value.clone());
         }

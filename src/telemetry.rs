@@ -44,7 +44,9 @@ fn parse_level(level: &str) -> Option<LevelFilter> {
 
 /// Starts logging to standard error, and makes a panic one line without its message: that may hold anything.
 pub fn start(settings: LogSettings) {
-    let filter = Targets::new().with_default(LevelFilter::WARN.min(settings.level)).with_target("defender_enrich", settings.level);
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN.min(settings.level))
+        .with_target("defender_enrich", settings.level);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let layer = if settings.json {
         lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()

@@ -1,9 +1,9 @@
 //! `lambda`: the service as AWS Lambda runs it.
 
 use defender_enrich::config::Settings;
+use defender_enrich::front_door;
 use defender_enrich::service::Service;
 use defender_enrich::telemetry::{self, LogSettings};
-use defender_enrich::front_door;
 use lambda_http::Error;
 use tracing::level_filters::LevelFilter;
 

@@ -69,7 +69,8 @@ where
     V: Memorable,
 {
     pub(crate) fn new(times: CacheTimes, clock: fn() -> Moment) -> Self {
-        let weigh = |_: &K, entry: &Entry<V>| u32::try_from(entry.value.weight() + COST_OF_AN_ENTRY).unwrap_or(u32::MAX);
+        let weigh =
+            |_: &K, entry: &Entry<V>| u32::try_from(entry.value.weight() + COST_OF_AN_ENTRY).unwrap_or(u32::MAX);
         let kept = (!times.fresh.is_zero()).then(|| {
             moka::sync::Cache::builder()
                 .max_capacity(MOST_BYTES)
@@ -81,7 +82,12 @@ where
     }
 
     /// What is known, or what `fetch` brings: for everybody who asks meanwhile as well.
-    pub(crate) async fn recall_or_fetch<E, F, Fut>(&self, key: K, deadline: Deadline, fetch: F) -> Result<Recalled<V>, E>
+    pub(crate) async fn recall_or_fetch<E, F, Fut>(
+        &self,
+        key: K,
+        deadline: Deadline,
+        fetch: F,
+    ) -> Result<Recalled<V>, E>
     where
         E: Outcome,
         F: Fn() -> Fut,
@@ -117,32 +123,33 @@ where
     {
         let arrived = Instant::now();
         loop {
-            let led = AtomicBool::new(false);
-            let lead = async {
-                led.store(true, Ordering::Relaxed);
-                let value = fetch().await?;
+            let was_first = AtomicBool::new(false);
+            let flight = async {
+                was_first.store(true, Ordering::Relaxed);
+                // Boxed: the cache holds the future several times over.
+                let value = Box::pin(fetch()).await?;
                 Ok::<_, E>(Entry { value, fetched_at: (self.clock)(), landed_at: Instant::now() })
             };
-            let flight = timeout_at(deadline.instant(), self.flights.try_get_with(key.clone(), lead)).await;
-            let led = led.load(Ordering::Relaxed);
-            match flight {
+            let landed = timeout_at(deadline.instant(), self.flights.try_get_with(key.clone(), flight)).await;
+            let was_first = was_first.load(Ordering::Relaxed);
+            match landed {
                 Err(_) => return Err(E::timed_out()),
                 Ok(Err(error)) => {
                     // Whoever led had less time than we have: now it is our turn.
-                    if !led && error.is_timeout() && !deadline.remaining().is_zero() {
+                    if !was_first && error.is_timeout() && !deadline.remaining().is_zero() {
                         continue;
                     }
                     return Err((*error).clone());
                 }
                 Ok(Ok(entry)) => {
                     let is_left_over = entry.landed_at < arrived;
-                    if led || is_left_over {
+                    if was_first || is_left_over {
                         self.flights.invalidate(key).await;
                     }
                     if is_left_over {
                         continue;
                     }
-                    if let Some(kept) = self.kept.as_ref().filter(|_| led) {
+                    if let Some(kept) = self.kept.as_ref().filter(|_| was_first) {
                         kept.insert(key.clone(), entry.clone());
                     }
                     return Ok(entry);
@@ -290,7 +297,10 @@ mod tests {
         let ask = |seconds| {
             let deadline = Deadline::after(Duration::from_secs(seconds));
             memory.recall_or_fetch(1, deadline, move || async move {
-                timeout_at(deadline.instant(), sleep(Duration::from_secs(3))).await.map_err(|_| Trouble::Late).map(|()| 7)
+                timeout_at(deadline.instant(), sleep(Duration::from_secs(3)))
+                    .await
+                    .map_err(|_| Trouble::Late)
+                    .map(|()| 7)
             })
         };
         let (hasty, patient) = tokio::join!(ask(1), ask(9));

@@ -107,7 +107,9 @@ impl Keys {
             #[serde(default)]
             api_keys: BTreeMap<String, Vec<String>>,
         }
-        let document: Document = serde_json::from_str(text).map_err(|_| NotAdmitted::KeysMisconfigured)?;
+        // serde would read a list as an object, too.
+        let object = text.trim_start().starts_with('{').then_some(text).ok_or(NotAdmitted::KeysMisconfigured)?;
+        let document: Document = serde_json::from_str(object).map_err(|_| NotAdmitted::KeysMisconfigured)?;
         let mut keys = Vec::new();
         for (name, own) in document.api_keys {
             let name: Arc<str> = name.chars().filter(|letter| !letter.is_control()).take(64).collect::<String>().into();

@@ -42,7 +42,7 @@ pub(crate) enum NotAdmitted {
 /// The rule by which callers are let in.
 #[derive(Debug)]
 pub(crate) enum Callers {
-    Keys(KeyRing),
+    Keys(Box<KeyRing>),
     Iam,
     Everybody,
 }
@@ -50,7 +50,7 @@ pub(crate) enum Callers {
 impl Callers {
     pub(crate) fn new(settings: &Settings, store: SecretStore) -> Self {
         match settings.caller_auth {
-            CallerAuth::ApiKey => Self::Keys(KeyRing::new(settings, store)),
+            CallerAuth::ApiKey => Self::Keys(Box::new(KeyRing::new(settings, store))),
             CallerAuth::Iam => Self::Iam,
             CallerAuth::Nobody => Self::Everybody,
         }

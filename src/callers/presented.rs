@@ -44,7 +44,12 @@ mod tests {
         let basic = |text: &str| presented("authorization", &format!("Basic {}", STANDARD.encode(text)));
         assert_eq!(basic("anyone:k:1").as_deref(), Some("k:1"));
         assert_eq!(basic(":k").as_deref(), Some("k"));
-        for (name, value) in [("x-api-key", ""), ("authorization", "Digest k"), ("authorization", "Basic %%%"), ("authorization", "Bearer ")] {
+        for (name, value) in [
+            ("x-api-key", ""),
+            ("authorization", "Digest k"),
+            ("authorization", "Basic %%%"),
+            ("authorization", "Bearer "),
+        ] {
             assert_eq!(presented(name, value), None, "{name}: {value}");
         }
         assert_eq!(basic("no colon"), None);

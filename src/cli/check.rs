@@ -49,7 +49,7 @@ struct Table {
 }
 
 impl Table {
-    fn good(&mut self, part: &str, detail: &str) {
+    fn good(part: &str, detail: &str) {
         Self::line("ok", part, detail);
     }
 
@@ -91,12 +91,15 @@ fn context() -> Context {
 async fn callers(stage: &Stage, table: &mut Table) {
     let part = "callers";
     match (stage.settings.caller_auth, stage.service.callers.names(&context()).await) {
-        (CallerAuth::Iam, _) => table.good(part, "those whom the front door has identified by IAM"),
-        (CallerAuth::Nobody, _) => table.good(part, "everybody who can reach the service"),
+        (CallerAuth::Iam, _) => Table::good(part, "those whom the front door has identified by IAM"),
+        (CallerAuth::Nobody, _) => Table::good(part, "everybody who can reach the service"),
         (CallerAuth::ApiKey, Some(Ok(names))) if names.is_empty() => {
-            table.bad(part, "no keys: every call is 401. Set CALLER_SECRET_ID to a secret {\"api_keys\":{\"name\":[\"key\"]}}");
+            table.bad(
+                part,
+                "no keys: every call is 401. Set CALLER_SECRET_ID to a secret {\"api_keys\":{\"name\":[\"key\"]}}",
+            );
         }
-        (CallerAuth::ApiKey, Some(Ok(names))) => table.good(part, &format!("with keys: {}", names.join(", "))),
+        (CallerAuth::ApiKey, Some(Ok(names))) => Table::good(part, &format!("with keys: {}", names.join(", "))),
         (CallerAuth::ApiKey, Some(Err(error))) => {
             table.bad(part, &format!("{error}: check CALLER_SECRET_ID, its form, and who may read it"));
         }
@@ -108,7 +111,7 @@ async fn secret(stage: &Stage, table: &mut Table) -> bool {
     let part = "Defender secret";
     match stage.service.tokens.form(&context()).await {
         Ok(form) => {
-            table.good(part, &format!("{}: {form}", stage.settings.defender_secret.as_str()));
+            Table::good(part, &format!("{}: {form}", stage.settings.defender_secret.as_str()));
             true
         }
         Err(error) => {
@@ -126,8 +129,8 @@ async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
             return;
         }
         Ok(token) => {
-            let end = token.expires_at().map(|end| format!("good until {end}")).unwrap_or_else(|| "of unknown end".to_owned());
-            table.good(&part, &end);
+            let end = token.expires_at().map_or_else(|| "of unknown end".to_owned(), |end| format!("good until {end}"));
+            Table::good(&part, &end);
             match token.roles() {
                 Some(carried) => roles(needs, &carried, table),
                 None => Table::line("-", "  permissions", "cannot be read from this token: the call tells"),
@@ -142,7 +145,7 @@ async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(_) => table.good(&part, "answered"),
+        Ok(_) => Table::good(&part, "answered"),
         Err(error) => table.bad(&part, &error),
     }
 }
@@ -152,12 +155,17 @@ fn roles(needs: &Needs, carried: &[String], table: &mut Table) {
         let writing = role.replace(".Read.", ".ReadWrite.");
         let part = format!("  {role}");
         if carried.iter().any(|known| known == role || *known == writing) {
-            table.good(&part, what_for);
+            Table::good(&part, what_for);
         } else if carried.is_empty() {
-            let detail = format!("missing, for {what_for}: the token carries no permission at all; has an admin granted consent?");
+            let detail = format!(
+                "missing, for {what_for}: the token carries no permission at all; has an admin granted consent?"
+            );
             table.bad(&part, &detail);
         } else {
-            let detail = format!("missing, for {what_for}: add it under {}, grant admin consent, wait up to an hour", needs.resource);
+            let detail = format!(
+                "missing, for {what_for}: add it under {}, grant admin consent, wait up to an hour",
+                needs.resource
+            );
             table.bad(&part, &detail);
         }
     }

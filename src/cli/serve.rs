@@ -45,17 +45,14 @@ async fn told_to_stop() {
 
 /// What a newcomer pastes into a shell.
 fn guide(address: SocketAddr) -> String {
-    let mut text = String::from("\nThis is an invented company: nothing leaves this machine. Paste a line into another shell:\n");
+    let mut text =
+        String::from("\nThis is an invented company: nothing leaves this machine. Paste a line into another shell:\n");
     for subject in sandbox::showcase() {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind) else { continue };
-        let query =
-            form_urlencoded::Serializer::new(String::new()).append_pair(kind.field(), subject.value).finish();
-        text += &format!(
-            "\n# {} {}: {}\ncurl -s -H 'X-Api-Key: {DEMO_KEY}' 'http://{address}/v1/enrich?{query}'\n",
-            article(kind),
-            kind.as_str(),
-            subject.why,
-        );
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair(kind.field(), subject.value).finish();
+        let heading = format!("\n# {} {}: {}\n", article(kind), kind.as_str(), subject.why);
+        let line = format!("curl -s -H 'X-Api-Key: {DEMO_KEY}' 'http://{address}/v1/enrich?{query}'\n");
+        text.extend([heading, line]);
     }
     text
 }

@@ -169,7 +169,10 @@ impl Settings {
             return Err(SettingError::new("DEFENDER_REGION", problem));
         }
         let defender_secret = source.secret("DEFENDER_SECRET_ID")?.ok_or_else(|| {
-            SettingError::new("DEFENDER_SECRET_ID", "must be set: the name or ARN of the secret with the Defender credential")
+            SettingError::new(
+                "DEFENDER_SECRET_ID",
+                "must be set: the name or ARN of the secret with the Defender credential",
+            )
         })?;
         Ok(Self {
             defender_secret,
@@ -201,7 +204,8 @@ impl Settings {
     /// Whether somebody without a key may call where everybody can reach the service.
     pub fn require_callers(&self) -> Result<(), SettingError> {
         if self.caller_auth == CallerAuth::Nobody && !self.allow_anonymous {
-            let problem = "must not be none beyond loopback, unless ENRICH_ALLOW_ANONYMOUS=true says that this is meant";
+            let problem =
+                "must not be none beyond loopback, unless ENRICH_ALLOW_ANONYMOUS=true says that this is meant";
             return Err(SettingError::new("ENRICH_AUTH", problem));
         }
         Ok(())
@@ -229,7 +233,12 @@ impl Source<'_> {
         Ok(self.optional_word(name, words)?.unwrap_or(default))
     }
 
-    fn number(&self, name: &'static str, range: std::ops::RangeInclusive<u64>, default: u64) -> Result<u64, SettingError> {
+    fn number(
+        &self,
+        name: &'static str,
+        range: std::ops::RangeInclusive<u64>,
+        default: u64,
+    ) -> Result<u64, SettingError> {
         let Some(value) = self.text(name) else { return Ok(default) };
         value.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
             SettingError::new(name, format!("must be a whole number from {} to {}", range.start(), range.end()))
@@ -244,8 +253,9 @@ impl Source<'_> {
     fn secret(&self, name: &'static str) -> Result<Option<SecretId>, SettingError> {
         let Some(value) = self.text(name) else { return Ok(None) };
         // Secrets Manager: 1 to 512 of these characters, or an ARN of at most 2048.
-        let fits = value.len() <= 2048 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+=.@-:!".contains(&byte));
-        fits.then(|| Some(SecretId(value)))
+        let fits = value.len() <= 2048
+            && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+=.@-:!".contains(&byte));
+        fits.then_some(Some(SecretId(value)))
             .ok_or_else(|| SettingError::new(name, "must be the name or the ARN of a secret in AWS Secrets Manager"))
     }
 
@@ -312,8 +322,8 @@ mod tests {
 
     fn settings(changes: &[(&str, &str)]) -> Result<Settings, SettingError> {
         Settings::from_lookup(|name| {
-            let changed = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-            changed.or_else(|| (name == "DEFENDER_SECRET_ID").then(|| "sandbox/defender".to_owned()))
+            let given = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            given.or_else(|| (name == "DEFENDER_SECRET_ID").then(|| "sandbox/defender".to_owned()))
         })
     }
 
@@ -394,7 +404,8 @@ mod tests {
 
     #[test]
     fn keys_are_not_shown() {
-        let settings = settings(&[("AWS_ACCESS_KEY_ID", "canary"), ("AWS_SECRET_ACCESS_KEY", "canary")]).expect("settings");
+        let settings =
+            settings(&[("AWS_ACCESS_KEY_ID", "canary"), ("AWS_SECRET_ACCESS_KEY", "canary")]).expect("settings");
         assert!(!format!("{settings:?}").contains("canary"));
     }
 }

@@ -46,11 +46,8 @@ pub(super) fn sign(
         "iat": now,
         "exp": now + LIFE_S,
     });
-    let signed = format!(
-        "{}.{}",
-        URL_SAFE_NO_PAD.encode(header.to_string()),
-        URL_SAFE_NO_PAD.encode(claims.to_string())
-    );
+    let signed =
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
     let mut signature = vec![0; key.public().modulus_len()];
     key.sign(&RSA_PSS_SHA256, &random, signed.as_bytes(), &mut signature)
         .map_err(|_| CredentialError::Unusable("private_key_pem does not sign"))?;

@@ -168,7 +168,9 @@ impl Document {
         }
         let proof = match (self.client_secret, self.certificate_pem, self.private_key_pem) {
             (Some(secret), _, _) if !secret.is_empty() => Proof::Secret(secret),
-            (None, Some(certificate_pem), Some(private_key_pem)) => Proof::Certificate { certificate_pem, private_key_pem },
+            (None, Some(certificate_pem), Some(private_key_pem)) => {
+                Proof::Certificate { certificate_pem, private_key_pem }
+            }
             (None, None, None) if self.federated => Proof::Federated,
             _ => {
                 let problem = "it needs client_secret, or certificate_pem and private_key_pem, or federated";
@@ -198,7 +200,10 @@ mod tests {
     fn every_form_is_known() {
         assert!(matches!(parse(" a.b.c\n"), Ok(Credential::Token(_))));
         assert!(matches!(parse(r#"{"access_token":"t","expires_at":1000060}"#), Ok(Credential::Token(_))));
-        assert!(matches!(parse(r#"{"access_token":"t","expires_at":"2026-01-01T00:00:00Z"}"#), Ok(Credential::Token(_))));
+        assert!(matches!(
+            parse(r#"{"access_token":"t","expires_at":"2026-01-01T00:00:00Z"}"#),
+            Ok(Credential::Token(_))
+        ));
         let per_api = parse(r#"{"tokens":{"defender":"d","xdr":"x","graph":"g"}}"#);
         assert!(matches!(per_api, Ok(Credential::Tokens(tokens)) if tokens.token(Api::Xdr).is_some()));
         let proof = |rest: &str| match parse(&format!(r#"{{"tenant_id":"t","client_id":"c",{rest}}}"#)) {

@@ -59,14 +59,8 @@ impl Entra {
             .append_pair("scope", &format!("{audience}/.default"))
             .extend_pairs(proof)
             .finish();
-        let call = Call {
-            method: Method::POST,
-            url: endpoint,
-            authorization: None,
-            form: Some(form),
-            api: None,
-        };
-        match self.upstream.send(&call, ctx, read).await.map_err(CredentialError::Entra)? {
+        let call = Call { method: Method::POST, url: endpoint, authorization: None, form: Some(form), api: None };
+        match self.upstream.send(&call, ctx, |reply| read(&reply)).await.map_err(CredentialError::Entra)? {
             Answer::Token(token) => Ok(token),
             Answer::Refused(refusal) => Err(CredentialError::Refused(refusal)),
         }
@@ -83,9 +77,11 @@ impl Entra {
     }
 }
 
-fn read(reply: Reply) -> Result<Answer, UpstreamError> {
+fn read(reply: &Reply) -> Result<Answer, UpstreamError> {
     match reply.status {
-        StatusCode::OK => token(&reply.body).map(Answer::Token).ok_or(UpstreamError::malformed("no token in Entra's answer")),
+        StatusCode::OK => {
+            token(&reply.body).map(Answer::Token).ok_or(UpstreamError::malformed("no token in Entra's answer"))
+        }
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
             let refusal: Option<RefusalBody> = serde_json::from_slice(&reply.body).ok();
             let status = reply.status.as_u16();
@@ -137,7 +133,7 @@ impl RefusalBody {
             500_011 | 70011 | 1_002_012 => Some(Refusal::UnknownApi),
             _ => None,
         };
-        self.error_codes.iter().find_map(of_number).unwrap_or_else(|| match self.error.as_str() {
+        self.error_codes.iter().find_map(of_number).unwrap_or(match self.error.as_str() {
             "unauthorized_client" => Refusal::UnknownApplication,
             "invalid_resource" | "invalid_scope" => Refusal::UnknownApi,
             _ => Refusal::Other,

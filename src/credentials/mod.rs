@@ -10,8 +10,8 @@ mod store;
 mod token;
 mod tokens;
 
-pub use store::SecretStore;
+pub(crate) use authorized::{Authorized, CallError};
 pub(crate) use error::{CredentialError, Refusal};
+pub use store::SecretStore;
 pub(crate) use store::StoreError;
 pub(crate) use tokens::Tokens;
-pub(crate) use authorized::{Authorized, CallError};

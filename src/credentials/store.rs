@@ -50,7 +50,8 @@ impl SecretStore {
 
     /// Reads the current version of a secret.
     pub(crate) async fn read(&self, id: &SecretId, ctx: &Context) -> Result<String, StoreError> {
-        let call = self.secrets_manager.get_secret_value().secret_id(id.as_str()).send();
+        // The SDK's futures are large: boxed, they do not make every future around them so.
+        let call = Box::pin(self.secrets_manager.get_secret_value().secret_id(id.as_str()).send());
         let output = timeout_at(ctx.deadline.instant(), call).await.map_err(|_| StoreError::TimedOut)?;
         let output = output.map_err(|error| meaning(&error))?;
         output.secret_string.ok_or(StoreError::NoText)
@@ -68,7 +69,7 @@ impl SecretStore {
             .signing_algorithm(FEDERATION_ALGORITHM)
             .duration_seconds(FEDERATION_SECONDS)
             .send();
-        let output = timeout_at(ctx.deadline.instant(), call).await.map_err(|_| StoreError::TimedOut)?;
+        let output = timeout_at(ctx.deadline.instant(), Box::pin(call)).await.map_err(|_| StoreError::TimedOut)?;
         let output = output.map_err(|error| meaning(&error))?;
         output.web_identity_token.ok_or(StoreError::NoText)
     }
@@ -80,9 +81,16 @@ fn meaning<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
         SdkError::ServiceError(context) => match context.err().code() {
             Some("ResourceNotFoundException") => StoreError::NotFound,
             Some(
-                "AccessDeniedException" | "AccessDenied" | "UnrecognizedClientException" | "InvalidSignatureException"
-                | "ExpiredTokenException" | "ExpiredToken" | "InvalidClientTokenId" | "DecryptionFailure"
-                | "OutboundWebIdentityFederationDisabledException" | "OutboundWebIdentityFederationDisabled",
+                "AccessDeniedException"
+                | "AccessDenied"
+                | "UnrecognizedClientException"
+                | "InvalidSignatureException"
+                | "ExpiredTokenException"
+                | "ExpiredToken"
+                | "InvalidClientTokenId"
+                | "DecryptionFailure"
+                | "OutboundWebIdentityFederationDisabledException"
+                | "OutboundWebIdentityFederationDisabled",
             ) => StoreError::Denied,
             _ => StoreError::Unavailable,
         },

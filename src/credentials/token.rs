@@ -75,7 +75,7 @@ impl fmt::Debug for Token {
 fn renewal(now: Moment, end: Moment) -> Moment {
     let life = now.age_at(end);
     let margin = Duration::from_secs(300).max(life / 10).min(life / 2);
-    now.later(life - margin)
+    now.later(life.saturating_sub(margin))
 }
 
 /// What of a JWT's claims is of use here.
@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn the_end_of_a_jwt_is_read_from_it() {
         let claims = URL_SAFE_NO_PAD.encode(r#"{"exp":1000060,"roles":["Alert.Read.All"]}"#);
-        let token = Token::new(&format!("e30.{claims}.x"), None, Moment::from_unix_seconds(1_000_000)).expect("a token");
+        let token =
+            Token::new(&format!("e30.{claims}.x"), None, Moment::from_unix_seconds(1_000_000)).expect("a token");
         assert!(!token.is_alive(Moment::from_unix_seconds(1_000_060)));
         #[cfg(feature = "cli")]
         assert_eq!(token.roles(), Some(vec!["Alert.Read.All".to_owned()]));

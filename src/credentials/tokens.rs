@@ -91,7 +91,7 @@ impl Tokens {
         }
         held.token = None;
         let secret = self.source.read_again(ctx).await?;
-        let token = self.source.token(&secret, slot, ctx).await?;
+        let token = Box::pin(self.source.token(&secret, slot, ctx)).await?;
         if token.is_same(refused) {
             return Err(CredentialError::Refused(Refusal::Token));
         }
@@ -134,7 +134,8 @@ impl Tokens {
         {
             return Ok(token.clone());
         }
-        match self.source.fresh_token(secret, slot, ctx).await {
+        // Boxed: a token is fetched once an hour, and the future of it is large.
+        match Box::pin(self.source.fresh_token(secret, slot, ctx)).await {
             Ok((token, version)) => {
                 held.token = Some(token.clone());
                 held.version = version;
@@ -204,7 +205,9 @@ impl Source {
         }
         latest.forced_at = Some(Instant::now());
         match (self.read(&mut latest, ctx).await, latest.secret.clone()) {
-            (Err(CredentialError::Store(_)), Some(known)) if matches!(known.credential, Credential::App(_)) => Ok(known),
+            (Err(CredentialError::Store(_)), Some(known)) if matches!(known.credential, Credential::App(_)) => {
+                Ok(known)
+            }
             (outcome, _) => outcome,
         }
     }
@@ -230,7 +233,12 @@ impl Source {
     }
 
     /// A token from this secret, or from the next where this one is refused or over.
-    async fn fresh_token(&self, secret: Arc<Secret>, slot: &Slot, ctx: &Context) -> Result<(Token, u64), CredentialError> {
+    async fn fresh_token(
+        &self,
+        secret: Arc<Secret>,
+        slot: &Slot,
+        ctx: &Context,
+    ) -> Result<(Token, u64), CredentialError> {
         let outcome = self.token(&secret, slot, ctx).await;
         let over = match &outcome {
             Ok(token) => !token.is_fresh(Moment::now()),

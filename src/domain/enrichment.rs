@@ -289,13 +289,16 @@ impl Answer {
     /// The incident's own verdict first, then that over all alerts.
     fn verdict(&self) -> Verdict {
         let own = self.findings.incident.as_ref().map(Incident::verdict);
-        own.filter(|verdict| *verdict != Verdict::Undetermined).unwrap_or_else(|| rollup::verdict(&self.findings.alerts))
+        own.filter(|verdict| *verdict != Verdict::Undetermined)
+            .unwrap_or_else(|| rollup::verdict(&self.findings.alerts))
     }
 
     fn page(&self) -> Option<&str> {
         match self.kind {
             Kind::Alert => self.findings.alerts.first().and_then(|alert| alert.url.as_deref()).or(self.url.as_deref()),
-            Kind::Incident => self.findings.incident.as_ref().and_then(|incident| incident.url.as_deref()).or(self.url.as_deref()),
+            Kind::Incident => {
+                self.findings.incident.as_ref().and_then(|incident| incident.url.as_deref()).or(self.url.as_deref())
+            }
             Kind::Machine | Kind::User | Kind::File => self.url.as_deref(),
         }
     }

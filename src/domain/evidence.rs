@@ -176,7 +176,8 @@ pub struct Mail {
 impl Evidence {
     /// Roughly what it occupies, in bytes.
     pub(super) fn weight(&self) -> usize {
-        let text = |texts: &[&Option<String>]| texts.iter().map(|text| text.as_ref().map_or(0, String::len)).sum::<usize>();
+        let text =
+            |texts: &[&Option<String>]| texts.iter().map(|text| text.as_ref().map_or(0, String::len)).sum::<usize>();
         let detail = match &self.detail {
             Detail::File(file) => text(&[&file.name, &file.path, &file.sha1, &file.sha256, &file.md5]),
             Detail::Process(process) => {

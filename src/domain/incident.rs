@@ -50,7 +50,9 @@ pub struct Incident {
 impl Incident {
     /// What its own classification comes to.
     pub fn verdict(&self) -> Verdict {
-        AlertVerdict::parse(self.classification.as_deref(), self.determination.as_deref()).unwrap_or(AlertVerdict::Other).into()
+        AlertVerdict::parse(self.classification.as_deref(), self.determination.as_deref())
+            .unwrap_or(AlertVerdict::Other)
+            .into()
     }
 
     /// Whether this one was merged into another, and holds nothing of its own any more.

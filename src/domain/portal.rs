@@ -13,7 +13,7 @@ pub enum Portal {
     Commercial,
     /// `security.microsoft.us`: GCC High.
     GccHigh,
-    /// `security.apps.mil`: DoD.
+    /// `security.apps.mil`: the Department of Defense.
     Dod,
 }
 
@@ -75,9 +75,9 @@ pub struct Link {
 /// Whether a text wants to be a link rather than a name or an id.
 pub fn looks_like_link(text: &str) -> bool {
     text.contains("://")
-        || ["http:", "https:", "javascript:", "data:"].iter().any(|scheme| {
-            text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        })
+        || ["http:", "https:", "javascript:", "data:"]
+            .iter()
+            .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
 }
 
 /// Reads a link to a page of the portal. `None`: it is no link, not the portal's, or to no page of ours.

@@ -131,7 +131,12 @@ impl Span {
 pub(super) fn ordered(alerts: &[Alert]) -> Vec<&Alert> {
     let mut ordered: Vec<&Alert> = alerts.iter().collect();
     ordered.sort_by_key(|alert| {
-        (!alert.status.is_open(), Reverse(alert.severity.rank()), Reverse(alert.last_seen), alert.id.as_deref().unwrap_or_default())
+        (
+            !alert.status.is_open(),
+            Reverse(alert.severity.rank()),
+            Reverse(alert.last_seen),
+            alert.id.as_deref().unwrap_or_default(),
+        )
     });
     ordered
 }

@@ -160,8 +160,7 @@ impl Account {
     /// Takes `name`, `DOMAIN\name` or `name@domain`.
     pub fn parse(text: &str) -> Option<Self> {
         let (name, domain) = match (text.split_once('\\'), text.rsplit_once('@')) {
-            (Some((domain, name)), _) => (name, Some(domain)),
-            (None, Some((name, domain))) => (name, Some(domain)),
+            (Some((domain, name)), _) | (None, Some((name, domain))) => (name, Some(domain)),
             (None, None) => (text, None),
         };
         let fits = is_account_name(name) && domain.is_none_or(is_account_name);
@@ -388,7 +387,8 @@ impl Question {
                     )
                 })?;
                 if account.domain().is_some() {
-                    let step = if text.contains('\\') { StepName::DomainToAccountName } else { StepName::UpnToAccountName };
+                    let step =
+                        if text.contains('\\') { StepName::DomainToAccountName } else { StepName::UpnToAccountName };
                     steps.push(Step::new(step, text, account.name()));
                 }
                 Subject::User(account)
@@ -458,7 +458,9 @@ mod tests {
                 assert!(Question::parse(kind, text).is_err(), "{kind:?} {text:?}");
             }
         }
-        for text in ["ａｄｍｉｎ", "e\u{301}", "x' or '1'='1", "a'; drop", "{}", "<script>", "${jndi:x}", "😀", "x&$top=1"] {
+        for text in
+            ["ａｄｍｉｎ", "e\u{301}", "x' or '1'='1", "a'; drop", "{}", "<script>", "${jndi:x}", "😀", "x&$top=1"]
+        {
             assert!(DeviceName::parse(text).is_none(), "{text}");
             assert!(AlertId::parse(text).is_none(), "{text}");
         }
@@ -466,11 +468,21 @@ mod tests {
 
     #[test]
     fn device_names_of_all_sorts_are_taken() {
-        for text in ["desk-042", "desk-042.contoso.com", "DESK_042", "Dana's iPad", "Dana’s iPad (2)", "Øyvinds PC", "会議室の端末"] {
+        for text in [
+            "desk-042",
+            "desk-042.contoso.com",
+            "DESK_042",
+            "Dana's iPad",
+            "Dana’s iPad (2)",
+            "Øyvinds PC",
+            "会議室の端末",
+        ] {
             assert!(DeviceName::parse(text).is_some(), "{text}");
         }
         let name = DeviceName::parse("DESK-042").expect("a name");
-        assert!(name.matches("desk-042.contoso.com") && name.matches("desk-042") && !name.matches("desk-0421.contoso.com"));
+        assert!(
+            name.matches("desk-042.contoso.com") && name.matches("desk-042") && !name.matches("desk-0421.contoso.com")
+        );
         let full = DeviceName::parse("desk-042.contoso.com").expect("a name");
         assert!(full.matches("DESK-042.CONTOSO.COM") && !full.matches("desk-042"));
     }
@@ -495,7 +507,8 @@ mod tests {
 
     #[test]
     fn a_link_of_another_kind_is_told() {
-        let refused = Question::parse(Kind::Alert, "https://security.microsoft.com/incidents/77").expect_err("another kind");
+        let refused =
+            Question::parse(Kind::Alert, "https://security.microsoft.com/incidents/77").expect_err("another kind");
         assert!(refused.to_string().contains("incident_id"), "{refused}");
     }
 

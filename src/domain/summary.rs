@@ -36,7 +36,12 @@ pub(super) fn line(answer: &Answer, severity: Severity, counts: &Counts, listed:
             )
         }
         (Kind::Machine | Kind::User | Kind::File, Some(_), _) => {
-            format!("{} {name}: {}, highest {}: {title}", capital(answer.kind.as_str()), amount(counts), severity.as_str())
+            format!(
+                "{} {name}: {}, highest {}: {title}",
+                capital(answer.kind.as_str()),
+                amount(counts),
+                severity.as_str()
+            )
         }
         (Kind::User | Kind::File, None, _) => {
             format!("No alerts for {} {name}: Defender does not know it, or has none.", answer.kind.as_str())
@@ -119,7 +124,8 @@ mod tests {
         fn a_line_is_one_line_of_bounded_length(text in "(\\PC|[\\x00-\\x1f\u{2028}\u{202e}\u{85}]){0,400}", most in 1_usize..200) {
             let line = clean(&text, most);
             prop_assert!(line.chars().count() <= most);
-            prop_assert!(!line.chars().any(|letter| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')));
+            let breaks = |letter: char| letter.is_control() || ['\u{2028}', '\u{2029}'].contains(&letter);
+            prop_assert!(!line.chars().any(breaks), "a line break");
         }
     }
 }

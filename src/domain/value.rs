@@ -123,7 +123,9 @@ mod tests {
 
     #[test]
     fn what_could_be_several_things_is_asked_back() {
-        for text in ["0123456789abcdef0123456789abcdef01234567", "desk-042", "svc-backup", "192.0.2.7", "Dana's iPad", ""] {
+        for text in
+            ["0123456789abcdef0123456789abcdef01234567", "desk-042", "svc-backup", "192.0.2.7", "Dana's iPad", ""]
+        {
             let refused = Question::detect(text).expect_err(text);
             assert!(matches!(refused, SubjectError::Ambiguous(_)), "{text}: {refused:?}");
         }

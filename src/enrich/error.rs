@@ -98,8 +98,8 @@ const THROTTLED_FOR: Duration = Duration::from_secs(60);
 const DOWN_FOR: Duration = Duration::from_secs(10);
 
 impl EnrichError {
-    fn of_call(error: UpstreamError, service: Service) -> Self {
-        match error {
+    fn of_call(error: &UpstreamError, service: Service) -> Self {
+        match *error {
             UpstreamError::Throttled { retry_after } => {
                 Self::Throttled { retry_after: retry_after.unwrap_or(THROTTLED_FOR) }
             }
@@ -122,15 +122,17 @@ impl EnrichError {
 impl From<CallError> for EnrichError {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Upstream(error) => Self::of_call(error, Service::Defender),
+            CallError::Upstream(error) => Self::of_call(&error, Service::Defender),
             CallError::Forbidden { permission } => Self::Forbidden { permission },
-            CallError::Credential(CredentialError::Entra(error)) => Self::of_call(error, Service::Entra),
+            CallError::Credential(CredentialError::Entra(error)) => Self::of_call(&error, Service::Entra),
             CallError::Credential(CredentialError::Store(error)) => Self::SecretUnavailable { reason: reason(error) },
             CallError::Credential(CredentialError::Unusable(reason)) => Self::Misconfigured { reason },
             CallError::Credential(CredentialError::NoTokenForApi) => {
                 Self::Misconfigured { reason: "it holds tokens, but none for this API" }
             }
-            CallError::Credential(CredentialError::Refused(refusal)) => Self::CredentialRefused { refusal: why(refusal) },
+            CallError::Credential(CredentialError::Refused(refusal)) => {
+                Self::CredentialRefused { refusal: why(refusal) }
+            }
         }
     }
 }

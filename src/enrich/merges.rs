@@ -13,7 +13,12 @@ const MOST_MERGES: usize = 8;
 
 impl Enricher {
     /// An incident, or the one that it was merged into.
-    pub(super) async fn incident(&self, mut draft: Draft, id: IncidentId, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
+    pub(super) async fn incident(
+        &self,
+        mut draft: Draft,
+        id: IncidentId,
+        scope: &Scope<'_>,
+    ) -> Result<Answer, EnrichError> {
         let mut visited = vec![id];
         let mut found = self.recall(Key::Incident(id), scope).await?;
         draft.id = id.to_string();
@@ -41,7 +46,11 @@ impl Enricher {
             visited.push(target);
             found = next;
         }
-        let ends_here = found.value.incident.as_ref().is_some_and(|incident| incident.is_merged() && incident.merged_into.is_none());
+        let ends_here = found
+            .value
+            .incident
+            .as_ref()
+            .is_some_and(|incident| incident.is_merged() && incident.merged_into.is_none());
         if ends_here {
             let detail = "This incident was merged into another; Defender does not say into which.".to_owned();
             draft.warnings.push(Warning { code: WarningCode::RedirectNotFollowed, detail });
@@ -51,6 +60,7 @@ impl Enricher {
 }
 
 fn not_followed(target: IncidentId, problem: &str) -> Warning {
-    let detail = format!("This incident was merged into {target}, and the chain of merges {problem}: it is shown as it is.");
+    let detail =
+        format!("This incident was merged into {target}, and the chain of merges {problem}: it is shown as it is.");
     Warning { code: WarningCode::RedirectNotFollowed, detail }
 }

@@ -63,7 +63,8 @@ impl Enricher {
 
     /// Answers one question.
     pub(crate) async fn enrich(&self, question: &Question, ctx: &Context) -> Result<Answer, EnrichError> {
-        self.enrich_within(question, &Scope::new(ctx)).await
+        // Boxed: it holds what every kind of question needs on its way.
+        Box::pin(self.enrich_within(question, &Scope::new(ctx))).await
     }
 
     /// Answers one question of a request that may have asked others.
@@ -101,7 +102,12 @@ impl Enricher {
     }
 
     /// The device that a name stands for, said in the draft.
-    async fn device_of(&self, name: &DeviceName, draft: &mut Draft, scope: &Scope<'_>) -> Result<Option<DeviceId>, EnrichError> {
+    async fn device_of(
+        &self,
+        name: &DeviceName,
+        draft: &mut Draft,
+        scope: &Scope<'_>,
+    ) -> Result<Option<DeviceId>, EnrichError> {
         let key = Name::of_device(name);
         let fetch = async || self.backend.device(name, scope.ctx).await.map_err(EnrichError::from);
         let found = scope.names.once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
@@ -122,7 +128,12 @@ impl Enricher {
     }
 
     /// The SHA-1 of the file that a SHA-256 stands for, said in the draft.
-    async fn sha1_of(&self, sha256: &Sha256, draft: &mut Draft, scope: &Scope<'_>) -> Result<Option<Sha1>, EnrichError> {
+    async fn sha1_of(
+        &self,
+        sha256: &Sha256,
+        draft: &mut Draft,
+        scope: &Scope<'_>,
+    ) -> Result<Option<Sha1>, EnrichError> {
         let fetch = async || self.backend.sha1(sha256, scope.ctx).await.map_err(EnrichError::from);
         let key = Name::Sha256(sha256.clone());
         let found = scope.names.once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
@@ -170,7 +181,8 @@ impl Enricher {
 
     /// The answer about something that could not be resolved: Defender does not know it.
     fn unknown(&self, draft: Draft) -> Answer {
-        let found = Recalled { value: Arc::new(Findings::unknown()), fetched_at: Moment::now(), state: CacheState::Miss };
+        let found =
+            Recalled { value: Arc::new(Findings::unknown()), fetched_at: Moment::now(), state: CacheState::Miss };
         self.finish(draft, found)
     }
 

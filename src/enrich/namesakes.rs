@@ -50,8 +50,7 @@ impl Seen<'_> {
         let by_upn = self.upn.and_then(|upn| upn.rsplit_once('@')).map(|(_, domain)| domain);
         match (by_upn, self.domain) {
             (Some(known), _) if domain.contains('.') => known.eq_ignore_ascii_case(domain),
-            (_, Some(known)) => first_label(known) == first_label(domain),
-            (Some(known), None) => first_label(known) == first_label(domain),
+            (_, Some(known)) | (Some(known), None) => first_label(known) == first_label(domain),
             (None, None) => true,
         }
     }

@@ -94,32 +94,38 @@ pub(super) async fn from_body(
 fn items(mut fields: Fields, defaults: Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
     let options = Options::take(&mut fields)?.or(defaults);
     let pointer = fields.pointer("requests");
-    let items: Vec<_> = match fields.take_raw("requests") {
-        Some(raw) => {
-            let not_a_list = |_| Problem::at(Code::InvalidRequest, pointer.as_str(), "requests has to be a list of objects.");
-            let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(not_a_list)?;
-            if items.len() > MOST {
-                let detail = format!("A batch has at most {MOST} subjects: send the others in another.");
-                return Err(Problem::at(Code::TooManyRequestsInBatch, pointer, detail));
-            }
-            let item = |(at, raw)| decode::asked(Fields::from_raw(raw, format!("{pointer}/{at}"))?, options);
-            items.into_iter().enumerate().map(item).collect()
-        }
-        None => {
-            let named = decode::subjects(&mut fields)?;
-            let warnings = decode::unknown_fields(&fields);
-            let item = |(name, value): (String, Value)| {
-                let question = decode::question(&name, value, &fields.pointer(&name))?;
-                Ok(Asked { question, options, warnings: warnings.clone() })
-            };
-            named.into_iter().map(item).collect()
-        }
+    let items = match fields.take_raw("requests") {
+        Some(raw) => listed(&raw, &pointer, options)?,
+        None => spread(fields, options)?,
     };
     if items.is_empty() {
         let detail = "Send {\"requests\":[…]} with 1 to 25 subjects, or one object with several subjects.";
         return Err(Problem::new(Code::InvalidRequest, detail));
     }
     Ok(items)
+}
+
+/// `{"requests":[…]}`: each item an object of its own.
+fn listed(raw: &RawValue, pointer: &str, options: Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
+    let not_a_list = |_| Problem::at(Code::InvalidRequest, pointer, "requests has to be a list of objects.");
+    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(not_a_list)?;
+    if items.len() > MOST {
+        let detail = format!("A batch has at most {MOST} subjects: send the others in another.");
+        return Err(Problem::at(Code::TooManyRequestsInBatch, pointer, detail));
+    }
+    let item = |(at, raw)| decode::asked(Fields::from_raw(raw, format!("{pointer}/{at}"))?, options);
+    Ok(items.into_iter().enumerate().map(item).collect())
+}
+
+/// One object with several subjects, as a SIEM's template sends it: an item for each.
+fn spread(mut fields: Fields, options: Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
+    let named = decode::subjects(&mut fields)?;
+    let warnings = decode::unknown_fields(&fields);
+    let item = |(name, value): (String, Value)| {
+        let question = decode::question(&name, value, &fields.pointer(&name))?;
+        Ok(Asked { question, options, warnings: warnings.clone() })
+    };
+    Ok(named.into_iter().map(item).collect())
 }
 
 async fn answer(service: &Service, items: Vec<Result<Asked, Problem>>, visit: &Visit) -> Vec<u8> {

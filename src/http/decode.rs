@@ -48,7 +48,8 @@ pub(super) fn question(name: &str, value: Value, pointer: &str) -> Result<Questi
         Value::String(text) => text,
         Value::Number(number) if kind.is_none_or(|kind| kind == Kind::Incident) => number.to_string(),
         _ => {
-            let detail = format!("{name} has to be a string{}.", if kind == Some(Kind::Incident) { " or a number" } else { "" });
+            let detail =
+                format!("{name} has to be a string{}.", if kind == Some(Kind::Incident) { " or a number" } else { "" });
             return Err(Problem::at(Code::InvalidRequest, pointer, detail));
         }
     };

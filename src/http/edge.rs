@@ -100,11 +100,13 @@ fn new_id() -> String {
     let random = fastrand::u128(..);
     let version = (random & !(0xF000 << 64) | (0x4000 << 64)) & !(0xC000 << 48) | (0x8000 << 48);
     let hex = format!("{version:032x}");
-    let (a, rest) = hex.split_at(8);
-    let (b, rest) = rest.split_at(4);
-    let (c, rest) = rest.split_at(4);
-    let (d, e) = rest.split_at(4);
-    format!("{a}-{b}-{c}-{d}-{e}")
+    let mut rest = hex.as_str();
+    let groups = [8, 4, 4, 4, 12].map(|length| {
+        let (group, after) = rest.split_at(length);
+        rest = after;
+        group
+    });
+    groups.join("-")
 }
 
 /// The caller's trace context, if it has the form of version 00.

@@ -76,7 +76,6 @@ pub(super) fn shown(answer: &Answer, asked: &Asked, limit: AnswerLimit) -> Resul
     if missing && !asked.options.not_found_is_200() {
         return Err(Problem::not_found(answer.kind));
     }
-    let showing =
-        Showing { limit: asked.options.limit(), raw: asked.options.raw(), warnings: asked.warnings.clone() };
+    let showing = Showing { limit: asked.options.limit(), raw: asked.options.raw(), warnings: asked.warnings.clone() };
     Ok(render::json(answer, &showing, limit.0))
 }

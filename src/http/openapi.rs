@@ -32,7 +32,10 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     };
     let generator = || SchemaSettings::draft2020_12().for_serialize().into_generator();
     vec![
-        ("enrichment.schema.json", of("Enrichment", generator().into_root_schema_for::<Enrichment<'static>>().to_value())),
+        (
+            "enrichment.schema.json",
+            of("Enrichment", generator().into_root_schema_for::<Enrichment<'static>>().to_value()),
+        ),
         ("batch.schema.json", of("Batch", generator().into_root_schema_for::<BatchBody>().to_value())),
         ("problem.schema.json", of("Problem", generator().into_root_schema_for::<ProblemBody>().to_value())),
         ("request.schema.json", of("Request", request_schema())),
@@ -98,8 +101,10 @@ fn paths() -> Value {
     });
     let root = {
         let mut root = enrich.clone();
-        root["operationId"] = "enrichAtRoot".into();
-        root["summary"] = "The same as POST /v1/enrich.".into();
+        if let Some(operation) = root.as_object_mut() {
+            operation.insert("operationId".to_owned(), "enrichAtRoot".into());
+            operation.insert("summary".to_owned(), "The same as POST /v1/enrich.".into());
+        }
         root
     };
     json!({
@@ -139,26 +144,47 @@ fn paths() -> Value {
 fn subject_properties() -> [(&'static str, Value); 6] {
     [
         ("alert_id", json!({"type": "string", "description": "An alert's id, or a portal link to it."})),
-        ("machine", json!({"type": "string", "description": "A device id (40 hexadecimal digits), a DNS or NetBIOS name, or a portal link."})),
+        (
+            "machine",
+            json!({"type": "string", "description": "A device id (40 hexadecimal digits), a DNS or NetBIOS name, or a portal link."}),
+        ),
         ("user", json!({"type": "string", "description": "An account name, DOMAIN\\name or name@domain."})),
         ("file_hash", json!({"type": "string", "description": "A SHA-1 or SHA-256; MD5 is refused."})),
-        ("incident_id", json!({"type": ["integer", "string"], "description": "An incident's number, or a portal link to it."})),
-        ("value", json!({"type": ["string", "integer"], "description": "Anything of these: the kind is worked out from its form."})),
+        (
+            "incident_id",
+            json!({"type": ["integer", "string"], "description": "An incident's number, or a portal link to it."}),
+        ),
+        (
+            "value",
+            json!({"type": ["string", "integer"], "description": "Anything of these: the kind is worked out from its form."}),
+        ),
     ]
 }
 
 fn option_properties() -> [(&'static str, Value); 4] {
     [
-        ("format", json!({"type": "string", "enum": ["json"], "default": "json", "description": "The shape of the answer."})),
+        (
+            "format",
+            json!({"type": "string", "enum": ["json"], "default": "json", "description": "The shape of the answer."}),
+        ),
         ("include", json!({"type": "string", "enum": ["raw"], "description": "raw adds the upstream body."})),
-        ("limit", json!({"type": "integer", "minimum": 1, "maximum": 500, "default": 50, "description": "Alerts listed at most."})),
-        ("not_found", json!({"type": "integer", "enum": [404, 200], "default": 404, "description": "How a subject that Defender does not know is told."})),
+        (
+            "limit",
+            json!({"type": "integer", "minimum": 1, "maximum": 500, "default": 50, "description": "Alerts listed at most."}),
+        ),
+        (
+            "not_found",
+            json!({"type": "integer", "enum": [404, 200], "default": 404, "description": "How a subject that Defender does not know is told."}),
+        ),
     ]
 }
 
 fn request_schema() -> Value {
-    let properties: Map<_, _> =
-        subject_properties().into_iter().chain(option_properties()).map(|(name, schema)| (name.to_owned(), schema)).collect();
+    let properties: Map<_, _> = subject_properties()
+        .into_iter()
+        .chain(option_properties())
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect();
     let one_of: Vec<_> = subject_properties().iter().map(|(name, _)| json!({"required": [name]})).collect();
     json!({
         "type": "object",
@@ -189,9 +215,7 @@ fn batch_request_schema() -> Value {
 }
 
 fn parameters(properties: impl IntoIterator<Item = (&'static str, Value)>) -> Vec<Value> {
-    let parameter = |(name, schema): (&str, Value)| {
-        json!({"name": name, "in": "query", "required": false, "description": schema["description"], "schema": schema})
-    };
+    let parameter = |(name, schema): (&str, Value)| json!({"name": name, "in": "query", "required": false, "description": schema.get("description"), "schema": schema});
     properties.into_iter().map(parameter).collect()
 }
 

@@ -108,7 +108,9 @@ mod tests {
 
     #[test]
     fn what_is_no_option_is_told() {
-        for query in ["limit=0", "limit=501", "limit=-1", "limit=x", "limit=1.5", "not_found=500", "include=x", "format=yaml"] {
+        for query in
+            ["limit=0", "limit=501", "limit=-1", "limit=x", "limit=1.5", "not_found=500", "include=x", "format=yaml"]
+        {
             let problem = options(query).expect_err(query);
             assert_eq!(problem.code, Code::InvalidRequest, "{query}");
         }

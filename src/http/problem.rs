@@ -108,11 +108,15 @@ impl Code {
             Self::Throttled => (S::TOO_MANY_REQUESTS, "throttled", "The quota of Microsoft's API is spent"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "A bug of this service"),
             Self::UpstreamAuth => (S::BAD_GATEWAY, "upstream_auth", "Microsoft refuses the Defender credential"),
-            Self::UpstreamForbidden => (S::BAD_GATEWAY, "upstream_forbidden", "The Defender credential lacks a permission"),
+            Self::UpstreamForbidden => {
+                (S::BAD_GATEWAY, "upstream_forbidden", "The Defender credential lacks a permission")
+            }
             Self::UpstreamMalformed => (S::BAD_GATEWAY, "upstream_malformed", "Microsoft's answer makes no sense"),
             Self::UpstreamTooLarge => (S::BAD_GATEWAY, "upstream_too_large", "Microsoft's answer is too large"),
             Self::UpstreamError => (S::BAD_GATEWAY, "upstream_error", "Microsoft answers with an error"),
-            Self::UpstreamUnavailable => (S::SERVICE_UNAVAILABLE, "upstream_unavailable", "Microsoft cannot be reached"),
+            Self::UpstreamUnavailable => {
+                (S::SERVICE_UNAVAILABLE, "upstream_unavailable", "Microsoft cannot be reached")
+            }
             Self::SecretUnavailable => (S::SERVICE_UNAVAILABLE, "secret_unavailable", "A secret cannot be read"),
             Self::Misconfigured => (S::SERVICE_UNAVAILABLE, "misconfigured", "This service is not set up right"),
             Self::UpstreamTimeout => (S::GATEWAY_TIMEOUT, "upstream_timeout", "Microsoft did not answer in time"),
@@ -190,9 +194,13 @@ impl Problem {
     /// A subject that Defender does not know.
     pub(crate) fn not_found(kind: Kind) -> Self {
         let detail = match kind {
-            Kind::Alert => "Defender knows no alert of this id. One that was raised just now can take minutes to appear: ask again.",
+            Kind::Alert => {
+                "Defender knows no alert of this id. One that was raised just now can take minutes to appear: ask again."
+            }
             Kind::Machine => "Defender knows no device of this id or name.",
-            Kind::Incident => "Defender knows no incident of this number. One that was opened just now can take minutes to appear: ask again.",
+            Kind::Incident => {
+                "Defender knows no incident of this number. One that was opened just now can take minutes to appear: ask again."
+            }
             Kind::User => "Defender knows no such user.",
             Kind::File => "Defender knows no such file.",
         };
@@ -274,7 +282,8 @@ impl From<EnrichError> for Problem {
     fn from(error: EnrichError) -> Self {
         let problem = match &error {
             EnrichError::Throttled { retry_after } => {
-                let detail = "Microsoft allows only so many calls a minute and an hour: ask again after Retry-After seconds.";
+                let detail =
+                    "Microsoft allows only so many calls a minute and an hour: ask again after Retry-After seconds.";
                 Self::new(Code::Throttled, detail).after(whole_seconds(*retry_after))
             }
             EnrichError::Unavailable { service, retry_after, .. } => {
@@ -285,7 +294,9 @@ impl From<EnrichError> for Problem {
                 Self::new(Code::UpstreamTimeout, format!("{service} did not answer before the deadline: ask again."))
             }
             EnrichError::CredentialRefused { refusal } => {
-                let detail = format!("The Defender credential is refused: {refusal}. Store one that is good in the Defender secret.");
+                let detail = format!(
+                    "The Defender credential is refused: {refusal}. Store one that is good in the Defender secret."
+                );
                 Self::new(Code::UpstreamAuth, detail)
             }
             EnrichError::Forbidden { permission } => {
@@ -303,7 +314,9 @@ impl From<EnrichError> for Problem {
                 Self::new(Code::UpstreamError, format!("{service} answered with status {status}."))
             }
             EnrichError::SecretUnavailable { reason } => {
-                let detail = format!("The Defender secret cannot be read: {reason}. Check DEFENDER_SECRET_ID and the function's role.");
+                let detail = format!(
+                    "The Defender secret cannot be read: {reason}. Check DEFENDER_SECRET_ID and the function's role."
+                );
                 Self::new(Code::SecretUnavailable, detail).after(5)
             }
             EnrichError::Misconfigured { reason } => {

@@ -65,11 +65,13 @@ pub(super) async fn health() -> Response {
 
 /// Any path that is none of ours.
 pub(super) async fn unknown_route(Extension(visit): Extension<Visit>, _: State<Arc<Service>>, _: Uri) -> Response {
-    let detail = "The routes are POST and GET /v1/enrich, POST /v1/enrich/batch, GET /v1/openapi.json and GET /healthz.";
+    let detail =
+        "The routes are POST and GET /v1/enrich, POST /v1/enrich/batch, GET /v1/openapi.json and GET /healthz.";
     Problem::new(Code::UnknownRoute, detail).response(&visit.ctx.request_id)
 }
 
 /// A path of ours with a method that is not.
 pub(super) async fn method_not_allowed(Extension(visit): Extension<Visit>) -> Response {
-    Problem::new(Code::MethodNotAllowed, "The Allow header names the methods of this route.").response(&visit.ctx.request_id)
+    Problem::new(Code::MethodNotAllowed, "The Allow header names the methods of this route.")
+        .response(&visit.ctx.request_id)
 }

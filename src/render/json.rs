@@ -28,7 +28,8 @@ pub(crate) fn json(answer: &Answer, showing: &Showing, most: usize) -> Vec<u8> {
     }
 }
 
-const FEWER: &str = "Fewer alerts are listed than asked for: with more the answer would be too large for the front door.";
+const FEWER: &str =
+    "Fewer alerts are listed than asked for: with more the answer would be too large for the front door.";
 
 fn capped(detail: &str) -> Warning {
     Warning { code: WarningCode::AnswerCapped, detail: detail.to_owned() }

@@ -48,12 +48,11 @@ fn error_code(body: &[u8]) -> Option<String> {
 /// `Retry-After` in seconds, with or without a fraction, or as an HTTP date.
 fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        Err(_) => {
-            let at = Moment::from(httpdate::parse_http_date(text).ok()?);
-            Duration::from_millis(u64::try_from(at.unix_milliseconds() - now.unix_milliseconds()).unwrap_or(0))
-        }
+    let wait = if let Ok(seconds) = text.parse::<f64>() {
+        Duration::try_from_secs_f64(seconds).ok()?
+    } else {
+        let at = Moment::from(httpdate::parse_http_date(text).ok()?);
+        Duration::from_millis(u64::try_from(at.unix_milliseconds() - now.unix_milliseconds()).unwrap_or(0))
     };
     Some(wait.clamp(LEAST_WAIT, MOST_WAIT))
 }

@@ -335,7 +335,8 @@ mod tests {
     #[test]
     fn what_has_no_home_is_kept_as_it_was_written() {
         let mut notes = Warnings::default();
-        let mut members = members(r#"{"a":1.10,"b":null,"c":{"x":[123456789012345678901234567890]},"@odata.etag":"e","d":"yes"}"#);
+        let mut members =
+            members(r#"{"a":1.10,"b":null,"c":{"x":[123456789012345678901234567890]},"@odata.etag":"e","d":"yes"}"#);
         assert_eq!(members.text(&["d"], &mut notes).as_deref(), Some("yes"));
         let extra = serde_json::to_string(&members.rest(&mut notes)).expect("JSON");
         assert_eq!(extra, r#"{"a":1.10,"c":{"x":[123456789012345678901234567890]}}"#);
@@ -368,9 +369,9 @@ mod tests {
     #[test]
     fn what_is_too_deep_is_not_passed_on() {
         let mut notes = Warnings::default();
-        let json = format!("{{"deep":{}{}}}", "[".repeat(5000), "]".repeat(5000));
+        let json = format!("{{\"deep\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
         assert!(members(&json).rest(&mut notes).is_empty());
         assert_eq!(notes.into_vec().len(), 1);
-        assert!(!is_deeper_than(r#"{"a":"[[[[[["[["}"#, 1));
+        assert!(!is_deeper_than(r#"{"a":"[[[[[[\"[["}"#, 1));
     }
 }

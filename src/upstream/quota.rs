@@ -134,7 +134,11 @@ impl Window {
     fn new(limit: u32, period: Duration) -> Self {
         // Only a period of zero is no rate; then every second is as good a bound as any.
         let rate = Rate::with_period(period).unwrap_or(Rate::per_second(NonZeroU32::MIN));
-        Self { slots: RateLimiter::hashmap_with_clock(rate, TokioClock(Instant::now())), limit: limit.max(1), next: Mutex::default() }
+        Self {
+            slots: RateLimiter::hashmap_with_clock(rate, TokioClock(Instant::now())),
+            limit: limit.max(1),
+            next: Mutex::default(),
+        }
     }
 
     fn take(&self) -> Result<(), Duration> {

@@ -69,7 +69,11 @@ impl Upstream {
     /// Makes a call and returns the body of its 2xx answer.
     pub(crate) async fn fetch(&self, call: &Call, ctx: &Context) -> Result<Bytes, UpstreamError> {
         let judged = |reply: Reply| {
-            if reply.status.is_success() { Ok(reply.body) } else { Err(judge(reply.status, &reply.headers, &reply.body)) }
+            if reply.status.is_success() {
+                Ok(reply.body)
+            } else {
+                Err(judge(reply.status, &reply.headers, &reply.body))
+            }
         };
         self.send(call, ctx, judged).await
     }
@@ -112,7 +116,8 @@ impl Upstream {
     async fn attempt(&self, client: &reqwest::Client, call: &Call, ctx: &Context) -> Result<Reply, UpstreamError> {
         let remaining = ctx.deadline.remaining();
         let share = ctx.deadline.within(remaining.mul_f64(SHARE_OF_A_TRY).max(LEAST_TRY));
-        let mut request = client.request(call.method.clone(), call.url.clone()).header(header::ACCEPT, "application/json");
+        let mut request =
+            client.request(call.method.clone(), call.url.clone()).header(header::ACCEPT, "application/json");
         if let Some(authorization) = &call.authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }

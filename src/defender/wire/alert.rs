@@ -164,4 +164,3 @@ pub(super) fn comments(members: &mut Members<'_>, notes: &mut Warnings) -> Vec<C
     };
     comments.into_iter().map(comment).collect()
 }
-

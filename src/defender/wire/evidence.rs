@@ -34,7 +34,8 @@ fn normalize(mut members: Members<'_>, notes: &mut Warnings) -> Evidence {
         kind if kind == "mail_box" => "mailbox".to_owned(),
         kind => kind,
     };
-    let mut snake = |name: &'static str| members.text(&[name], notes).filter(|word| !word.is_empty()).map(|word| snake_case(&word));
+    let mut snake =
+        |name: &'static str| members.text(&[name], notes).filter(|word| !word.is_empty()).map(|word| snake_case(&word));
     let verdict = snake("verdict");
     let remediation_status = snake("remediationStatus");
     let detection_status = snake("detectionStatus");
