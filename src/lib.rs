@@ -13,6 +13,7 @@ mod defender;
 pub mod domain;
 pub mod enrich;
 pub mod front_door;
+mod graph;
 pub mod http;
 mod render;
 #[cfg(feature = "sandbox")]

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::future::join_all;
 
 use crate::callers::Callers;
 use crate::config::{BackendChoice, SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::credentials::{Authorized, SecretStore, Tokens};
-use crate::defender::Defender;
-use crate::enrich::{Backend, Context, Deadline, Enricher};
+use crate::defender::{Defender, END};
+use crate::enrich::{Auto, Backend, Context, Deadline, Enricher};
+use crate::graph::Graph;
 use crate::http;
-use crate::upstream::{Api, HttpClient, Quota, Upstream};
+use crate::upstream::{HttpClient, Quota, Upstream};
 
 /// What Lambda's initialisation may spend on secret, keys and tokens; a failure there is tried again on first use.
 const WARM_UP: Duration = Duration::from_secs(3);
@@ -32,8 +34,12 @@ impl Service {
         let upstream = Upstream::new(http, Arc::new(Quota::new(settings.quota)));
         let tokens = Arc::new(Tokens::new(settings, store.clone(), upstream.clone()));
         let calls = Authorized::new(upstream, tokens.clone());
+        let defender = Defender::new(calls.clone(), &settings.endpoints, settings.portal);
+        let graph = Graph::new(calls, settings);
         let backend = match settings.backend {
-            BackendChoice::Defender => Backend::Defender(Defender::new(calls, &settings.endpoints, settings.portal)),
+            BackendChoice::Defender => Backend::Defender(defender),
+            BackendChoice::Graph => Backend::Graph(graph),
+            BackendChoice::Auto => Backend::Auto(Box::new(Auto::new(defender, graph, tokens.clone()))),
         };
         Arc::new(Self {
             enricher: Enricher::new(backend, settings),
@@ -50,15 +56,32 @@ impl Service {
         Ok(Self::new(settings, http, aws))
     }
 
-    /// Fetches what the first request will need, all at once: keys, secret, tokens.
+    /// Fetches what the first request will need, all at once: keys, secret, tokens. Says once in the log where Microsoft
+    /// is about to switch off what is asked.
     pub async fn warm_up(&self) {
         let ctx = &Context::new(Deadline::after(WARM_UP), "warm-up", None);
+        tokio::join!(self.callers.warm(ctx), self.warm_tokens(ctx));
+    }
+
+    async fn warm_tokens(&self, ctx: &Context) {
+        let apis = match self.enricher.backend().apis(ctx).await {
+            Ok(apis) => apis,
+            Err(error) => {
+                tracing::warn!(%error, "no backend is chosen yet: it is tried again when it is needed");
+                return;
+            }
+        };
+        if apis.iter().any(|api| api.is_older()) {
+            tracing::warn!(
+                "Microsoft switches off the older Defender APIs, which this deployment asks, on {END}: move to DEFENDER_BACKEND=graph"
+            );
+        }
         let token = async |api| {
             if let Err(error) = self.tokens.token(api, ctx).await {
                 tracing::warn!(%error, ?api, "no token yet: it is tried again when it is needed");
             }
         };
-        tokio::join!(self.callers.warm(ctx), token(Api::Endpoint), token(Api::Xdr));
+        join_all(apis.into_iter().map(token)).await;
     }
 
     /// All routes, for any front door.

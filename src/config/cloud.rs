@@ -1,7 +1,8 @@
 //! Microsoft's clouds and regions, and the hosts that each has.
 //!
 //! Sources: <https://learn.microsoft.com/defender-endpoint/gov>, <https://learn.microsoft.com/defender-xdr/usgov>,
-//! <https://learn.microsoft.com/defender-endpoint/api/exposed-apis-list>.
+//! <https://learn.microsoft.com/defender-endpoint/api/exposed-apis-list>,
+//! <https://learn.microsoft.com/graph/deployments>.
 
 use crate::domain::portal::Portal;
 
@@ -28,6 +29,8 @@ pub(super) struct CloudEndpoints {
     pub(super) api_audience: &'static str,
     pub(super) xdr: String,
     pub(super) xdr_audience: &'static str,
+    /// Its audience as well.
+    pub(super) graph: &'static str,
     pub(super) login: &'static str,
 }
 
@@ -58,6 +61,7 @@ impl Cloud {
                     api_audience: "https://api.securitycenter.microsoft.com",
                     xdr: host,
                     xdr_audience: "https://api.security.microsoft.com",
+                    graph: "https://graph.microsoft.com",
                     login: "https://login.microsoftonline.com",
                 }
             }
@@ -66,6 +70,7 @@ impl Cloud {
                 api_audience: "https://api-gcc.securitycenter.microsoft.us",
                 xdr: "https://api-gcc.security.microsoft.us".to_owned(),
                 xdr_audience: "https://api-gcc.security.microsoft.us",
+                graph: "https://graph.microsoft.com",
                 login: "https://login.microsoftonline.com",
             },
             Self::GccHigh | Self::Dod => CloudEndpoints {
@@ -73,6 +78,7 @@ impl Cloud {
                 api_audience: "https://api-gov.securitycenter.microsoft.us",
                 xdr: "https://api-gov.security.microsoft.us".to_owned(),
                 xdr_audience: "https://api-gov.security.microsoft.us",
+                graph: if self == Self::Dod { "https://dod-graph.microsoft.us" } else { "https://graph.microsoft.us" },
                 login: "https://login.microsoftonline.us",
             },
         }

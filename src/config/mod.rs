@@ -56,6 +56,10 @@ pub enum CallerAuth {
 pub enum BackendChoice {
     /// Defender for Endpoint and Defender XDR.
     Defender,
+    /// Microsoft Graph security.
+    Graph,
+    /// Graph for what the token's roles allow, the older APIs for the rest.
+    Auto,
 }
 
 /// Where Microsoft is reached, and the audience of the token for each API.
@@ -69,6 +73,10 @@ pub struct Endpoints {
     pub xdr: Url,
     /// Audience of its tokens.
     pub xdr_audience: String,
+    /// Microsoft Graph.
+    pub graph: Url,
+    /// Audience of its tokens.
+    pub graph_audience: String,
     /// Entra.
     pub login: Url,
 }
@@ -103,13 +111,13 @@ impl fmt::Debug for Aws {
     }
 }
 
-/// What this process may spend upstream.
+/// What this process may spend upstream, where the operator has set it; else what Microsoft allows each API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotaLimits {
     /// Calls in any 60 seconds.
-    pub per_minute: u32,
+    pub per_minute: Option<u32>,
     /// Calls in any 3600 seconds.
-    pub per_hour: u32,
+    pub per_hour: Option<u32>,
 }
 
 /// How long answers are remembered.
@@ -193,8 +201,8 @@ impl Settings {
                 stale: Duration::from_secs(source.number("CACHE_STALE_S", 0..=86_400, 900)?),
             },
             quota: QuotaLimits {
-                per_minute: source.count("QUOTA_PER_MINUTE", 100)?,
-                per_hour: source.count("QUOTA_PER_HOUR", 1500)?,
+                per_minute: source.count("QUOTA_PER_MINUTE")?,
+                per_hour: source.count("QUOTA_PER_HOUR")?,
             },
             extra_ca_file: source.text("ENRICH_EXTRA_CA_FILE").map(PathBuf::from),
             aws: source.aws()?,
@@ -245,9 +253,12 @@ impl Source<'_> {
         })
     }
 
-    fn count(&self, name: &'static str, default: u32) -> Result<u32, SettingError> {
-        let number = self.number(name, 1..=u64::from(u32::MAX), u64::from(default))?;
-        u32::try_from(number).map_err(|_| SettingError::new(name, "must be a smaller number"))
+    fn count(&self, name: &'static str) -> Result<Option<u32>, SettingError> {
+        if self.text(name).is_none() {
+            return Ok(None);
+        }
+        let number = self.number(name, 1..=u64::from(u32::MAX), 1)?;
+        u32::try_from(number).map(Some).map_err(|_| SettingError::new(name, "must be a smaller number"))
     }
 
     fn secret(&self, name: &'static str) -> Result<Option<SecretId>, SettingError> {
@@ -260,7 +271,12 @@ impl Source<'_> {
     }
 
     fn backend(&self) -> Result<BackendChoice, SettingError> {
-        self.word("DEFENDER_BACKEND", &[("defender", BackendChoice::Defender)], BackendChoice::Defender)
+        let words = &[
+            ("defender", BackendChoice::Defender),
+            ("graph", BackendChoice::Graph),
+            ("auto", BackendChoice::Auto),
+        ];
+        self.word("DEFENDER_BACKEND", words, BackendChoice::Defender)
     }
 
     fn endpoints(&self, cloud: Cloud, region: Option<Region>) -> Result<Endpoints, SettingError> {
@@ -271,6 +287,8 @@ impl Source<'_> {
             api_audience: audience("DEFENDER_API_AUDIENCE", defaults.api_audience),
             xdr: self.url("DEFENDER_XDR_URL", &defaults.xdr)?,
             xdr_audience: audience("DEFENDER_XDR_AUDIENCE", defaults.xdr_audience),
+            graph: self.url("DEFENDER_GRAPH_URL", defaults.graph)?,
+            graph_audience: audience("DEFENDER_GRAPH_AUDIENCE", defaults.graph),
             login: self.url("DEFENDER_LOGIN_URL", defaults.login)?,
         })
     }
@@ -333,10 +351,12 @@ mod tests {
         assert_eq!(settings.timeout, Duration::from_secs(10));
         assert_eq!(settings.secret_ttl, Duration::from_secs(300));
         assert_eq!(settings.cache, CacheTimes { fresh: Duration::from_secs(60), stale: Duration::from_secs(900) });
-        assert_eq!(settings.quota, QuotaLimits { per_minute: 100, per_hour: 1500 });
+        assert_eq!(settings.quota, QuotaLimits { per_minute: None, per_hour: None });
         assert_eq!(settings.caller_auth, CallerAuth::ApiKey);
         assert_eq!(settings.endpoints.api_audience, "https://api.securitycenter.microsoft.com");
         assert_eq!(settings.endpoints.xdr_audience, "https://api.security.microsoft.com");
+        assert_eq!(settings.endpoints.graph_audience, "https://graph.microsoft.com");
+        assert_eq!(settings.backend, BackendChoice::Defender);
     }
 
     #[test]
@@ -357,6 +377,7 @@ mod tests {
             ("DEFENDER_API_URL", "http://canary.example"),
             ("DEFENDER_API_URL", "https://user:canary@defender.example"),
             ("DEFENDER_XDR_URL", "ftp://127.0.0.1"),
+            ("DEFENDER_GRAPH_URL", "http://canary.example"),
             ("DEFENDER_LOGIN_URL", "https://login.example/?canary"),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "canary"),
         ] {
@@ -380,8 +401,11 @@ mod tests {
         let gcc = settings(&[("DEFENDER_CLOUD", "gcc")]).expect("a cloud").endpoints;
         assert_eq!(gcc.api.as_str(), "https://api-gcc.securitycenter.microsoft.us/");
         assert_eq!(gcc.login.as_str(), "https://login.microsoftonline.com/");
-        for cloud in ["gcc_high", "dod"] {
+        assert_eq!(gcc.graph.as_str(), "https://graph.microsoft.com/", "GCC has no Graph of its own");
+        for (cloud, graph) in [("gcc_high", "https://graph.microsoft.us"), ("dod", "https://dod-graph.microsoft.us")] {
             let gov = settings(&[("DEFENDER_CLOUD", cloud)]).expect("a cloud").endpoints;
+            assert_eq!(gov.graph.as_str().trim_end_matches('/'), graph);
+            assert_eq!(gov.graph_audience, graph);
             assert_eq!(gov.xdr.as_str(), "https://api-gov.security.microsoft.us/");
             assert_eq!(gov.xdr_audience, "https://api-gov.security.microsoft.us");
             assert_eq!(gov.login.as_str(), "https://login.microsoftonline.us/");

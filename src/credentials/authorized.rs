@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use url::Url;
 
 use super::error::CredentialError;
-use super::token::Token;
 use super::tokens::Tokens;
-use crate::upstream::{Api, Call, Context, Upstream, UpstreamError};
+use crate::upstream::{Api, Call, Context, Reply, Upstream, UpstreamError};
 
 /// A call that carries a token, and brought no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -25,6 +25,22 @@ pub(crate) enum CallError {
     /// The call itself failed.
     #[error(transparent)]
     Upstream(UpstreamError),
+}
+
+impl CallError {
+    /// `None` where the API says that it does not know the entity.
+    pub(crate) fn known<T>(outcome: Result<T, Self>) -> Result<Option<T>, Self> {
+        match outcome {
+            Ok(body) => Ok(Some(body)),
+            Err(Self::Upstream(UpstreamError::NotFound)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An answer about something else than was asked about.
+    pub(crate) fn another_subject() -> Self {
+        Self::Upstream(UpstreamError::malformed("the answer is about another subject"))
+    }
 }
 
 /// Calls with the tokens of one credential.
@@ -47,11 +63,23 @@ impl Authorized {
         permission: &'static str,
         ctx: &Context,
     ) -> Result<Bytes, CallError> {
+        self.send(api, permission, ctx, |token| Call::get(api, url.clone(), token), Reply::into_body).await
+    }
+
+    /// Makes any call of an API; `call` is given the token, and `read` says what the answer means.
+    pub(crate) async fn send<T>(
+        &self,
+        api: Api,
+        permission: &'static str,
+        ctx: &Context,
+        call: impl Fn(HeaderValue) -> Call,
+        read: impl Fn(Reply) -> Result<T, UpstreamError>,
+    ) -> Result<T, CallError> {
         let token = self.tokens.token(api, ctx).await?;
-        let outcome = match self.try_get(api, url, &token, ctx).await {
+        let outcome = match self.upstream.send(&call(token.header()), ctx, &read).await {
             Err(UpstreamError::Unauthorized) => {
                 let renewed = self.tokens.renew(api, &token, ctx).await?;
-                self.try_get(api, url, &renewed, ctx).await
+                self.upstream.send(&call(renewed.header()), ctx, &read).await
             }
             outcome => outcome,
         };
@@ -60,9 +88,5 @@ impl Authorized {
             UpstreamError::Unauthorized => CallError::Credential(CredentialError::Refused(super::Refusal::Token)),
             error => CallError::Upstream(error),
         })
-    }
-
-    async fn try_get(&self, api: Api, url: &Url, token: &Token, ctx: &Context) -> Result<Bytes, UpstreamError> {
-        self.upstream.fetch(&Call::get(api, url.clone(), token.header()), ctx).await
     }
 }

@@ -25,6 +25,7 @@ pub(crate) enum Credential {
 pub(crate) struct TokenPerApi {
     endpoint: Option<Token>,
     xdr: Option<Token>,
+    graph: Option<Token>,
 }
 
 impl TokenPerApi {
@@ -33,6 +34,7 @@ impl TokenPerApi {
         match api {
             Api::Endpoint => self.endpoint.as_ref(),
             Api::Xdr => self.xdr.as_ref(),
+            Api::Graph | Api::Hunting => self.graph.as_ref(),
         }
     }
 }
@@ -155,9 +157,11 @@ impl Document {
                 let unusable = CredentialError::Unusable("one of tokens is no bearer token");
                 text.map(|text| Token::new(&text, None, now).ok_or(unusable)).transpose()
             };
-            // The token for Graph is of no use here, but has to be one.
-            read(tokens.graph)?;
-            return Ok(Credential::Tokens(TokenPerApi { endpoint: read(tokens.defender)?, xdr: read(tokens.xdr)? }));
+            return Ok(Credential::Tokens(TokenPerApi {
+                endpoint: read(tokens.defender)?,
+                xdr: read(tokens.xdr)?,
+                graph: read(tokens.graph)?,
+            }));
         }
         let (Some(tenant_id), Some(client_id)) = (self.tenant_id, self.client_id) else {
             let problem = "it has neither access_token, nor tokens, nor tenant_id and client_id";
@@ -205,7 +209,7 @@ mod tests {
             Ok(Credential::Token(_))
         ));
         let per_api = parse(r#"{"tokens":{"defender":"d","xdr":"x","graph":"g"}}"#);
-        assert!(matches!(per_api, Ok(Credential::Tokens(tokens)) if tokens.token(Api::Xdr).is_some()));
+        assert!(matches!(per_api, Ok(Credential::Tokens(tokens)) if tokens.token(Api::Xdr).is_some() && tokens.token(Api::Hunting).is_some()));
         let proof = |rest: &str| match parse(&format!(r#"{{"tenant_id":"t","client_id":"c",{rest}}}"#)) {
             Ok(Credential::App(app)) => format!("{:?}", app.proof),
             other => format!("{other:?}"),

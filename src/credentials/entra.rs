@@ -14,7 +14,7 @@ use super::error::{CredentialError, Refusal};
 use super::store::SecretStore;
 use super::token::Token;
 use crate::domain::time::Moment;
-use crate::upstream::{Call, Context, Reply, Upstream, UpstreamError, judge};
+use crate::upstream::{Body, Call, Context, Reply, Upstream, UpstreamError, judge};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -59,7 +59,15 @@ impl Entra {
             .append_pair("scope", &format!("{audience}/.default"))
             .extend_pairs(proof)
             .finish();
-        let call = Call { method: Method::POST, url: endpoint, authorization: None, form: Some(form), api: None };
+        let call = Call {
+            method: Method::POST,
+            url: endpoint,
+            authorization: None,
+            prefer: None,
+            body: Body::Form(form),
+            api: None,
+            cost: 1,
+        };
         match self.upstream.send(&call, ctx, |reply| read(&reply)).await.map_err(CredentialError::Entra)? {
             Answer::Token(token) => Ok(token),
             Answer::Refused(refusal) => Err(CredentialError::Refused(refusal)),

@@ -52,8 +52,7 @@ impl Token {
         self.expires_at
     }
 
-    /// The application roles that it carries, as far as it can be read; nothing is believed, only shown.
-    #[cfg(feature = "cli")]
+    /// The application roles that it carries, as far as it can be read; nothing is believed, only shown and chosen by.
     pub(crate) fn roles(&self) -> Option<Vec<String>> {
         let text = self.header.to_str().ok()?.strip_prefix("Bearer ")?;
         Some(Claims::of(text)?.roles)
@@ -82,7 +81,6 @@ fn renewal(now: Moment, end: Moment) -> Moment {
 #[derive(Deserialize)]
 struct Claims {
     exp: Option<i64>,
-    #[cfg(feature = "cli")]
     #[serde(default)]
     roles: Vec<String>,
 }
@@ -115,7 +113,6 @@ mod tests {
         let token =
             Token::new(&format!("e30.{claims}.x"), None, Moment::from_unix_seconds(1_000_000)).expect("a token");
         assert!(!token.is_alive(Moment::from_unix_seconds(1_000_060)));
-        #[cfg(feature = "cli")]
         assert_eq!(token.roles(), Some(vec!["Alert.Read.All".to_owned()]));
     }
 

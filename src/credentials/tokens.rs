@@ -30,6 +30,8 @@ pub(crate) struct Tokens {
     source: Source,
     endpoint: Slot,
     xdr: Slot,
+    /// One for alerts, incidents and hunting.
+    graph: Slot,
 }
 
 /// The token of one API. The lock is the single flight: whoever holds it fetches, the others wait for the outcome.
@@ -62,6 +64,7 @@ impl Tokens {
             },
             endpoint: slot(Api::Endpoint, &settings.endpoints.api_audience),
             xdr: slot(Api::Xdr, &settings.endpoints.xdr_audience),
+            graph: slot(Api::Graph, &settings.endpoints.graph_audience),
         }
     }
 
@@ -111,6 +114,7 @@ impl Tokens {
         match api {
             Api::Endpoint => &self.endpoint,
             Api::Xdr => &self.xdr,
+            Api::Graph | Api::Hunting => &self.graph,
         }
     }
 

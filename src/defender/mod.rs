@@ -17,13 +17,18 @@ use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::subject::{Account, AlertId, DeviceId, DeviceName, IncidentId, Sha1, Sha256};
 use crate::domain::warning::{WarningCode, Warnings};
-use crate::upstream::{Api, Context, UpstreamError};
+use crate::upstream::{self, Api, Context, is_within};
 use devices::DeviceRecord;
 
 /// Pages of a list that are followed.
 const MOST_PAGES: usize = 20;
 /// Bytes of all the pages together.
 const MOST_BYTES: usize = 32 << 20;
+
+/// The day on which Microsoft switches both off.
+///
+/// Source: <https://learn.microsoft.com/graph/api/resources/security-api-overview>, section on the older APIs.
+pub(crate) const END: &str = "2027-02-01";
 
 const READ_ALERTS: &str = "Alert.Read.All";
 const READ_FILES: &str = "File.Read.All";
@@ -47,13 +52,13 @@ impl Defender {
     /// `GET /api/alerts/{id}`.
     pub(crate) async fn alert(&self, id: &AlertId, ctx: &Context) -> Result<Findings, CallError> {
         let url = address(&self.endpoint, &["api", "alerts", id.as_str()])?;
-        let Some(body) = known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
+        let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
             return Ok(Findings::unknown());
         };
         let mut notes = Warnings::default();
         let alert = wire::alert(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
         if alert.id.as_deref() != Some(id.as_str()) {
-            return Err(another_subject());
+            return Err(CallError::another_subject());
         }
         Ok(Findings::new(vec![alert], None, vec![body], notes))
     }
@@ -76,13 +81,13 @@ impl Defender {
     /// `GET /api/incidents/{id}`.
     pub(crate) async fn incident(&self, id: IncidentId, ctx: &Context) -> Result<Findings, CallError> {
         let url = address(&self.xdr, &["api", "incidents", &id.to_string()])?;
-        let Some(body) = known(self.calls.get(Api::Xdr, &url, READ_INCIDENTS, ctx).await)? else {
+        let Some(body) = CallError::known(self.calls.get(Api::Xdr, &url, READ_INCIDENTS, ctx).await)? else {
             return Ok(Findings::unknown());
         };
         let mut notes = Warnings::default();
         let (incident, alerts) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
         if incident.id != id.to_string() {
-            return Err(another_subject());
+            return Err(CallError::another_subject());
         }
         Ok(Findings::new(alerts, Some(incident), vec![body], notes))
     }
@@ -97,7 +102,7 @@ impl Defender {
             format!("computerDnsName eq '{literal}'")
         };
         url.query_pairs_mut().append_pair("$filter", &filter);
-        let Some(body) = known(self.calls.get(Api::Endpoint, &url, READ_MACHINES, ctx).await)? else {
+        let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_MACHINES, ctx).await)? else {
             return Ok(Vec::new());
         };
         let mut records = wire::devices(&body).map_err(CallError::Upstream)?;
@@ -108,7 +113,7 @@ impl Defender {
     /// `GET /api/files/{sha256}`: the SHA-1 of the same file, if Defender knows it.
     pub(crate) async fn sha1_of(&self, sha256: &Sha256, ctx: &Context) -> Result<Option<Sha1>, CallError> {
         let url = address(&self.endpoint, &["api", "files", sha256.as_str()])?;
-        match known(self.calls.get(Api::Endpoint, &url, READ_FILES, ctx).await)? {
+        match CallError::known(self.calls.get(Api::Endpoint, &url, READ_FILES, ctx).await)? {
             Some(body) => wire::sha1_of_file(&body, sha256).map_err(CallError::Upstream).map(Some),
             None => Ok(None),
         }
@@ -120,15 +125,15 @@ impl Defender {
         let mut notes = Warnings::default();
         let (mut alerts, mut bodies): (Vec<_>, Vec<Bytes>) = (Vec::new(), Vec::new());
         loop {
-            let Some(body) = known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
+            let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
                 return Ok(Findings::unknown());
             };
             let page = wire::alerts(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
-            alerts.extend(page.alerts);
+            alerts.extend(page.items);
             bodies.push(body);
             let Some(link) = page.next_link else { break };
             let read: usize = bodies.iter().map(Bytes::len).sum();
-            match Url::parse(&link).ok().filter(|next| is_within(next, &self.endpoint)) {
+            match Url::parse(&link).ok().filter(|next| is_within(next, &self.endpoint, "api")) {
                 Some(next) if bodies.len() < MOST_PAGES && read < MOST_BYTES => url = next,
                 Some(_) => {
                     let detail = format!("Only the first {} alerts were read: Defender has more.", alerts.len());
@@ -146,61 +151,6 @@ impl Defender {
     }
 }
 
-/// An address below a base, each part one percent-encoded segment.
 fn address(base: &Url, path: &[&str]) -> Result<Url, CallError> {
-    let mut url = base.clone();
-    let Ok(mut segments) = url.path_segments_mut() else {
-        return Err(CallError::Upstream(UpstreamError::malformed("the API's address takes no path")));
-    };
-    segments.pop_if_empty().extend(path);
-    drop(segments);
-    Ok(url)
-}
-
-/// `None` where the API says that it does not know the entity.
-fn known(outcome: Result<Bytes, CallError>) -> Result<Option<Bytes>, CallError> {
-    match outcome {
-        Ok(body) => Ok(Some(body)),
-        Err(CallError::Upstream(UpstreamError::NotFound)) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn another_subject() -> CallError {
-    CallError::Upstream(UpstreamError::malformed("the answer is about another subject"))
-}
-
-/// Whether a link stays on the API's own origin and below its path.
-fn is_within(link: &Url, base: &Url) -> bool {
-    link.origin() == base.origin()
-        && link.username().is_empty()
-        && link.password().is_none()
-        && link.path().starts_with(&format!("{}/api/", base.path().trim_end_matches('/')))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_stays_one_segment() {
-        let base = Url::parse("https://defender.example").expect("a URL");
-        let url = address(&base, &["api", "users", "a b/../c?d#e%2f", "alerts"]).expect("an address");
-        assert_eq!(url.as_str(), "https://defender.example/api/users/a%20b%2F..%2Fc%3Fd%23e%252f/alerts");
-    }
-
-    #[test]
-    fn only_the_own_origin_is_followed() {
-        let base = Url::parse("https://defender.example/proxy").expect("a URL");
-        for (link, right) in [
-            ("https://defender.example/proxy/api/machines/x/alerts?$skip=20", true),
-            ("https://defender.example/other", false),
-            ("https://defender.example:8443/proxy/api/x", false),
-            ("http://defender.example/proxy/api/x", false),
-            ("https://defender.example@evil.example/proxy/api/x", false),
-            ("https://user@defender.example/proxy/api/x", false),
-        ] {
-            assert_eq!(is_within(&Url::parse(link).expect("a URL"), &base), right, "{link}");
-        }
-    }
+    upstream::address(base, path).map_err(CallError::Upstream)
 }

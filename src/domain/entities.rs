@@ -365,7 +365,8 @@ impl<'a> Sorts<'a> {
                 add_unless_empty(&mut self.mails, entity, none);
             }
             Detail::Other {} => {
-                if !item.extra.is_empty() {
+                // A device stands among the devices, by what the alert says of it.
+                if !item.extra.is_empty() && item.kind != "device" {
                     self.other.add(OtherEntity { kind: &item.kind, members: &item.extra });
                 }
             }

@@ -57,10 +57,20 @@ impl Portal {
 
     /// Whether this is the address that Defender itself gives for an incident's page.
     pub fn is_incident_page(self, address: &str, id: IncidentId) -> bool {
-        let page = self.incident(id);
-        address.strip_prefix(&page).is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '/']))
-            && !address.chars().any(char::is_control)
+        let newer = format!("{}/incident2/{id}", self.origin());
+        is_page(address, &self.incident(id)) || is_page(address, &newer)
     }
+
+    /// Whether this is the address that Defender itself gives for an alert's page.
+    pub fn is_alert_page(self, address: &str, id: &str) -> bool {
+        self.alert(id, None).is_some_and(|page| is_page(address, &page))
+    }
+}
+
+/// Whether an address is this page, or below it.
+fn is_page(address: &str, page: &str) -> bool {
+    address.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '/']))
+        && !address.chars().any(char::is_control)
 }
 
 /// What a portal link points to: the kind, and the text of its id, not yet checked.
@@ -122,7 +132,8 @@ fn decoded(segment: &str) -> Option<String> {
     form_urlencoded::parse(escaped.as_bytes()).next().map(|(name, _)| name.into_owned())
 }
 
-fn is_guid(text: &str) -> bool {
+/// Whether a text is a GUID, in the form with hyphens.
+pub(crate) fn is_guid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',

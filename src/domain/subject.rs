@@ -154,6 +154,7 @@ fn is_name_letter(letter: char) -> bool {
 pub struct Account {
     name: String,
     domain: Option<String>,
+    is_principal_name: bool,
 }
 
 impl Account {
@@ -164,12 +165,33 @@ impl Account {
             (None, None) => (text, None),
         };
         let fits = is_account_name(name) && domain.is_none_or(is_account_name);
-        fits.then(|| Self { name: name.to_owned(), domain: domain.map(str::to_owned) })
+        let is_principal_name = domain.is_some() && !text.contains('\\');
+        fits.then(|| Self { name: name.to_owned(), domain: domain.map(str::to_owned), is_principal_name })
     }
 
     /// The bare name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether the caller gave `name@domain`.
+    pub fn is_principal_name(&self) -> bool {
+        self.is_principal_name
+    }
+
+    /// The name as the caller gave it, with its domain.
+    pub fn as_given(&self) -> String {
+        match &self.domain {
+            Some(domain) if self.is_principal_name => format!("{}@{domain}", self.name),
+            Some(domain) => format!("{domain}\\{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// From what the caller gave to the bare name, where the two differ.
+    pub fn step_to_bare_name(&self) -> Option<Step> {
+        let step = if self.is_principal_name { StepName::UpnToAccountName } else { StepName::DomainToAccountName };
+        self.domain.as_ref().map(|_| Step::new(step, self.as_given(), self.name()))
     }
 
     /// The domain that the caller gave: of NetBIOS or of DNS.
@@ -369,7 +391,7 @@ impl Question {
         Self::from_parts(kind, input, &text, steps)
     }
 
-    pub(super) fn from_parts(kind: Kind, input: &str, text: &str, mut steps: Vec<Step>) -> Result<Self, SubjectError> {
+    pub(super) fn from_parts(kind: Kind, input: &str, text: &str, steps: Vec<Step>) -> Result<Self, SubjectError> {
         let subject = match kind {
             Kind::Alert => AlertId::parse(text).map(Subject::Alert).ok_or_else(|| {
                 SubjectError::invalid("An alert id is 1 to 128 letters, digits, underscores and hyphens.")
@@ -386,11 +408,6 @@ impl Question {
                         "A user is an account name, DOMAIN\\name or name@domain, without control characters and / \\ % ? # ;",
                     )
                 })?;
-                if account.domain().is_some() {
-                    let step =
-                        if text.contains('\\') { StepName::DomainToAccountName } else { StepName::UpnToAccountName };
-                    steps.push(Step::new(step, text, account.name()));
-                }
                 Subject::User(account)
             }
             Kind::File => Subject::File(FileHash::parse(text)?),

@@ -15,6 +15,8 @@ pub enum WarningCode {
     DuplicateAlertId,
     /// More than 100 different entities of one sort: the list holds the first.
     EntitiesCapped,
+    /// Advanced hunting was asked, which sees the last 30 days.
+    HuntingWindow,
     /// Alerts of an account of the same name in another domain are among these.
     NamesakeInAnotherDomain,
     /// Not all that Defender has could be read.

@@ -1,24 +1,35 @@
 //! The backend that answers: an enum of concrete clients, told apart here and nowhere else.
 
-use std::sync::Arc;
-
-use super::key::Key;
-use super::resolve::Resolution;
-use crate::credentials::CallError;
-use crate::defender::{Defender, devices};
+use super::EnrichError;
+use super::auto::Auto;
+use crate::defender::Defender;
 use crate::domain::enrichment::Backend as BackendName;
-use crate::domain::findings::Findings;
-use crate::domain::subject::{DeviceName, Kind, Sha256};
-use crate::upstream::Context;
+use crate::domain::subject::Kind;
+use crate::graph::Graph;
+use crate::upstream::{Api, Context};
 
-/// The API family in use.
-#[derive(Clone, Debug)]
+/// The API families in use.
+#[derive(Debug)]
 pub(crate) enum Backend {
     /// Defender for Endpoint and Defender XDR.
     Defender(Defender),
+    /// Microsoft Graph security.
+    Graph(Graph),
+    /// Graph for what the token's roles allow, the older APIs for the rest.
+    Auto(Box<Auto>),
+}
+
+/// The API family that answers one kind of question.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Family<'b> {
+    /// Defender for Endpoint and Defender XDR.
+    Defender(&'b Defender),
+    /// Microsoft Graph security.
+    Graph(&'b Graph),
 }
 
 /// Where an answer came from.
+#[derive(Clone, Copy)]
 pub(super) struct Origin {
     pub(super) backend: BackendName,
     pub(super) product: &'static str,
@@ -26,39 +37,57 @@ pub(super) struct Origin {
 }
 
 impl Backend {
-    pub(super) async fn fetch(&self, key: &Key, ctx: &Context) -> Result<Arc<Findings>, CallError> {
-        let Self::Defender(defender) = self;
-        let findings = match key {
-            Key::Alert(id) => defender.alert(id, ctx).await,
-            Key::Machine(id) => defender.machine_alerts(id, ctx).await,
-            Key::User(account) => defender.user_alerts(account, ctx).await,
-            Key::File(sha1) => defender.file_alerts(sha1, ctx).await,
-            Key::Incident(id) => defender.incident(*id, ctx).await,
+    /// The family that answers this kind of question.
+    pub(crate) async fn family(&self, kind: Kind, ctx: &Context) -> Result<Family<'_>, EnrichError> {
+        match self {
+            Self::Defender(defender) => Ok(Family::Defender(defender)),
+            Self::Graph(graph) => Ok(Family::Graph(graph)),
+            Self::Auto(auto) => auto.family(kind, ctx).await,
+        }
+    }
+
+    /// The APIs for which a token is needed.
+    pub(crate) async fn apis(&self, ctx: &Context) -> Result<Vec<Api>, EnrichError> {
+        let mut apis = Vec::new();
+        for kind in Kind::ALL {
+            let api = match (self.family(kind, ctx).await?, kind) {
+                (Family::Graph(_), _) => Api::Graph,
+                (Family::Defender(_), Kind::Incident) => Api::Xdr,
+                (Family::Defender(_), Kind::Alert | Kind::Machine | Kind::User | Kind::File) => Api::Endpoint,
+            };
+            if !apis.contains(&api) {
+                apis.push(api);
+            }
+        }
+        Ok(apis)
+    }
+}
+
+impl Family<'_> {
+    pub(super) fn origin(self, kind: Kind) -> Origin {
+        let (backend, product, api) = match self {
+            Self::Defender(_) => {
+                let (product, api) = match kind {
+                    Kind::Alert => (ENDPOINT, "GET /api/alerts/{id}"),
+                    Kind::Machine => (ENDPOINT, "GET /api/machines/{id}/alerts"),
+                    Kind::User => (ENDPOINT, "GET /api/users/{id}/alerts"),
+                    Kind::File => (ENDPOINT, "GET /api/files/{id}/alerts"),
+                    Kind::Incident => (XDR, "GET /api/incidents/{id}"),
+                };
+                (BackendName::Defender, product, api)
+            }
+            Self::Graph(_) => {
+                let api = match kind {
+                    Kind::Alert => "GET /v1.0/security/alerts_v2/{id}",
+                    Kind::Machine | Kind::User | Kind::File => "POST /v1.0/security/runHuntingQuery",
+                    Kind::Incident => "GET /v1.0/security/incidents/{id}?$expand=alerts",
+                };
+                (BackendName::Graph, XDR, api)
+            }
         };
-        findings.map(Arc::new)
-    }
-
-    pub(super) async fn device(&self, name: &DeviceName, ctx: &Context) -> Result<Resolution, CallError> {
-        let Self::Defender(defender) = self;
-        Ok(Resolution::Device(devices::choose(defender.devices_named(name, ctx).await?)))
-    }
-
-    pub(super) async fn sha1(&self, sha256: &Sha256, ctx: &Context) -> Result<Resolution, CallError> {
-        let Self::Defender(defender) = self;
-        Ok(Resolution::Sha1(defender.sha1_of(sha256, ctx).await?))
-    }
-
-    pub(super) fn origin(&self, kind: Kind) -> Origin {
-        let Self::Defender(_) = self;
-        let (product, api) = match kind {
-            Kind::Alert => (ENDPOINT, "GET /api/alerts/{id}"),
-            Kind::Machine => (ENDPOINT, "GET /api/machines/{id}/alerts"),
-            Kind::User => (ENDPOINT, "GET /api/users/{id}/alerts"),
-            Kind::File => (ENDPOINT, "GET /api/files/{id}/alerts"),
-            Kind::Incident => ("Microsoft Defender XDR", "GET /api/incidents/{id}"),
-        };
-        Origin { backend: BackendName::Defender, product, api }
+        Origin { backend, product, api }
     }
 }
 
 const ENDPOINT: &str = "Microsoft Defender for Endpoint";
+const XDR: &str = "Microsoft Defender XDR";

@@ -68,6 +68,9 @@ pub(crate) enum EnrichError {
         /// Why.
         reason: &'static str,
     },
+    /// The tenant or the app cannot see what advanced hunting is asked about.
+    #[error("advanced hunting does not show its tables")]
+    HuntingNotVisible,
     /// The Defender secret makes no sense.
     #[error("the secret is of no use: {reason}")]
     Misconfigured {
@@ -112,6 +115,7 @@ impl EnrichError {
             UpstreamError::Forbidden => Self::Failed { service, status: 403 },
             // Backends know what a missing entity is; what is left is a route that does not exist.
             UpstreamError::NotFound => Self::Failed { service, status: 404 },
+            UpstreamError::TableNotVisible => Self::HuntingNotVisible,
             UpstreamError::Rejected { status } => Self::Failed { service, status },
             UpstreamError::Malformed { reason } => Self::Malformed { service, reason },
             UpstreamError::TooLarge => Self::TooLarge,
@@ -171,6 +175,7 @@ impl Outcome for EnrichError {
             | Self::Malformed { .. }
             | Self::TooLarge
             | Self::SecretUnavailable { .. }
+            | Self::HuntingNotVisible
             | Self::Misconfigured { .. } => false,
         }
     }

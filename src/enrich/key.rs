@@ -2,7 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::domain::subject::{Account, AlertId, DeviceId, IncidentId, Sha1};
+use crate::domain::subject::{Account, AlertId, DeviceId, IncidentId, Kind, Machine, Sha1};
+use crate::graph::Quarry;
 
 /// One question to the backend.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub(super) enum Key {
     User(Account),
     File(Sha1),
     Incident(IncidentId),
+    /// What Graph is asked for as the caller names it.
+    Hunted(Quarry),
 }
 
 /// What makes two keys equal.
@@ -23,6 +26,7 @@ enum Identity<'k> {
     User(String),
     File(&'k str),
     Incident(IncidentId),
+    Hunted(Kind, String),
 }
 
 impl Key {
@@ -34,6 +38,10 @@ impl Key {
             Self::User(account) => account.name().to_owned(),
             Self::File(sha1) => sha1.as_str().to_owned(),
             Self::Incident(id) => id.to_string(),
+            Self::Hunted(Quarry::Device(Machine::Id(id))) => id.as_str().to_owned(),
+            Self::Hunted(Quarry::Device(Machine::Name(name))) => name.as_str().to_owned(),
+            Self::Hunted(Quarry::User(account)) => account.as_given(),
+            Self::Hunted(Quarry::File(hash)) => hash.as_str().to_owned(),
         }
     }
 
@@ -44,6 +52,10 @@ impl Key {
             Self::User(account) => Identity::User(account.name().to_lowercase()),
             Self::File(sha1) => Identity::File(sha1.as_str()),
             Self::Incident(id) => Identity::Incident(*id),
+            // Hunting compares names in any case.
+            Self::Hunted(Quarry::Device(_)) => Identity::Hunted(Kind::Machine, self.id().to_lowercase()),
+            Self::Hunted(Quarry::User(_)) => Identity::Hunted(Kind::User, self.id().to_lowercase()),
+            Self::Hunted(Quarry::File(_)) => Identity::Hunted(Kind::File, self.id()),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Merged incidents: followed to where they were merged into, and no further than makes sense.
 
-use super::key::Key;
+use super::ask::Ask;
 use super::scope::Scope;
-use super::{Draft, EnrichError, Enricher};
+use super::{Draft, EnrichError, Enricher, Family};
 use crate::domain::enrichment::Answer;
 use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::IncidentId;
@@ -17,10 +17,11 @@ impl Enricher {
         &self,
         mut draft: Draft,
         id: IncidentId,
+        family: Family<'_>,
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
         let mut visited = vec![id];
-        let mut found = self.recall(Key::Incident(id), scope).await?;
+        let mut found = self.recall(Ask::Incident(family, id), scope).await?;
         draft.id = id.to_string();
         draft.url = Some(self.portal.incident(id));
         while let Some(target) = found.value.incident.as_ref().and_then(|incident| incident.merged_into) {
@@ -35,7 +36,7 @@ impl Enricher {
                 draft.warnings.push(not_followed(target, problem));
                 break;
             }
-            let next = self.recall(Key::Incident(target), scope).await?;
+            let next = self.recall(Ask::Incident(family, target), scope).await?;
             if next.value.incident.is_none() {
                 draft.warnings.push(not_followed(target, "leads to an incident that Defender does not know"));
                 break;

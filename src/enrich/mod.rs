@@ -1,9 +1,13 @@
 //! The use case, and the only orchestrator: question → resolve → remembered or fetched → answer.
 
+mod ask;
+mod auto;
 mod backend;
 mod batch;
 mod error;
+mod hunted;
 mod key;
+mod listed;
 mod merges;
 mod namesakes;
 mod resolve;
@@ -13,16 +17,20 @@ use std::sync::Arc;
 
 use crate::cache::{Memorable, Memory, Recalled};
 use crate::config::{CacheTimes, Settings};
-use crate::domain::enrichment::{Answer, CacheState, Source};
+use crate::domain::enrichment::{Answer, Backend as BackendName, Source};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
-use crate::domain::resolution::{Step, StepName};
-use crate::domain::subject::{DeviceId, DeviceName, FileHash, Kind, Machine, Question, Sha1, Sha256, Subject};
+use crate::domain::resolution::Step;
+use crate::domain::subject::{DeviceId, Kind, Question, Subject};
 use crate::domain::time::Moment;
 use crate::domain::warning::{Warning, WarningCode};
+use crate::graph::Quarry;
 pub use crate::upstream::{Context, Deadline};
 
-pub(crate) use backend::Backend;
+use ask::Ask;
+pub(crate) use auto::Auto;
+pub(crate) use backend::{Backend, Family};
+use backend::Origin;
 pub(crate) use error::EnrichError;
 use key::Key;
 use resolve::{Name, Resolution};
@@ -61,6 +69,11 @@ impl Enricher {
         }
     }
 
+    /// The backend that answers.
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
     /// Answers one question.
     pub(crate) async fn enrich(&self, question: &Question, ctx: &Context) -> Result<Answer, EnrichError> {
         // Boxed: it holds what every kind of question needs on its way.
@@ -69,97 +82,57 @@ impl Enricher {
 
     /// Answers one question of a request that may have asked others.
     async fn enrich_within(&self, question: &Question, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
-        let mut draft = Draft::new(question);
-        match &question.subject {
-            Subject::Alert(id) => self.answer(draft, Key::Alert(id.clone()), scope).await,
-            Subject::Machine(Machine::Id(id)) => self.machine(draft, id.clone(), scope).await,
-            Subject::Machine(Machine::Name(name)) => match self.device_of(name, &mut draft, scope).await? {
-                Some(id) => self.machine(draft, id, scope).await,
-                None => Ok(self.unknown(draft)),
-            },
-            Subject::User(account) => {
-                let mut answer = self.answer(draft, Key::User(account.clone()), scope).await?;
-                answer.warnings.extend(namesakes::warning(account, &answer.findings));
-                Ok(answer)
+        let kind = question.subject.kind();
+        let family = self.backend.family(kind, scope.ctx).await?;
+        let draft = Draft::new(question, family.origin(kind));
+        match (&question.subject, family) {
+            (Subject::Alert(id), _) => self.answer(draft, Ask::Alert(family, id.clone()), scope).await,
+            (Subject::Incident(id), _) => self.incident(draft, *id, family, scope).await,
+            (Subject::Machine(machine), Family::Graph(graph)) => {
+                self.hunted(draft, Quarry::Device(machine.clone()), graph, scope).await
             }
-            Subject::File(FileHash::Sha1(sha1)) => self.file(draft, sha1.clone(), scope).await,
-            Subject::File(FileHash::Sha256(sha256)) => match self.sha1_of(sha256, &mut draft, scope).await? {
-                Some(sha1) => self.file(draft, sha1, scope).await,
-                None => Ok(self.unknown_file(draft, sha256)),
-            },
-            Subject::Incident(id) => self.incident(draft, *id, scope).await,
+            (Subject::User(account), Family::Graph(graph)) => {
+                self.hunted(draft, Quarry::User(account.clone()), graph, scope).await
+            }
+            (Subject::File(hash), Family::Graph(graph)) => {
+                self.hunted(draft, Quarry::File(hash.clone()), graph, scope).await
+            }
+            (Subject::Machine(machine), Family::Defender(defender)) => {
+                self.listed_of_machine(draft, machine, defender, scope).await
+            }
+            (Subject::User(account), Family::Defender(defender)) => {
+                self.listed_of_user(draft, account, defender, scope).await
+            }
+            (Subject::File(hash), Family::Defender(defender)) => {
+                self.listed_of_file(draft, hash, defender, scope).await
+            }
         }
     }
 
-    async fn machine(&self, mut draft: Draft, id: DeviceId, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
-        draft.url = Some(self.portal.device(&id));
-        self.answer(draft, Key::Machine(id), scope).await
+    /// What is remembered of a question, or what the backend says now.
+    async fn recall(&self, ask: Ask<'_>, scope: &Scope<'_>) -> Result<Recalled<Arc<Findings>>, EnrichError> {
+        let key = ask.key();
+        let fetch = async || ask.fetch(scope.ctx).await.map(Arc::new).map_err(EnrichError::from);
+        scope.findings.once(key.clone(), self.answers.recall_or_fetch(key, scope.ctx.deadline, fetch)).await
     }
 
-    async fn file(&self, mut draft: Draft, sha1: Sha1, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
-        draft.url = Some(self.portal.file(sha1.as_str()));
-        self.answer(draft, Key::File(sha1), scope).await
-    }
-
-    /// The device that a name stands for, said in the draft.
-    async fn device_of(
-        &self,
-        name: &DeviceName,
-        draft: &mut Draft,
-        scope: &Scope<'_>,
-    ) -> Result<Option<DeviceId>, EnrichError> {
-        let key = Name::of_device(name);
-        let fetch = async || self.backend.device(name, scope.ctx).await.map_err(EnrichError::from);
-        let found = scope.names.once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
-        let Resolution::Device(Some(chosen)) = found.value else { return Ok(None) };
-        draft.steps.push(Step::new(StepName::MachineNameToId, name.as_str(), chosen.id.as_str()));
-        if !chosen.others.is_empty() {
-            let others: Vec<_> = chosen.others.iter().take(OTHERS_NAMED).map(DeviceId::as_str).collect();
-            let more = if others.len() < chosen.others.len() { " …" } else { "" };
-            let detail = format!(
-                "{} devices have this name; {} was taken: onboarded and active, seen last. The others: {}{more}.",
-                chosen.others.len() + 1,
-                chosen.id.as_str(),
-                others.join(", ")
-            );
-            draft.warnings.push(Warning { code: WarningCode::SeveralDevicesMatch, detail });
-        }
-        Ok(Some(chosen.id))
-    }
-
-    /// The SHA-1 of the file that a SHA-256 stands for, said in the draft.
-    async fn sha1_of(
-        &self,
-        sha256: &Sha256,
-        draft: &mut Draft,
-        scope: &Scope<'_>,
-    ) -> Result<Option<Sha1>, EnrichError> {
-        let fetch = async || self.backend.sha1(sha256, scope.ctx).await.map_err(EnrichError::from);
-        let key = Name::Sha256(sha256.clone());
-        let found = scope.names.once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
-        let Resolution::Sha1(Some(sha1)) = found.value else { return Ok(None) };
-        draft.steps.push(Step::new(StepName::Sha256ToSha1, sha256.as_str(), sha1.as_str()));
-        Ok(Some(sha1))
-    }
-
-    /// What is remembered of a key, or what the backend says now.
-    async fn recall(&self, key: Key, scope: &Scope<'_>) -> Result<Recalled<Arc<Findings>>, EnrichError> {
-        let fetch = async || self.backend.fetch(&key, scope.ctx).await.map_err(EnrichError::from);
-        scope.findings.once(key.clone(), self.answers.recall_or_fetch(key.clone(), scope.ctx.deadline, fetch)).await
-    }
-
-    async fn answer(&self, mut draft: Draft, key: Key, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
-        draft.id = key.id();
-        let recalled = self.recall(key, scope).await?;
+    async fn answer(&self, mut draft: Draft, ask: Ask<'_>, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
+        draft.id = ask.key().id();
+        let recalled = self.recall(ask, scope).await?;
         Ok(self.finish(draft, recalled))
     }
 
+    #[expect(clippy::unused_self, reason = "it belongs to the others")]
     fn finish(&self, mut draft: Draft, found: Recalled<Arc<Findings>>) -> Answer {
-        let empty = found.value.alerts.is_empty();
-        if empty && matches!(draft.kind, Kind::User | Kind::File) {
+        let origin = draft.origin;
+        let tells_unknown = match draft.kind {
+            Kind::Alert | Kind::Incident => true,
+            Kind::Machine => origin.backend == BackendName::Defender,
+            Kind::User | Kind::File => false,
+        };
+        if found.value.alerts.is_empty() && !tells_unknown {
             draft.warnings.push(unknown_or_no_alerts(draft.kind));
         }
-        let origin = self.backend.origin(draft.kind);
         Answer {
             kind: draft.kind,
             input: draft.input,
@@ -178,22 +151,23 @@ impl Enricher {
             },
         }
     }
-
-    /// The answer about something that could not be resolved: Defender does not know it.
-    fn unknown(&self, draft: Draft) -> Answer {
-        let found =
-            Recalled { value: Arc::new(Findings::unknown()), fetched_at: Moment::now(), state: CacheState::Miss };
-        self.finish(draft, found)
-    }
-
-    fn unknown_file(&self, mut draft: Draft, sha256: &Sha256) -> Answer {
-        draft.url = Some(self.portal.file(sha256.as_str()));
-        self.unknown(draft)
-    }
 }
 
 /// Other devices of a name that a warning lists.
 const OTHERS_NAMED: usize = 10;
+
+/// Which device of several of a name was taken, and why.
+fn several_devices(chosen: &DeviceId, others: &[DeviceId], why: &str) -> Warning {
+    let named: Vec<_> = others.iter().take(OTHERS_NAMED).map(DeviceId::as_str).collect();
+    let more = if named.len() < others.len() { " …" } else { "" };
+    let detail = format!(
+        "{} devices have this name; {} was taken: {why}. The others: {}{more}.",
+        others.len() + 1,
+        chosen.as_str(),
+        named.join(", ")
+    );
+    Warning { code: WarningCode::SeveralDevicesMatch, detail }
+}
 
 fn unknown_or_no_alerts(kind: Kind) -> Warning {
     let detail = format!(
@@ -211,10 +185,11 @@ struct Draft {
     url: Option<String>,
     steps: Vec<Step>,
     warnings: Vec<Warning>,
+    origin: Origin,
 }
 
 impl Draft {
-    fn new(question: &Question) -> Self {
+    fn new(question: &Question, origin: Origin) -> Self {
         Self {
             kind: question.subject.kind(),
             input: question.input.clone(),
@@ -222,6 +197,7 @@ impl Draft {
             url: None,
             steps: question.steps.clone(),
             warnings: Vec::new(),
+            origin,
         }
     }
 }

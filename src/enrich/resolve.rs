@@ -1,4 +1,4 @@
-//! From what the caller holds to what Defender wants: a device's name to its id, a SHA-256 to a SHA-1.
+//! From what the caller holds to what the older APIs want: a device's name to its id, a SHA-256 to a SHA-1.
 
 use crate::cache::Memorable;
 use crate::defender::devices::Chosen;

@@ -319,6 +319,12 @@ impl From<EnrichError> for Problem {
                 );
                 Self::new(Code::SecretUnavailable, detail).after(5)
             }
+            EnrichError::HuntingNotVisible => {
+                let detail = "Advanced hunting does not show the table AlertEvidence: the tenant needs a licence that includes \
+                              it (Microsoft Defender XDR), and the app registration the application permission \
+                              ThreatHunting.Read.All with admin consent.";
+                Self::new(Code::Misconfigured, detail)
+            }
             EnrichError::Misconfigured { reason } => {
                 Self::new(Code::Misconfigured, format!("The Defender secret is of no use: {reason}."))
             }

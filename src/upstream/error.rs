@@ -42,6 +42,9 @@ pub(crate) enum UpstreamError {
         /// The status.
         status: u16,
     },
+    /// 400 by advanced hunting, which does not find a table: the tenant or the app may not see it. Never tried again.
+    #[error("a table that cannot be seen")]
+    TableNotVisible,
     /// The body is not what is documented: never tried again.
     #[error("malformed answer: {reason}")]
     Malformed {
@@ -81,6 +84,7 @@ impl UpstreamError {
             | Self::Forbidden
             | Self::NotFound
             | Self::Rejected { .. }
+            | Self::TableNotVisible
             | Self::Malformed { .. }
             | Self::TooLarge => None,
         }

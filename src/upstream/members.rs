@@ -150,9 +150,52 @@ impl<'de> Members<'de> {
         objects
     }
 
+    /// One object; anything else is kept and told.
+    pub(crate) fn object(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Members<'de>> {
+        let raw = self.take(name)?;
+        let object = Members::of(raw);
+        if object.is_none() {
+            notes.unexpected_type(name, "an object");
+            self.put_back(name, raw);
+        }
+        object
+    }
+
+    /// A text whose name is written in any case, as those of headers are.
+    pub(crate) fn text_in_any_case(&mut self, name: &str) -> Option<String> {
+        let (_, raw) = self.list.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        text_of(raw)
+    }
+
+    /// Takes a member out if it is a list of nothing.
+    pub(crate) fn take_if_empty(&mut self, name: &str) {
+        self.list.retain(|(known, raw)| known != name || raw.get() != "[]");
+    }
+
+    /// One member by itself, to look at without taking it out.
+    pub(crate) fn only(&self, name: &str) -> Self {
+        Self { list: self.list.iter().filter(|(known, _)| known == name).cloned().collect() }
+    }
+
     /// A text, without taking it out.
     pub(crate) fn peek_text(&self, name: &str) -> Option<String> {
         self.list.iter().find(|(known, _)| known == name).and_then(|(_, raw)| text_of(raw))
+    }
+
+    /// What no home was found for, as an object of its own, without lists and objects of nothing; `None` if that is all.
+    pub(crate) fn rest_as_object(mut self) -> Option<Box<RawValue>> {
+        self.list.retain(|(_, raw)| !matches!(raw.get(), "[]" | "{}") && !is_deeper_than(raw.get(), DEEPEST));
+        if self.list.is_empty() { None } else { self.as_object() }
+    }
+
+    /// The members as an object.
+    pub(crate) fn as_object(&self) -> Option<Box<RawValue>> {
+        let parts: Option<Vec<String>> = self
+            .list
+            .iter()
+            .map(|(name, raw)| Some(format!("{}:{}", serde_json::to_string(name).ok()?, raw.get())))
+            .collect();
+        RawValue::from_string(format!("{{{}}}", parts?.join(","))).ok()
     }
 
     /// What no home was found for.

@@ -1,6 +1,8 @@
 //! What all calls to the outside share: one HTTP client, one travelling deadline, retry, quota, a cap on what is read,
 //! and errors by their meaning. It knows no route and no token.
 
+mod address;
+pub(crate) mod body;
 mod client;
 mod context;
 mod error;
@@ -8,10 +10,12 @@ mod judge;
 pub(crate) mod members;
 mod quota;
 mod send;
+pub(crate) mod triage;
 
+pub(crate) use address::{address, is_within};
 pub use client::HttpClient;
 pub use context::{Context, Deadline};
 pub(crate) use error::UpstreamError;
 pub(crate) use judge::judge;
 pub(crate) use quota::{Api, Quota};
-pub(crate) use send::{Call, Reply, Upstream};
+pub(crate) use send::{Body, Call, Reply, Upstream};

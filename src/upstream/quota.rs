@@ -4,7 +4,11 @@
 //! registration; a refused call still counts. Whether its windows slide is not documented, so ours do: in *any* 60
 //! seconds no more than the limit is spent.
 //!
-//! Source: <https://learn.microsoft.com/defender-endpoint/api/get-alerts>, section Limitations, and its siblings.
+//! Microsoft Graph allows 150 calls a minute for alerts, where every item of a batch counts, and 45 for hunting.
+//! What the operator has set overrides all of these.
+//!
+//! Sources: <https://learn.microsoft.com/defender-endpoint/api/get-alerts>, section Limitations, and its siblings;
+//! <https://learn.microsoft.com/graph/throttling-limits>, <https://learn.microsoft.com/defender-xdr/advanced-hunting-limits>.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -27,6 +31,20 @@ pub(crate) enum Api {
     Endpoint,
     /// Defender XDR, which allows half as many calls a minute.
     Xdr,
+    /// Alerts and incidents of Microsoft Graph.
+    Graph,
+    /// Advanced hunting of Microsoft Graph.
+    Hunting,
+}
+
+impl Api {
+    /// Whether this is one of the two that Graph replaces.
+    pub(crate) fn is_older(self) -> bool {
+        match self {
+            Self::Endpoint | Self::Xdr => true,
+            Self::Graph | Self::Hunting => false,
+        }
+    }
 }
 
 /// Our clock starts when a call leaves, Microsoft's when it arrives.
@@ -40,28 +58,47 @@ pub(crate) struct Quota {
     minute: Window,
     hour: Window,
     incidents: Window,
+    graph: Window,
+    hunting: Window,
+    graph_hour: Option<Window>,
     endpoint_door: Door,
     xdr_door: Door,
+    graph_door: Door,
+    hunting_door: Door,
 }
 
+/// Defender's calls a minute and an hour.
+const DEFENDER: (u32, u32) = (100, 1500);
+/// Graph's calls a minute for alerts and incidents.
+const GRAPH: u32 = 150;
+/// Graph's calls a minute for advanced hunting.
+const HUNTING: u32 = 45;
+
 impl Quota {
-    /// A quota of so many calls; incidents get half of the minute's.
+    /// A quota of so many calls; Defender's incidents get half of the minute's.
     pub(crate) fn new(limits: QuotaLimits) -> Self {
         let minute = Duration::from_secs(60) + MARGIN;
+        let hour = Duration::from_secs(3600) + MARGIN;
+        let defender = limits.per_minute.unwrap_or(DEFENDER.0);
         Self {
-            minute: Window::new(limits.per_minute, minute),
-            hour: Window::new(limits.per_hour, Duration::from_secs(3600) + MARGIN),
-            incidents: Window::new(limits.per_minute.div_ceil(2), minute),
+            minute: Window::new(defender, minute),
+            hour: Window::new(limits.per_hour.unwrap_or(DEFENDER.1), hour),
+            incidents: Window::new(defender.div_ceil(2), minute),
+            graph: Window::new(limits.per_minute.unwrap_or(GRAPH), minute),
+            hunting: Window::new(limits.per_minute.unwrap_or(HUNTING), minute),
+            graph_hour: limits.per_hour.map(|per_hour| Window::new(per_hour, hour)),
             endpoint_door: Door::default(),
             xdr_door: Door::default(),
+            graph_door: Door::default(),
+            hunting_door: Door::default(),
         }
     }
 
-    /// Takes one call out of the quota: at once, or after a wait that the deadline allows. A caller who cannot be
-    /// served in time is refused at once, with the wait that would do.
-    pub(super) async fn take(&self, api: Api, ctx: &Context) -> Result<(), UpstreamError> {
+    /// Takes what a call costs out of the quota: at once, or after a wait that the deadline allows. A caller who cannot
+    /// be served in time is refused at once, with the wait that would do.
+    pub(super) async fn take(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), UpstreamError> {
         loop {
-            let Err(wait) = self.try_take(api) else { return Ok(()) };
+            let Err(wait) = self.try_take(api, cost) else { return Ok(()) };
             if wait + LEAST_LEFT > ctx.deadline.remaining() {
                 return Err(UpstreamError::Throttled { retry_after: Some(wait) });
             }
@@ -69,16 +106,23 @@ impl Quota {
         }
     }
 
-    fn try_take(&self, api: Api) -> Result<(), Duration> {
+    fn try_take(&self, api: Api, cost: u32) -> Result<(), Duration> {
         let door = self.door(api);
         door.check()?;
-        let windows: &[&Window] = match api {
-            Api::Endpoint => &[&self.minute, &self.hour],
-            Api::Xdr => &[&self.incidents, &self.minute, &self.hour],
+        let windows = match api {
+            Api::Endpoint => [Some(&self.minute), Some(&self.hour), None],
+            Api::Xdr => [Some(&self.incidents), Some(&self.minute), Some(&self.hour)],
+            Api::Graph => [Some(&self.graph), self.graph_hour.as_ref(), None],
+            Api::Hunting => [Some(&self.hunting), self.graph_hour.as_ref(), None],
         };
-        for window in windows {
+        for (at, window) in windows.into_iter().flatten().enumerate() {
             // A window before this one has already given a place: the door stays shut, so that nobody else wastes one.
-            window.take().inspect_err(|wait| door.close_for(*wait))?;
+            // Nothing was given by the first: whoever costs less may still pass.
+            window.take(cost).inspect_err(|wait| {
+                if at > 0 || cost == 1 {
+                    door.close_for(*wait);
+                }
+            })?;
         }
         Ok(())
     }
@@ -92,6 +136,8 @@ impl Quota {
         match api {
             Api::Endpoint => &self.endpoint_door,
             Api::Xdr => &self.xdr_door,
+            Api::Graph => &self.graph_door,
+            Api::Hunting => &self.hunting_door,
         }
     }
 }
@@ -141,11 +187,21 @@ impl Window {
         }
     }
 
-    fn take(&self) -> Result<(), Duration> {
+    /// Takes so many slots, or none; more than there are is all of them.
+    fn take(&self, cost: u32) -> Result<(), Duration> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        self.slots.check_key(&next).map_err(|not_yet| not_yet.wait_time_from(self.slots.clock().now()))?;
-        *next = (*next + 1) % self.limit;
-        if next.is_multiple_of(SWEEP) {
+        let (first, cost) = (*next, cost.clamp(1, self.limit));
+        let slot = |step: u32| {
+            let slot = (u64::from(first) + u64::from(step)) % u64::from(self.limit);
+            u32::try_from(slot).unwrap_or(first)
+        };
+        self.slots.check_key(&slot(cost - 1)).map_err(|not_yet| not_yet.wait_time_from(self.slots.clock().now()))?;
+        for step in 0..cost - 1 {
+            // Slots are taken in turn: where the last of them is free, those before it are.
+            drop(self.slots.check_key(&slot(step)));
+        }
+        *next = slot(cost);
+        if first / SWEEP != *next / SWEEP {
             self.slots.retain_recent();
         }
         Ok(())
@@ -182,7 +238,7 @@ mod tests {
     use crate::upstream::Deadline;
 
     fn quota(per_minute: u32, per_hour: u32) -> Quota {
-        Quota::new(QuotaLimits { per_minute, per_hour })
+        Quota::new(QuotaLimits { per_minute: Some(per_minute), per_hour: Some(per_hour) })
     }
 
     fn context(span: Duration) -> Context {
@@ -192,7 +248,7 @@ mod tests {
     async fn taken(quota: &Quota, api: Api, tries: u32) -> usize {
         let mut taken = 0;
         for _ in 0..tries {
-            taken += usize::from(quota.take(api, &context(Duration::from_secs(1))).await.is_ok());
+            taken += usize::from(quota.take(api, 1, &context(Duration::from_secs(1))).await.is_ok());
         }
         taken
     }
@@ -203,7 +259,7 @@ mod tests {
         let mut calls: Vec<Instant> = Vec::new();
         for step in 0..400_u64 {
             tokio::time::advance(Duration::from_millis(137 * (step % 7))).await;
-            if quota.take(Api::Endpoint, &context(Duration::ZERO)).await.is_ok() {
+            if quota.take(Api::Endpoint, 1, &context(Duration::ZERO)).await.is_ok() {
                 calls.push(Instant::now());
             }
         }
@@ -218,7 +274,7 @@ mod tests {
     async fn a_refused_caller_who_waits_as_told_is_served() {
         let quota = quota(100, 1500);
         assert_eq!(taken(&quota, Api::Endpoint, 200).await, 100);
-        let refused = quota.take(Api::Endpoint, &context(Duration::from_secs(10))).await;
+        let refused = quota.take(Api::Endpoint, 1, &context(Duration::from_secs(10))).await;
         let Err(UpstreamError::Throttled { retry_after: Some(wait) }) = refused else { panic!("{refused:?}") };
         assert!(wait > Duration::from_secs(55) && wait <= Duration::from_secs(61), "{wait:?}");
         tokio::time::advance(wait).await;
@@ -249,7 +305,30 @@ mod tests {
         let quota = quota(1, 100);
         assert_eq!(taken(&quota, Api::Endpoint, 1).await, 1);
         tokio::time::advance(Duration::from_secs(58)).await;
-        assert!(quota.take(Api::Endpoint, &context(Duration::from_secs(10))).await.is_ok());
+        assert!(quota.take(Api::Endpoint, 1, &context(Duration::from_secs(10))).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_item_of_a_batch_counts() {
+        let quota = Quota::new(QuotaLimits { per_minute: None, per_hour: None });
+        let now = context(Duration::from_secs(1));
+        for _ in 0..7 {
+            assert!(quota.take(Api::Graph, 20, &now).await.is_ok());
+        }
+        assert!(quota.take(Api::Graph, 20, &now).await.is_err(), "10 are left, and 20 are wanted");
+        assert_eq!(taken(&quota, Api::Graph, 20).await, 10, "what was refused has cost nothing");
+        assert_eq!(taken(&quota, Api::Hunting, 60).await, 45);
+        assert_eq!(taken(&quota, Api::Endpoint, 1).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_operator_sets_overrides_every_limit() {
+        let quota = quota(200, 210);
+        assert_eq!(taken(&quota, Api::Hunting, 250).await, 200);
+        assert_eq!(taken(&quota, Api::Graph, 250).await, 10, "the hour is for both");
+        let tight = self::quota(3, 1000);
+        assert!(tight.take(Api::Graph, 20, &context(Duration::ZERO)).await.is_ok(), "more than there are is all of them");
+        assert_eq!(taken(&tight, Api::Graph, 5).await, 0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -35,22 +35,45 @@ pub(crate) struct Upstream {
 /// One call to make.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    /// GET, or POST for a form.
+    /// GET, or POST where there is a body.
     pub(crate) method: Method,
     /// Built by segments, never by formatting.
     pub(crate) url: Url,
     /// A bearer token, marked sensitive.
     pub(crate) authorization: Option<HeaderValue>,
-    /// A form body.
-    pub(crate) form: Option<String>,
+    /// The `Prefer` header, for an API that knows one.
+    pub(crate) prefer: Option<&'static str>,
+    /// What is sent.
+    pub(crate) body: Body,
     /// The quota it comes out of; Entra's token endpoint has none of ours.
     pub(crate) api: Option<Api>,
+    /// How many calls it counts for: a batch counts for each of its items.
+    pub(crate) cost: u32,
+}
+
+/// The body of a call. Whatever is sent here only reads: it may be sent again.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// Nothing.
+    None,
+    /// `application/x-www-form-urlencoded`.
+    Form(String),
+    /// `application/json`.
+    Json(Bytes),
 }
 
 impl Call {
     /// A GET that a token opens.
     pub(crate) fn get(api: Api, url: Url, authorization: HeaderValue) -> Self {
-        Self { method: Method::GET, url, authorization: Some(authorization), form: None, api: Some(api) }
+        Self {
+            method: Method::GET,
+            url,
+            authorization: Some(authorization),
+            prefer: None,
+            body: Body::None,
+            api: Some(api),
+            cost: 1,
+        }
     }
 }
 
@@ -61,21 +84,16 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
 }
 
+impl Reply {
+    /// The body of a 2xx answer; what any other stands for.
+    pub(crate) fn into_body(self) -> Result<Bytes, UpstreamError> {
+        if self.status.is_success() { Ok(self.body) } else { Err(judge(self.status, &self.headers, &self.body)) }
+    }
+}
+
 impl Upstream {
     pub(crate) fn new(http: HttpClient, quota: Arc<Quota>) -> Self {
         Self { http, quota }
-    }
-
-    /// Makes a call and returns the body of its 2xx answer.
-    pub(crate) async fn fetch(&self, call: &Call, ctx: &Context) -> Result<Bytes, UpstreamError> {
-        let judged = |reply: Reply| {
-            if reply.status.is_success() {
-                Ok(reply.body)
-            } else {
-                Err(judge(reply.status, &reply.headers, &reply.body))
-            }
-        };
-        self.send(call, ctx, judged).await
     }
 
     /// Makes a call and lets `read` say what its answer means; what `read` calls a passing trouble is tried again.
@@ -89,7 +107,7 @@ impl Upstream {
         let mut last: Option<UpstreamError> = None;
         for tries in 1..=TRIES {
             if let Some(api) = call.api
-                && let Err(refused) = self.quota.take(api, ctx).await
+                && let Err(refused) = self.quota.take(api, call.cost, ctx).await
             {
                 return Err(last.unwrap_or(refused));
             }
@@ -127,9 +145,16 @@ impl Upstream {
         if let Some(Ok(trace)) = ctx.traceparent.as_deref().map(HeaderValue::from_str) {
             request = request.header("traceparent", trace);
         }
-        if let Some(form) = &call.form {
-            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone());
+        if let Some(preference) = call.prefer {
+            request = request.header("prefer", preference);
         }
+        request = match &call.body {
+            Body::None => request,
+            Body::Form(form) => {
+                request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone())
+            }
+            Body::Json(json) => request.header(header::CONTENT_TYPE, "application/json; charset=utf-8").body(json.clone()),
+        };
         let exchange = async {
             let response = request.send().await.map_err(|error| transport(&error))?;
             read_body(response).await

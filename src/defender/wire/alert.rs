@@ -6,12 +6,12 @@
 use serde::de::MapAccess;
 
 use super::evidence::EvidenceReader;
-use crate::domain::alert::{Account, Alert, Comment, Device, LoggedOnUser};
+use crate::domain::alert::{Account, Alert, Device};
 use crate::domain::evidence::Evidence;
 use crate::domain::portal::Portal;
 use crate::domain::warning::Warnings;
-use crate::domain::words::{AlertStatus, AlertVerdict, Severity};
 use crate::upstream::members::{ListOf, Members, Name, ReadObject};
+use crate::upstream::triage::{self, CommentNames};
 
 /// Reads one alert.
 pub(super) struct AlertReader<'n> {
@@ -43,20 +43,12 @@ impl<'de> ReadObject<'de> for AlertReader<'_> {
 impl AlertReader<'_> {
     fn normalize(&mut self, mut members: Members<'_>, evidence: Vec<Evidence>, evidence_loaded: bool) -> Alert {
         let notes = &mut *self.notes;
-        let severity = severity(&mut members, notes);
-        let status = match members.text(&["status"], notes) {
-            None => AlertStatus::Unknown,
-            Some(word) => AlertStatus::parse(&word).unwrap_or_else(|| {
-                notes.unknown_word::<AlertStatus>("status", &word);
-                AlertStatus::Other
-            }),
-        };
+        let severity = triage::severity(&mut members, notes);
+        let status = triage::alert_status(&mut members, notes);
         let classification = members.text(&["classification"], notes);
         let determination = members.text(&["determination"], notes);
-        let verdict = AlertVerdict::parse(classification.as_deref(), determination.as_deref()).unwrap_or_else(|| {
-            notes.unknown_word::<AlertVerdict>("classification", classification.as_deref().unwrap_or_default());
-            AlertVerdict::Other
-        });
+        let verdict =
+            triage::verdict(classification.as_deref(), determination.as_deref(), "classification", notes);
         let id = members.text(&["alertId", "id"], notes);
         let tenant_id = members.text(&["aadTenantId"], notes);
         let url = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref()));
@@ -84,13 +76,13 @@ impl AlertReader<'_> {
             device,
             further_devices,
             user: related_user(&mut members, notes),
-            logged_on_users: logged_on_users(&mut members, notes),
+            logged_on_users: triage::logged_on_users(&mut members, notes),
             created_at: members.moment(&["alertCreationTime", "creationTime"], notes),
             updated_at: members.moment(&["lastUpdateTime", "lastUpdatedTime"], notes),
             first_seen: members.moment(&["firstEventTime", "firstActivity"], notes),
             last_seen: members.moment(&["lastEventTime", "lastActivity"], notes),
             resolved_at: members.moment(&["resolvedTime"], notes),
-            comments: comments(&mut members, notes),
+            comments: triage::comments(&mut members, &COMMENT, notes),
             evidence,
             evidence_loaded,
             url,
@@ -99,15 +91,6 @@ impl AlertReader<'_> {
             tenant_id,
         }
     }
-}
-
-/// The severity of an alert or an incident.
-pub(super) fn severity(members: &mut Members<'_>, notes: &mut Warnings) -> Severity {
-    let Some(word) = members.text(&["severity"], notes) else { return Severity::Unknown };
-    Severity::parse(&word).unwrap_or_else(|| {
-        notes.unknown_word::<Severity>("severity", &word);
-        Severity::Other
-    })
 }
 
 /// The device of an alert, or the devices of an incident's alert; the latter stay whole in `extra` as well.
@@ -144,23 +127,5 @@ fn related_user(members: &mut Members<'_>, notes: &mut Warnings) -> Option<Accou
     name.map(|name| Account { domain, name })
 }
 
-fn logged_on_users(members: &mut Members<'_>, notes: &mut Warnings) -> Vec<LoggedOnUser> {
-    let users = members.whole_objects("loggedOnUsers", &["accountName", "domainName"], notes);
-    let user = |mut user: Members<'_>| LoggedOnUser {
-        name: user.text(&["accountName"], notes),
-        domain: user.text(&["domainName"], notes),
-    };
-    users.into_iter().map(user).collect()
-}
-
-/// The comments of an alert or an incident. The documented table says `createTime`, bodies say `createdTime`.
-pub(super) fn comments(members: &mut Members<'_>, notes: &mut Warnings) -> Vec<Comment> {
-    let own = &["comment", "createdBy", "createdTime", "createTime"];
-    let comments = members.whole_objects("comments", own, notes);
-    let comment = |mut comment: Members<'_>| Comment {
-        text: comment.text(&["comment"], notes),
-        author: comment.text(&["createdBy"], notes),
-        created_at: comment.moment(&["createdTime", "createTime"], notes),
-    };
-    comments.into_iter().map(comment).collect()
-}
+/// The documented table says `createTime`, bodies say `createdTime`.
+pub(super) const COMMENT: CommentNames = CommentNames { author: &["createdBy"], created: &["createdTime", "createTime"] };

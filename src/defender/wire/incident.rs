@@ -2,14 +2,14 @@
 
 use serde::de::MapAccess;
 
-use super::alert::{self, AlertReader};
+use super::alert::{AlertReader, COMMENT};
 use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
 use crate::domain::portal::Portal;
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::Warnings;
-use crate::domain::words::{AlertVerdict, IncidentStatus};
 use crate::upstream::members::{ListOf, Members, Name, ReadObject};
+use crate::upstream::triage;
 
 /// Reads one incident.
 pub(super) struct IncidentReader<'n> {
@@ -40,21 +40,11 @@ impl<'de> ReadObject<'de> for IncidentReader<'_> {
 impl IncidentReader<'_> {
     fn normalize(&mut self, mut members: Members<'_>) -> Incident {
         let notes = &mut *self.notes;
-        let severity = alert::severity(&mut members, notes);
-        let status = match members.text(&["status"], notes) {
-            None => IncidentStatus::Unknown,
-            Some(word) => IncidentStatus::parse(&word).unwrap_or_else(|| {
-                notes.unknown_word::<IncidentStatus>("incident status", &word);
-                IncidentStatus::Other
-            }),
-        };
+        let severity = triage::severity(&mut members, notes);
+        let status = triage::incident_status(&mut members, notes);
         let classification = members.text(&["classification"], notes);
         let determination = members.text(&["determination"], notes);
-        if let Some(word) = &classification
-            && AlertVerdict::parse(Some(word), None).is_none()
-        {
-            notes.unknown_word::<AlertVerdict>("incident classification", word);
-        }
+        triage::verdict(classification.as_deref(), None, "incident classification", notes);
         let merged_into = members.peek_text("redirectIncidentId").and_then(|text| IncidentId::parse(&text));
         let own_page = members.peek_text("incidentUri").filter(|page| self.portal.is_incident_page(page, self.id));
         if own_page.is_some() {
@@ -73,7 +63,7 @@ impl IncidentReader<'_> {
             updated_at: members.moment(&["lastUpdateTime"], notes),
             redirected_from: Vec::new(),
             tags: members.texts(&["tags"], notes),
-            comments: alert::comments(&mut members, notes),
+            comments: triage::comments(&mut members, &COMMENT, notes),
             url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id))),
             extra: members.rest(notes),
             merged_into,

@@ -1,0 +1,49 @@
+//! A question and the client that answers it: no client is asked what it cannot answer.
+
+use super::backend::Family;
+use super::key::Key;
+use crate::credentials::CallError;
+use crate::defender::Defender;
+use crate::domain::findings::Findings;
+use crate::domain::subject::{Account, AlertId, DeviceId, IncidentId, Sha1};
+use crate::graph::{Graph, Quarry};
+use crate::upstream::Context;
+
+/// One question to one client.
+#[derive(Clone, Debug)]
+pub(super) enum Ask<'b> {
+    Alert(Family<'b>, AlertId),
+    Incident(Family<'b>, IncidentId),
+    Machine(&'b Defender, DeviceId),
+    User(&'b Defender, Account),
+    File(&'b Defender, Sha1),
+    Hunted(&'b Graph, Quarry),
+}
+
+impl Ask<'_> {
+    /// What is asked.
+    pub(super) fn key(&self) -> Key {
+        match self {
+            Self::Alert(_, id) => Key::Alert(id.clone()),
+            Self::Incident(_, id) => Key::Incident(*id),
+            Self::Machine(_, id) => Key::Machine(id.clone()),
+            Self::User(_, account) => Key::User(account.clone()),
+            Self::File(_, sha1) => Key::File(sha1.clone()),
+            Self::Hunted(_, quarry) => Key::Hunted(quarry.clone()),
+        }
+    }
+
+    /// Asks.
+    pub(super) async fn fetch(&self, ctx: &Context) -> Result<Findings, CallError> {
+        match self {
+            Self::Alert(Family::Defender(defender), id) => defender.alert(id, ctx).await,
+            Self::Alert(Family::Graph(graph), id) => graph.alert(id, ctx).await,
+            Self::Incident(Family::Defender(defender), id) => defender.incident(*id, ctx).await,
+            Self::Incident(Family::Graph(graph), id) => graph.incident(*id, ctx).await,
+            Self::Machine(defender, id) => defender.machine_alerts(id, ctx).await,
+            Self::User(defender, account) => defender.user_alerts(account, ctx).await,
+            Self::File(defender, sha1) => defender.file_alerts(sha1, ctx).await,
+            Self::Hunted(graph, quarry) => graph.hunted(quarry, ctx).await,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The alerts of a device, an account or a file: one query, then the alerts that it names.
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::hunting::{self, MOST_ALERTS, Quarry, TIMESPAN, WINDOW_DAYS};
+use super::{Graph, RUN_HUNTING, wire};
+use crate::credentials::CallError;
+use crate::domain::findings::Findings;
+use crate::domain::subject::AlertId;
+use crate::domain::warning::{WarningCode, Warnings};
+use crate::upstream::{Api, Body, Call, Context, Reply, UpstreamError};
+
+impl Graph {
+    /// `POST /v1.0/security/runHuntingQuery`, then `POST /v1.0/$batch`. What Graph does not complete is built from what
+    /// hunting tells.
+    pub(crate) async fn hunted(&self, quarry: &Quarry, ctx: &Context) -> Result<Findings, CallError> {
+        let mut notes = Warnings::default();
+        let detail = format!("Advanced hunting sees the last {WINDOW_DAYS} days: older alerts are not among these.");
+        notes.add(WarningCode::HuntingWindow, detail);
+        let answer = self.hunt(quarry, ctx).await?;
+        let mut rows = wire::rows(&answer).map_err(CallError::Upstream)?;
+        if rows.len() > MOST_ALERTS {
+            rows.truncate(MOST_ALERTS);
+            let detail = format!("There are more alerts than the {MOST_ALERTS} newest, which are shown.");
+            notes.add(WarningCode::Partial, detail);
+        }
+        let ids: Vec<AlertId> = rows.iter().filter_map(|row| AlertId::parse(row.alert_id())).collect();
+        let completed = self.complete(&ids, ctx).await?;
+        let (mut alerts, mut bodies, mut thin) = (Vec::with_capacity(rows.len()), Vec::new(), 0_usize);
+        for row in rows {
+            let whole = completed.body(row.alert_id()).and_then(|body| {
+                let alert = wire::alert(body, self.portal, &mut notes).ok()?;
+                (alert.id.as_deref() == Some(row.alert_id())).then_some((alert, body))
+            });
+            if let Some((alert, body)) = whole {
+                alerts.push(alert);
+                bodies.push(String::from_utf8_lossy(body).into_owned());
+            } else {
+                thin += 1;
+                bodies.push(row.body().to_owned());
+                alerts.push(row.into_alert(self.portal, &mut notes));
+            }
+        }
+        note_thin(thin, completed.throttled, &mut notes);
+        let list = Bytes::from(format!("[{}]", bodies.join(",")));
+        Ok(Findings::new(alerts, None, vec![list], notes))
+    }
+
+    async fn hunt(&self, quarry: &Quarry, ctx: &Context) -> Result<Bytes, CallError> {
+        let unfit = || CallError::Upstream(UpstreamError::malformed("a name that no query can hold"));
+        let query = hunting::query(quarry).ok_or_else(unfit)?;
+        let url = self.address(&["security", "runHuntingQuery"])?;
+        let body = Bytes::from(json!({"Query": query, "Timespan": TIMESPAN}).to_string());
+        let call = |token| Call {
+            method: Method::POST,
+            body: Body::Json(body.clone()),
+            ..Call::get(Api::Hunting, url.clone(), token)
+        };
+        self.calls.send(Api::Hunting, RUN_HUNTING, ctx, call, read).await
+    }
+}
+
+fn note_thin(thin: usize, throttled: usize, notes: &mut Warnings) {
+    if throttled > 0 {
+        let detail = format!(
+            "Graph throttles: {throttled} alerts were not completed and show what advanced hunting tells; ask again later."
+        );
+        notes.add(WarningCode::Partial, detail);
+    }
+    if thin > throttled {
+        let detail = format!(
+            "{} alerts are seen by advanced hunting and not given out by alerts_v2 (tuned, or outside the incident model): \
+             they show what hunting tells.",
+            thin - throttled
+        );
+        notes.add(WarningCode::Partial, detail);
+    }
+}
+
+/// Our queries are right by construction: a semantic error means that the table is not there for this tenant or app.
+///
+/// Kusto's sentence is the only thing that tells it from any other 400.
+fn read(reply: Reply) -> Result<Bytes, UpstreamError> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        error: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        message: Option<String>,
+    }
+    if reply.status == StatusCode::BAD_REQUEST {
+        let told: Option<Envelope> = serde_json::from_slice(&reply.body).ok();
+        let message = told.and_then(|envelope| envelope.error.message).unwrap_or_default();
+        if message.contains("Failed to resolve") || message.contains("semantic error") {
+            return Err(UpstreamError::TableNotVisible);
+        }
+    }
+    reply.into_body()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_not_there_is_told_from_other_refusals() {
+        let judged = |body: &'static str| {
+            let reply =
+                Reply { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body: Bytes::from_static(body.as_bytes()) };
+            read(reply).expect_err("a refusal")
+        };
+        let hidden = r#"{"error":{"code":"BadRequest","message":"'where' operator: Failed to resolve table or column expression named 'AlertEvidence'. Fix semantic errors in your query.","innererror":{"request-id":"x"}}}"#;
+        assert_eq!(judged(hidden), UpstreamError::TableNotVisible);
+        for other in [r#"{"error":{"code":"BadRequest","message":"Query is missing."}}"#, r#"{"error":{"code":""}}"#, "<html>"] {
+            assert_eq!(judged(other), UpstreamError::Rejected { status: 400 }, "{other}");
+        }
+    }
+}

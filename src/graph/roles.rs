@@ -1,0 +1,43 @@
+//! What the application's roles allow.
+
+use crate::domain::subject::Kind;
+
+/// Alerts by id.
+pub(crate) const READ_ALERTS: &str = "SecurityAlert.Read.All";
+/// Incidents by id; Graph takes it for alerts as well.
+pub(crate) const READ_INCIDENTS: &str = "SecurityIncident.Read.All";
+/// Advanced hunting.
+pub(crate) const RUN_HUNTING: &str = "ThreatHunting.Read.All";
+
+/// Whether these roles are enough for a kind of lookup.
+pub(crate) fn allow(kind: Kind, roles: &[String]) -> bool {
+    let has = |wanted: &str| {
+        let writing = wanted.replace(".Read.", ".ReadWrite.");
+        roles.iter().any(|role| role == wanted || *role == writing)
+    };
+    let alerts = has(READ_ALERTS) || has(READ_INCIDENTS);
+    match kind {
+        Kind::Alert => alerts,
+        Kind::Incident => has(READ_INCIDENTS),
+        Kind::Machine | Kind::User | Kind::File => alerts && has(RUN_HUNTING),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_needs_its_roles() {
+        let allowed = |roles: &[&str]| {
+            let roles: Vec<_> = roles.iter().map(|role| (*role).to_owned()).collect();
+            Kind::ALL.map(|kind| allow(kind, &roles))
+        };
+        assert_eq!(allowed(&[]), [false; 5]);
+        assert_eq!(allowed(&[READ_ALERTS]), [true, false, false, false, false]);
+        assert_eq!(allowed(&["SecurityIncident.ReadWrite.All"]), [true, false, false, false, true]);
+        assert_eq!(allowed(&[RUN_HUNTING]), [false; 5]);
+        assert_eq!(allowed(&[READ_ALERTS, RUN_HUNTING]), [true, true, true, true, false]);
+        assert_eq!(allowed(&[READ_ALERTS, READ_INCIDENTS, RUN_HUNTING]), [true; 5]);
+    }
+}

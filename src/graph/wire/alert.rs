@@ -1,0 +1,125 @@
+//! An alert as Graph sends it: by id, in an incident, in a batch; everywhere the same.
+//!
+//! Source: <https://learn.microsoft.com/graph/api/resources/security-alert>.
+
+use serde::de::MapAccess;
+use serde_json::value::to_raw_value;
+
+use super::evidence::EvidenceReader;
+use super::words::word;
+use crate::domain::alert::Alert;
+use crate::domain::portal::Portal;
+use crate::domain::warning::Warnings;
+use crate::upstream::members::{ListOf, Members, Name, ReadObject};
+use crate::upstream::triage::{self, CommentNames};
+
+/// Documented samples of old say `createdBy` and `createdTime`.
+pub(super) const COMMENT: CommentNames =
+    CommentNames { author: &["createdByDisplayName", "createdBy"], created: &["createdDateTime", "createdTime"] };
+
+/// Reads one alert.
+pub(super) struct AlertReader<'n> {
+    pub(super) portal: Portal,
+    pub(super) notes: &'n mut Warnings,
+}
+
+impl<'de> ReadObject<'de> for AlertReader<'_> {
+    type Item = Alert;
+
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Alert, A::Error> {
+        let mut members = Members::default();
+        let mut found = EvidenceReader::new(self.notes);
+        let mut evidence = Vec::new();
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            if name.0 == "evidence" {
+                evidence = map.next_value_seed(ListOf(&mut found))?.unwrap_or_default();
+            } else {
+                members.put(name.0, map.next_value()?);
+            }
+        }
+        let (devices, logged_on_users) = found.seen();
+        let alert = self.normalize(members);
+        let mut devices = devices.into_iter();
+        // Graph always sends evidence: none is none.
+        Ok(Alert {
+            evidence,
+            evidence_loaded: true,
+            device: devices.next(),
+            further_devices: devices.collect(),
+            logged_on_users,
+            ..alert
+        })
+    }
+}
+
+impl AlertReader<'_> {
+    /// Everything but what the evidence tells.
+    fn normalize(&mut self, mut members: Members<'_>) -> Alert {
+        let notes = &mut *self.notes;
+        let severity = triage::severity(&mut members, notes);
+        let status = triage::alert_status(&mut members, notes);
+        let as_it_came = members.peek_text("classification").filter(|word| !word.is_empty());
+        let classification = word(&mut members, "classification", notes);
+        let determination = word(&mut members, "determination", notes);
+        let verdict = triage::verdict(as_it_came.as_deref(), determination.as_deref(), "classification", notes);
+        let id = members.text(&["id"], notes);
+        let tenant_id = members.text(&["tenantId"], notes);
+        let page = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref()));
+        let own_page = members.peek_text("alertWebUrl");
+        let is_own = own_page.as_deref().zip(id.as_deref()).is_some_and(|(page, id)| self.portal.is_alert_page(page, id));
+        if is_own {
+            members.take("alertWebUrl");
+        }
+        let (category, further) = category(&mut members, notes);
+        let mut alert = Alert {
+            title: members.text(&["title"], notes),
+            description: members.text(&["description"], notes),
+            severity,
+            severity_id: severity.id(),
+            status,
+            verdict,
+            classification,
+            determination,
+            category,
+            techniques: members.texts(&["mitreTechniques"], notes),
+            threat_name: members.text(&["threatDisplayName"], notes),
+            threat_family: members.text(&["threatFamilyName"], notes),
+            detection_source: members.text(&["detectionSource"], notes),
+            service_source: members.text(&["serviceSource"], notes),
+            detector_id: members.text(&["detectorId"], notes),
+            investigation_id: None,
+            investigation_state: word(&mut members, "investigationState", notes),
+            assigned_to: members.text(&["assignedTo"], notes),
+            incident_id: members.text(&["incidentId"], notes),
+            device: None,
+            further_devices: Vec::new(),
+            user: None,
+            logged_on_users: Vec::new(),
+            created_at: members.moment(&["createdDateTime"], notes),
+            updated_at: members.moment(&["lastUpdateDateTime"], notes),
+            first_seen: members.moment(&["firstActivityDateTime"], notes),
+            last_seen: members.moment(&["lastActivityDateTime"], notes),
+            resolved_at: members.moment(&["resolvedDateTime"], notes),
+            comments: triage::comments(&mut members, &COMMENT, notes),
+            evidence: Vec::new(),
+            evidence_loaded: false,
+            url: if is_own { own_page } else { page },
+            extra: members.rest(notes),
+            id,
+            tenant_id,
+        };
+        if let Some(Ok(further)) = further.as_ref().map(to_raw_value) {
+            alert.extra.keep("categories", further);
+        }
+        alert
+    }
+}
+
+/// The category, and all of them where there are several: `category` was one, `categories` is to replace it.
+fn category(members: &mut Members<'_>, notes: &mut Warnings) -> (Option<String>, Option<Vec<String>>) {
+    let one = members.text(&["category"], notes);
+    let several = members.texts(&["categories"], notes);
+    let told = several.iter().any(|category| Some(category) != one.as_ref() && several.first() != Some(category))
+        || (one.is_some() && several.iter().any(|category| Some(category) != one.as_ref()));
+    (one.or_else(|| several.first().cloned()), told.then_some(several))
+}

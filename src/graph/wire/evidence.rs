@@ -1,0 +1,205 @@
+//! Evidence as Graph types it: `#microsoft.graph.security.fileEvidence` and 47 others, more to come.
+//!
+//! What has a home is put there, under the same names as through the older APIs; the rest of an item, and of the parts
+//! within it, stays under Graph's own names.
+//!
+//! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence>.
+
+use serde::de::MapAccess;
+use serde_json::value::to_raw_value;
+
+use super::words::pascal_case;
+use crate::domain::alert::{Device, LoggedOnUser};
+use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Parent, Process, Registry, User};
+use crate::domain::warning::Warnings;
+use crate::domain::words::snake_case;
+use crate::upstream::members::{Members, Name, ReadObject};
+use crate::upstream::triage;
+
+/// What a device says of itself when it is the one that the alert was raised on.
+const MAIN_ROLES: [&str; 2] = ["PrimaryDevice", "Main device"];
+
+/// Reads the items of one alert, and notes the devices and who was logged on to them.
+pub(super) struct EvidenceReader<'n> {
+    notes: &'n mut Warnings,
+    devices: Vec<Device>,
+    logged_on_users: Vec<LoggedOnUser>,
+}
+
+impl<'n> EvidenceReader<'n> {
+    pub(super) fn new(notes: &'n mut Warnings) -> Self {
+        Self { notes, devices: Vec::new(), logged_on_users: Vec::new() }
+    }
+
+    /// The devices, the main one first, and who was logged on to them.
+    pub(super) fn seen(self) -> (Vec<Device>, Vec<LoggedOnUser>) {
+        (self.devices, self.logged_on_users)
+    }
+
+    /// A device stays whole in its item: here it is only looked at.
+    fn note_device(&mut self, members: &Members<'_>) {
+        let filled = |name: &str| members.peek_text(name).filter(|text| !text.is_empty());
+        let device = Device {
+            id: filled("mdeDeviceId"),
+            name: filled("deviceDnsName").or_else(|| filled("hostName")),
+            group: filled("rbacGroupName"),
+        };
+        let roles = members.only("detailedRoles").texts(&["detailedRoles"], &mut Warnings::default());
+        let is_main = roles.iter().any(|role| MAIN_ROLES.contains(&role.as_str()));
+        if device != Device::default() && !self.devices.contains(&device) {
+            let place = if is_main { 0 } else { self.devices.len() };
+            self.devices.insert(place, device);
+        }
+        let users = triage::logged_on_users(&mut members.only("loggedOnUsers"), &mut Warnings::default());
+        for user in users {
+            if !self.logged_on_users.contains(&user) {
+                self.logged_on_users.push(user);
+            }
+        }
+    }
+}
+
+impl<'de> ReadObject<'de> for EvidenceReader<'_> {
+    type Item = Evidence;
+
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Evidence, A::Error> {
+        let mut members = Members::default();
+        let mut kind = String::new();
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            if name.0 == "@odata.type" {
+                let word = map.next_value::<Option<Name<'de>>>()?;
+                kind = word.map(|word| kind_of(&word.0)).unwrap_or_default();
+            } else {
+                members.put(name.0, map.next_value()?);
+            }
+        }
+        if kind == "device" {
+            self.note_device(&members);
+        }
+        Ok(normalize(kind, members, self.notes))
+    }
+}
+
+/// `#microsoft.graph.security.analyzedMessageEvidence` → `mail_message`: as the older APIs call it, where they do.
+fn kind_of(odata_type: &str) -> String {
+    let word = odata_type.rsplit('.').next().unwrap_or_default();
+    match word.strip_suffix("Evidence").unwrap_or(word) {
+        "registryKey" | "registryValue" => "registry".to_owned(),
+        "analyzedMessage" => "mail_message".to_owned(),
+        "ioTDevice" => "iot_device".to_owned(),
+        word => snake_case(word),
+    }
+}
+
+fn normalize(kind: String, mut members: Members<'_>, notes: &mut Warnings) -> Evidence {
+    let kind = if kind.is_empty() { "unknown".to_owned() } else { kind };
+    let mut snake =
+        |name: &'static str| members.text(&[name], notes).filter(|word| !word.is_empty()).map(|word| snake_case(&word));
+    let verdict = snake("verdict");
+    let remediation_status = snake("remediationStatus");
+    let detection_status = snake("detectionStatus");
+    let observed_at = members.moment(&["createdDateTime"], notes);
+    let roles = members.texts(&["roles"], notes);
+    for name in ["detailedRoles", "tags"] {
+        members.take_if_empty(name);
+    }
+    let mut parts = Vec::new();
+    let detail = detail(&kind, &mut members, &mut parts, notes);
+    let mut extra = members.rest(notes);
+    for (name, part) in parts {
+        if let Some(rest) = part.rest_as_object() {
+            extra.keep(name, rest);
+        }
+    }
+    // One role has a home; of several, all are told.
+    if let Some(Ok(all)) = (roles.len() > 1).then(|| to_raw_value(&roles)) {
+        extra.keep("roles", all);
+    }
+    let role = roles.first().map(|role| snake_case(role));
+    Evidence { kind, role, verdict, remediation_status, detection_status, observed_at, detail, extra }
+}
+
+/// The parts of an item, by their names, with what is left of them.
+type Parts<'de> = Vec<(&'static str, Members<'de>)>;
+
+fn detail<'de>(kind: &str, members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Detail {
+    match kind {
+        "file" => {
+            let mut details = members.object("fileDetails", notes).unwrap_or_default();
+            let file = File {
+                name: details.text(&["fileName"], notes),
+                path: details.text(&["filePath"], notes),
+                sha1: details.text(&["sha1"], notes),
+                sha256: details.text(&["sha256"], notes),
+                md5: details.text(&["md5"], notes),
+            };
+            parts.push(("fileDetails", details));
+            Detail::File(file)
+        }
+        "process" => Detail::Process(Box::new(process(members, parts, notes))),
+        "user" => {
+            let mut account = members.object("userAccount", notes).unwrap_or_default();
+            let user = User {
+                name: account.text(&["accountName"], notes),
+                domain: account.text(&["domainName"], notes),
+                upn: account.text(&["userPrincipalName"], notes),
+                sid: account.text(&["userSid"], notes),
+                aad_id: account.text(&["azureAdUserId"], notes),
+            };
+            parts.push(("userAccount", account));
+            Detail::User(user)
+        }
+        "ip" => Detail::Ip(Ip { address: members.text(&["ipAddress"], notes) }),
+        "url" => Detail::Url(Address { url: members.text(&["url"], notes) }),
+        "registry" => Detail::Registry(Registry {
+            hive: members.text(&["registryHive"], notes),
+            key: members.text(&["registryKey"], notes),
+            value_name: members.text(&["registryValueName"], notes),
+            value: members.text(&["registryValue"], notes),
+            value_type: members.text(&["registryValueType"], notes),
+        }),
+        "mailbox" => Detail::Mailbox(Mailbox {
+            address: members.text(&["primaryAddress"], notes),
+            display_name: members.text(&["displayName"], notes),
+        }),
+        "mail_message" => Detail::Mail(mail(members, parts, notes)),
+        _ => Detail::Other {},
+    }
+}
+
+fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Process {
+    let mut image = members.object("imageFile", notes).unwrap_or_default();
+    let mut parent_image = members.object("parentProcessImageFile", notes).unwrap_or_default();
+    let process = Process {
+        pid: members.integer(&["processId"], notes),
+        command_line: members.text(&["processCommandLine"], notes),
+        created_at: members.moment(&["processCreationDateTime"], notes),
+        name: image.text(&["fileName"], notes),
+        path: image.text(&["filePath"], notes),
+        sha1: image.text(&["sha1"], notes),
+        sha256: image.text(&["sha256"], notes),
+        parent: Parent {
+            pid: members.integer(&["parentProcessId"], notes),
+            name: parent_image.text(&["fileName"], notes),
+            path: parent_image.text(&["filePath"], notes),
+            created_at: members.moment(&["parentProcessCreationDateTime"], notes),
+        },
+    };
+    parts.extend([("imageFile", image), ("parentProcessImageFile", parent_image)]);
+    process
+}
+
+/// The sender is that of the envelope (P1), which the older APIs tell; that of the header (P2) where it is alone.
+fn mail<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Mail {
+    let mut envelope = members.object("p1Sender", notes).unwrap_or_default();
+    let mut header = members.object("p2Sender", notes).unwrap_or_default();
+    let address = &["emailAddress"];
+    let sender = envelope.text(address, notes).or_else(|| header.text(address, notes));
+    parts.extend([("p1Sender", envelope), ("p2Sender", header)]);
+    Mail {
+        sender,
+        recipient: members.text(&["recipientEmailAddress"], notes),
+        subject: members.text(&["subject"], notes),
+        delivery_action: members.text(&["deliveryAction"], notes).map(|word| pascal_case(&word)),
+    }
+}

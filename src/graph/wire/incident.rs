@@ -1,0 +1,76 @@
+//! An incident as Graph sends it.
+//!
+//! Source: <https://learn.microsoft.com/graph/api/resources/security-incident>.
+
+use serde::de::MapAccess;
+
+use super::alert::{AlertReader, COMMENT};
+use super::words::word;
+use crate::domain::alert::Alert;
+use crate::domain::incident::Incident;
+use crate::domain::portal::Portal;
+use crate::domain::subject::IncidentId;
+use crate::domain::warning::Warnings;
+use crate::upstream::members::{ListOf, Members, Name, ReadObject};
+use crate::upstream::triage;
+
+/// Reads one incident.
+pub(super) struct IncidentReader<'n> {
+    /// The one that was asked for.
+    pub(super) id: IncidentId,
+    pub(super) portal: Portal,
+    pub(super) notes: &'n mut Warnings,
+}
+
+impl<'de> ReadObject<'de> for IncidentReader<'_> {
+    type Item = (Incident, Vec<Alert>);
+
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Self::Item, A::Error> {
+        let mut members = Members::default();
+        let mut alerts = Vec::new();
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            if name.0 == "alerts" {
+                let mut reader = AlertReader { portal: self.portal, notes: self.notes };
+                alerts = map.next_value_seed(ListOf(&mut reader))?.unwrap_or_default();
+            } else {
+                members.put(name.0, map.next_value()?);
+            }
+        }
+        Ok((self.normalize(members), alerts))
+    }
+}
+
+impl IncidentReader<'_> {
+    fn normalize(&mut self, mut members: Members<'_>) -> Incident {
+        let notes = &mut *self.notes;
+        let severity = triage::severity(&mut members, notes);
+        let status = triage::incident_status(&mut members, notes);
+        let as_it_came = members.peek_text("classification").filter(|word| !word.is_empty());
+        let classification = word(&mut members, "classification", notes);
+        let determination = word(&mut members, "determination", notes);
+        triage::verdict(as_it_came.as_deref(), None, "incident classification", notes);
+        let merged_into = members.peek_text("redirectIncidentId").and_then(|text| IncidentId::parse(&text));
+        let own_page = members.peek_text("incidentWebUrl").filter(|page| self.portal.is_incident_page(page, self.id));
+        if own_page.is_some() {
+            members.take("incidentWebUrl");
+        }
+        Incident {
+            id: members.text(&["id"], notes).unwrap_or_default(),
+            name: members.text(&["displayName"], notes),
+            severity,
+            severity_id: severity.id(),
+            status,
+            classification,
+            determination,
+            assigned_to: members.text(&["assignedTo"], notes),
+            created_at: members.moment(&["createdDateTime"], notes),
+            updated_at: members.moment(&["lastUpdateDateTime"], notes),
+            redirected_from: Vec::new(),
+            tags: members.texts(&["customTags", "tags"], notes),
+            comments: triage::comments(&mut members, &COMMENT, notes),
+            url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id))),
+            extra: members.rest(notes),
+            merged_into,
+        }
+    }
+}

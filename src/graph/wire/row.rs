@@ -1,0 +1,189 @@
+//! A row of advanced hunting: which alert it is of, and, where Graph gives out no more, what it tells of it.
+//!
+//! Microsoft's own page shows the keys of rows in `PascalCase` and in `camelCase`: any case is read.
+//!
+//! Source: <https://learn.microsoft.com/defender-xdr/advanced-hunting-alertevidence-table>.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use serde::de::MapAccess;
+use serde_json::value::RawValue;
+
+use crate::domain::alert::{Alert, Device};
+use crate::domain::portal::Portal;
+use crate::domain::warning::Warnings;
+use crate::domain::words::{AlertStatus, AlertVerdict};
+use crate::upstream::UpstreamError;
+use crate::upstream::body::list;
+use crate::upstream::members::{Members, Name, ReadObject};
+use crate::upstream::triage;
+
+/// The columns that are read, as they are called within.
+const COLUMNS: [(&str, &str); 12] = [
+    ("AlertId", "AlertId"),
+    ("AttackTechniques", "AttackTechniques"),
+    ("Categories", "Categories"),
+    ("DetectionSource", "DetectionSource"),
+    ("DeviceId", "DeviceId"),
+    ("DeviceName", "DeviceName"),
+    ("MachineGroup", "MachineGroup"),
+    ("ServiceSource", "ServiceSource"),
+    ("Severity", "severity"),
+    ("ThreatFamily", "ThreatFamily"),
+    ("Timestamp", "Timestamp"),
+    ("Title", "Title"),
+];
+
+/// One row.
+pub(in crate::graph) struct Row<'de> {
+    alert_id: String,
+    members: Members<'de>,
+}
+
+/// The rows of an answer, one for each alert, in their order.
+pub(in crate::graph) fn rows(body: &[u8]) -> Result<Vec<Row<'_>>, UpstreamError> {
+    let mut rows = list(body, "results", &mut RowReader)?.items;
+    let mut seen = HashSet::new();
+    rows.retain(|row| !row.alert_id.is_empty() && seen.insert(row.alert_id.clone()));
+    Ok(rows)
+}
+
+struct RowReader;
+
+impl<'de> ReadObject<'de> for RowReader {
+    type Item = Row<'de>;
+
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Row<'de>, A::Error> {
+        let mut members = Members::default();
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            let value = map.next_value::<&'de RawValue>()?;
+            let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(&name.0));
+            // A column without a value is an empty text.
+            if value.get() != "\"\"" {
+                members.put(column.map_or(name.0, |(_, within)| Cow::Borrowed(*within)), value);
+            }
+        }
+        let alert_id = members.text(&["AlertId"], &mut Warnings::default()).unwrap_or_default();
+        Ok(Row { alert_id, members })
+    }
+}
+
+impl Row<'_> {
+    /// The alert that it is of.
+    pub(in crate::graph) fn alert_id(&self) -> &str {
+        &self.alert_id
+    }
+
+    /// The row as a document.
+    pub(in crate::graph) fn body(&self) -> String {
+        let id = serde_json::to_string(&self.alert_id).unwrap_or_default();
+        let rest = self.members.as_object();
+        let rest = rest.as_deref().map_or("}", |rest| rest.get());
+        let gap = if rest == "}" { "" } else { "," };
+        format!("{{\"AlertId\":{id}{gap}{}", rest.trim_start_matches('{'))
+    }
+
+    /// What it tells of the alert: no status, no classification, no evidence but its own thing, which stays in `extra`.
+    pub(in crate::graph) fn into_alert(self, portal: Portal, notes: &mut Warnings) -> Alert {
+        let mut members = self.members;
+        let severity = triage::severity(&mut members, notes);
+        let device = Device {
+            id: members.text(&["DeviceId"], notes),
+            name: members.text(&["DeviceName"], notes),
+            group: members.text(&["MachineGroup"], notes),
+        };
+        let categories = members.text(&["Categories"], notes).unwrap_or_default();
+        let techniques = members.text(&["AttackTechniques"], notes).unwrap_or_default();
+        Alert {
+            title: members.text(&["Title"], notes),
+            description: None,
+            severity,
+            severity_id: severity.id(),
+            status: AlertStatus::Unknown,
+            verdict: AlertVerdict::Undetermined,
+            classification: None,
+            determination: None,
+            category: serde_json::from_str::<Vec<String>>(&categories).ok().and_then(|list| list.into_iter().next()),
+            techniques: techniques_in(&techniques),
+            threat_name: None,
+            threat_family: members.text(&["ThreatFamily"], notes),
+            detection_source: members.text(&["DetectionSource"], notes),
+            service_source: members.text(&["ServiceSource"], notes),
+            detector_id: None,
+            investigation_id: None,
+            investigation_state: None,
+            assigned_to: None,
+            incident_id: None,
+            tenant_id: None,
+            device: (device != Device::default()).then_some(device),
+            further_devices: Vec::new(),
+            user: None,
+            logged_on_users: Vec::new(),
+            created_at: members.moment(&["Timestamp"], notes),
+            updated_at: None,
+            first_seen: None,
+            last_seen: None,
+            resolved_at: None,
+            comments: Vec::new(),
+            evidence: Vec::new(),
+            evidence_loaded: false,
+            url: portal.alert(&self.alert_id, None),
+            extra: members.rest(notes),
+            id: Some(self.alert_id),
+        }
+    }
+}
+
+/// The MITRE ids in a text such as `["PowerShell (T1059.001)"]`.
+fn techniques_in(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for part in text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.') {
+        let (technique, sub) = part.split_once('.').unwrap_or((part, "000"));
+        let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_id = technique.strip_prefix('T').is_some_and(|number| digits(number, 4)) && digits(sub, 3);
+        if is_id && !found.iter().any(|known| known == part) {
+            found.push(part.to_owned());
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_either_case_tell_the_same() {
+        let pascal = r#"{"schema":[],"results":[{"Timestamp":"2026-02-03T04:05:06.42Z","AlertId":"da1_1","Title":"Odd","Severity":"High","Categories":"[\"Execution\"]","AttackTechniques":"[\"PowerShell (T1059.001)\",\"Phishing(T1566)\"]","DeviceId":"ab","AccountSid":"","Rank":7}]}"#;
+        let camel = r#"{"results":[{"timestamp":"2026-02-03T04:05:06.42Z","alertId":"da1_1","title":"Odd","severity":"High","categories":"[\"Execution\"]","attackTechniques":"[\"PowerShell (T1059.001)\",\"Phishing(T1566)\"]","deviceId":"ab","Rank":7}]}"#;
+        let thin = |body: &str| {
+            let row = rows(body.as_bytes()).expect("rows").into_iter().next().expect("a row");
+            let document: serde_json::Value = serde_json::from_str(&row.body()).expect("a document");
+            assert_eq!(document["AlertId"], "da1_1");
+            row.into_alert(Portal::Commercial, &mut Warnings::default())
+        };
+        let alert = thin(pascal);
+        assert_eq!(alert, thin(camel));
+        assert_eq!((alert.title.as_deref(), alert.category.as_deref()), (Some("Odd"), Some("Execution")));
+        assert_eq!(alert.techniques, ["T1059.001", "T1566"]);
+        assert_eq!((alert.status, alert.verdict), (AlertStatus::Unknown, AlertVerdict::Undetermined));
+        assert!(!alert.evidence_loaded && alert.created_at.is_some() && alert.device.is_some());
+        assert_eq!(alert.extra.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["Rank"]);
+    }
+
+    #[test]
+    fn an_answer_without_results_is_none() {
+        for body in [r#"{"schema":[]}"#, r#"{"results":null}"#, r#"{"results":[1]}"#, "[]", "<html>"] {
+            assert!(rows(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(rows(br#"{"results":[]}"#).is_ok_and(|rows| rows.is_empty()));
+    }
+
+    #[test]
+    fn an_alert_is_named_once() {
+        let rows = rows(br#"{"results":[{"AlertId":"a"},{"AlertId":"b"},{"AlertId":"a"},{"AlertId":""},{}]}"#);
+        let ids: Vec<_> = rows.expect("rows").iter().map(|row| row.alert_id().to_owned()).collect();
+        assert_eq!(ids, ["a", "b"]);
+    }
+}

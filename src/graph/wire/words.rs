@@ -1,0 +1,27 @@
+//! Graph's words as Defender spells them elsewhere: `truePositive` → `TruePositive`, and the later names of a
+//! determination as the older.
+
+use crate::domain::warning::Warnings;
+use crate::upstream::members::Members;
+
+/// The later names, and the older. Source: <https://learn.microsoft.com/graph/api/resources/security-alert>, where the
+/// table has the older ones and the enumeration the later.
+const RENAMED: &[(&str, &str)] = &[
+    ("compromisedAccount", "CompromisedUser"),
+    ("notMalicious", "Clean"),
+    ("notEnoughDataToValidate", "InsufficientData"),
+    ("confirmedActivity", "ConfirmedUserActivity"),
+];
+
+/// A word of an enumeration in `PascalCase`; `unknown` says as little as null.
+pub(super) fn word(members: &mut Members<'_>, name: &'static str, notes: &mut Warnings) -> Option<String> {
+    let word = members.text(&[name], notes).filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("unknown"))?;
+    let older = RENAMED.iter().find(|(later, _)| later.eq_ignore_ascii_case(&word)).map(|(_, older)| (*older).to_owned());
+    Some(older.unwrap_or_else(|| pascal_case(&word)))
+}
+
+/// The word with a capital at its start.
+pub(super) fn pascal_case(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}

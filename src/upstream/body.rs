@@ -1,0 +1,104 @@
+//! Bodies as a whole: one object, or a list in the envelope that OData puts around it.
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::error::UpstreamError;
+use super::members::{Members, Name, ObjectOf, ReadObject};
+
+/// Reads a body that has to be one object.
+pub(crate) fn object<'de, S: ReadObject<'de>>(body: &'de [u8], reader: &mut S) -> Result<S::Item, UpstreamError> {
+    let text = std::str::from_utf8(body).map_err(|_| UpstreamError::malformed("not UTF-8"))?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = ObjectOf(reader).deserialize(&mut json).and_then(|read| json.end().map(|()| read));
+    let read = read.map_err(|error| {
+        UpstreamError::malformed(if error.is_data() { "JSON of another shape" } else { "not JSON" })
+    })?;
+    read.ok_or(UpstreamError::malformed("JSON, but no object"))
+}
+
+/// One page of a list.
+pub(crate) struct Page<T> {
+    /// What is on it.
+    pub(crate) items: Vec<T>,
+    /// Where the next one is, if there is one.
+    pub(crate) next_link: Option<String>,
+}
+
+/// Reads `{"value":[…],"@odata.nextLink":"…"}`. `value` has to be a list of objects: anything else must not pass for
+/// an empty list.
+pub(crate) fn page<'de, S: ReadObject<'de>>(body: &'de [u8], items: &mut S) -> Result<Page<S::Item>, UpstreamError> {
+    list(body, "value", items)
+}
+
+/// The same, with the list under another name.
+pub(crate) fn list<'de, S: ReadObject<'de>>(
+    body: &'de [u8],
+    name: &'static str,
+    items: &mut S,
+) -> Result<Page<S::Item>, UpstreamError> {
+    let (items, next_link) = object(body, &mut PageReader { name, items })?;
+    Ok(Page { items: items.ok_or(UpstreamError::malformed("a list without its items"))?, next_link })
+}
+
+struct PageReader<'s, S> {
+    name: &'static str,
+    items: &'s mut S,
+}
+
+impl<'de, S: ReadObject<'de>> ReadObject<'de> for PageReader<'_, S> {
+    type Item = (Option<Vec<S::Item>>, Option<String>);
+
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Self::Item, A::Error> {
+        let (mut items, mut next_link) = (None, None);
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            if name.0 == self.name {
+                items = Some(map.next_value_seed(StrictList(self.items))?);
+            } else if name.0 == "@odata.nextLink" {
+                next_link = map.next_value::<Option<String>>()?;
+            } else {
+                map.next_value::<&'de RawValue>()?;
+            }
+        }
+        Ok((items, next_link))
+    }
+}
+
+struct StrictList<'s, S>(&'s mut S);
+
+impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for StrictList<'_, S> {
+    type Value = Vec<S::Item>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, S: ReadObject<'de>> Visitor<'de> for StrictList<'_, S> {
+    type Value = Vec<S::Item>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element_seed(ObjectOf(self.0))? {
+            items.push(item.ok_or_else(|| serde::de::Error::custom("an item that is no object"))?);
+        }
+        Ok(items)
+    }
+}
+
+/// Reads an object by its members.
+pub(crate) struct MembersReader<F>(pub(crate) F);
+
+impl<'de, T, F: FnMut(Members<'de>) -> T> ReadObject<'de> for MembersReader<F> {
+    type Item = T;
+
+    fn read<A: MapAccess<'de>>(&mut self, map: A) -> Result<T, A::Error> {
+        Ok((self.0)(Members::deserialize(MapAccessDeserializer::new(map))?))
+    }
+}

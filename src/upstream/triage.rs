@@ -1,0 +1,77 @@
+//! What people and products say about an alert or an incident, in the words of whichever API: severity, status,
+//! verdict, remarks.
+
+use super::members::Members;
+use crate::domain::alert::{Comment, LoggedOnUser};
+use crate::domain::warning::Warnings;
+use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity};
+
+/// The severity of an alert or an incident.
+pub(crate) fn severity(members: &mut Members<'_>, notes: &mut Warnings) -> Severity {
+    let Some(word) = members.text(&["severity"], notes) else { return Severity::Unknown };
+    Severity::parse(&word).unwrap_or_else(|| {
+        notes.unknown_word::<Severity>("severity", &word);
+        Severity::Other
+    })
+}
+
+/// The status of an alert.
+pub(crate) fn alert_status(members: &mut Members<'_>, notes: &mut Warnings) -> AlertStatus {
+    let Some(word) = members.text(&["status"], notes) else { return AlertStatus::Unknown };
+    AlertStatus::parse(&word).unwrap_or_else(|| {
+        notes.unknown_word::<AlertStatus>("status", &word);
+        AlertStatus::Other
+    })
+}
+
+/// The status of an incident.
+pub(crate) fn incident_status(members: &mut Members<'_>, notes: &mut Warnings) -> IncidentStatus {
+    let Some(word) = members.text(&["status"], notes) else { return IncidentStatus::Unknown };
+    IncidentStatus::parse(&word).unwrap_or_else(|| {
+        notes.unknown_word::<IncidentStatus>("incident status", &word);
+        IncidentStatus::Other
+    })
+}
+
+/// What a classification and a determination come to.
+pub(crate) fn verdict(
+    classification: Option<&str>,
+    determination: Option<&str>,
+    member: &str,
+    notes: &mut Warnings,
+) -> AlertVerdict {
+    AlertVerdict::parse(classification, determination).unwrap_or_else(|| {
+        notes.unknown_word::<AlertVerdict>(member, classification.unwrap_or_default());
+        AlertVerdict::Other
+    })
+}
+
+/// How an API names the parts of a remark.
+pub(crate) struct CommentNames {
+    /// Who wrote it.
+    pub(crate) author: &'static [&'static str],
+    /// When.
+    pub(crate) created: &'static [&'static str],
+}
+
+/// The comments of an alert or an incident; they stay whole among what has no home if they hold more than is read here.
+pub(crate) fn comments(members: &mut Members<'_>, names: &CommentNames, notes: &mut Warnings) -> Vec<Comment> {
+    let own: Vec<&str> = ["comment"].iter().chain(names.author).chain(names.created).copied().collect();
+    let comments = members.whole_objects("comments", &own, notes);
+    let comment = |mut comment: Members<'_>| Comment {
+        text: comment.text(&["comment"], notes),
+        author: comment.text(names.author, notes),
+        created_at: comment.moment(names.created, notes),
+    };
+    comments.into_iter().map(comment).collect()
+}
+
+/// Who was logged on, of an alert or a device; they stay whole among what has no home if they hold more.
+pub(crate) fn logged_on_users(members: &mut Members<'_>, notes: &mut Warnings) -> Vec<LoggedOnUser> {
+    let users = members.whole_objects("loggedOnUsers", &["accountName", "domainName"], notes);
+    let user = |mut user: Members<'_>| LoggedOnUser {
+        name: user.text(&["accountName"], notes),
+        domain: user.text(&["domainName"], notes),
+    };
+    users.into_iter().map(user).collect()
+}
