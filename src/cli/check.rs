@@ -3,10 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::serve::article;
 use super::{CommandError, Stage, print};
-use crate::config::CallerAuth;
+use crate::config::{BackendChoice, CallerAuth};
+use crate::defender::END;
 use crate::domain::subject::{Kind, Question};
-use crate::enrich::{Context, Deadline};
+use crate::enrich::{Backend, Context, Deadline, Family};
+use crate::graph::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING};
 use crate::http::told_in_full;
 use crate::upstream::Api;
 
@@ -19,10 +22,25 @@ struct Needs {
     name: &'static str,
     resource: &'static str,
     roles: &'static [(&'static str, &'static str)],
-    harmless: (Kind, &'static str),
+    harmless: &'static [(Kind, &'static str)],
 }
 
-const NEEDS: [Needs; 2] = [
+const NEEDS: [Needs; 3] = [
+    Needs {
+        api: Api::Graph,
+        name: "Microsoft Graph",
+        resource: "Microsoft Graph",
+        roles: &[
+            (READ_ALERTS, "alerts"),
+            (READ_INCIDENTS, "incidents"),
+            (RUN_HUNTING, "the alerts of machines, users and files"),
+        ],
+        harmless: &[
+            (Kind::Alert, "da0_0"),
+            (Kind::Incident, "1"),
+            (Kind::File, "0000000000000000000000000000000000000000"),
+        ],
+    },
     Needs {
         api: Api::Endpoint,
         name: "Defender for Endpoint",
@@ -32,14 +50,14 @@ const NEEDS: [Needs; 2] = [
             ("Machine.Read.All", "machines by name"),
             ("File.Read.All", "files by SHA-256"),
         ],
-        harmless: (Kind::Alert, "da0_0"),
+        harmless: &[(Kind::Alert, "da0_0")],
     },
     Needs {
         api: Api::Xdr,
         name: "Defender XDR",
         resource: "Microsoft Threat Protection",
         roles: &[("Incident.Read.All", "incidents")],
-        harmless: (Kind::Incident, "1"),
+        harmless: &[(Kind::Incident, "1")],
     },
 ];
 
@@ -68,12 +86,10 @@ pub(super) async fn run(demo: bool) -> Result<ExitCode, CommandError> {
     let mut table = Table { wrong: 0 };
     callers(&stage, &mut table).await;
     let readable = secret(&stage, &mut table).await;
-    for needs in &NEEDS {
-        if readable {
-            api(&stage, needs, &mut table).await;
-        } else {
-            Table::line("-", needs.name, "not tried: there is no credential");
-        }
+    if readable {
+        backend(&stage, &mut table).await;
+    } else {
+        Table::line("-", "backend", "not tried: there is no credential");
     }
     let verdict = match table.wrong {
         0 => "All is well.".to_owned(),
@@ -121,6 +137,45 @@ async fn secret(stage: &Stage, table: &mut Table) -> bool {
     }
 }
 
+/// What each API in use needs; with `auto`, what Graph's token carries decides, and nothing there is wrong.
+async fn backend(stage: &Stage, table: &mut Table) {
+    let backend = stage.service.enricher.backend();
+    let apis = match backend.apis(&context()).await {
+        Ok(apis) => apis,
+        Err(error) => {
+            table.bad("backend", &told_in_full(error));
+            return;
+        }
+    };
+    if let Backend::Auto(auto) = backend
+        && let Ok(chosen) = auto.chosen(&context()).await
+    {
+        Table::good("backend", &format!("auto. {}", chosen.told()));
+        if !apis.contains(&Api::Graph) {
+            carried_by_graph(stage).await;
+        }
+    }
+    for needs in NEEDS.iter().filter(|needs| apis.contains(&needs.api)) {
+        api(stage, needs, table).await;
+    }
+    if apis.iter().any(|api| api.is_older()) {
+        let detail = format!("Microsoft switches the older Defender APIs off on {END}: move to DEFENDER_BACKEND=graph");
+        Table::line("NOTE", "end of the older APIs", &detail);
+    }
+}
+
+/// What is missing before Graph can be used at all.
+async fn carried_by_graph(stage: &Stage) {
+    let Ok(token) = stage.service.tokens.token(Api::Graph, &context()).await else { return };
+    let carried = token.roles().unwrap_or_default();
+    for needs in NEEDS.iter().filter(|needs| needs.api == Api::Graph) {
+        for (role, what_for) in needs.roles {
+            let state = if carries(&carried, role) { "ok" } else { "-" };
+            Table::line(state, &format!("  {role}"), &format!("of Microsoft Graph, for {what_for}"));
+        }
+    }
+}
+
 async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
     let part = format!("{}: token", needs.name);
     match stage.service.tokens.token(needs.api, &context()).await {
@@ -132,30 +187,46 @@ async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
             let end = token.expires_at().map_or_else(|| "of unknown end".to_owned(), |end| format!("good until {end}"));
             Table::good(&part, &end);
             match token.roles() {
-                Some(carried) => roles(needs, &carried, table),
+                Some(carried) => roles(stage, needs, &carried, table),
                 None => Table::line("-", "  permissions", "cannot be read from this token: the call tells"),
             }
         }
     }
     let part = format!("{}: a call", needs.name);
-    let (kind, value) = needs.harmless;
-    let asked = Question::parse(kind, value).map_err(|error| error.to_string());
-    let outcome = match asked {
-        Ok(question) => stage.service.enricher.enrich(&question, &context()).await.map_err(told_in_full),
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(_) => Table::good(&part, "answered"),
-        Err(error) => table.bad(&part, &error),
+    for (kind, value) in needs.harmless {
+        if !answers(stage, needs.api, *kind).await {
+            continue;
+        }
+        let asked = Question::parse(*kind, value).map_err(|error| error.to_string());
+        let outcome = match asked {
+            Ok(question) => stage.service.enricher.enrich(&question, &context()).await.map_err(told_in_full),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(_) => Table::good(&part, &format!("about {} {}: answered", article(*kind), kind.as_str())),
+            Err(error) => table.bad(&part, &error),
+        }
     }
 }
 
-fn roles(needs: &Needs, carried: &[String], table: &mut Table) {
+/// Whether an API is the one that answers this kind of question.
+async fn answers(stage: &Stage, api: Api, kind: Kind) -> bool {
+    let family = stage.service.enricher.backend().family(kind, &context()).await;
+    family.is_ok_and(|family| matches!(family, Family::Graph(_)) == (api == Api::Graph))
+}
+
+fn carries(carried: &[String], role: &str) -> bool {
+    let writing = role.replace(".Read.", ".ReadWrite.");
+    carried.iter().any(|known| known == role || *known == writing)
+}
+
+fn roles(stage: &Stage, needs: &Needs, carried: &[String], table: &mut Table) {
     for (role, what_for) in needs.roles {
-        let writing = role.replace(".Read.", ".ReadWrite.");
         let part = format!("  {role}");
-        if carried.iter().any(|known| known == role || *known == writing) {
+        if carries(carried, role) {
             Table::good(&part, what_for);
+        } else if stage.settings.backend == BackendChoice::Auto && needs.api == Api::Graph {
+            Table::line("-", &part, &format!("missing, for {what_for}: the older APIs are asked"));
         } else if carried.is_empty() {
             let detail = format!(
                 "missing, for {what_for}: the token carries no permission at all; has an admin granted consent?"

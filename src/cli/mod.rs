@@ -151,10 +151,7 @@ impl Stage {
     async fn set(demo: bool) -> Result<Self, CommandError> {
         if demo {
             let sandbox = Sandbox::start().await.map_err(CommandError::Sandbox)?;
-            let environment = sandbox.settings();
-            let settings = Settings::from_lookup(|name| {
-                environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
-            })?;
+            let settings = Settings::for_demo(&sandbox.settings())?;
             let service = Service::from_environment(&settings)?;
             return Ok(Self { settings, service, sandbox: Some(sandbox) });
         }

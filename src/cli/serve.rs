@@ -57,7 +57,7 @@ fn guide(address: SocketAddr) -> String {
     text
 }
 
-fn article(kind: Kind) -> &'static str {
+pub(super) fn article(kind: Kind) -> &'static str {
     match kind {
         Kind::Alert | Kind::Incident => "an",
         Kind::Machine | Kind::User | Kind::File => "a",

@@ -167,6 +167,17 @@ impl Settings {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
+    /// Reads the settings of a demonstration: given ones, and from the process only which backend is to be shown.
+    #[cfg(feature = "cli")]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub(crate) fn for_demo(given: &[(&'static str, String)]) -> Result<Self, SettingError> {
+        let backend = std::env::var("DEFENDER_BACKEND").ok();
+        Self::from_lookup(|name| {
+            let known = given.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+            known.or_else(|| backend.clone().filter(|_| name == "DEFENDER_BACKEND"))
+        })
+    }
+
     /// Reads the settings from any source. An empty value counts as absent.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let source = Source(&lookup);
@@ -271,11 +282,8 @@ impl Source<'_> {
     }
 
     fn backend(&self) -> Result<BackendChoice, SettingError> {
-        let words = &[
-            ("defender", BackendChoice::Defender),
-            ("graph", BackendChoice::Graph),
-            ("auto", BackendChoice::Auto),
-        ];
+        let words =
+            &[("defender", BackendChoice::Defender), ("graph", BackendChoice::Graph), ("auto", BackendChoice::Auto)];
         self.word("DEFENDER_BACKEND", words, BackendChoice::Defender)
     }
 

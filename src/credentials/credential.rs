@@ -209,7 +209,9 @@ mod tests {
             Ok(Credential::Token(_))
         ));
         let per_api = parse(r#"{"tokens":{"defender":"d","xdr":"x","graph":"g"}}"#);
-        assert!(matches!(per_api, Ok(Credential::Tokens(tokens)) if tokens.token(Api::Xdr).is_some() && tokens.token(Api::Hunting).is_some()));
+        assert!(
+            matches!(per_api, Ok(Credential::Tokens(tokens)) if tokens.token(Api::Xdr).is_some() && tokens.token(Api::Hunting).is_some())
+        );
         let proof = |rest: &str| match parse(&format!(r#"{{"tenant_id":"t","client_id":"c",{rest}}}"#)) {
             Ok(Credential::App(app)) => format!("{:?}", app.proof),
             other => format!("{other:?}"),

@@ -81,7 +81,9 @@ impl Auto {
                 None => Chosen::all("the roles of the token cannot be read, and Graph comes first"),
             },
             Err(CredentialError::NoTokenForApi) => Chosen::none("the secret holds no token for Graph"),
-            Err(CredentialError::Refused(Refusal::UnknownApi)) => Chosen::none("the tenant does not know Graph's audience"),
+            Err(CredentialError::Refused(Refusal::UnknownApi)) => {
+                Chosen::none("the tenant does not know Graph's audience")
+            }
             Err(error) => return Err(CallError::from(error).into()),
         };
         tracing::info!(backend = "auto", "{}", chosen.told());

@@ -100,8 +100,7 @@ impl Enricher {
         defender: &Defender,
         scope: &Scope<'_>,
     ) -> Result<Option<Sha1>, EnrichError> {
-        let fetch =
-            async || defender.sha1_of(sha256, scope.ctx).await.map(Resolution::Sha1).map_err(EnrichError::from);
+        let fetch = async || defender.sha1_of(sha256, scope.ctx).await.map(Resolution::Sha1).map_err(EnrichError::from);
         let key = Name::Sha256(sha256.clone());
         let found = scope.names.once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
         let Resolution::Sha1(Some(sha1)) = found.value else { return Ok(None) };

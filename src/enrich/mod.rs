@@ -29,8 +29,8 @@ pub use crate::upstream::{Context, Deadline};
 
 use ask::Ask;
 pub(crate) use auto::Auto;
-pub(crate) use backend::{Backend, Family};
 use backend::Origin;
+pub(crate) use backend::{Backend, Family};
 pub(crate) use error::EnrichError;
 use key::Key;
 use resolve::{Name, Resolution};

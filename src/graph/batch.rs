@@ -206,7 +206,8 @@ mod tests {
 
     #[test]
     fn a_missing_role_is_nothing_that_a_thin_alert_stands_in_for() {
-        let answer = Bytes::from_static(br#"{"responses":[{"id":"0","status":403,"body":{"error":{"code":"Forbidden"}}}]}"#);
+        let answer =
+            Bytes::from_static(br#"{"responses":[{"id":"0","status":403,"body":{"error":{"code":"Forbidden"}}}]}"#);
         assert!(matches!(items(&answer, 1), Err(CallError::Forbidden { permission: READ_ALERTS })));
     }
 }

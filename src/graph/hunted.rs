@@ -111,13 +111,18 @@ mod tests {
     #[test]
     fn a_table_that_is_not_there_is_told_from_other_refusals() {
         let judged = |body: &'static str| {
-            let reply =
-                Reply { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body: Bytes::from_static(body.as_bytes()) };
+            let reply = Reply {
+                status: StatusCode::BAD_REQUEST,
+                headers: HeaderMap::new(),
+                body: Bytes::from_static(body.as_bytes()),
+            };
             read(reply).expect_err("a refusal")
         };
         let hidden = r#"{"error":{"code":"BadRequest","message":"'where' operator: Failed to resolve table or column expression named 'AlertEvidence'. Fix semantic errors in your query.","innererror":{"request-id":"x"}}}"#;
         assert_eq!(judged(hidden), UpstreamError::TableNotVisible);
-        for other in [r#"{"error":{"code":"BadRequest","message":"Query is missing."}}"#, r#"{"error":{"code":""}}"#, "<html>"] {
+        for other in
+            [r#"{"error":{"code":"BadRequest","message":"Query is missing."}}"#, r#"{"error":{"code":""}}"#, "<html>"]
+        {
             assert_eq!(judged(other), UpstreamError::Rejected { status: 400 }, "{other}");
         }
     }

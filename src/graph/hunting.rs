@@ -117,7 +117,7 @@ mod tests {
         let (mut outside, mut literals) = (String::new(), Vec::new());
         let mut letters = query.chars();
         while let Some(letter) = letters.next() {
-            assert!(!matches!(letter, '\'' | '`' | '@' | ';') , "{letter} outside of a literal: {query}");
+            assert!(!matches!(letter, '\'' | '`' | '@' | ';'), "{letter} outside of a literal: {query}");
             outside.push(letter);
             if letter != '"' {
                 continue;
@@ -146,7 +146,11 @@ mod tests {
         for (kind, text, right) in [
             (Kind::Machine, sha1, format!("DeviceId =~ \"{sha1}\"")),
             (Kind::Machine, "desk-042.contoso.com", "DeviceName =~ \"desk-042.contoso.com\"".to_owned()),
-            (Kind::Machine, "desk-042", "(DeviceName =~ \"desk-042\" or DeviceName startswith \"desk-042.\")".to_owned()),
+            (
+                Kind::Machine,
+                "desk-042",
+                "(DeviceName =~ \"desk-042\" or DeviceName startswith \"desk-042.\")".to_owned(),
+            ),
             (Kind::User, "dana", "AccountName =~ \"dana\"".to_owned()),
             (Kind::User, "CONTOSO\\dana", "AccountName =~ \"dana\" and AccountDomain =~ \"CONTOSO\"".to_owned()),
             (Kind::User, "dana@contoso.com", "AccountUpn =~ \"dana@contoso.com\"".to_owned()),

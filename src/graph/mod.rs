@@ -85,8 +85,7 @@ impl Graph {
         };
         let Some(body) = CallError::known(body)? else { return Ok(Findings::unknown()) };
         let mut notes = Warnings::default();
-        let (incident, mut alerts) =
-            wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
+        let (incident, mut alerts) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
         if incident.id != id.to_string() {
             return Err(CallError::another_subject());
         }

@@ -126,7 +126,14 @@ const fn roles(route: Route) -> [&'static str; 2] {
         | Route::FileAlerts
         | Route::Secret
         | Route::WebIdentity
-        | Route::Token => ["Alert.Read.All", "Alert.ReadWrite.All"],
+        | Route::Token
+        | Route::GraphAlert
+        | Route::GraphIncident
+        | Route::GraphIncidentExpanded
+        | Route::GraphIncidentAlerts
+        | Route::GraphBatch
+        | Route::GraphBatchItem
+        | Route::Hunting => ["Alert.Read.All", "Alert.ReadWrite.All"],
     }
 }
 
@@ -172,7 +179,16 @@ fn record(state: &State, call: &Call, route: Route, key: &str) -> Found {
                 .ok_or_else(|| missing("Incident")),
             Err(_) => Err(Refusal::BadRequest("BadRequest", format!("The incident id {key} is not a number."))),
         },
-        Route::Secret | Route::WebIdentity | Route::Token => Err(missing("Route")),
+        Route::Secret
+        | Route::WebIdentity
+        | Route::Token
+        | Route::GraphAlert
+        | Route::GraphIncident
+        | Route::GraphIncidentExpanded
+        | Route::GraphIncidentAlerts
+        | Route::GraphBatch
+        | Route::GraphBatchItem
+        | Route::Hunting => Err(missing("Route")),
     }
 }
 

@@ -1,13 +1,15 @@
-//! An embedded stand-in for AWS Secrets Manager, AWS STS, Microsoft Entra and the two Defender APIs, on loopback.
+//! An embedded stand-in for AWS Secrets Manager, AWS STS, Microsoft Entra, the two Defender APIs and Microsoft Graph, on
+//! loopback.
 //!
 //! It serves the demonstration, the tests and the benchmarks; it must not know anything of the service that talks to it.
-//! It imitates the documented shapes, checks tokens, audiences and roles, keeps Defender's quota, and can be told to fail.
+//! It imitates the documented shapes, checks tokens, audiences and roles, keeps Microsoft's quota, and can be told to fail.
 //! What it knows is an invented company: [`company`].
 
 pub mod company;
 mod defender;
 mod entra;
 mod exchange;
+mod graph;
 mod journal;
 mod jwt;
 mod mde;
@@ -52,7 +54,7 @@ pub const CLIENT_ID: &str = "97c31744-b882-4075-946b-3f41789d3a01";
 pub const DEFENDER_AUDIENCE: &str = "https://api.securitycenter.microsoft.com";
 /// Audience of incidents.
 pub const XDR_AUDIENCE: &str = "https://api.security.microsoft.com";
-/// Audience of Microsoft Graph: tokens are given out, nothing is served.
+/// Audience of Microsoft Graph.
 pub const GRAPH_AUDIENCE: &str = "https://graph.microsoft.com";
 /// Audience of a token that stands for an application in Entra.
 pub const FEDERATION_AUDIENCE: &str = "api://AzureADTokenExchange";
@@ -80,16 +82,19 @@ pub enum Service {
     Defender,
     /// Defender XDR: incidents.
     Xdr,
+    /// Microsoft Graph: alerts, incidents, advanced hunting.
+    Graph,
 }
 
 impl Service {
-    const ALL: [Self; 5] = [Self::SecretsManager, Self::Sts, Self::Login, Self::Defender, Self::Xdr];
+    const ALL: [Self; 6] = [Self::SecretsManager, Self::Sts, Self::Login, Self::Defender, Self::Xdr, Self::Graph];
 
     /// The audience of the tokens that open it.
     const fn audience(self) -> Option<&'static str> {
         match self {
             Self::Defender => Some(DEFENDER_AUDIENCE),
             Self::Xdr => Some(XDR_AUDIENCE),
+            Self::Graph => Some(GRAPH_AUDIENCE),
             Self::SecretsManager | Self::Sts | Self::Login => None,
         }
     }
@@ -173,6 +178,7 @@ impl Sandbox {
             ("DEFENDER_LOGIN_URL", at(Service::Login)),
             ("DEFENDER_API_URL", at(Service::Defender)),
             ("DEFENDER_XDR_URL", at(Service::Xdr)),
+            ("DEFENDER_GRAPH_URL", at(Service::Graph)),
         ]
     }
 
@@ -282,6 +288,13 @@ impl Sandbox {
         let mut state = self.shared.lock();
         state.quota.limit(per_minute, per_hour);
         state.incident_quota.limit(per_minute, per_hour);
+    }
+
+    /// Calls that Graph lets through in any minute: for alerts and incidents, and for advanced hunting.
+    pub fn set_graph_quota(&self, alerts: u32, hunting: u32) {
+        let mut state = self.shared.lock();
+        state.graph_quota.limit(alerts, graph::NO_LIMIT);
+        state.hunting_quota.limit(hunting, graph::NO_LIMIT);
     }
 
     /// Whether lists carry their alerts' evidence. The API leaves it out, and so does this by default.

@@ -30,6 +30,20 @@ pub enum Route {
     File,
     /// `GET /api/incidents/{id}`.
     Incident,
+    /// Graph: `GET /v1.0/security/alerts_v2/{id}`.
+    GraphAlert,
+    /// Graph: `GET /v1.0/security/incidents/{id}`.
+    GraphIncident,
+    /// Graph: `GET /v1.0/security/incidents/{id}?$expand=alerts`.
+    GraphIncidentExpanded,
+    /// Graph: `GET /v1.0/security/incidents/{id}/alerts`.
+    GraphIncidentAlerts,
+    /// Graph: `POST /v1.0/$batch`.
+    GraphBatch,
+    /// Graph: an item of a batch; of a fault, its status and its headers are taken.
+    GraphBatchItem,
+    /// Graph: `POST /v1.0/security/runHuntingQuery`.
+    Hunting,
 }
 
 /// How often something goes wrong.

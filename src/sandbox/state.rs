@@ -7,6 +7,7 @@ use super::company::Company;
 use super::defender::{self, Lists};
 use super::entra::{self, Entra};
 use super::exchange::{Answer, Call, Reply, Signed};
+use super::graph;
 use super::journal::{Journal, Seen};
 use super::quota::Quota;
 use super::random::Randomness;
@@ -25,6 +26,8 @@ pub(super) struct State {
     pub(super) lists: Lists,
     pub(super) quota: Quota,
     pub(super) incident_quota: Quota,
+    pub(super) graph_quota: Quota,
+    pub(super) hunting_quota: Quota,
     pub(super) vault: Vault,
     pub(super) sts: Sts,
     pub(super) entra: Entra,
@@ -41,6 +44,8 @@ impl State {
             lists: Lists::default(),
             quota: Quota::new(QUOTA.0, QUOTA.1),
             incident_quota: Quota::new(INCIDENT_QUOTA.0, INCIDENT_QUOTA.1),
+            graph_quota: Quota::new(graph::ALERT_QUOTA, graph::NO_LIMIT),
+            hunting_quota: Quota::new(graph::HUNTING_QUOTA, graph::NO_LIMIT),
             vault: Vault::default(),
             sts: Sts::default(),
             entra: Entra::new(format!("sandbox-client-secret-{}", random.uuid())),
@@ -63,6 +68,7 @@ impl State {
             Service::Sts => self.sts.answer(&call, &mut self.random),
             Service::Login => self.entra.answer(&call, self.origins.of(Service::Login), &mut self.random),
             Service::Defender | Service::Xdr => defender::answer(self, &call),
+            Service::Graph => graph::answer(self, &call),
         };
         let fault = self.script.next(route, &key);
         let reply = match fault.status.map(StatusCode::from_u16) {
@@ -88,7 +94,7 @@ impl State {
                 Signed::No | Signed::Badly => None,
             },
             Service::Login => None,
-            Service::Defender | Service::Xdr => {
+            Service::Defender | Service::Xdr | Service::Graph => {
                 call.bearer().and_then(|token| self.entra.token(token)).map(|token| token.audience.clone())
             }
         };
@@ -111,6 +117,7 @@ impl State {
             }
             Service::Login => entra::error(status, "invalid_request", 90_100, MESSAGE, &mut self.random),
             Service::Defender | Service::Xdr => Reply::envelope(status, &code, MESSAGE, &id),
+            Service::Graph => graph::error(status, &code, MESSAGE, &id),
         }
     }
 }

@@ -327,7 +327,10 @@ mod tests {
         assert_eq!(taken(&quota, Api::Hunting, 250).await, 200);
         assert_eq!(taken(&quota, Api::Graph, 250).await, 10, "the hour is for both");
         let tight = self::quota(3, 1000);
-        assert!(tight.take(Api::Graph, 20, &context(Duration::ZERO)).await.is_ok(), "more than there are is all of them");
+        assert!(
+            tight.take(Api::Graph, 20, &context(Duration::ZERO)).await.is_ok(),
+            "more than there are is all of them"
+        );
         assert_eq!(taken(&tight, Api::Graph, 5).await, 0);
     }
 

@@ -153,7 +153,9 @@ impl Upstream {
             Body::Form(form) => {
                 request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone())
             }
-            Body::Json(json) => request.header(header::CONTENT_TYPE, "application/json; charset=utf-8").body(json.clone()),
+            Body::Json(json) => {
+                request.header(header::CONTENT_TYPE, "application/json; charset=utf-8").body(json.clone())
+            }
         };
         let exchange = async {
             let response = request.send().await.map_err(|error| transport(&error))?;

@@ -47,8 +47,7 @@ impl AlertReader<'_> {
         let status = triage::alert_status(&mut members, notes);
         let classification = members.text(&["classification"], notes);
         let determination = members.text(&["determination"], notes);
-        let verdict =
-            triage::verdict(classification.as_deref(), determination.as_deref(), "classification", notes);
+        let verdict = triage::verdict(classification.as_deref(), determination.as_deref(), "classification", notes);
         let id = members.text(&["alertId", "id"], notes);
         let tenant_id = members.text(&["aadTenantId"], notes);
         let url = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref()));
@@ -128,4 +127,5 @@ fn related_user(members: &mut Members<'_>, notes: &mut Warnings) -> Option<Accou
 }
 
 /// The documented table says `createTime`, bodies say `createdTime`.
-pub(super) const COMMENT: CommentNames = CommentNames { author: &["createdBy"], created: &["createdTime", "createTime"] };
+pub(super) const COMMENT: CommentNames =
+    CommentNames { author: &["createdBy"], created: &["createdTime", "createTime"] };

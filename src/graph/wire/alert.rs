@@ -66,7 +66,8 @@ impl AlertReader<'_> {
         let tenant_id = members.text(&["tenantId"], notes);
         let page = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref()));
         let own_page = members.peek_text("alertWebUrl");
-        let is_own = own_page.as_deref().zip(id.as_deref()).is_some_and(|(page, id)| self.portal.is_alert_page(page, id));
+        let is_own =
+            own_page.as_deref().zip(id.as_deref()).is_some_and(|(page, id)| self.portal.is_alert_page(page, id));
         if is_own {
             members.take("alertWebUrl");
         }

@@ -16,7 +16,8 @@ const RENAMED: &[(&str, &str)] = &[
 /// A word of an enumeration in `PascalCase`; `unknown` says as little as null.
 pub(super) fn word(members: &mut Members<'_>, name: &'static str, notes: &mut Warnings) -> Option<String> {
     let word = members.text(&[name], notes).filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("unknown"))?;
-    let older = RENAMED.iter().find(|(later, _)| later.eq_ignore_ascii_case(&word)).map(|(_, older)| (*older).to_owned());
+    let older =
+        RENAMED.iter().find(|(later, _)| later.eq_ignore_ascii_case(&word)).map(|(_, older)| (*older).to_owned());
     Some(older.unwrap_or_else(|| pascal_case(&word)))
 }
 
