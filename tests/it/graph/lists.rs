@@ -1,0 +1,148 @@
+//! Lists: one query, then batches.
+
+use defender_enrich::sandbox::company::showcase;
+use defender_enrich::sandbox::{Fault, GRAPH_AUDIENCE, Route, Sandbox, Service, Times};
+use serde_json::json;
+
+use super::support::{ask, ask_graph, asked, many_alerts, service};
+
+#[tokio::test]
+async fn a_list_is_one_query_and_batches_of_twenty_with_one_token() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    many_alerts(&sandbox, 45);
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let count = answer.alert_ids().len();
+    assert!(count > 45 && answer.warnings() == ["hunting_window"], "{count}, {:?}", answer.warnings());
+    assert_eq!(asked(&sandbox, Route::Hunting).len(), 1);
+    assert_eq!(asked(&sandbox, Route::GraphBatch).len(), count.div_ceil(20));
+    let items = asked(&sandbox, Route::GraphBatchItem);
+    assert_eq!(items.len(), count);
+    assert!(items.iter().all(|item| item.header("prefer") == Some("include-unknown-enum-members")));
+    let tokens: Vec<_> = asked(&sandbox, Route::Token).into_iter().map(|token| token.key).collect();
+    assert_eq!(tokens, [GRAPH_AUDIENCE]);
+    assert!(!sandbox.seen().iter().any(|seen| matches!(seen.service, Service::Defender | Service::Xdr)));
+}
+
+#[tokio::test]
+async fn the_newest_two_hundred_are_completed_and_more_are_told() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    sandbox.set_graph_quota(1000, 1000);
+    many_alerts(&sandbox, 230);
+    let service = service(&sandbox, "graph", &[("QUOTA_PER_MINUTE", "1000"), ("QUOTA_PER_HOUR", "10000")]);
+    let answer = ask(&service, json!({"machine": showcase::MACHINE, "limit": 500})).await;
+    assert_eq!(answer.body["counts"]["alerts"], 200);
+    assert!(answer.warnings().contains(&"partial"));
+}
+
+#[tokio::test]
+async fn an_item_that_is_throttled_is_asked_for_again() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    let throttled = Fault::status(429).with_header("rEtry-after", "0.3").only_for(showcase::ALERT);
+    sandbox.fail(Route::GraphBatchItem, Times::Once, throttled.clone());
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert_eq!(answer.warnings(), ["hunting_window"]);
+    let count = answer.alert_ids().len();
+    assert_eq!(asked(&sandbox, Route::GraphBatchItem).len(), count + 1, "only the one is asked for again");
+
+    sandbox.fail(Route::GraphBatchItem, Times::Always, throttled);
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert_eq!((answer.status, answer.alert_ids().len()), (200, count));
+    assert!(answer.warnings().contains(&"partial"));
+}
+
+#[tokio::test]
+async fn what_only_hunting_sees_is_built_from_its_row() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    sandbox.fail(Route::GraphBatchItem, Times::Always, Fault::status(404).only_for(showcase::ALERT));
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert!(answer.warnings().contains(&"partial"));
+    let alerts = answer.body["alerts"].as_array().expect("alerts");
+    let thin = alerts.iter().find(|alert| alert["id"] == showcase::ALERT).expect("the alert");
+    assert_eq!(thin["title"], "Credentials read from the memory of LSASS");
+    assert_eq!(
+        (&thin["severity"], &thin["status"], &thin["verdict"]),
+        (&json!("high"), &json!("unknown"), &json!("undetermined"))
+    );
+    assert_eq!(thin["techniques"], json!(["T1003.001", "T1059.001", "T1547.001"]));
+    assert_eq!((&thin["evidence"], &thin["evidence_loaded"]), (&json!([]), &json!(false)));
+    assert_eq!(thin["device"]["name"], showcase::MACHINE);
+}
+
+#[tokio::test]
+async fn our_own_quota_makes_an_answer_partial_and_then_refuses() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    let service = service(&sandbox, "graph", &[("QUOTA_PER_MINUTE", "3"), ("CACHE_TTL_S", "0")]);
+    let answer = ask(&service, json!({"machine": showcase::MACHINE})).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.warnings().contains(&"partial"), "three of the alerts are completed");
+    for _ in 0..2 {
+        ask(&service, json!({"machine": showcase::QUIET_MACHINE})).await;
+    }
+    let answer = ask(&service, json!({"machine": showcase::QUIET_MACHINE})).await;
+    assert_eq!((answer.status, &answer.body["code"]), (429, &json!("throttled")));
+}
+
+#[tokio::test]
+async fn a_name_is_said_to_be_the_device_that_its_alerts_are_about() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    for name in [showcase::MACHINE, "DESK-042"] {
+        let answer = ask_graph(&sandbox, "machine", name).await;
+        let id = answer.body["id"].as_str().expect("an id").to_owned();
+        assert_eq!(id.len(), 40, "{name}");
+        assert_eq!(answer.body["resolution"], json!([{"step": "machine_name_to_id", "from": name, "to": id}]));
+        assert!(answer.body["url"].as_str().is_some_and(|url| url.contains(&id)));
+    }
+    let nobody = ask_graph(&sandbox, "machine", "no-such-host").await;
+    assert_eq!(
+        (nobody.status, &nobody.body["found"], &nobody.body["id"]),
+        (200, &json!(false), &json!("no-such-host"))
+    );
+    assert_eq!(
+        (&nobody.body["url"], nobody.warnings()),
+        (&json!(null), vec!["unknown_or_no_alerts", "hunting_window"])
+    );
+}
+
+#[tokio::test]
+async fn of_two_devices_of_a_name_the_one_of_the_newest_alert_is_taken() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    let answer = ask_graph(&sandbox, "machine", showcase::REIMAGED_MACHINE).await;
+    assert!(answer.warnings().contains(&"several_devices_match"), "{:?}", answer.warnings());
+    let id = answer.body["id"].clone();
+    let alerts = answer.body["alerts"].as_array().expect("alerts");
+    assert!(!alerts.is_empty() && alerts.iter().all(|alert| alert["device"]["id"] == id));
+}
+
+#[tokio::test]
+async fn every_way_to_name_an_account_or_a_file_stands_in_the_query() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    let (sid, directory_id) = sandbox.company(|company| {
+        let user = company.users.iter().find(|user| user.principal_name == Some(showcase::USER)).expect("Dana");
+        (user.sid, user.directory_id.expect("an object id"))
+    });
+    let by_upn = ask_graph(&sandbox, "user", showcase::USER).await;
+    assert_eq!(by_upn.body["id"], showcase::USER);
+    for name in [sid, directory_id, "CONTOSO\\dana.reyes"] {
+        let answer = ask_graph(&sandbox, "user", name).await;
+        assert_eq!(answer.alert_ids(), by_upn.alert_ids(), "{name}");
+    }
+    assert!(ask_graph(&sandbox, "user", "dana.reyes").await.alert_ids().len() > by_upn.alert_ids().len());
+    let (sha256, sha1) = (
+        ask_graph(&sandbox, "file_hash", showcase::FILE).await,
+        ask_graph(&sandbox, "file_hash", showcase::FILE_SHA1).await,
+    );
+    assert_eq!(sha256.alert_ids(), sha1.alert_ids());
+    assert_eq!((&sha256.body["id"], &sha1.body["id"]), (&json!(showcase::FILE), &json!(showcase::FILE_SHA1)));
+    assert!(asked(&sandbox, Route::Machines).is_empty() && asked(&sandbox, Route::File).is_empty());
+}
+
+#[tokio::test]
+async fn raw_is_the_list_of_alert_bodies() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    let service = service(&sandbox, "graph", &[]);
+    let answer = ask(&service, json!({"machine": showcase::MACHINE, "include": "raw", "limit": 500})).await;
+    let raw = answer.body["raw"].as_array().expect("a list");
+    assert_eq!(raw.len(), answer.alert_ids().len());
+    assert!(raw.iter().all(|body| body["evidence"].is_array()));
+}

@@ -1,0 +1,7 @@
+//! Microsoft Graph as the backend.
+
+mod choice;
+mod comparison;
+mod errors;
+mod lists;
+mod support;
