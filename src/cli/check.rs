@@ -170,8 +170,8 @@ async fn carried_by_graph(stage: &Stage) {
     let carried = token.roles().unwrap_or_default();
     for needs in NEEDS.iter().filter(|needs| needs.api == Api::Graph) {
         for (role, what_for) in needs.roles {
-            let state = if carries(&carried, role) { "ok" } else { "-" };
-            Table::line(state, &format!("  {role}"), &format!("of Microsoft Graph, for {what_for}"));
+            let mark = if carries(&carried, role) { "ok" } else { "-" };
+            Table::line(mark, &format!("  {role}"), &format!("of Microsoft Graph, for {what_for}"));
         }
     }
 }

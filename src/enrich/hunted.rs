@@ -45,7 +45,7 @@ impl Enricher {
             }
         }
         let Some((chosen, others)) = devices.split_first() else { return self.finish(draft, found) };
-        draft.id = chosen.as_str().to_owned();
+        chosen.as_str().clone_into(&mut draft.id);
         draft.url = Some(self.portal.device(chosen));
         draft.steps.push(Step::new(StepName::MachineNameToId, name.as_str(), chosen.as_str()));
         if !others.is_empty() {

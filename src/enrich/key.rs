@@ -34,11 +34,10 @@ impl Key {
     pub(super) fn id(&self) -> String {
         match self {
             Self::Alert(id) => id.as_str().to_owned(),
-            Self::Machine(id) => id.as_str().to_owned(),
+            Self::Machine(id) | Self::Hunted(Quarry::Device(Machine::Id(id))) => id.as_str().to_owned(),
             Self::User(account) => account.name().to_owned(),
             Self::File(sha1) => sha1.as_str().to_owned(),
             Self::Incident(id) => id.to_string(),
-            Self::Hunted(Quarry::Device(Machine::Id(id))) => id.as_str().to_owned(),
             Self::Hunted(Quarry::Device(Machine::Name(name))) => name.as_str().to_owned(),
             Self::Hunted(Quarry::User(account)) => account.as_given(),
             Self::Hunted(Quarry::File(hash)) => hash.as_str().to_owned(),

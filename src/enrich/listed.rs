@@ -58,13 +58,13 @@ impl Enricher {
     ) -> Result<Answer, EnrichError> {
         let sha1 = match hash {
             FileHash::Sha1(sha1) => sha1.clone(),
-            FileHash::Sha256(sha256) => match self.sha1_of(sha256, &mut draft, defender, scope).await? {
-                Some(sha1) => sha1,
-                None => {
+            FileHash::Sha256(sha256) => {
+                let Some(sha1) = self.sha1_of(sha256, &mut draft, defender, scope).await? else {
                     draft.url = Some(self.portal.file(sha256.as_str()));
                     return Ok(self.unknown(draft));
-                }
-            },
+                };
+                sha1
+            }
         };
         draft.url = Some(self.portal.file(sha1.as_str()));
         self.answer(draft, Ask::File(defender, sha1), scope).await

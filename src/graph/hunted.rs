@@ -40,7 +40,7 @@ impl Graph {
                 bodies.push(String::from_utf8_lossy(body).into_owned());
             } else {
                 thin += 1;
-                bodies.push(row.body().to_owned());
+                bodies.push(row.body());
                 alerts.push(row.into_alert(self.portal, &mut notes));
             }
         }

@@ -1,4 +1,4 @@
-//! Bodies as a whole: one object, or a list in the envelope that OData puts around it.
+//! Bodies as a whole: one object, or a list in the envelope that `OData` puts around it.
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;

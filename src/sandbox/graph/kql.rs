@@ -48,13 +48,13 @@ impl Query {
                 [Token::Word(name), rest @ ..] if name == "where" && is_time(rest) => {}
                 [Token::Word(name), rest @ ..] if name == "where" => query.conditions.push(condition(rest)?),
                 [Token::Word(name), rest @ ..] if name == "summarize" && is_newest_of_each(rest) => {
-                    is_summarized = true
+                    is_summarized = true;
                 }
                 [Token::Word(name), Token::Word(most), rest @ ..] if name == "top" && is_newest_first(rest) => {
                     query.most = most.parse().map_err(|_| format!("'{most}' is no number of rows"))?;
                 }
                 [Token::Word(name), Token::Word(column)] if name == "project-away" => {
-                    query.without.push(column.clone())
+                    query.without.push(column.clone());
                 }
                 other => return Err(format!("Syntax error at {other:?}")),
             }

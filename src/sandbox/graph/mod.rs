@@ -5,7 +5,7 @@ mod hunting;
 mod kql;
 mod shapes;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
@@ -119,7 +119,10 @@ fn record(state: &mut State, route: Route, key: &str, call: &Call) -> Reply {
         Route::GraphIncident => incident.map(|incident| ("incidents", shapes::incident(company, incident))),
         Route::GraphIncidentExpanded => incident.map(|incident| {
             let mut record = shapes::incident(company, incident);
-            record["alerts"] = company.alerts_of(incident.id).map(|alert| shapes::alert(company, alert)).collect();
+            let alerts = company.alerts_of(incident.id).map(|alert| shapes::alert(company, alert)).collect();
+            if let Value::Object(members) = &mut record {
+                members.insert("alerts".to_owned(), alerts);
+            }
             ("incidents(alerts())", record)
         }),
         Route::GraphIncidentAlerts => incident.map(|incident| {
@@ -148,9 +151,9 @@ fn page(state: &State, call: &Call, alerts: Vec<Value>) -> Value {
     let size = state.lists.page.unwrap_or(PAGE);
     let is_last = skip.saturating_add(size) >= alerts.len();
     let mut page = json!({"value": alerts.into_iter().skip(skip).take(size).collect::<Vec<_>>()});
-    if !is_last {
+    if let (false, Value::Object(members)) = (is_last, &mut page) {
         let next = format!("{}{}?$skip={}", state.origin(Service::Graph), call.path, skip.saturating_add(size));
-        page["@odata.nextLink"] = state.lists.next_link.clone().unwrap_or(next).into();
+        members.insert("@odata.nextLink".to_owned(), state.lists.next_link.clone().unwrap_or(next).into());
     }
     page
 }
@@ -161,7 +164,7 @@ fn batch(state: &mut State, call: &Call) -> Reply {
     let items =
         body.as_ref().and_then(|body| body.get("requests")).and_then(Value::as_array).cloned().unwrap_or_default();
     let ids: Vec<&str> = items.iter().filter_map(|item| item.get("id").and_then(Value::as_str)).collect();
-    let distinct: HashMap<&str, ()> = ids.iter().map(|id| (*id, ())).collect();
+    let distinct: HashSet<&str> = ids.iter().copied().collect();
     if items.is_empty() || items.len() > MOST_ITEMS || distinct.len() != items.len() {
         return refused(state, StatusCode::BAD_REQUEST, "BadRequest", "Invalid batch payload format.");
     }
