@@ -32,7 +32,7 @@ impl Enricher {
         let found = self.recall(ask, scope).await?;
         match &quarry {
             Quarry::Device(Machine::Name(name)) => Ok(self.of_one_device(draft, name, found)),
-            Quarry::Device(Machine::Id(_)) | Quarry::User(_) | Quarry::File(_) => Ok(self.finish(draft, found)),
+            Quarry::Device(Machine::Id(_)) | Quarry::User(_) | Quarry::File(_) => Ok(draft.finish(found)),
         }
     }
 
@@ -44,7 +44,7 @@ impl Enricher {
                 devices.push(id);
             }
         }
-        let Some((chosen, others)) = devices.split_first() else { return self.finish(draft, found) };
+        let Some((chosen, others)) = devices.split_first() else { return draft.finish(found) };
         chosen.as_str().clone_into(&mut draft.id);
         draft.url = Some(self.portal.device(chosen));
         draft.steps.push(Step::new(StepName::MachineNameToId, name.as_str(), chosen.as_str()));
@@ -54,7 +54,7 @@ impl Enricher {
             findings.alerts.retain(|alert| is_about(alert, chosen, name));
             found.value = Arc::new(findings);
         }
-        self.finish(draft, found)
+        draft.finish(found)
     }
 }
 

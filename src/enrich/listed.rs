@@ -27,7 +27,7 @@ impl Enricher {
             Machine::Id(id) => id.clone(),
             Machine::Name(name) => match self.device_of(name, &mut draft, defender, scope).await? {
                 Some(id) => id,
-                None => return Ok(self.unknown(draft)),
+                None => return Ok(draft.unknown()),
             },
         };
         draft.url = Some(self.portal.device(&id));
@@ -61,7 +61,7 @@ impl Enricher {
             FileHash::Sha256(sha256) => {
                 let Some(sha1) = self.sha1_of(sha256, &mut draft, defender, scope).await? else {
                     draft.url = Some(self.portal.file(sha256.as_str()));
-                    return Ok(self.unknown(draft));
+                    return Ok(draft.unknown());
                 };
                 sha1
             }
@@ -107,11 +107,13 @@ impl Enricher {
         draft.steps.push(Step::new(StepName::Sha256ToSha1, sha256.as_str(), sha1.as_str()));
         Ok(Some(sha1))
     }
+}
 
+impl Draft {
     /// The answer about something that could not be resolved: Defender does not know it.
-    fn unknown(&self, draft: Draft) -> Answer {
+    fn unknown(self) -> Answer {
         let found =
             Recalled { value: Arc::new(Findings::unknown()), fetched_at: Moment::now(), state: CacheState::Miss };
-        self.finish(draft, found)
+        self.finish(found)
     }
 }

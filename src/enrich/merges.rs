@@ -56,7 +56,7 @@ impl Enricher {
             let detail = "This incident was merged into another; Defender does not say into which.".to_owned();
             draft.warnings.push(Warning { code: WarningCode::RedirectNotFollowed, detail });
         }
-        Ok(self.finish(draft, found))
+        Ok(draft.finish(found))
     }
 }
 

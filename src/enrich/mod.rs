@@ -119,37 +119,7 @@ impl Enricher {
     async fn answer(&self, mut draft: Draft, ask: Ask<'_>, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
         draft.id = ask.key().id();
         let recalled = self.recall(ask, scope).await?;
-        Ok(self.finish(draft, recalled))
-    }
-
-    #[expect(clippy::unused_self, reason = "it belongs to the others")]
-    fn finish(&self, mut draft: Draft, found: Recalled<Arc<Findings>>) -> Answer {
-        let origin = draft.origin;
-        let tells_unknown = match draft.kind {
-            Kind::Alert | Kind::Incident => true,
-            Kind::Machine => origin.backend == BackendName::Defender,
-            Kind::User | Kind::File => false,
-        };
-        if found.value.alerts.is_empty() && !tells_unknown {
-            draft.warnings.push(unknown_or_no_alerts(draft.kind));
-        }
-        Answer {
-            kind: draft.kind,
-            input: draft.input,
-            id: draft.id,
-            url: draft.url,
-            resolution: draft.steps,
-            warnings: draft.warnings,
-            findings: found.value,
-            source: Source {
-                product: origin.product,
-                backend: origin.backend,
-                api: origin.api,
-                retrieved_at: found.fetched_at,
-                cache: found.state,
-                age_s: found.fetched_at.age_at(Moment::now()).as_secs(),
-            },
-        }
+        Ok(draft.finish(recalled))
     }
 }
 
@@ -198,6 +168,36 @@ impl Draft {
             steps: question.steps.clone(),
             warnings: Vec::new(),
             origin,
+        }
+    }
+
+    /// The answer, once it is known what was found.
+    fn finish(mut self, found: Recalled<Arc<Findings>>) -> Answer {
+        let origin = self.origin;
+        let tells_unknown = match self.kind {
+            Kind::Alert | Kind::Incident => true,
+            Kind::Machine => origin.backend == BackendName::Defender,
+            Kind::User | Kind::File => false,
+        };
+        if found.value.alerts.is_empty() && !tells_unknown {
+            self.warnings.push(unknown_or_no_alerts(self.kind));
+        }
+        Answer {
+            kind: self.kind,
+            input: self.input,
+            id: self.id,
+            url: self.url,
+            resolution: self.steps,
+            warnings: self.warnings,
+            findings: found.value,
+            source: Source {
+                product: origin.product,
+                backend: origin.backend,
+                api: origin.api,
+                retrieved_at: found.fetched_at,
+                cache: found.state,
+                age_s: found.fetched_at.age_at(Moment::now()).as_secs(),
+            },
         }
     }
 }

@@ -120,7 +120,7 @@ impl AlertReader<'_> {
 fn category(members: &mut Members<'_>, notes: &mut Warnings) -> (Option<String>, Option<Vec<String>>) {
     let one = members.text(&["category"], notes);
     let several = members.texts(&["categories"], notes);
-    let told = several.iter().any(|category| Some(category) != one.as_ref() && several.first() != Some(category))
-        || (one.is_some() && several.iter().any(|category| Some(category) != one.as_ref()));
-    (one.or_else(|| several.first().cloned()), told.then_some(several))
+    let category = one.or_else(|| several.first().cloned());
+    let are_several = several.iter().any(|other| Some(other) != category.as_ref());
+    (category, are_several.then_some(several))
 }

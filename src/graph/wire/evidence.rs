@@ -203,3 +203,71 @@ fn mail<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut War
         delivery_action: members.text(&["deliveryAction"], notes).map(|word| pascal_case(&word)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::body::object;
+
+    fn read(json: &str) -> serde_json::Value {
+        let mut notes = Warnings::default();
+        let evidence = object(json.as_bytes(), &mut EvidenceReader::new(&mut notes)).expect("evidence");
+        assert!(notes.into_vec().is_empty(), "{json}");
+        serde_json::to_value(&evidence).expect("JSON")
+    }
+
+    #[test]
+    fn types_are_called_as_through_the_older_apis() {
+        for (theirs, ours) in [
+            ("#microsoft.graph.security.fileEvidence", "file"),
+            ("#microsoft.graph.security.registryKeyEvidence", "registry"),
+            ("#microsoft.graph.security.registryValueEvidence", "registry"),
+            ("#microsoft.graph.security.analyzedMessageEvidence", "mail_message"),
+            ("#microsoft.graph.security.mailClusterEvidence", "mail_cluster"),
+            ("#microsoft.graph.security.cloudApplicationEvidence", "cloud_application"),
+            ("#microsoft.graph.security.oauthApplicationEvidence", "oauth_application"),
+            ("microsoft.graph.security.ioTDeviceEvidence", "iot_device"),
+            ("#microsoft.graph.security.aiAgentEvidence", "ai_agent"),
+            ("#microsoft.graph.security.neverMetEvidence", "never_met"),
+        ] {
+            assert_eq!(kind_of(theirs), ours);
+        }
+    }
+
+    #[test]
+    fn what_has_no_home_stays_under_graphs_names() {
+        let file = read(
+            r##"{"@odata.type":"#microsoft.graph.security.fileEvidence","createdDateTime":"2026-01-22T12:09:22.9566667Z","verdict":"noThreatsFound","remediationStatus":"none","roles":["commandAndControl"],"detailedRoles":[],"tags":[],"detectionStatus":"detected","mdeDeviceId":"d1","fileDetails":{"sha1":"ab","fileName":"a.exe","filePath":"C:\\","fileSize":7,"signer":null,"extra":[]}}"##,
+        );
+        assert_eq!(
+            (&file["type"], &file["role"], &file["verdict"]),
+            (&"file".into(), &"command_and_control".into(), &"no_threats_found".into())
+        );
+        assert_eq!((&file["name"], &file["path"], &file["sha1"]), (&"a.exe".into(), &"C:\\".into(), &"ab".into()));
+        assert_eq!(file["observed_at"], "2026-01-22T12:09:22.956Z");
+        assert_eq!(file["extra"], serde_json::json!({"mdeDeviceId": "d1", "fileDetails": {"fileSize": 7}}));
+
+        let strange = r##"{"@odata.type":"#microsoft.graph.security.neverMetEvidence","glow":{"a":[1,{"b":2.50}]},"roles":["source","added"],"dim":null}"##;
+        let strange = read(strange);
+        assert_eq!(strange["type"], "never_met");
+        assert_eq!(
+            strange["extra"],
+            serde_json::json!({"glow": {"a": [1, {"b": 2.50}]}, "roles": ["source", "added"]})
+        );
+    }
+
+    #[test]
+    fn the_main_device_comes_first() {
+        let mut notes = Warnings::default();
+        let mut reader = EvidenceReader::new(&mut notes);
+        for json in [
+            r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"a","hostName":"one"}"##,
+            r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"b","deviceDnsName":"two","detailedRoles":["PrimaryDevice"],"loggedOnUsers":[{"accountName":"x","domainName":"D"}]}"##,
+        ] {
+            object(json.as_bytes(), &mut reader).expect("evidence");
+        }
+        let (devices, users) = reader.seen();
+        let names: Vec<_> = devices.iter().map(|device| device.name.as_deref()).collect();
+        assert_eq!((names, users.len()), (vec![Some("two"), Some("one")], 1));
+    }
+}

@@ -26,3 +26,28 @@ pub(super) fn pascal_case(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_spellings_are_the_older_words() {
+        for (theirs, ours) in [
+            ("compromisedAccount", Some("CompromisedUser")),
+            ("compromisedUser", Some("CompromisedUser")),
+            ("NotMalicious", Some("Clean")),
+            ("notEnoughDataToValidate", Some("InsufficientData")),
+            ("confirmedActivity", Some("ConfirmedUserActivity")),
+            ("multiStagedAttack", Some("MultiStagedAttack")),
+            ("TruePositive", Some("TruePositive")),
+            ("unknown", None),
+            ("", None),
+        ] {
+            let json = format!(r#"{{"determination":{theirs:?}}}"#);
+            let mut members: Members<'_> = serde_json::from_str(&json).expect("an object");
+            let word = word(&mut members, "determination", &mut Warnings::default());
+            assert_eq!(word.as_deref(), ours, "{theirs}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::sandbox::{DEFENDER_AUDIENCE, Sandbox, Service, XDR_AUDIENCE};
+use crate::sandbox::{DEFENDER_AUDIENCE, GRAPH_AUDIENCE, Sandbox, Service, XDR_AUDIENCE};
 
 /// What came back.
 #[derive(Debug)]
@@ -103,6 +103,13 @@ impl Sandbox {
     pub(super) async fn mde(&self, target: &str) -> Heard {
         let token = format!("Authorization: Bearer {}", self.mint(DEFENDER_AUDIENCE));
         ask(self.origin(Service::Defender), "GET", target, &[&token], "").await.unwrap()
+    }
+
+    /// Asks Graph with a good token, and for words that were added later.
+    pub(super) async fn graph(&self, method: &str, target: &str, body: &str) -> Heard {
+        let token = format!("Authorization: Bearer {}", self.mint(GRAPH_AUDIENCE));
+        let headers = [token.as_str(), "Content-Type: application/json", "Prefer: include-unknown-enum-members"];
+        ask(self.origin(Service::Graph), method, target, &headers, body).await.unwrap()
     }
 
     /// Asks Defender XDR with a good token.

@@ -5,3 +5,4 @@ mod company;
 mod credentials;
 mod defender;
 mod faults;
+mod graph;
