@@ -25,6 +25,11 @@ pub(crate) trait Memorable: Clone + Send + Sync + 'static {
 
     /// Nothing was found: this is forgotten sooner.
     fn is_negative(&self) -> bool;
+
+    /// It may be shown to the next who asks.
+    fn may_be_kept(&self) -> bool {
+        true
+    }
 }
 
 /// How an error bears on what is remembered.
@@ -149,7 +154,7 @@ where
                     if is_left_over {
                         continue;
                     }
-                    if let Some(kept) = self.kept.as_ref().filter(|_| was_first) {
+                    if let Some(kept) = self.kept.as_ref().filter(|_| was_first && entry.value.may_be_kept()) {
                         kept.insert(key.clone(), entry.clone());
                     }
                     return Ok(entry);

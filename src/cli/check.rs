@@ -3,10 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use url::Url;
+
 use super::{CommandError, Stage, print};
 use crate::config::CallerAuth;
+use crate::credentials::CallError;
 use crate::domain::subject::{Kind, Question};
-use crate::enrich::{Context, Deadline};
+use crate::enrich::{Context, Deadline, EnrichError};
 use crate::http::told_in_full;
 use crate::upstream::Api;
 
@@ -115,7 +118,7 @@ async fn secret(stage: &Stage, table: &mut Table) -> bool {
             true
         }
         Err(error) => {
-            table.bad(part, &told_in_full(crate::credentials::CallError::from(error).into()));
+            table.bad(part, &told_in_full(CallError::from(error).into()));
             false
         }
     }
@@ -125,7 +128,7 @@ async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
     let part = format!("{}: token", needs.name);
     match stage.service.tokens.token(needs.api, &context()).await {
         Err(error) => {
-            table.bad(&part, &told_in_full(crate::credentials::CallError::from(error).into()));
+            table.bad(&part, &explained(CallError::from(error).into(), &stage.settings.endpoints.login));
             return;
         }
         Ok(token) => {
@@ -139,14 +142,32 @@ async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
     }
     let part = format!("{}: a call", needs.name);
     let (kind, value) = needs.harmless;
-    let asked = Question::parse(kind, value).map_err(|error| error.to_string());
-    let outcome = match asked {
-        Ok(question) => stage.service.enricher.enrich(&question, &context()).await.map_err(told_in_full),
-        Err(error) => Err(error),
+    let address = match needs.api {
+        Api::Endpoint => &stage.settings.endpoints.api,
+        Api::Xdr => &stage.settings.endpoints.xdr,
+    };
+    let outcome = match Question::parse(kind, value) {
+        Ok(question) => {
+            let answer = stage.service.enricher.enrich(&question, &context()).await;
+            answer.map_err(|error| explained(error, address))
+        }
+        Err(error) => Err(error.to_string()),
     };
     match outcome {
         Ok(_) => Table::good(&part, "answered"),
         Err(error) => table.bad(&part, &error),
+    }
+}
+
+/// What a caller would be told, and where to look when there may be no network.
+fn explained(error: EnrichError, address: &Url) -> String {
+    let silent = matches!(error, EnrichError::Unavailable { .. } | EnrichError::TimedOut { .. });
+    let told = told_in_full(error);
+    if silent {
+        let host = address.host_str().unwrap_or_default();
+        format!("{told} Is there a way from here to {host} (subnet, NAT, firewall, DNS)?")
+    } else {
+        told
     }
 }
 

@@ -15,7 +15,7 @@ use crate::config::Endpoints;
 use crate::credentials::{Authorized, CallError};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
-use crate::domain::subject::{Account, AlertId, DeviceId, DeviceName, IncidentId, Sha1, Sha256};
+use crate::domain::subject::{Account, AlertId, DeviceId, DeviceName, IncidentId, Kind, Sha1, Sha256};
 use crate::domain::warning::{WarningCode, Warnings};
 use crate::upstream::{Api, Context, UpstreamError};
 use devices::DeviceRecord;
@@ -52,10 +52,9 @@ impl Defender {
         };
         let mut notes = Warnings::default();
         let alert = wire::alert(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
-        if alert.id.as_deref() != Some(id.as_str()) {
-            return Err(another_subject());
-        }
-        Ok(Findings::new(vec![alert], None, vec![body], notes))
+        let id_told = alert.id.clone().ok_or_else(no_id)?;
+        let findings = Findings::new(vec![alert], None, vec![body], notes);
+        Ok(findings.about(Kind::Alert, id.as_str(), &id_told))
     }
 
     /// `GET /api/machines/{id}/alerts`.
@@ -81,10 +80,9 @@ impl Defender {
         };
         let mut notes = Warnings::default();
         let (incident, alerts) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
-        if incident.id != id.to_string() {
-            return Err(another_subject());
-        }
-        Ok(Findings::new(alerts, Some(incident), vec![body], notes))
+        let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(no_id)?;
+        let findings = Findings::new(alerts, Some(incident), vec![body], notes);
+        Ok(findings.about(Kind::Incident, &id.to_string(), &id_told))
     }
 
     /// `GET /api/machines?$filter=…`: every device record of a name.
@@ -166,8 +164,8 @@ fn known(outcome: Result<Bytes, CallError>) -> Result<Option<Bytes>, CallError> 
     }
 }
 
-fn another_subject() -> CallError {
-    CallError::Upstream(UpstreamError::malformed("the answer is about another subject"))
+fn no_id() -> CallError {
+    CallError::Upstream(UpstreamError::malformed("an answer without an id"))
 }
 
 /// Whether a link stays on the API's own origin and below its path.

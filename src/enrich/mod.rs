@@ -47,6 +47,10 @@ impl Memorable for Arc<Findings> {
     fn is_negative(&self) -> bool {
         !self.found()
     }
+
+    fn may_be_kept(&self) -> bool {
+        self.is_to_the_point
+    }
 }
 
 impl Enricher {
