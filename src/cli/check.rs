@@ -69,6 +69,9 @@ impl Table {
 pub(super) async fn run(demo: bool) -> Result<ExitCode, CommandError> {
     let stage = Stage::set(demo).await?;
     let mut table = Table { wrong: 0 };
+    if !demo {
+        Table::line("-", "identity", "the AWS credentials of this shell: not those of the function's role");
+    }
     callers(&stage, &mut table).await;
     let readable = secret(&stage, &mut table).await;
     for needs in &NEEDS {
@@ -148,7 +151,7 @@ async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
     };
     let outcome = match Question::parse(kind, value) {
         Ok(question) => {
-            let answer = stage.service.enricher.enrich(&question, &context()).await;
+            let answer = stage.service.enricher.enrich(&question, false, &context()).await;
             answer.map_err(|error| explained(error, address))
         }
         Err(error) => Err(error.to_string()),

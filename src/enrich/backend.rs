@@ -1,7 +1,5 @@
 //! The backend that answers: an enum of concrete clients, told apart here and nowhere else.
 
-use std::sync::Arc;
-
 use super::key::Key;
 use super::resolve::Resolution;
 use crate::credentials::CallError;
@@ -26,16 +24,15 @@ pub(super) struct Origin {
 }
 
 impl Backend {
-    pub(super) async fn fetch(&self, key: &Key, ctx: &Context) -> Result<Arc<Findings>, CallError> {
+    pub(super) async fn fetch(&self, key: &Key, ctx: &Context) -> Result<Findings, CallError> {
         let Self::Defender(defender) = self;
-        let findings = match key {
+        match key {
             Key::Alert(id) => defender.alert(id, ctx).await,
             Key::Machine(id) => defender.machine_alerts(id, ctx).await,
             Key::User(account) => defender.user_alerts(account, ctx).await,
             Key::File(sha1) => defender.file_alerts(sha1, ctx).await,
             Key::Incident(id) => defender.incident(*id, ctx).await,
-        };
-        findings.map(Arc::new)
+        }
     }
 
     pub(super) async fn device(&self, name: &DeviceName, ctx: &Context) -> Result<Resolution, CallError> {

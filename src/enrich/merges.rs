@@ -20,7 +20,7 @@ impl Enricher {
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
         let mut visited = vec![id];
-        let mut found = self.recall(Key::Incident(id), scope).await?;
+        let mut found = self.recall(Key::Incident(id), draft.raw, scope).await?;
         draft.id = id.to_string();
         draft.url = Some(self.portal.incident(id));
         while let Some(target) = found.value.incident.as_ref().and_then(|incident| incident.merged_into) {
@@ -35,7 +35,7 @@ impl Enricher {
                 draft.warnings.push(not_followed(target, problem));
                 break;
             }
-            let next = self.recall(Key::Incident(target), scope).await?;
+            let next = self.recall(Key::Incident(target), draft.raw, scope).await?;
             if next.value.incident.is_none() {
                 draft.warnings.push(not_followed(target, "leads to an incident that Defender does not know"));
                 break;

@@ -33,10 +33,11 @@ const NAMES_LAST: u32 = 10;
 
 /// Answers questions.
 pub struct Enricher {
-    backend: Backend,
+    backend: Arc<Backend>,
     portal: Portal,
-    answers: Memory<Key, Arc<Findings>>,
-    names: Memory<Name, Resolution>,
+    /// With and without the upstream bodies.
+    answers: Memory<(Key, bool), Arc<Findings>, EnrichError>,
+    names: Memory<Name, Resolution, EnrichError>,
 }
 
 impl Memorable for Arc<Findings> {
@@ -58,22 +59,22 @@ impl Enricher {
         let CacheTimes { fresh, stale } = settings.cache;
         let names = CacheTimes { fresh: fresh.saturating_mul(NAMES_LAST), stale };
         Self {
-            backend,
+            backend: Arc::new(backend),
             portal: settings.portal,
             answers: Memory::new(settings.cache, Moment::now),
             names: Memory::new(names, Moment::now),
         }
     }
 
-    /// Answers one question.
-    pub(crate) async fn enrich(&self, question: &Question, ctx: &Context) -> Result<Answer, EnrichError> {
+    /// Answers one question; `raw`: with the upstream bodies.
+    pub(crate) async fn enrich(&self, question: &Question, raw: bool, ctx: &Context) -> Result<Answer, EnrichError> {
         // Boxed: it holds what every kind of question needs on its way.
-        Box::pin(self.enrich_within(question, &Scope::new(ctx))).await
+        Box::pin(self.enrich_within(question, raw, &Scope::new(ctx))).await
     }
 
     /// Answers one question of a request that may have asked others.
-    async fn enrich_within(&self, question: &Question, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
-        let mut draft = Draft::new(question);
+    async fn enrich_within(&self, question: &Question, raw: bool, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
+        let mut draft = Draft::new(question, raw);
         match &question.subject {
             Subject::Alert(id) => self.answer(draft, Key::Alert(id.clone()), scope).await,
             Subject::Machine(Machine::Id(id)) => self.machine(draft, id.clone(), scope).await,
@@ -113,7 +114,10 @@ impl Enricher {
         scope: &Scope<'_>,
     ) -> Result<Option<DeviceId>, EnrichError> {
         let key = Name::of_device(name);
-        let fetch = async || self.backend.device(name, scope.ctx).await.map_err(EnrichError::from);
+        let fetch = || {
+            let (backend, name, ctx) = (self.backend.clone(), name.clone(), scope.ctx.clone());
+            async move { backend.device(&name, &ctx).await.map_err(EnrichError::from) }
+        };
         let found = scope.names.once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
         let Resolution::Device(Some(chosen)) = found.value else { return Ok(None) };
         draft.steps.push(Step::new(StepName::MachineNameToId, name.as_str(), chosen.id.as_str()));
@@ -138,7 +142,10 @@ impl Enricher {
         draft: &mut Draft,
         scope: &Scope<'_>,
     ) -> Result<Option<Sha1>, EnrichError> {
-        let fetch = async || self.backend.sha1(sha256, scope.ctx).await.map_err(EnrichError::from);
+        let fetch = || {
+            let (backend, sha256, ctx) = (self.backend.clone(), sha256.clone(), scope.ctx.clone());
+            async move { backend.sha1(&sha256, &ctx).await.map_err(EnrichError::from) }
+        };
         let key = Name::Sha256(sha256.clone());
         let found = scope.names.once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
         let Resolution::Sha1(Some(sha1)) = found.value else { return Ok(None) };
@@ -147,14 +154,25 @@ impl Enricher {
     }
 
     /// What is remembered of a key, or what the backend says now.
-    async fn recall(&self, key: Key, scope: &Scope<'_>) -> Result<Recalled<Arc<Findings>>, EnrichError> {
-        let fetch = async || self.backend.fetch(&key, scope.ctx).await.map_err(EnrichError::from);
-        scope.findings.once(key.clone(), self.answers.recall_or_fetch(key.clone(), scope.ctx.deadline, fetch)).await
+    async fn recall(&self, key: Key, raw: bool, scope: &Scope<'_>) -> Result<Recalled<Arc<Findings>>, EnrichError> {
+        let asked = (key, raw);
+        let fetch = || {
+            let (backend, (key, _), ctx) = (self.backend.clone(), asked.clone(), scope.ctx.clone());
+            async move {
+                let mut findings = backend.fetch(&key, &ctx).await?;
+                if !raw {
+                    // What nobody wants to see is not kept: a list's body is as large as all that was read from it.
+                    findings.bodies.clear();
+                }
+                Ok(Arc::new(findings))
+            }
+        };
+        scope.findings.once(asked.clone(), self.answers.recall_or_fetch(asked.clone(), scope.ctx.deadline, fetch)).await
     }
 
     async fn answer(&self, mut draft: Draft, key: Key, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
         draft.id = key.id();
-        let recalled = self.recall(key, scope).await?;
+        let recalled = self.recall(key, draft.raw, scope).await?;
         Ok(self.finish(draft, recalled))
     }
 
@@ -215,10 +233,11 @@ struct Draft {
     url: Option<String>,
     steps: Vec<Step>,
     warnings: Vec<Warning>,
+    raw: bool,
 }
 
 impl Draft {
-    fn new(question: &Question) -> Self {
+    fn new(question: &Question, raw: bool) -> Self {
         Self {
             kind: question.subject.kind(),
             input: question.input.clone(),
@@ -226,6 +245,7 @@ impl Draft {
             url: None,
             steps: question.steps.clone(),
             warnings: Vec::new(),
+            raw,
         }
     }
 }
