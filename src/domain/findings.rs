@@ -1,6 +1,6 @@
 //! What one lookup brought back, before anybody asks how it is to be shown.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
@@ -72,6 +72,10 @@ impl Findings {
 
 /// The same alert twice is one alert; two different ones under one id are both kept, and told.
 fn distinct(alerts: Vec<Alert>, warnings: &mut Warnings) -> Vec<Alert> {
+    let mut ids = HashSet::with_capacity(alerts.len());
+    if alerts.iter().filter_map(|alert| alert.id.as_deref()).all(|id| ids.insert(id)) {
+        return alerts;
+    }
     let mut seen: HashMap<String, Vec<usize>> = HashMap::with_capacity(alerts.len());
     let mut kept: Vec<Alert> = Vec::with_capacity(alerts.len());
     for alert in alerts {

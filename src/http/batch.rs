@@ -146,7 +146,7 @@ async fn answer(service: &Service, items: Vec<Result<Asked, Problem>>, visit: &V
         })
         .collect();
     let whole = body(&outcomes, visit, visit.limit);
-    if render::escaped_length(&whole) <= visit.limit.0 {
+    if render::fits(&whole, visit.limit.0) {
         return whole;
     }
     body(&outcomes, visit, AnswerLimit(visit.limit.0 / outcomes.len().max(1)))

@@ -36,8 +36,10 @@ const MANY: usize = 128;
 impl<'de> Members<'de> {
     /// Takes in a member; null is as if it were not there, and of two of one name the later counts.
     pub(crate) fn put(&mut self, name: Cow<'de, str>, value: &'de RawValue) {
-        if self.list.len() < MANY {
-            self.list.retain(|(known, _)| *known != name);
+        if self.list.len() < MANY
+            && let Some(at) = self.list.iter().position(|(known, _)| *known == name)
+        {
+            self.list.remove(at);
         }
         if value.get() != "null" && !name.starts_with("@odata.") {
             self.list.push((name, value));
