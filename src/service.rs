@@ -34,8 +34,8 @@ impl Service {
         let upstream = Upstream::new(http, Arc::new(Quota::new(settings.quota)));
         let tokens = Arc::new(Tokens::new(settings, store.clone(), upstream.clone()));
         let calls = Authorized::new(upstream, tokens.clone());
-        let defender = Defender::new(calls.clone(), &settings.endpoints, settings.portal);
-        let graph = Graph::new(calls, settings);
+        let defender = Arc::new(Defender::new(calls.clone(), &settings.endpoints, settings.portal));
+        let graph = Arc::new(Graph::new(calls, settings));
         let backend = match settings.backend {
             BackendChoice::Defender => Backend::Defender(defender),
             BackendChoice::Graph => Backend::Graph(graph),

@@ -2,11 +2,11 @@
 //! an old one stands in when there is no new one to be had. Errors are never remembered.
 
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::flights::Flights;
 use crate::config::CacheTimes;
 use crate::domain::enrichment::CacheState;
 use crate::domain::time::Moment;
@@ -15,8 +15,9 @@ use crate::upstream::Deadline;
 /// Bytes that are remembered. What one entry costs beside its content bounds their number as well: to 8192.
 const MOST_BYTES: u64 = 32 << 20;
 const COST_OF_AN_ENTRY: usize = 4 << 10;
-/// Questions in flight that are kept apart.
-const MOST_FLIGHTS: u64 = 4096;
+
+/// That there is nothing is remembered no longer than this.
+const NEGATIVE: Duration = Duration::from_secs(15);
 
 /// Something that can be remembered.
 pub(crate) trait Memorable: Clone + Send + Sync + 'static {
@@ -25,6 +26,11 @@ pub(crate) trait Memorable: Clone + Send + Sync + 'static {
 
     /// Nothing was found: this is forgotten sooner.
     fn is_negative(&self) -> bool;
+
+    /// It may be shown to the next who asks.
+    fn may_be_kept(&self) -> bool {
+        true
+    }
 }
 
 /// How an error bears on what is remembered.
@@ -48,10 +54,10 @@ pub(crate) struct Recalled<V> {
 }
 
 /// The memory for one sort of question.
-pub(crate) struct Memory<K, V> {
+pub(crate) struct Memory<K, V: Memorable, E: Outcome> {
     /// `None`: nothing is remembered.
     kept: Option<moka::sync::Cache<K, Entry<V>>>,
-    flights: moka::future::Cache<K, Entry<V>>,
+    flights: Flights<K, Entry<V>, E>,
     times: CacheTimes,
     clock: fn() -> Moment,
 }
@@ -63,10 +69,11 @@ struct Entry<V> {
     landed_at: Instant,
 }
 
-impl<K, V> Memory<K, V>
+impl<K, V, E> Memory<K, V, E>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Memorable,
+    E: Outcome,
 {
     pub(crate) fn new(times: CacheTimes, clock: fn() -> Moment) -> Self {
         let weigh =
@@ -78,20 +85,14 @@ where
                 .time_to_live(times.fresh.max(times.stale))
                 .build()
         });
-        Self { kept, flights: moka::future::Cache::new(MOST_FLIGHTS), times, clock }
+        Self { kept, flights: Flights::new(), times, clock }
     }
 
     /// What is known, or what `fetch` brings: for everybody who asks meanwhile as well.
-    pub(crate) async fn recall_or_fetch<E, F, Fut>(
-        &self,
-        key: K,
-        deadline: Deadline,
-        fetch: F,
-    ) -> Result<Recalled<V>, E>
+    pub(crate) async fn recall_or_fetch<F, Fut>(&self, key: K, deadline: Deadline, fetch: F) -> Result<Recalled<V>, E>
     where
-        E: Outcome,
         F: Fn() -> Fut,
-        Fut: Future<Output = Result<V, E>>,
+        Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
         let known = self.kept.as_ref().and_then(|kept| kept.get(&key));
         let now = (self.clock)();
@@ -109,48 +110,40 @@ where
         }
     }
 
-    /// Negative answers are fresh for a quarter of the time: an alert may be minutes late.
+    /// Negative answers are fresh for a quarter of the time, and not for long: an alert may be minutes late.
     fn fresh_for(&self, value: &V) -> Duration {
-        if value.is_negative() { self.times.fresh / 4 } else { self.times.fresh }
+        if value.is_negative() { NEGATIVE.min(self.times.fresh / 4) } else { self.times.fresh }
     }
 
     /// Fetches, or waits for somebody who is at it.
-    async fn fetch_once<E, F, Fut>(&self, key: &K, deadline: Deadline, fetch: F) -> Result<Entry<V>, E>
+    async fn fetch_once<F, Fut>(&self, key: &K, deadline: Deadline, fetch: F) -> Result<Entry<V>, E>
     where
-        E: Outcome,
         F: Fn() -> Fut,
-        Fut: Future<Output = Result<V, E>>,
+        Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
         let arrived = Instant::now();
         loop {
-            let was_first = AtomicBool::new(false);
-            let flight = async {
-                was_first.store(true, Ordering::Relaxed);
-                // Boxed: the cache holds the future several times over.
-                let value = Box::pin(fetch()).await?;
-                Ok::<_, E>(Entry { value, fetched_at: (self.clock)(), landed_at: Instant::now() })
-            };
-            let landed = timeout_at(deadline.instant(), self.flights.try_get_with(key.clone(), flight)).await;
-            let was_first = was_first.load(Ordering::Relaxed);
+            let clock = self.clock;
+            let (flight, was_first) = self.flights.join(key, || {
+                let fetched = fetch();
+                async move { fetched.await.map(|value| Entry { value, fetched_at: clock(), landed_at: Instant::now() }) }
+            });
+            let landed = timeout_at(deadline.instant(), flight.clone()).await;
+            if landed.is_ok() {
+                self.flights.leave(key, &flight);
+            }
             match landed {
                 Err(_) => return Err(E::timed_out()),
-                Ok(Err(error)) => {
-                    // Whoever led had less time than we have: now it is our turn.
-                    if !was_first && error.is_timeout() && !deadline.remaining().is_zero() {
-                        continue;
-                    }
-                    return Err((*error).clone());
-                }
+                // Whoever began had less time than we have: now it is our turn.
+                Ok(Err(error)) if !was_first && error.is_timeout() && !deadline.remaining().is_zero() => {}
+                Ok(Err(error)) => return Err(error),
+                // It had landed before we came: that was another's.
+                Ok(Ok(entry)) if entry.landed_at < arrived => {}
                 Ok(Ok(entry)) => {
-                    let is_left_over = entry.landed_at < arrived;
-                    if was_first || is_left_over {
-                        self.flights.invalidate(key).await;
-                    }
-                    if is_left_over {
-                        continue;
-                    }
-                    if let Some(kept) = self.kept.as_ref().filter(|_| was_first) {
+                    if let Some(kept) = self.kept.as_ref().filter(|_| was_first && entry.value.may_be_kept()) {
                         kept.insert(key.clone(), entry.clone());
+                        // An insertion is rare, for it has cost a call; the bound holds at once.
+                        kept.run_pending_tasks();
                     }
                     return Ok(entry);
                 }
@@ -168,7 +161,7 @@ impl<V: Clone> Entry<V> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicI64, AtomicU32};
+    use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
     use futures_util::future::join_all;
     use tokio::time::sleep;
@@ -222,7 +215,10 @@ mod tests {
         CLOCK.with(|clock| clock.fetch_add(seconds, Ordering::Relaxed));
     }
 
-    async fn ask(memory: &Memory<u8, u32>, answer: Result<u32, Trouble>) -> Result<(u32, CacheState), Trouble> {
+    async fn ask(
+        memory: &Memory<u8, u32, Trouble>,
+        answer: Result<u32, Trouble>,
+    ) -> Result<(u32, CacheState), Trouble> {
         let deadline = Deadline::after(Duration::from_secs(10));
         let recalled = memory.recall_or_fetch(1, deadline, || async move { answer }).await;
         recalled.map(|recalled| (recalled.value, recalled.state))
@@ -277,23 +273,45 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn equal_questions_at_once_are_one() {
-        let memory = Arc::new(Memory::<u8, u32>::new(OFF, clock));
-        let calls = AtomicU32::new(0);
-        let one = || {
-            memory.recall_or_fetch(1, Deadline::after(Duration::from_secs(10)), || async {
+        let memory = Arc::new(Memory::<u8, u32, Trouble>::new(OFF, clock));
+        let calls = Arc::new(AtomicU32::new(0));
+        let fetch = || {
+            let calls = calls.clone();
+            async move {
                 calls.fetch_add(1, Ordering::Relaxed);
                 sleep(Duration::from_secs(1)).await;
-                Ok::<_, Trouble>(7)
-            })
+                Ok(7)
+            }
         };
+        let one = || memory.recall_or_fetch(1, Deadline::after(Duration::from_secs(10)), fetch);
         let answers = join_all((0..500).map(|_| one())).await;
         assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|recalled| recalled.value == 7)));
         assert_eq!(calls.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_goes_away_does_not_take_the_answer_along() {
+        let memory = Memory::<u8, u32, Trouble>::new(OFF, clock);
+        let calls = Arc::new(AtomicU32::new(0));
+        let fetch = || {
+            let calls = calls.clone();
+            async move {
+                calls.fetch_add(1, Ordering::Relaxed);
+                sleep(Duration::from_secs(3)).await;
+                Ok(7)
+            }
+        };
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let leaver = tokio::time::timeout(Duration::from_secs(1), memory.recall_or_fetch(1, deadline, fetch));
+        let (gone, stayed) = tokio::join!(leaver, memory.recall_or_fetch(1, deadline, fetch));
+        assert!(gone.is_err());
+        assert_eq!(stayed.map(|recalled| recalled.value), Ok(7));
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn who_has_more_time_goes_on_after_who_had_less() {
-        let memory = Memory::<u8, u32>::new(OFF, clock);
+        let memory = Memory::<u8, u32, Trouble>::new(OFF, clock);
         let ask = |seconds| {
             let deadline = Deadline::after(Duration::from_secs(seconds));
             memory.recall_or_fetch(1, deadline, move || async move {

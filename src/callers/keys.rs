@@ -15,7 +15,10 @@ use crate::config::{SecretId, Settings};
 use crate::credentials::SecretStore;
 use crate::upstream::Context;
 
-/// After a failed read, what was known before counts for so long.
+/// While keys are known, a look at the secret may take this long.
+const LOOK: Duration = Duration::from_secs(1);
+/// After a look that failed, the next one comes no sooner: with keys known, and without.
+const BETWEEN_FAILED_LOOKS: Duration = Duration::from_secs(30);
 const BETWEEN_FAILED_READS: Duration = Duration::from_secs(5);
 
 /// The keys that open the service. With no secret, or no key in it, nothing does.
@@ -80,21 +83,25 @@ impl KeyRing {
         {
             return known.clone();
         }
-        let read = match self.store.read(secret, ctx).await {
+        let known = held.keys.take().and_then(Result::ok);
+        let look = if known.is_some() { &ctx.within(LOOK.min(ctx.deadline.remaining() / 3)) } else { ctx };
+        let read = match self.store.read(secret, look).await {
             Ok(text) => Keys::parse(&text),
             Err(error) => {
                 tracing::warn!(%error, "the caller keys could not be read");
                 Err(NotAdmitted::KeysUnavailable)
             }
         };
-        let wait = if read.is_ok() { self.ttl } else { BETWEEN_FAILED_READS.min(self.ttl) };
-        held.read_again_at = Some(Instant::now() + wait);
-        // An outage does not lock out those whose keys are known.
-        let outage = matches!(read, Err(NotAdmitted::KeysUnavailable));
-        let keys = match held.keys.take() {
-            Some(Ok(known)) if outage => Ok(known),
-            _ => read,
+        // Neither an outage nor a slip of the hand locks out those whose keys are known.
+        let (keys, wait) = match (read, known) {
+            (Ok(read), _) => (Ok(read), self.ttl),
+            (Err(error), Some(known)) => {
+                tracing::warn!(%error, "the caller keys that were read before still count");
+                (Ok(known), BETWEEN_FAILED_LOOKS.min(self.ttl))
+            }
+            (Err(error), None) => (Err(error), BETWEEN_FAILED_READS.min(self.ttl)),
         };
+        held.read_again_at = Some(Instant::now() + wait);
         held.keys = Some(keys.clone());
         keys
     }

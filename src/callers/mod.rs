@@ -28,9 +28,12 @@ pub(crate) struct Caller {
 /// A caller who is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAdmitted {
-    /// No key, a wrong one, or no verified identity.
+    /// No key, or a wrong one.
     #[error("not authorized")]
     Unauthorized,
+    /// No identity that the front door has verified.
+    #[error("not signed")]
+    Unsigned,
     /// The keys cannot be read.
     #[error("the caller keys cannot be read")]
     KeysUnavailable,
@@ -68,7 +71,7 @@ impl Callers {
                 let key = presented::key(headers).ok_or(NotAdmitted::Unauthorized)?;
                 ring.owner(&key, ctx).await
             }
-            Self::Iam => identity.map(IamIdentity::caller).ok_or(NotAdmitted::Unauthorized),
+            Self::Iam => identity.map(IamIdentity::caller).ok_or(NotAdmitted::Unsigned),
             Self::Everybody => Ok(Caller { name: "anonymous".into() }),
         }
     }

@@ -3,12 +3,15 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use url::Url;
+
 use super::serve::article;
 use super::{CommandError, Stage, print};
 use crate::config::{BackendChoice, CallerAuth};
+use crate::credentials::CallError;
 use crate::defender::END;
 use crate::domain::subject::{Kind, Question};
-use crate::enrich::{Backend, Context, Deadline, Family};
+use crate::enrich::{Backend, Context, Deadline, EnrichError, Family};
 use crate::graph::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING};
 use crate::http::told_in_full;
 use crate::upstream::Api;
@@ -84,6 +87,9 @@ impl Table {
 pub(super) async fn run(demo: bool) -> Result<ExitCode, CommandError> {
     let stage = Stage::set(demo).await?;
     let mut table = Table { wrong: 0 };
+    if !demo {
+        Table::line("-", "identity", "the AWS credentials of this shell: not those of the function's role");
+    }
     callers(&stage, &mut table).await;
     let readable = secret(&stage, &mut table).await;
     if readable {
@@ -131,7 +137,7 @@ async fn secret(stage: &Stage, table: &mut Table) -> bool {
             true
         }
         Err(error) => {
-            table.bad(part, &told_in_full(crate::credentials::CallError::from(error).into()));
+            table.bad(part, &told_in_full(CallError::from(error).into()));
             false
         }
     }
@@ -180,7 +186,7 @@ async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
     let part = format!("{}: token", needs.name);
     match stage.service.tokens.token(needs.api, &context()).await {
         Err(error) => {
-            table.bad(&part, &told_in_full(crate::credentials::CallError::from(error).into()));
+            table.bad(&part, &explained(CallError::from(error).into(), &stage.settings.endpoints.login));
             return;
         }
         Ok(token) => {
@@ -193,19 +199,38 @@ async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
         }
     }
     let part = format!("{}: a call", needs.name);
+    let address = match needs.api {
+        Api::Endpoint => &stage.settings.endpoints.api,
+        Api::Xdr => &stage.settings.endpoints.xdr,
+        Api::Graph | Api::Hunting => &stage.settings.endpoints.graph,
+    };
     for (kind, value) in needs.harmless {
         if !answers(stage, needs.api, *kind).await {
             continue;
         }
-        let asked = Question::parse(*kind, value).map_err(|error| error.to_string());
-        let outcome = match asked {
-            Ok(question) => stage.service.enricher.enrich(&question, &context()).await.map_err(told_in_full),
-            Err(error) => Err(error),
+        let outcome = match Question::parse(*kind, value) {
+            Ok(question) => {
+                let answer = stage.service.enricher.enrich(&question, false, &context()).await;
+                answer.map_err(|error| explained(error, address))
+            }
+            Err(error) => Err(error.to_string()),
         };
         match outcome {
             Ok(_) => Table::good(&part, &format!("about {} {}: answered", article(*kind), kind.as_str())),
             Err(error) => table.bad(&part, &error),
         }
+    }
+}
+
+/// What a caller would be told, and where to look when there may be no network.
+fn explained(error: EnrichError, address: &Url) -> String {
+    let silent = matches!(error, EnrichError::Unavailable { .. } | EnrichError::TimedOut { .. });
+    let told = told_in_full(error);
+    if silent {
+        let host = address.host_str().unwrap_or_default();
+        format!("{told} Is there a way from here to {host} (subnet, NAT, firewall, DNS)?")
+    } else {
+        told
     }
 }
 

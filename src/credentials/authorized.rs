@@ -37,9 +37,9 @@ impl CallError {
         }
     }
 
-    /// An answer about something else than was asked about.
-    pub(crate) fn another_subject() -> Self {
-        Self::Upstream(UpstreamError::malformed("the answer is about another subject"))
+    /// An alert or an incident that does not say which.
+    pub(crate) fn without_id() -> Self {
+        Self::Upstream(UpstreamError::malformed("an answer without an id"))
     }
 }
 

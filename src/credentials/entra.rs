@@ -49,7 +49,7 @@ impl Entra {
                 vec![("client_assertion_type", ASSERTION_TYPE.to_owned()), ("client_assertion", signed)]
             }
             Proof::Federated => {
-                let signed = store.web_identity_token(ctx).await.map_err(CredentialError::Store)?;
+                let signed = store.web_identity_token(ctx).await.map_err(CredentialError::Federation)?;
                 vec![("client_assertion_type", ASSERTION_TYPE.to_owned()), ("client_assertion", signed)]
             }
         };

@@ -6,9 +6,12 @@ use crate::upstream::UpstreamError;
 /// A request that got no token.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum CredentialError {
-    /// The secret could not be read, or AWS gave no web identity token.
+    /// The secret could not be read.
     #[error("the secret store failed: {0}")]
     Store(#[source] StoreError),
+    /// AWS STS gave no token that says who we are.
+    #[error("AWS STS gave no token for Entra: {0}")]
+    Federation(#[source] StoreError),
     /// The secret holds nothing that is known here.
     #[error("the secret makes no sense: {0}")]
     Unusable(&'static str),

@@ -189,7 +189,7 @@ impl Source {
         let look = if token_lives { &ctx.within(LOOK.min(ctx.deadline.remaining() / 3)) } else { ctx };
         match self.read(&mut latest, look).await {
             Ok(secret) => Ok(secret),
-            Err(CredentialError::Store(error)) if error != StoreError::NotFound || token_lives => {
+            Err(error) if token_lives || is_passing(&error) => {
                 tracing::warn!(%error, "the secret could not be read again; what it held before is used");
                 latest.look_after = Some(Instant::now() + self.ttl.min(BETWEEN_FAILED_LOOKS));
                 Ok(known)
@@ -266,6 +266,11 @@ impl Source {
             Credential::App(app) => self.entra.token(app, &slot.audience, &self.store, ctx).await,
         }
     }
+}
+
+/// Whether the secret may well be as it was, and only cannot be read for now.
+fn is_passing(error: &CredentialError) -> bool {
+    matches!(error, CredentialError::Store(error) if *error != StoreError::NotFound)
 }
 
 /// A token that has ended is not sent.

@@ -15,7 +15,7 @@ use crate::config::Endpoints;
 use crate::credentials::{Authorized, CallError};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
-use crate::domain::subject::{Account, AlertId, DeviceId, DeviceName, IncidentId, Sha1, Sha256};
+use crate::domain::subject::{Account, AlertId, DeviceId, DeviceName, IncidentId, Kind, Sha1, Sha256};
 use crate::domain::warning::{WarningCode, Warnings};
 use crate::upstream::{self, Api, Context, is_within};
 use devices::DeviceRecord;
@@ -57,10 +57,9 @@ impl Defender {
         };
         let mut notes = Warnings::default();
         let alert = wire::alert(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
-        if alert.id.as_deref() != Some(id.as_str()) {
-            return Err(CallError::another_subject());
-        }
-        Ok(Findings::new(vec![alert], None, vec![body], notes))
+        let id_told = alert.id.clone().ok_or_else(CallError::without_id)?;
+        let findings = Findings::new(vec![alert], None, vec![body], notes);
+        Ok(findings.about(Kind::Alert, id.as_str(), &id_told))
     }
 
     /// `GET /api/machines/{id}/alerts`.
@@ -86,10 +85,9 @@ impl Defender {
         };
         let mut notes = Warnings::default();
         let (incident, alerts) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
-        if incident.id != id.to_string() {
-            return Err(CallError::another_subject());
-        }
-        Ok(Findings::new(alerts, Some(incident), vec![body], notes))
+        let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
+        let findings = Findings::new(alerts, Some(incident), vec![body], notes);
+        Ok(findings.about(Kind::Incident, &id.to_string(), &id_told))
     }
 
     /// `GET /api/machines?$filter=…`: every device record of a name.

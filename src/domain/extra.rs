@@ -14,13 +14,9 @@ pub struct Extra {
 }
 
 impl Extra {
-    /// Keeps a member; of two of one name the later stays.
+    /// Keeps a member, of a name that is not there yet.
     pub fn keep(&mut self, name: impl Into<String>, value: Box<RawValue>) {
-        let name = name.into();
-        match self.members.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, kept)) => *kept = value,
-            None => self.members.push((name, value)),
-        }
+        self.members.push((name.into(), value));
     }
 
     /// Whether nothing was left over.

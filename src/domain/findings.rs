@@ -1,12 +1,13 @@
 //! What one lookup brought back, before anybody asks how it is to be shown.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
 use super::alert::Alert;
 use super::incident::Incident;
-use super::warning::{Warning, WarningCode, Warnings};
+use super::subject::Kind;
+use super::warning::{Warning, WarningCode, Warnings, quoted};
 
 /// What a backend found for one subject.
 #[derive(Clone, Debug)]
@@ -21,18 +22,39 @@ pub struct Findings {
     pub bodies: Vec<Bytes>,
     /// What came up while reading them.
     pub warnings: Vec<Warning>,
+    /// They are about what was asked for: only then they may be shown to the next who asks.
+    pub is_to_the_point: bool,
 }
 
 impl Findings {
     /// The findings of a body, with alerts that came twice told apart.
     pub fn new(alerts: Vec<Alert>, incident: Option<Incident>, bodies: Vec<Bytes>, mut warnings: Warnings) -> Self {
         let alerts = distinct(alerts, &mut warnings);
-        Self { alerts, incident, known: true, bodies, warnings: warnings.into_vec() }
+        Self { alerts, incident, known: true, bodies, warnings: warnings.into_vec(), is_to_the_point: true }
     }
 
     /// What Defender answers about something that it does not know.
     pub fn unknown() -> Self {
-        Self { alerts: Vec::new(), incident: None, known: false, bodies: Vec::new(), warnings: Vec::new() }
+        Self {
+            alerts: Vec::new(),
+            incident: None,
+            known: false,
+            bodies: Vec::new(),
+            warnings: Vec::new(),
+            is_to_the_point: true,
+        }
+    }
+
+    /// The same findings, marked if Defender speaks of another subject than was asked for.
+    #[must_use]
+    pub fn about(mut self, kind: Kind, asked: &str, told: &str) -> Self {
+        if asked != told {
+            self.is_to_the_point = false;
+            let detail =
+                format!("{} {asked} was asked for, and Defender answered with {:?}.", kind.as_str(), quoted(told));
+            self.warnings.insert(0, Warning { code: WarningCode::AnotherSubject, detail });
+        }
+        self
     }
 
     /// At least one alert, or the incident, came back.
@@ -50,6 +72,10 @@ impl Findings {
 
 /// The same alert twice is one alert; two different ones under one id are both kept, and told.
 fn distinct(alerts: Vec<Alert>, warnings: &mut Warnings) -> Vec<Alert> {
+    let mut ids = HashSet::with_capacity(alerts.len());
+    if alerts.iter().filter_map(|alert| alert.id.as_deref()).all(|id| ids.insert(id)) {
+        return alerts;
+    }
     let mut seen: HashMap<String, Vec<usize>> = HashMap::with_capacity(alerts.len());
     let mut kept: Vec<Alert> = Vec::with_capacity(alerts.len());
     for alert in alerts {

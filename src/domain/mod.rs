@@ -10,6 +10,8 @@ pub mod extra;
 pub mod findings;
 pub mod incident;
 pub mod portal;
+#[cfg(test)]
+mod properties;
 pub mod resolution;
 mod rollup;
 pub mod subject;

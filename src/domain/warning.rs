@@ -9,6 +9,8 @@ use super::words::Word;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningCode {
+    /// Defender answered about another alert or incident than was asked for.
+    AnotherSubject,
     /// Alerts were listed fewer, or the raw body left out, to keep the answer within the front door's size.
     AnswerCapped,
     /// One id came with two different alerts; both are listed.

@@ -1,5 +1,7 @@
 //! A question and the client that answers it: no client is asked what it cannot answer.
 
+use std::sync::Arc;
+
 use super::backend::Family;
 use super::key::Key;
 use crate::credentials::CallError;
@@ -11,16 +13,16 @@ use crate::upstream::Context;
 
 /// One question to one client.
 #[derive(Clone, Debug)]
-pub(super) enum Ask<'b> {
-    Alert(Family<'b>, AlertId),
-    Incident(Family<'b>, IncidentId),
-    Machine(&'b Defender, DeviceId),
-    User(&'b Defender, Account),
-    File(&'b Defender, Sha1),
-    Hunted(&'b Graph, Quarry),
+pub(super) enum Ask {
+    Alert(Family, AlertId),
+    Incident(Family, IncidentId),
+    Machine(Arc<Defender>, DeviceId),
+    User(Arc<Defender>, Account),
+    File(Arc<Defender>, Sha1),
+    Hunted(Arc<Graph>, Quarry),
 }
 
-impl Ask<'_> {
+impl Ask {
     /// What is asked.
     pub(super) fn key(&self) -> Key {
         match self {

@@ -15,8 +15,8 @@ use crate::upstream::{Api, Context};
 /// Both families, and what was chosen.
 #[derive(Debug)]
 pub(crate) struct Auto {
-    defender: Defender,
-    graph: Graph,
+    defender: Arc<Defender>,
+    graph: Arc<Graph>,
     tokens: Arc<Tokens>,
     chosen: OnceCell<Chosen>,
 }
@@ -60,13 +60,13 @@ impl Chosen {
 }
 
 impl Auto {
-    pub(crate) fn new(defender: Defender, graph: Graph, tokens: Arc<Tokens>) -> Self {
+    pub(crate) fn new(defender: Arc<Defender>, graph: Arc<Graph>, tokens: Arc<Tokens>) -> Self {
         Self { defender, graph, tokens, chosen: OnceCell::new() }
     }
 
-    pub(super) async fn family(&self, kind: Kind, ctx: &Context) -> Result<Family<'_>, EnrichError> {
+    pub(super) async fn family(&self, kind: Kind, ctx: &Context) -> Result<Family, EnrichError> {
         let on_graph = self.chosen(ctx).await?.on_graph.contains(&kind);
-        Ok(if on_graph { Family::Graph(&self.graph) } else { Family::Defender(&self.defender) })
+        Ok(if on_graph { Family::Graph(self.graph.clone()) } else { Family::Defender(self.defender.clone()) })
     }
 
     /// What was chosen; the first who asks chooses. While Entra or the secret store is down, nothing is.

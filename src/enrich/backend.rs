@@ -1,5 +1,7 @@
 //! The backend that answers: an enum of concrete clients, told apart here and nowhere else.
 
+use std::sync::Arc;
+
 use super::EnrichError;
 use super::auto::Auto;
 use crate::defender::Defender;
@@ -12,20 +14,20 @@ use crate::upstream::{Api, Context};
 #[derive(Debug)]
 pub(crate) enum Backend {
     /// Defender for Endpoint and Defender XDR.
-    Defender(Defender),
+    Defender(Arc<Defender>),
     /// Microsoft Graph security.
-    Graph(Graph),
+    Graph(Arc<Graph>),
     /// Graph for what the token's roles allow, the older APIs for the rest.
     Auto(Box<Auto>),
 }
 
 /// The API family that answers one kind of question.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Family<'b> {
+#[derive(Clone, Debug)]
+pub(crate) enum Family {
     /// Defender for Endpoint and Defender XDR.
-    Defender(&'b Defender),
+    Defender(Arc<Defender>),
     /// Microsoft Graph security.
-    Graph(&'b Graph),
+    Graph(Arc<Graph>),
 }
 
 /// Where an answer came from.
@@ -38,10 +40,10 @@ pub(super) struct Origin {
 
 impl Backend {
     /// The family that answers this kind of question.
-    pub(crate) async fn family(&self, kind: Kind, ctx: &Context) -> Result<Family<'_>, EnrichError> {
+    pub(crate) async fn family(&self, kind: Kind, ctx: &Context) -> Result<Family, EnrichError> {
         match self {
-            Self::Defender(defender) => Ok(Family::Defender(defender)),
-            Self::Graph(graph) => Ok(Family::Graph(graph)),
+            Self::Defender(defender) => Ok(Family::Defender(defender.clone())),
+            Self::Graph(graph) => Ok(Family::Graph(graph.clone())),
             Self::Auto(auto) => auto.family(kind, ctx).await,
         }
     }
@@ -63,8 +65,8 @@ impl Backend {
     }
 }
 
-impl Family<'_> {
-    pub(super) fn origin(self, kind: Kind) -> Origin {
+impl Family {
+    pub(super) fn origin(&self, kind: Kind) -> Origin {
         let (backend, product, api) = match self {
             Self::Defender(_) => {
                 let (product, api) = match kind {

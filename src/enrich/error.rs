@@ -71,6 +71,12 @@ pub(crate) enum EnrichError {
     /// The tenant or the app cannot see what advanced hunting is asked about.
     #[error("advanced hunting does not show its tables")]
     HuntingNotVisible,
+    /// AWS STS gives no token that Entra could believe.
+    #[error("AWS STS gives no token for Entra: {reason}")]
+    FederationFailed {
+        /// Why.
+        reason: &'static str,
+    },
     /// The Defender secret makes no sense.
     #[error("the secret is of no use: {reason}")]
     Misconfigured {
@@ -130,6 +136,9 @@ impl From<CallError> for EnrichError {
             CallError::Forbidden { permission } => Self::Forbidden { permission },
             CallError::Credential(CredentialError::Entra(error)) => Self::of_call(&error, Service::Entra),
             CallError::Credential(CredentialError::Store(error)) => Self::SecretUnavailable { reason: reason(error) },
+            CallError::Credential(CredentialError::Federation(error)) => {
+                Self::FederationFailed { reason: refused(error) }
+            }
             CallError::Credential(CredentialError::Unusable(reason)) => Self::Misconfigured { reason },
             CallError::Credential(CredentialError::NoTokenForApi) => {
                 Self::Misconfigured { reason: "it holds tokens, but none for this API" }
@@ -148,6 +157,16 @@ fn reason(error: StoreError) -> &'static str {
         StoreError::Unavailable => "AWS does not answer",
         StoreError::TimedOut => "AWS does not answer in time",
         StoreError::NoText => "it holds no text",
+    }
+}
+
+fn refused(error: StoreError) -> &'static str {
+    match error {
+        StoreError::Denied | StoreError::NotFound => {
+            "the role may not ask for one, or outbound web identity federation is off in this account"
+        }
+        StoreError::Unavailable | StoreError::NoText => "it does not answer",
+        StoreError::TimedOut => "it does not answer in time",
     }
 }
 
@@ -176,6 +195,7 @@ impl Outcome for EnrichError {
             | Self::TooLarge
             | Self::SecretUnavailable { .. }
             | Self::HuntingNotVisible
+            | Self::FederationFailed { .. }
             | Self::Misconfigured { .. } => false,
         }
     }

@@ -19,7 +19,7 @@ impl Enricher {
         &self,
         mut draft: Draft,
         quarry: Quarry,
-        graph: &Graph,
+        graph: &Arc<Graph>,
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
         draft.url = match &quarry {
@@ -27,9 +27,9 @@ impl Enricher {
             Quarry::File(hash) => Some(self.portal.file(hash.as_str())),
             Quarry::Device(Machine::Name(_)) | Quarry::User(_) => None,
         };
-        let ask = Ask::Hunted(graph, quarry.clone());
+        let ask = Ask::Hunted(graph.clone(), quarry.clone());
         draft.id = ask.key().id();
-        let found = self.recall(ask, scope).await?;
+        let found = self.recall(ask, draft.raw, scope).await?;
         match &quarry {
             Quarry::Device(Machine::Name(name)) => Ok(self.of_one_device(draft, name, found)),
             Quarry::Device(Machine::Id(_)) | Quarry::User(_) | Quarry::File(_) => Ok(draft.finish(found)),

@@ -20,7 +20,7 @@ impl Enricher {
         &self,
         mut draft: Draft,
         machine: &Machine,
-        defender: &Defender,
+        defender: &Arc<Defender>,
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
         let id = match machine {
@@ -31,7 +31,7 @@ impl Enricher {
             },
         };
         draft.url = Some(self.portal.device(&id));
-        self.answer(draft, Ask::Machine(defender, id), scope).await
+        self.answer(draft, Ask::Machine(defender.clone(), id), scope).await
     }
 
     /// The alerts of an account, by its bare name.
@@ -39,11 +39,11 @@ impl Enricher {
         &self,
         mut draft: Draft,
         account: &Account,
-        defender: &Defender,
+        defender: &Arc<Defender>,
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
         draft.steps.extend(account.step_to_bare_name());
-        let mut answer = self.answer(draft, Ask::User(defender, account.clone()), scope).await?;
+        let mut answer = self.answer(draft, Ask::User(defender.clone(), account.clone()), scope).await?;
         answer.warnings.extend(namesakes::warning(account, &answer.findings));
         Ok(answer)
     }
@@ -53,7 +53,7 @@ impl Enricher {
         &self,
         mut draft: Draft,
         hash: &FileHash,
-        defender: &Defender,
+        defender: &Arc<Defender>,
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
         let sha1 = match hash {
@@ -67,7 +67,7 @@ impl Enricher {
             }
         };
         draft.url = Some(self.portal.file(sha1.as_str()));
-        self.answer(draft, Ask::File(defender, sha1), scope).await
+        self.answer(draft, Ask::File(defender.clone(), sha1), scope).await
     }
 
     /// The device that a name stands for, said in the draft.
@@ -75,13 +75,13 @@ impl Enricher {
         &self,
         name: &DeviceName,
         draft: &mut Draft,
-        defender: &Defender,
+        defender: &Arc<Defender>,
         scope: &Scope<'_>,
     ) -> Result<Option<DeviceId>, EnrichError> {
         let key = Name::of_device(name);
-        let fetch = async || {
-            let records = defender.devices_named(name, scope.ctx).await.map_err(EnrichError::from)?;
-            Ok(Resolution::Device(devices::choose(records)))
+        let fetch = || {
+            let (defender, name, ctx) = (defender.clone(), name.clone(), scope.ctx.clone());
+            async move { Ok(Resolution::Device(devices::choose(defender.devices_named(&name, &ctx).await?))) }
         };
         let found = scope.names.once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
         let Resolution::Device(Some(chosen)) = found.value else { return Ok(None) };
@@ -97,10 +97,13 @@ impl Enricher {
         &self,
         sha256: &Sha256,
         draft: &mut Draft,
-        defender: &Defender,
+        defender: &Arc<Defender>,
         scope: &Scope<'_>,
     ) -> Result<Option<Sha1>, EnrichError> {
-        let fetch = async || defender.sha1_of(sha256, scope.ctx).await.map(Resolution::Sha1).map_err(EnrichError::from);
+        let fetch = || {
+            let (defender, sha256, ctx) = (defender.clone(), sha256.clone(), scope.ctx.clone());
+            async move { Ok(Resolution::Sha1(defender.sha1_of(&sha256, &ctx).await?)) }
+        };
         let key = Name::Sha256(sha256.clone());
         let found = scope.names.once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
         let Resolution::Sha1(Some(sha1)) = found.value else { return Ok(None) };

@@ -17,11 +17,11 @@ impl Enricher {
         &self,
         mut draft: Draft,
         id: IncidentId,
-        family: Family<'_>,
+        family: Family,
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
         let mut visited = vec![id];
-        let mut found = self.recall(Ask::Incident(family, id), scope).await?;
+        let mut found = self.recall(Ask::Incident(family.clone(), id), draft.raw, scope).await?;
         draft.id = id.to_string();
         draft.url = Some(self.portal.incident(id));
         while let Some(target) = found.value.incident.as_ref().and_then(|incident| incident.merged_into) {
@@ -36,7 +36,7 @@ impl Enricher {
                 draft.warnings.push(not_followed(target, problem));
                 break;
             }
-            let next = self.recall(Ask::Incident(family, target), scope).await?;
+            let next = self.recall(Ask::Incident(family.clone(), target), draft.raw, scope).await?;
             if next.value.incident.is_none() {
                 draft.warnings.push(not_followed(target, "leads to an incident that Defender does not know"));
                 break;

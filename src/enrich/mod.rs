@@ -43,8 +43,9 @@ const NAMES_LAST: u32 = 10;
 pub struct Enricher {
     backend: Backend,
     portal: Portal,
-    answers: Memory<Key, Arc<Findings>>,
-    names: Memory<Name, Resolution>,
+    /// With and without the upstream bodies.
+    answers: Memory<(Key, bool), Arc<Findings>, EnrichError>,
+    names: Memory<Name, Resolution, EnrichError>,
 }
 
 impl Memorable for Arc<Findings> {
@@ -54,6 +55,10 @@ impl Memorable for Arc<Findings> {
 
     fn is_negative(&self) -> bool {
         !self.found()
+    }
+
+    fn may_be_kept(&self) -> bool {
+        self.is_to_the_point
     }
 }
 
@@ -74,19 +79,19 @@ impl Enricher {
         &self.backend
     }
 
-    /// Answers one question.
-    pub(crate) async fn enrich(&self, question: &Question, ctx: &Context) -> Result<Answer, EnrichError> {
+    /// Answers one question; `raw`: with the upstream bodies.
+    pub(crate) async fn enrich(&self, question: &Question, raw: bool, ctx: &Context) -> Result<Answer, EnrichError> {
         // Boxed: it holds what every kind of question needs on its way.
-        Box::pin(self.enrich_within(question, &Scope::new(ctx))).await
+        Box::pin(self.enrich_within(question, raw, &Scope::new(ctx))).await
     }
 
     /// Answers one question of a request that may have asked others.
-    async fn enrich_within(&self, question: &Question, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
+    async fn enrich_within(&self, question: &Question, raw: bool, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
         let kind = question.subject.kind();
         let family = self.backend.family(kind, scope.ctx).await?;
-        let draft = Draft::new(question, family.origin(kind));
-        match (&question.subject, family) {
-            (Subject::Alert(id), _) => self.answer(draft, Ask::Alert(family, id.clone()), scope).await,
+        let draft = Draft::new(question, raw, family.origin(kind));
+        match (&question.subject, &family) {
+            (Subject::Alert(id), _) => self.answer(draft, Ask::Alert(family.clone(), id.clone()), scope).await,
             (Subject::Incident(id), _) => self.incident(draft, *id, family, scope).await,
             (Subject::Machine(machine), Family::Graph(graph)) => {
                 self.hunted(draft, Quarry::Device(machine.clone()), graph, scope).await
@@ -110,15 +115,25 @@ impl Enricher {
     }
 
     /// What is remembered of a question, or what the backend says now.
-    async fn recall(&self, ask: Ask<'_>, scope: &Scope<'_>) -> Result<Recalled<Arc<Findings>>, EnrichError> {
-        let key = ask.key();
-        let fetch = async || ask.fetch(scope.ctx).await.map(Arc::new).map_err(EnrichError::from);
-        scope.findings.once(key.clone(), self.answers.recall_or_fetch(key, scope.ctx.deadline, fetch)).await
+    async fn recall(&self, ask: Ask, raw: bool, scope: &Scope<'_>) -> Result<Recalled<Arc<Findings>>, EnrichError> {
+        let asked = (ask.key(), raw);
+        let fetch = || {
+            let (ask, ctx) = (ask.clone(), scope.ctx.clone());
+            async move {
+                let mut findings = ask.fetch(&ctx).await?;
+                if !raw {
+                    // What nobody wants to see is not kept: a list's body is as large as all that was read from it.
+                    findings.bodies.clear();
+                }
+                Ok(Arc::new(findings))
+            }
+        };
+        scope.findings.once(asked.clone(), self.answers.recall_or_fetch(asked, scope.ctx.deadline, fetch)).await
     }
 
-    async fn answer(&self, mut draft: Draft, ask: Ask<'_>, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
+    async fn answer(&self, mut draft: Draft, ask: Ask, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
         draft.id = ask.key().id();
-        let recalled = self.recall(ask, scope).await?;
+        let recalled = self.recall(ask, draft.raw, scope).await?;
         Ok(draft.finish(recalled))
     }
 }
@@ -155,11 +170,12 @@ struct Draft {
     url: Option<String>,
     steps: Vec<Step>,
     warnings: Vec<Warning>,
+    raw: bool,
     origin: Origin,
 }
 
 impl Draft {
-    fn new(question: &Question, origin: Origin) -> Self {
+    fn new(question: &Question, raw: bool, origin: Origin) -> Self {
         Self {
             kind: question.subject.kind(),
             input: question.input.clone(),
@@ -167,6 +183,7 @@ impl Draft {
             url: None,
             steps: question.steps.clone(),
             warnings: Vec::new(),
+            raw,
             origin,
         }
     }

@@ -20,7 +20,7 @@ use crate::config::Settings;
 use crate::credentials::{Authorized, CallError};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
-use crate::domain::subject::{AlertId, IncidentId};
+use crate::domain::subject::{AlertId, IncidentId, Kind};
 use crate::domain::warning::{WarningCode, Warnings};
 use crate::upstream::{self, Api, Call, Context, Reply, UpstreamError, is_within};
 pub(crate) use hunting::Quarry;
@@ -65,10 +65,9 @@ impl Graph {
         };
         let mut notes = Warnings::default();
         let alert = wire::alert(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
-        if alert.id.as_deref() != Some(id.as_str()) {
-            return Err(CallError::another_subject());
-        }
-        Ok(Findings::new(vec![alert], None, vec![body], notes))
+        let id_told = alert.id.clone().ok_or_else(CallError::without_id)?;
+        let findings = Findings::new(vec![alert], None, vec![body], notes);
+        Ok(findings.about(Kind::Alert, id.as_str(), &id_told))
     }
 
     /// `GET /v1.0/security/incidents/{id}?$expand=alerts`, and by a second route where that fails: large incidents
@@ -86,14 +85,13 @@ impl Graph {
         let Some(body) = CallError::known(body)? else { return Ok(Findings::unknown()) };
         let mut notes = Warnings::default();
         let (incident, mut alerts) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
-        if incident.id != id.to_string() {
-            return Err(CallError::another_subject());
-        }
+        let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
         let mut bodies = vec![body];
         if !is_whole {
             alerts = self.alerts_of(id, &mut bodies, &mut notes, ctx).await?;
         }
-        Ok(Findings::new(alerts, Some(incident), bodies, notes))
+        let findings = Findings::new(alerts, Some(incident), bodies, notes);
+        Ok(findings.about(Kind::Incident, &id.to_string(), &id_told))
     }
 
     /// `GET /v1.0/security/incidents/{id}/alerts`, page by page on the same origin.

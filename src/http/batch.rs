@@ -19,7 +19,8 @@ use super::options::Options;
 use super::problem::{Code, Problem, ProblemBody};
 use super::respond::{self, Told};
 use crate::callers::IamIdentity;
-use crate::domain::enrichment::SCHEMA_VERSION;
+use crate::domain::enrichment::{Answer, SCHEMA_VERSION};
+use crate::domain::warning::Warning;
 use crate::render;
 use crate::service::Service;
 
@@ -80,24 +81,29 @@ pub(super) async fn from_body(
     let identity = parts.extensions.get::<IamIdentity>();
     respond::admitted(&service, &parts.headers, identity, &visit, || async {
         let bytes = json_bytes(&parts.headers, body).await?;
-        let (defaults, _) = query_options(parts.uri.query())?;
+        let (defaults, others) = query_options(parts.uri.query())?;
         if bytes.is_empty() {
             return Err(Problem::new(Code::InvalidJson, "The body is empty: send {\"requests\":[…]}."));
         }
-        let items = items(Fields::from_json(&bytes)?, defaults)?;
+        let items = items(Fields::from_json(&bytes)?, defaults, &others)?;
         Ok(respond::json(answer(&service, items, &visit).await, Told { kind: Some("batch"), ..Told::default() }))
     })
     .await
 }
 
 /// The items of an envelope: those of `requests`, or each subject of an object with several.
-fn items(mut fields: Fields, defaults: Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
+fn items(mut fields: Fields, defaults: Options, others: &[Warning]) -> Result<Vec<Result<Asked, Problem>>, Problem> {
     let options = Options::take(&mut fields)?.or(defaults);
     let pointer = fields.pointer("requests");
-    let items = match fields.take_raw("requests") {
+    let mut items = match fields.take_raw("requests") {
         Some(raw) => listed(&raw, &pointer, options)?,
-        None => spread(fields, options)?,
+        None => spread(&mut fields, options)?,
     };
+    // What surrounds the items is told with each of them.
+    for asked in items.iter_mut().flatten() {
+        asked.warnings.extend(decode::unknown_fields(&fields));
+        asked.warnings.extend_from_slice(others);
+    }
     if items.is_empty() {
         let detail = "Send {\"requests\":[…]} with 1 to 25 subjects, or one object with several subjects.";
         return Err(Problem::new(Code::InvalidRequest, detail));
@@ -118,18 +124,17 @@ fn listed(raw: &RawValue, pointer: &str, options: Options) -> Result<Vec<Result<
 }
 
 /// One object with several subjects, as a SIEM's template sends it: an item for each.
-fn spread(mut fields: Fields, options: Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
-    let named = decode::subjects(&mut fields)?;
-    let warnings = decode::unknown_fields(&fields);
+fn spread(fields: &mut Fields, options: Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
+    let named = decode::subjects(fields)?;
     let item = |(name, value): (String, Value)| {
         let question = decode::question(&name, value, &fields.pointer(&name))?;
-        Ok(Asked { question, options, warnings: warnings.clone() })
+        Ok(Asked { question, options, warnings: Vec::new() })
     };
     Ok(named.into_iter().map(item).collect())
 }
 
 async fn answer(service: &Service, items: Vec<Result<Asked, Problem>>, visit: &Visit) -> Vec<u8> {
-    let questions: Vec<_> = items.iter().flatten().map(|asked| asked.question.clone()).collect();
+    let questions: Vec<_> = items.iter().flatten().map(|asked| (asked.question.clone(), asked.options.raw())).collect();
     let mut answers = service.enricher.enrich_all(&questions, &visit.ctx).await.into_iter();
     let outcomes: Vec<_> = items
         .into_iter()
@@ -141,13 +146,13 @@ async fn answer(service: &Service, items: Vec<Result<Asked, Problem>>, visit: &V
         })
         .collect();
     let whole = body(&outcomes, visit, visit.limit);
-    if render::escaped_length(&whole) <= visit.limit.0 {
+    if render::fits(&whole, visit.limit.0) {
         return whole;
     }
     body(&outcomes, visit, AnswerLimit(visit.limit.0 / outcomes.len().max(1)))
 }
 
-type Outcome = Result<(Asked, crate::domain::enrichment::Answer), Problem>;
+type Outcome = Result<(Asked, Answer), Problem>;
 
 /// The answer to the batch, with `each` for an item.
 fn body(outcomes: &[Outcome], visit: &Visit, each: AnswerLimit) -> Vec<u8> {

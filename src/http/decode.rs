@@ -50,14 +50,14 @@ pub(super) fn question(name: &str, value: Value, pointer: &str) -> Result<Questi
         _ => {
             let detail =
                 format!("{name} has to be a string{}.", if kind == Some(Kind::Incident) { " or a number" } else { "" });
-            return Err(Problem::at(Code::InvalidRequest, pointer, detail));
+            return Err(Problem::at(Code::InvalidRequest, pointer, detail).about(kind));
         }
     };
     let question = match kind {
         Some(kind) => Question::parse(kind, &text),
         None => Question::detect(&text),
     };
-    question.map_err(|error| Problem::of_subject(&error, pointer))
+    question.map_err(|error| Problem::of_subject(&error, pointer).about(kind))
 }
 
 /// A warning for each field that nobody knows.

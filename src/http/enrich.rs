@@ -16,6 +16,7 @@ use super::respond::{self, Told};
 use crate::callers::IamIdentity;
 use crate::domain::enrichment::{Answer, Showing};
 use crate::domain::subject::Kind;
+use crate::domain::warning::Warning;
 use crate::render;
 use crate::service::Service;
 
@@ -57,17 +58,18 @@ pub(super) async fn from_query(
 }
 
 /// The options of the query string beside a body, and warnings about what else is there.
-pub(super) fn query_options(query: Option<&str>) -> Result<(Options, Vec<crate::domain::warning::Warning>), Problem> {
+pub(super) fn query_options(query: Option<&str>) -> Result<(Options, Vec<Warning>), Problem> {
     let mut fields = Fields::from_query(query.unwrap_or_default())?;
     let options = Options::take(&mut fields)?;
     Ok((options, decode::unknown_fields(&fields)))
 }
 
 async fn respond_to(service: &Service, asked: &Asked, visit: &Visit) -> Result<Response, Problem> {
-    let answer = service.enricher.enrich(&asked.question, &visit.ctx).await?;
-    let told = Told::of(&answer);
-    let body = shown(&answer, asked, visit.limit)?;
-    Ok(respond::json(body, told))
+    let kind = Some(asked.question.subject.kind());
+    let answer = service.enricher.enrich(&asked.question, asked.options.raw(), &visit.ctx).await;
+    let answer = answer.map_err(|error| Problem::from(error).about(kind))?;
+    let body = shown(&answer, asked, visit.limit).map_err(|problem| problem.about(kind))?;
+    Ok(respond::json(body, Told::of(&answer)))
 }
 
 /// The answer as this caller wants it, or the problem that it is to them.

@@ -124,6 +124,10 @@ impl Code {
     }
 }
 
+/// What `WWW-Authenticate` asks for.
+const KEYS: &str = "Bearer realm=\"defender-enrich\", Basic realm=\"defender-enrich\"";
+const SIGNATURE: &str = "AWS4-HMAC-SHA256";
+
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "FieldError")]
@@ -143,6 +147,10 @@ pub(crate) struct Problem {
     errors: Vec<Fault>,
     /// For the log: our own words about the cause.
     cause: Option<String>,
+    /// For the log: what was asked about.
+    kind: Option<Kind>,
+    /// How to prove who one is, where that is what lacks.
+    challenge: &'static str,
 }
 
 /// A problem as it is sent.
@@ -172,7 +180,15 @@ pub(crate) struct ProblemBody {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), retry_after_s: None, errors: Vec::new(), cause: None }
+        Self {
+            code,
+            detail: detail.into(),
+            retry_after_s: None,
+            errors: Vec::new(),
+            cause: None,
+            kind: None,
+            challenge: KEYS,
+        }
     }
 
     /// A problem with one field.
@@ -212,6 +228,12 @@ impl Problem {
         self
     }
 
+    /// For the log: what was asked about.
+    pub(super) fn about(mut self, kind: Option<Kind>) -> Self {
+        self.kind = kind;
+        self
+    }
+
     fn because(mut self, cause: &impl ToString) -> Self {
         self.cause = Some(cause.to_string());
         self
@@ -219,7 +241,8 @@ impl Problem {
 
     /// What goes into the log about it.
     pub(super) fn told(&self) -> Told {
-        Told { code: Some(self.code.as_str()), cause: self.cause.clone(), ..Told::default() }
+        let kind = self.kind.map(Kind::as_str);
+        Told { code: Some(self.code.as_str()), cause: self.cause.clone(), kind, ..Told::default() }
     }
 
     /// The problem of this request.
@@ -238,7 +261,7 @@ impl Problem {
 
     /// The answer to this request.
     pub(super) fn response(self, request_id: &str) -> Response {
-        let (code, told) = (self.code, self.told());
+        let (code, challenge, told) = (self.code, self.challenge, self.told());
         let body = self.body(request_id);
         let wait = body.retry_after_s;
         // Strings and numbers: it always serializes.
@@ -250,8 +273,7 @@ impl Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if code == Code::Unauthorized {
-            let ways = HeaderValue::from_static("Bearer realm=\"defender-enrich\", Basic realm=\"defender-enrich\"");
-            headers.insert(header::WWW_AUTHENTICATE, ways);
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response.extensions_mut().insert(told);
         response
@@ -262,9 +284,13 @@ impl From<NotAdmitted> for Problem {
     fn from(refused: NotAdmitted) -> Self {
         match refused {
             NotAdmitted::Unauthorized => {
-                let detail = "Present a key of the caller secret as X-Api-Key, as a bearer token or as the password of Basic; \
-                              where the service is set to IAM, sign the request.";
+                let detail =
+                    "Present a key of the caller secret as X-Api-Key, as a bearer token or as the password of Basic.";
                 Self::new(Code::Unauthorized, detail)
+            }
+            NotAdmitted::Unsigned => {
+                let detail = "Sign the request with AWS credentials that may invoke this service (SigV4).";
+                Self { challenge: SIGNATURE, ..Self::new(Code::Unauthorized, detail) }
             }
             NotAdmitted::KeysUnavailable => {
                 let detail = "The caller keys cannot be read from AWS Secrets Manager: check CALLER_SECRET_ID and the function's role.";
@@ -324,6 +350,13 @@ impl From<EnrichError> for Problem {
                               it (Microsoft Defender XDR), and the app registration the application permission \
                               ThreatHunting.Read.All with admin consent.";
                 Self::new(Code::Misconfigured, detail)
+            }
+            EnrichError::FederationFailed { reason } => {
+                let detail = format!(
+                    "AWS STS gives no token for Microsoft Entra: {reason}. Deploy with FederatedCredential=true, and enable \
+                     outbound web identity federation once for the account."
+                );
+                Self::new(Code::Misconfigured, detail).after(5)
             }
             EnrichError::Misconfigured { reason } => {
                 Self::new(Code::Misconfigured, format!("The Defender secret is of no use: {reason}."))

@@ -1,6 +1,6 @@
 //! `format=json`: the answer as it is.
 
-use super::escaped_length;
+use super::fits;
 use crate::domain::enrichment::{Answer, Showing};
 use crate::domain::warning::{Warning, WarningCode};
 
@@ -10,7 +10,7 @@ pub(crate) fn json(answer: &Answer, showing: &Showing, most: usize) -> Vec<u8> {
     loop {
         // Every part of an enrichment is made of strings, numbers and lists: it always serializes.
         let body = serde_json::to_vec(&answer.enrichment(&showing)).unwrap_or_default();
-        if escaped_length(&body) <= most {
+        if fits(&body, most) {
             return body;
         }
         if showing.raw {

@@ -4,6 +4,7 @@
 //! new members at any time. A member of an unexpected type is kept as it came and told; it never fails the answer.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -28,10 +29,18 @@ pub(crate) struct Members<'de> {
     list: Vec<(Cow<'de, str>, &'de RawValue)>,
 }
 
+/// More members than any documented object has. Beyond, looking for a second one of each name as they come would take
+/// a hostile body's sender no effort and us quadratic time.
+const MANY: usize = 128;
+
 impl<'de> Members<'de> {
     /// Takes in a member; null is as if it were not there, and of two of one name the later counts.
     pub(crate) fn put(&mut self, name: Cow<'de, str>, value: &'de RawValue) {
-        self.list.retain(|(known, _)| *known != name);
+        if self.list.len() < MANY
+            && let Some(at) = self.list.iter().position(|(known, _)| *known == name)
+        {
+            self.list.remove(at);
+        }
         if value.get() != "null" && !name.starts_with("@odata.") {
             self.list.push((name, value));
         }
@@ -44,8 +53,12 @@ impl<'de> Members<'de> {
 
     /// Takes a member out.
     pub(crate) fn take(&mut self, name: &str) -> Option<&'de RawValue> {
-        let at = self.list.iter().position(|(known, _)| known == name)?;
-        Some(self.list.swap_remove(at).1)
+        let at = self.list.iter().rposition(|(known, _)| known == name)?;
+        let (_, value) = self.list.remove(at);
+        if self.list.len() >= MANY {
+            self.list.retain(|(known, _)| known != name);
+        }
+        Some(value)
     }
 
     /// Takes the first of several spellings out.
@@ -200,8 +213,15 @@ impl<'de> Members<'de> {
 
     /// What no home was found for.
     pub(crate) fn rest(self, notes: &mut Warnings) -> Extra {
+        let mut last = HashMap::with_capacity(if self.list.len() > MANY { self.list.len() } else { 0 });
+        if self.list.len() > MANY {
+            last.extend(self.list.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)));
+        }
         let mut extra = Extra::default();
-        for (name, value) in self.list {
+        for (at, (name, value)) in self.list.into_iter().enumerate() {
+            if last.get(&name).is_some_and(|last| *last != at) {
+                continue;
+            }
             if is_deeper_than(value.get(), DEEPEST) {
                 notes.unexpected_type(&name, "of a depth that is passed on: it is left out");
             } else {
@@ -407,6 +427,23 @@ mod tests {
         let extra = members.rest(&mut notes);
         assert_eq!(extra.iter().count(), 4);
         assert_eq!(notes.into_vec().len(), 4);
+    }
+
+    #[test]
+    fn of_two_members_of_one_name_the_later_counts_however_many_there_are() {
+        for others in [0, 1000] {
+            let mut notes = Warnings::default();
+            let others: Vec<_> = (0..others).map(|n| format!("\"m{n}\":{n},")).collect();
+            let others = others.concat();
+            let json = format!("{{\"a\":1,\"b\":1,{others}\"a\":2,\"b\":2}}");
+            let mut members = members(&json);
+            assert_eq!(members.text(&["a"], &mut notes).as_deref(), Some("2"));
+            let extra = members.rest(&mut notes);
+            let of = |name| {
+                extra.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.get()).collect::<Vec<_>>()
+            };
+            assert_eq!((of("a"), of("b")), (vec![], vec!["2"]));
+        }
     }
 
     #[test]

@@ -1,0 +1,224 @@
+//! What holds for every answer, whatever was found: roll-up, order, caps, summary line.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::alert::{Alert, Device};
+use super::enrichment::{Answer, Backend, CacheState, Enrichment, Showing, Source};
+use super::entities;
+use super::evidence::{Detail, Evidence, Ip};
+use super::extra::Extra;
+use super::findings::Findings;
+use super::subject::Kind;
+use super::time::Moment;
+use super::warning::{WarningCode, Warnings};
+use super::words::{AlertStatus, AlertVerdict, ListStatus, Severity, Status, Verdict, Word};
+
+fn word<W: Word + std::fmt::Debug>() -> impl Strategy<Value = W> {
+    prop::sample::select(W::ALL)
+}
+
+fn moment() -> impl Strategy<Value = Option<Moment>> {
+    option::of((1_700_000_000_i64..1_700_000_050).prop_map(Moment::from_unix_seconds))
+}
+
+fn evidence() -> impl Strategy<Value = Evidence> {
+    (0_u8..250).prop_map(|n| Evidence {
+        kind: "ip".to_owned(),
+        role: None,
+        verdict: None,
+        remediation_status: None,
+        detection_status: None,
+        observed_at: None,
+        detail: Detail::Ip(Ip { address: Some(format!("192.0.2.{n}")) }),
+        extra: Extra::default(),
+    })
+}
+
+prop_compose! {
+    fn alert()(
+        id in option::weighted(0.9, "da[0-9]{1,2}_1"),
+        title in option::of("\\PC{0,200}|[ -~\\x00-\\x1f\u{202e}\u{2028}]{0,40}"),
+        severity in word::<Severity>(),
+        status in word::<AlertStatus>(),
+        verdict in word::<AlertVerdict>(),
+        (category, techniques) in (option::of("[A-C]|null"), vec("T[1-3]", 0..3)),
+        (first_seen, last_seen, updated_at) in (moment(), moment(), moment()),
+        evidence in vec(evidence(), 0..40),
+    ) -> Alert {
+        Alert {
+            id, title, description: None, severity, severity_id: severity.id(), status, verdict,
+            classification: None, determination: None, category, techniques, threat_name: None, threat_family: None,
+            detection_source: None, service_source: None, detector_id: None, investigation_id: None,
+            investigation_state: None, assigned_to: None, incident_id: None, tenant_id: None,
+            device: Some(Device { id: None, name: Some("desk-042".to_owned()), group: None }),
+            further_devices: Vec::new(), user: None, logged_on_users: Vec::new(), created_at: None, updated_at,
+            first_seen, last_seen, resolved_at: None, comments: Vec::new(), evidence_loaded: !evidence.is_empty(),
+            evidence, url: None, extra: Extra::default(),
+        }
+    }
+}
+
+fn answer(kind: Kind, alerts: Vec<Alert>) -> Answer {
+    Answer {
+        kind,
+        input: "desk-042".to_owned(),
+        id: "0".repeat(40),
+        url: None,
+        resolution: Vec::new(),
+        warnings: Vec::new(),
+        findings: Arc::new(Findings::new(alerts, None, Vec::new(), Warnings::default())),
+        source: Source {
+            product: "a product",
+            backend: Backend::Defender,
+            api: "GET /api",
+            retrieved_at: Moment::from_unix_seconds(0),
+            cache: CacheState::Miss,
+            age_s: 0,
+        },
+    }
+}
+
+fn shown(answer: &Answer, limit: usize) -> Enrichment<'_> {
+    answer.enrichment(&Showing { limit, raw: false, warnings: Vec::new() })
+}
+
+/// Where an alert belongs: the smaller, the earlier.
+fn place(alert: &Alert) -> (bool, Reverse<u8>, Reverse<Option<Moment>>, &str) {
+    let severity = match alert.severity {
+        Severity::Critical => 6,
+        Severity::High => 5,
+        Severity::Medium => 4,
+        Severity::Low => 3,
+        Severity::Informational => 2,
+        Severity::Unknown => 1,
+        Severity::Other => 0,
+    };
+    let id = alert.id.as_deref().unwrap_or_default();
+    (alert.status == AlertStatus::Resolved, Reverse(severity), Reverse(alert.last_seen), id)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn counts_are_over_all_alerts_whatever_is_listed(alerts in vec(alert(), 0..30), limit in 0_usize..40) {
+        let answer = answer(Kind::Machine, alerts);
+        let alerts = &answer.findings.alerts;
+        let shown = shown(&answer, limit);
+        let open = alerts.iter().filter(|alert| alert.status != AlertStatus::Resolved).count();
+        prop_assert_eq!((shown.counts.alerts, shown.counts.open), (alerts.len(), open));
+        prop_assert_eq!(shown.counts.resolved, alerts.len() - open);
+        for severity in Severity::ALL {
+            let times = alerts.iter().filter(|alert| alert.severity == *severity).count();
+            prop_assert_eq!(shown.counts.by_severity.count(*severity), times);
+        }
+        for verdict in AlertVerdict::ALL {
+            let times = alerts.iter().filter(|alert| alert.verdict == *verdict).count();
+            prop_assert_eq!(shown.counts.by_verdict.count(*verdict), times);
+        }
+        prop_assert_eq!(shown.alerts.len(), limit.min(alerts.len()));
+        prop_assert_eq!(shown.found, !alerts.is_empty());
+        let status = if alerts.is_empty() { ListStatus::None } else if open > 0 { ListStatus::Open } else { ListStatus::Resolved };
+        prop_assert_eq!(shown.status, Status::List(status));
+    }
+
+    #[test]
+    fn alerts_stand_in_their_order_and_a_limit_lists_the_first(alerts in vec(alert(), 0..30), limit in 0_usize..40) {
+        let answer = answer(Kind::Machine, alerts);
+        let all = shown(&answer, usize::MAX);
+        prop_assert!(all.alerts.windows(2).all(|pair| place(pair[0]) <= place(pair[1])));
+        let fewer = shown(&answer, limit);
+        prop_assert!(fewer.alerts.iter().zip(&all.alerts).all(|(one, other)| std::ptr::eq(*one, *other)));
+    }
+
+    #[test]
+    fn the_highest_severity_is_that_of_an_alert_and_no_other_is_higher(alerts in vec(alert(), 0..30)) {
+        let answer = answer(Kind::Machine, alerts);
+        let alerts = &answer.findings.alerts;
+        let shown = shown(&answer, 50);
+        prop_assert_eq!(shown.severity.id(), shown.severity_id);
+        prop_assert_eq!(shown.severity_open.map(Severity::id), shown.severity_open_id);
+        if alerts.is_empty() {
+            prop_assert_eq!((shown.severity, shown.severity_open), (Severity::Unknown, None));
+        } else {
+            prop_assert!(alerts.iter().any(|alert| alert.severity == shown.severity));
+        }
+        prop_assert!(alerts.iter().all(|alert| alert.severity.rank() <= shown.severity.rank() || alerts.is_empty()));
+        let open = alerts.iter().filter(|alert| alert.status.is_open()).map(|alert| alert.severity.rank()).max();
+        prop_assert_eq!(shown.severity_open.map(Severity::rank), open);
+    }
+
+    #[test]
+    fn the_verdict_is_an_attack_if_one_was_and_common_if_all_agree(alerts in vec(alert(), 0..6)) {
+        let answer = answer(Kind::Machine, alerts);
+        let verdicts: Vec<_> = answer.findings.alerts.iter().map(|alert| alert.verdict).collect();
+        let has = |verdict| verdicts.contains(&verdict);
+        let all_agree = verdicts.iter().all(|verdict| Some(verdict) == verdicts.first());
+        let right = match verdicts.first() {
+            None => Verdict::None,
+            Some(_) if has(AlertVerdict::TruePositive) => Verdict::TruePositive,
+            Some(first) if all_agree => Verdict::from(*first),
+            Some(_) if has(AlertVerdict::Undetermined) => Verdict::Undetermined,
+            Some(_) => Verdict::Mixed,
+        };
+        prop_assert_eq!(shown(&answer, 50).verdict, right);
+    }
+
+    #[test]
+    fn times_span_all_alerts(alerts in vec(alert(), 0..30)) {
+        let answer = answer(Kind::Machine, alerts);
+        let shown = shown(&answer, 1);
+        for alert in &answer.findings.alerts {
+            prop_assert!(alert.first_seen.is_none_or(|at| shown.first_seen.is_some_and(|first| first <= at)));
+            prop_assert!(alert.last_seen.is_none_or(|at| shown.last_seen.is_some_and(|last| last >= at)));
+            prop_assert!(alert.updated_at.is_none_or(|at| shown.updated_at.is_some_and(|last| last >= at)));
+        }
+    }
+
+    #[test]
+    fn entities_are_distinct_bounded_and_told_when_capped(alerts in vec(alert(), 0..12)) {
+        let answer = answer(Kind::Machine, alerts);
+        let shown = shown(&answer, usize::MAX);
+        let mut all: Vec<_> = answer.findings.alerts.iter().flat_map(|alert| &alert.evidence).map(|item| format!("{:?}", item.detail)).collect();
+        all.sort();
+        all.dedup();
+        let mut listed: Vec<_> = shown.entities.ips.iter().map(|ip| ip.address).collect();
+        prop_assert_eq!(listed.len(), all.len().min(entities::MOST));
+        listed.sort_unstable();
+        listed.dedup();
+        prop_assert_eq!(listed.len(), shown.entities.ips.len());
+        let told = shown.warnings.iter().any(|warning| warning.code == WarningCode::EntitiesCapped);
+        prop_assert_eq!(told, all.len() > entities::MOST);
+        prop_assert_eq!(shown.truncated, told);
+    }
+
+    #[test]
+    fn the_summary_fits_a_title(alerts in vec(alert(), 0..4), kind in prop::sample::select(&Kind::ALL[..]), input in "\\PC{0,300}|[\\x00-\\x7f]{0,40}") {
+        let mut answer = answer(kind, alerts);
+        answer.input.clone_from(&input);
+        answer.id = input;
+        let summary = shown(&answer, 50).summary;
+        prop_assert!(!summary.trim().is_empty());
+        prop_assert!(summary.chars().count() <= 160, "{} characters", summary.chars().count());
+        prop_assert!(!summary.chars().any(|letter| letter.is_control() || letter == '\u{2028}' || letter == '\u{202e}'), "{summary:?}");
+    }
+
+    #[test]
+    fn equal_alerts_are_one_and_different_ones_of_one_id_are_told(alerts in vec(alert(), 0..12)) {
+        let twice: Vec<_> = alerts.iter().flat_map(|alert| [alert.clone(), alert.clone()]).collect();
+        let once = Findings::new(alerts, None, Vec::new(), Warnings::default());
+        let doubled = Findings::new(twice, None, Vec::new(), Warnings::default());
+        let nameless = once.alerts.iter().filter(|alert| alert.id.is_none()).count();
+        prop_assert_eq!(doubled.alerts.len(), once.alerts.len() + nameless);
+        let mut ids: Vec<_> = once.alerts.iter().filter_map(|alert| alert.id.as_deref()).collect();
+        let named = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        prop_assert_eq!(once.warnings.is_empty(), ids.len() == named);
+    }
+}
