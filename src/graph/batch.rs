@@ -30,7 +30,9 @@ const ROUNDS: u32 = 3;
 /// A wait that an item does not tell.
 const PAUSE: Duration = Duration::from_millis(500);
 /// What is left of a deadline after a wait has to be worth another round.
-const LEAST_LEFT: Duration = Duration::from_millis(300);
+const LEAST_LEFT: Duration = Duration::from_millis(500);
+/// Time that is left for the answer.
+const SPARED: Duration = Duration::from_millis(150);
 
 /// The alerts that came, by id.
 #[derive(Default)]
@@ -61,7 +63,16 @@ impl Graph {
         let mut completed = Completed::default();
         let mut wanted = ids.to_vec();
         for round in 1..=ROUNDS {
-            let (later, wait) = self.round(&wanted, &mut completed, ctx).await?;
+            // What is asked for again leaves time to answer with what is there.
+            let ctx =
+                &if round == 1 { ctx.clone() } else { ctx.within(ctx.deadline.remaining().saturating_sub(SPARED)) };
+            let (later, wait) = match self.round(&wanted, &mut completed, ctx).await {
+                Err(CallError::Upstream(error)) if round > 1 && is_passing(&error) => {
+                    completed.throttled += wanted.iter().filter(|id| completed.body(id.as_str()).is_none()).count();
+                    break;
+                }
+                outcome => outcome?,
+            };
             let in_time = round < ROUNDS && wait + LEAST_LEFT < ctx.deadline.remaining();
             if later.is_empty() || !in_time {
                 completed.throttled += later.len();
@@ -164,6 +175,11 @@ fn item(mut members: Members<'_>, answer: &Bytes) -> (Option<usize>, Result<Item
         meaning(&judge(status, &headers, body.as_bytes()))
     };
     (at, item)
+}
+
+/// Whether another time it may be well.
+fn is_passing(error: &UpstreamError) -> bool {
+    matches!(error, UpstreamError::Unavailable { .. } | UpstreamError::TimedOut | UpstreamError::ServerError)
 }
 
 fn meaning(error: &UpstreamError) -> Result<Item, CallError> {

@@ -1,5 +1,7 @@
 //! Lists: one query, then batches.
 
+use std::time::Duration;
+
 use defender_enrich::sandbox::company::showcase;
 use defender_enrich::sandbox::{Fault, GRAPH_AUDIENCE, Route, Sandbox, Service, Times};
 use serde_json::json;
@@ -145,4 +147,22 @@ async fn raw_is_the_list_of_alert_bodies() {
     let raw = answer.body["raw"].as_array().expect("a list");
     assert_eq!(raw.len(), answer.alert_ids().len());
     assert!(raw.iter().all(|body| body["evidence"].is_array()));
+}
+
+#[tokio::test]
+async fn what_fails_when_it_is_asked_for_again_leaves_the_rest_whole() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    let throttled = Fault::status(429).with_header("Retry-After", "1").only_for(showcase::ALERT);
+    sandbox.fail(Route::GraphBatchItem, Times::Always, throttled);
+    // The first batch is answered; the one that asks for the throttled item again hangs.
+    sandbox.fail(Route::GraphBatch, Times::Once, Fault::default());
+    sandbox.fail(Route::GraphBatch, Times::Always, Fault::delay(Duration::from_secs(30)));
+    let service = service(&sandbox, "graph", &[("ENRICH_TIMEOUT_MS", "3000")]);
+    let answer = ask(&service, json!({"machine": showcase::MACHINE})).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.warnings().contains(&"partial"));
+    let alerts = answer.body["alerts"].as_array().expect("alerts");
+    let thin: Vec<_> =
+        alerts.iter().filter(|alert| alert["evidence_loaded"] == false).map(|alert| &alert["id"]).collect();
+    assert_eq!(thin, [showcase::ALERT]);
 }
