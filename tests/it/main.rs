@@ -1,1 +1,27 @@
-fn main(){}
+//! The service as its callers, its operators and Microsoft see it: a module per promise, all against the sandbox.
+#![cfg(test)]
+
+mod client;
+mod harness;
+mod rsa_keys;
+mod shapes;
+
+mod architecture;
+mod batch;
+mod callers;
+mod credentials;
+mod credentials_signed;
+mod edge;
+mod front_doors;
+mod hostile;
+mod lookups;
+mod lookups_paged;
+mod memory;
+mod merged;
+mod published;
+mod quota;
+mod redaction;
+mod upstream;
+mod upstream_answers;
+mod wire;
+mod wire_incident;
