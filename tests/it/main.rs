@@ -1,4 +1,28 @@
-//! The promises of the service, kept by a real service beside the sandbox.
+//! The service as its callers, its operators and Microsoft see it: a module per promise, all against the sandbox.
 #![cfg(test)]
 
+mod client;
+mod harness;
+mod rsa_keys;
+mod shapes;
+
+mod architecture;
+mod batch;
+mod callers;
+mod credentials;
+mod credentials_signed;
+mod edge;
+mod front_doors;
 mod graph;
+mod hostile;
+mod lookups;
+mod lookups_paged;
+mod memory;
+mod merged;
+mod published;
+mod quota;
+mod redaction;
+mod upstream;
+mod upstream_answers;
+mod wire;
+mod wire_incident;
