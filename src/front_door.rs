@@ -188,7 +188,7 @@ fn from_v1(event: ApiGatewayProxyRequest) -> Incoming {
         headers: merged(event.multi_value_headers, &event.headers),
         body: event.body,
         is_base64: event.is_base64_encoded,
-        identity: event.request_context.identity.user_arn,
+        identity: event.request_context.identity.user_arn.filter(|arn| !arn.is_empty()),
     }
 }
 
@@ -205,7 +205,7 @@ fn from_v2(event: ApiGatewayV2httpRequest) -> Incoming {
         headers: event.headers,
         body: event.body,
         is_base64: event.is_base64_encoded,
-        identity: iam.and_then(|iam| iam.user_arn),
+        identity: iam.and_then(|iam| iam.user_arn).filter(|arn| !arn.is_empty()),
     }
 }
 

@@ -19,6 +19,11 @@ impl Extra {
         self.members.push((name.into(), value));
     }
 
+    /// Keeps what another has kept.
+    pub fn append(&mut self, mut other: Self) {
+        self.members.append(&mut other.members);
+    }
+
     /// Whether nothing was left over.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()

@@ -187,6 +187,7 @@ fn request_schema() -> Value {
         .collect();
     let one_of: Vec<_> = subject_properties().iter().map(|(name, _)| json!({"required": [name]})).collect();
     json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "description": "Exactly one subject, and options. A null or empty field counts as absent; camelCase is accepted too.",
         "properties": properties,

@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 
 use crate::domain::extra::Extra;
 use crate::domain::time::Moment;
@@ -292,38 +293,56 @@ pub(crate) trait ReadObject<'de> {
 
     /// Reads one object.
     fn read<A: MapAccess<'de>>(&mut self, map: A) -> Result<Self::Item, A::Error>;
+
+    /// Takes note of something that stands where an object should, and is passed over.
+    fn pass_over(&mut self, _: Value) {}
 }
 
-/// The arms of a visitor for everything that is neither a list nor an object: `None`.
-macro_rules! scalars_are_none {
+/// Keeps under a name what stood there, or among the items of a list there, and was no object; and tells it.
+pub(crate) fn keep_passed_over(extra: &mut Extra, name: &str, values: Vec<Value>, is_list: bool, notes: &mut Warnings) {
+    let value =
+        if is_list { Some(Value::Array(values)).filter(|list| *list != json!([])) } else { values.into_iter().next() };
+    if let Some(Ok(raw)) = value.map(|value| to_raw_value(&value)) {
+        notes.unexpected_type(name, "a list of objects");
+        extra.keep(name, raw);
+    }
+}
+
+/// The arms of a visitor for everything that is neither a list nor an object: passed over.
+macro_rules! scalars_are_passed_over {
     () => {
         fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
             Ok(None)
         }
 
-        fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
+        fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
+            self.0.pass_over(value.into());
             Ok(None)
         }
 
-        fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
+        fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
+            self.0.pass_over(value.into());
             Ok(None)
         }
 
-        fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+        fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
+            self.0.pass_over(value.into());
             Ok(None)
         }
 
-        fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+        fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
+            self.0.pass_over(value.into());
             Ok(None)
         }
 
-        fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+        fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
+            self.0.pass_over(value.into());
             Ok(None)
         }
     };
 }
 
-/// One object that `S` reads; anything else is `None`.
+/// One object that `S` reads; anything else is passed over.
 pub(crate) struct ObjectOf<'s, S>(pub(crate) &'s mut S);
 
 impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for ObjectOf<'_, S> {
@@ -346,11 +365,15 @@ impl<'de, S: ReadObject<'de>> Visitor<'de> for ObjectOf<'_, S> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        let mut list = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            list.push(item);
+        }
+        self.0.pass_over(Value::Array(list));
         Ok(None)
     }
 
-    scalars_are_none!();
+    scalars_are_passed_over!();
 }
 
 /// A list of objects that `S` reads one after the other, passing over what is none; a single object is a list of one.
@@ -384,7 +407,7 @@ impl<'de, S: ReadObject<'de>> Visitor<'de> for ListOf<'_, S> {
         Ok(Some(vec![self.0.read(map)?]))
     }
 
-    scalars_are_none!();
+    scalars_are_passed_over!();
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One call, within its deadline: sent, read, judged, and tried again where that helps.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -192,9 +193,23 @@ fn transport(error: &reqwest::Error) -> UpstreamError {
         UpstreamError::TimedOut
     } else if error.is_connect() {
         UpstreamError::unavailable("no connection")
-    } else if error.is_decode() {
+    } else if is_undecodable(error) {
         UpstreamError::malformed("the body does not decompress")
     } else {
         UpstreamError::connection_died("the connection broke")
     }
+}
+
+/// Whether the bytes came and make no sense. reqwest says "decode" of a body that ended early as well.
+fn is_undecodable(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        if let Some(io) = source.downcast_ref::<io::Error>()
+            && matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
+        {
+            return true;
+        }
+        cause = source.source();
+    }
+    false
 }

@@ -278,20 +278,21 @@ async fn attackers_text_stays_text() {
 #[tokio::test]
 async fn evidence_of_another_type_is_not_lost() {
     let world = forgetful().await;
-    for evidence in [json!("none"), json!(7), json!(["C:\\a.exe", {"entityType": "Ip", "ipAddress": "192.0.2.9"}])] {
+    let mixed = json!(["C:\\a.exe", {"entityType": "Ip", "ipAddress": "192.0.2.9"}]);
+    for (evidence, left_over) in [(json!("none"), json!("none")), (json!(7), json!(7)), (mixed, json!(["C:\\a.exe"]))] {
         let (alert, answer) = normalized(&world, json!({"evidence": evidence})).await;
         assert!(warnings(&answer).contains(&"unknown_value"), "{evidence}: {answer:#}");
-        assert_eq!(alert["extra"]["evidence"], evidence);
+        assert_eq!(alert["extra"]["evidence"], left_over);
     }
 }
 
 #[tokio::test]
-async fn evidence_that_is_null_or_absent_was_not_loaded() {
+async fn evidence_that_is_absent_was_not_loaded_and_null_by_id_is_none() {
     let world = forgetful().await;
     let (null, _) = normalized(&world, json!({"evidence": null})).await;
     world.sandbox.put_alert(json!({"id": ID})).unwrap();
     let absent = world.alert(ID).await.answer()["alerts"][0].clone();
-    for alert in [absent, null] {
-        assert_eq!((&alert["evidence"], &alert["evidence_loaded"]), (&json!([]), &json!(false)));
+    for (alert, loaded) in [(absent, false), (null, true)] {
+        assert_eq!((&alert["evidence"], &alert["evidence_loaded"]), (&json!([]), &json!(loaded)));
     }
 }

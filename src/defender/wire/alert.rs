@@ -8,9 +8,10 @@ use serde::de::MapAccess;
 use super::evidence::EvidenceReader;
 use crate::domain::alert::{Account, Alert, Device};
 use crate::domain::evidence::Evidence;
+use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
 use crate::domain::warning::Warnings;
-use crate::upstream::members::{ListOf, Members, Name, ReadObject};
+use crate::upstream::members::{ListOf, Members, Name, ReadObject, keep_passed_over};
 use crate::upstream::triage::{self, CommentNames};
 
 /// Reads one alert.
@@ -27,16 +28,22 @@ impl<'de> ReadObject<'de> for AlertReader<'_> {
     fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Alert, A::Error> {
         let mut members = Members::default();
         let mut evidence: Option<Vec<Evidence>> = None;
+        let mut odd = Extra::default();
         while let Some(name) = map.next_key::<Name<'de>>()? {
             if matches!(&*name.0, "evidence" | "entities") {
-                let items = map.next_value_seed(ListOf(&mut EvidenceReader { notes: self.notes }))?;
+                let mut reader = EvidenceReader { notes: self.notes, passed_over: Vec::new() };
+                let items = map.next_value_seed(ListOf(&mut reader))?;
+                let passed_over = reader.passed_over;
+                keep_passed_over(&mut odd, &name.0, passed_over, items.is_some(), self.notes);
                 evidence.get_or_insert_default().extend(items.unwrap_or_default());
             } else {
                 members.put(name.0, map.next_value()?);
             }
         }
         let evidence_loaded = evidence.as_ref().is_some_and(|items| self.is_complete || !items.is_empty());
-        Ok(self.normalize(members, evidence.unwrap_or_default(), evidence_loaded))
+        let mut alert = self.normalize(members, evidence.unwrap_or_default(), evidence_loaded);
+        alert.extra.append(odd);
+        Ok(alert)
     }
 }
 

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 use serde::de::MapAccess;
 use serde::de::value::MapAccessDeserializer;
+use serde_json::Value;
 
 use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Parent, Process, Registry, User};
 use crate::domain::warning::Warnings;
@@ -16,6 +17,8 @@ use crate::upstream::members::{Members, ReadObject};
 /// Reads one item of evidence.
 pub(super) struct EvidenceReader<'n> {
     pub(super) notes: &'n mut Warnings,
+    /// What stood among them and was no item.
+    pub(super) passed_over: Vec<Value>,
 }
 
 impl<'de> ReadObject<'de> for EvidenceReader<'_> {
@@ -24,6 +27,10 @@ impl<'de> ReadObject<'de> for EvidenceReader<'_> {
     fn read<A: MapAccess<'de>>(&mut self, map: A) -> Result<Evidence, A::Error> {
         let members = Members::deserialize(MapAccessDeserializer::new(map))?;
         Ok(normalize(members, self.notes))
+    }
+
+    fn pass_over(&mut self, value: Value) {
+        self.passed_over.push(value);
     }
 }
 
