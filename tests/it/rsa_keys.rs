@@ -8,17 +8,17 @@ use rsa::pkcs8::EncodePrivateKey;
 use rsa::rand_core::OsRng;
 
 /// A key and a certificate that it has signed for itself.
-pub struct RsaKey {
+pub(crate) struct RsaKey {
     /// The certificate, in PEM form.
-    pub certificate_pem: String,
+    pub(crate) certificate_pem: String,
     /// The key, PKCS#8 in PEM form.
-    pub private_key_pem: String,
+    pub(crate) private_key_pem: String,
 }
 
 /// The key that the application in Entra knows.
-pub static REGISTERED: LazyLock<RsaKey> = LazyLock::new(|| RsaKey::generate("registered.contoso.com"));
+pub(crate) static REGISTERED: LazyLock<RsaKey> = LazyLock::new(|| RsaKey::generate("registered.contoso.com"));
 /// A key that nobody knows.
-pub static STRANGER: LazyLock<RsaKey> = LazyLock::new(|| RsaKey::generate("stranger.contoso.com"));
+pub(crate) static STRANGER: LazyLock<RsaKey> = LazyLock::new(|| RsaKey::generate("stranger.contoso.com"));
 
 impl RsaKey {
     fn generate(name: &str) -> Self {
