@@ -9,7 +9,7 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::alert::Alert;
+use super::alert::{Alert, Device};
 use super::entities::{self, Entities};
 use super::findings::Findings;
 use super::incident::Incident;
@@ -261,7 +261,9 @@ impl Answer {
 
     /// How the subject is called in a sentence.
     pub(super) fn shown_name(&self) -> Cow<'_, str> {
-        let name_of_device = || self.findings.alerts.iter().find_map(|alert| alert.device.as_ref()?.name.as_deref());
+        // An alert may be about several devices: only the one that was asked about lends its name.
+        let is_asked = |device: &&Device| device.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(&self.id));
+        let name_of_device = || self.findings.alerts.iter().flat_map(Alert::devices).find(is_asked)?.name.as_deref();
         match self.kind {
             Kind::Machine => name_of_device().unwrap_or(&self.input).into(),
             Kind::Alert | Kind::User | Kind::File | Kind::Incident => self.id.as_str().into(),
