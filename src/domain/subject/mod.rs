@@ -2,6 +2,10 @@
 //!
 //! Whatever is in one of these types is safe as a path segment: nothing else ever reaches a URL.
 
+mod account;
+mod device;
+mod hash;
+
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -9,6 +13,9 @@ use serde::Serialize;
 
 use super::portal::{self, looks_like_link};
 use super::resolution::{Step, StepName};
+pub use account::Account;
+pub use device::{DeviceId, DeviceName};
+pub use hash::{FileHash, Sha1, Sha256};
 
 /// The five kinds of subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
@@ -89,196 +96,6 @@ impl AlertId {
     }
 
     /// The id.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A device's id: 40 hexadecimal digits, kept in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct DeviceId(String);
-
-impl DeviceId {
-    /// Takes 40 hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        is_hex(text, 40).then(|| Self(text.to_ascii_lowercase()))
-    }
-
-    /// The id.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A device's name: a DNS name, a NetBIOS name, or the free text that phones are given ("Dana's iPad").
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct DeviceName(String);
-
-impl DeviceName {
-    /// Takes 1 to 255 letters, digits, dots, hyphens, underscores, inner spaces, apostrophes and round brackets.
-    pub fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=255).contains(&text.len())
-            && text.chars().all(|letter| is_name_letter(letter) || " .-_'’()".contains(letter))
-            && text.trim() == text
-            && text.chars().any(is_name_letter)
-            && !text.starts_with('.')
-            && !text.contains("..");
-        fits.then(|| Self(text.to_owned()))
-    }
-
-    /// The name as it was given.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether this names a host without its domain.
-    pub fn is_short(&self) -> bool {
-        !self.0.contains('.')
-    }
-
-    /// Whether a device's `computerDnsName` is this name: all of it, or its first label where this is short.
-    pub fn matches(&self, dns_name: &str) -> bool {
-        let wanted = self.0.to_lowercase();
-        let found = dns_name.to_lowercase();
-        found == wanted || (self.is_short() && found.split('.').next() == Some(wanted.as_str()))
-    }
-}
-
-/// A letter or digit of a script in everyday use: no combining marks, no look-alikes of the compatibility blocks.
-fn is_name_letter(letter: char) -> bool {
-    letter.is_alphanumeric() && matches!(u32::from(letter), 0..0x2000 | 0x3040..0xA000 | 0xAC00..0xD7B0)
-}
-
-/// An account's bare name, as Defender takes it, and the domain in which the caller said it is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Account {
-    name: String,
-    domain: Option<String>,
-    is_principal_name: bool,
-}
-
-impl Account {
-    /// Takes `name`, `DOMAIN\name` or `name@domain`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (name, domain) = match (text.split_once('\\'), text.rsplit_once('@')) {
-            (Some((domain, name)), _) | (None, Some((name, domain))) => (name, Some(domain)),
-            (None, None) => (text, None),
-        };
-        let fits = is_account_name(name) && domain.is_none_or(is_account_name);
-        let is_principal_name = domain.is_some() && !text.contains('\\');
-        fits.then(|| Self { name: name.to_owned(), domain: domain.map(str::to_owned), is_principal_name })
-    }
-
-    /// The bare name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether the caller gave `name@domain`.
-    pub fn is_principal_name(&self) -> bool {
-        self.is_principal_name
-    }
-
-    /// The name as the caller gave it, with its domain.
-    pub fn as_given(&self) -> String {
-        match &self.domain {
-            Some(domain) if self.is_principal_name => format!("{}@{domain}", self.name),
-            Some(domain) => format!("{domain}\\{}", self.name),
-            None => self.name.clone(),
-        }
-    }
-
-    /// From what the caller gave to the bare name, where the two differ.
-    pub fn step_to_bare_name(&self) -> Option<Step> {
-        let step = if self.is_principal_name { StepName::UpnToAccountName } else { StepName::DomainToAccountName };
-        self.domain.as_ref().map(|_| Step::new(step, self.as_given(), self.name()))
-    }
-
-    /// The domain that the caller gave: of NetBIOS or of DNS.
-    pub fn domain(&self) -> Option<&str> {
-        self.domain.as_deref()
-    }
-}
-
-/// 1 to 256 characters, none that could leave a path segment, none that cannot be seen.
-fn is_account_name(text: &str) -> bool {
-    let length = text.chars().count();
-    (1..=256).contains(&length)
-        && text.trim() == text
-        && text != "."
-        && text != ".."
-        && !text.chars().any(|letter| is_unseen(letter) || "/\\%?#;".contains(letter))
-}
-
-/// Control and format characters: line breaks, bidirectional marks, zero widths, surrogate halves' stand-in.
-fn is_unseen(letter: char) -> bool {
-    letter.is_control()
-        || matches!(u32::from(letter),
-            0xAD | 0x600..=0x605 | 0x61C | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF
-            | 0xFFF9..=0xFFFD | 0xE0000..=0xE007F)
-}
-
-/// The digest of a file's content, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum FileHash {
-    /// 40 hexadecimal digits: what Defender's file lookup takes.
-    Sha1(Sha1),
-    /// 64 hexadecimal digits: resolved to the SHA-1 first.
-    Sha256(Sha256),
-}
-
-impl FileHash {
-    /// Takes a SHA-1 or a SHA-256.
-    pub fn parse(text: &str) -> Result<Self, SubjectError> {
-        if let Some(sha1) = Sha1::parse(text) {
-            return Ok(Self::Sha1(sha1));
-        }
-        if let Some(sha256) = Sha256::parse(text) {
-            return Ok(Self::Sha256(sha256));
-        }
-        if is_hex(text, 32) {
-            let detail = "Defender does not look files up by MD5: send the file's SHA-1 or SHA-256.";
-            return Err(SubjectError::UnsupportedHash(detail.to_owned()));
-        }
-        Err(SubjectError::invalid("A file hash is a SHA-1 (40 hexadecimal digits) or a SHA-256 (64)."))
-    }
-
-    /// The digits.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Sha1(sha1) => sha1.as_str(),
-            Self::Sha256(sha256) => sha256.as_str(),
-        }
-    }
-}
-
-/// A SHA-1, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Sha1(String);
-
-impl Sha1 {
-    /// Takes 40 hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        is_hex(text, 40).then(|| Self(text.to_ascii_lowercase()))
-    }
-
-    /// The digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A SHA-256, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Sha256(String);
-
-impl Sha256 {
-    /// Takes 64 hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        is_hex(text, 64).then(|| Self(text.to_ascii_lowercase()))
-    }
-
-    /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -480,45 +297,6 @@ mod tests {
         {
             assert!(DeviceName::parse(text).is_none(), "{text}");
             assert!(AlertId::parse(text).is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn device_names_of_all_sorts_are_taken() {
-        for text in [
-            "desk-042",
-            "desk-042.contoso.com",
-            "DESK_042",
-            "Dana's iPad",
-            "Dana’s iPad (2)",
-            "Øyvinds PC",
-            "会議室の端末",
-        ] {
-            assert!(DeviceName::parse(text).is_some(), "{text}");
-        }
-        let name = DeviceName::parse("DESK-042").expect("a name");
-        assert!(
-            name.matches("desk-042.contoso.com") && name.matches("desk-042") && !name.matches("desk-0421.contoso.com")
-        );
-        let full = DeviceName::parse("desk-042.contoso.com").expect("a name");
-        assert!(full.matches("DESK-042.CONTOSO.COM") && !full.matches("desk-042"));
-    }
-
-    #[test]
-    fn spellings_of_an_account_give_its_name() {
-        for (text, name, domain) in [
-            ("dana.reyes", "dana.reyes", None),
-            ("CONTOSO\\dana.reyes", "dana.reyes", Some("CONTOSO")),
-            ("dana.reyes@contoso.com", "dana.reyes", Some("contoso.com")),
-            ("NETWORK SERVICE", "NETWORK SERVICE", None),
-            ("DESK-042$", "DESK-042$", None),
-            ("øyvind", "øyvind", None),
-        ] {
-            let account = Account::parse(text).expect(text);
-            assert_eq!((account.name(), account.domain()), (name, domain), "{text}");
-        }
-        for text in ["\\name", "CONTOSO\\", "@contoso.com", "dana@", "a\\b\\c", "dana#EXT#@contoso.com"] {
-            assert!(Account::parse(text).is_none(), "{text}");
         }
     }
 
