@@ -17,13 +17,8 @@ use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::subject::{Account, AlertId, DeviceId, DeviceName, IncidentId, Kind, Sha1, Sha256};
 use crate::domain::warning::{WarningCode, Warnings};
-use crate::upstream::{self, Api, Context, is_within};
+use crate::upstream::{self, Api, Context, next_page};
 use devices::DeviceRecord;
-
-/// Pages of a list that are followed.
-const MOST_PAGES: usize = 20;
-/// Bytes of all the pages together.
-const MOST_BYTES: usize = 32 << 20;
 
 /// The day on which Microsoft switches both off.
 ///
@@ -130,17 +125,10 @@ impl Defender {
             alerts.extend(page.items);
             bodies.push(body);
             let Some(link) = page.next_link else { break };
-            let read: usize = bodies.iter().map(Bytes::len).sum();
-            match Url::parse(&link).ok().filter(|next| is_within(next, &self.endpoint, "api")) {
-                Some(next) if bodies.len() < MOST_PAGES && read < MOST_BYTES => url = next,
-                Some(_) => {
-                    let detail = format!("Only the first {} alerts were read: Defender has more.", alerts.len());
-                    notes.add(WarningCode::Partial, detail);
-                    break;
-                }
-                None => {
-                    let detail = "Defender's next page is at another address, which is not asked; what came is shown.";
-                    notes.add(WarningCode::Partial, detail);
+            match next_page(&link, &self.endpoint, "api", &bodies) {
+                Ok(next) => url = next,
+                Err(stop) => {
+                    notes.add(WarningCode::Partial, stop.detail(alerts.len()));
                     break;
                 }
             }

@@ -22,14 +22,10 @@ use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::subject::{AlertId, IncidentId, Kind};
 use crate::domain::warning::{WarningCode, Warnings};
-use crate::upstream::{self, Api, Call, Context, Reply, UpstreamError, is_within};
+use crate::upstream::{self, Api, Call, Context, Reply, UpstreamError, next_page};
 pub(crate) use hunting::Quarry;
 pub(crate) use roles::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING, allow};
 
-/// Pages of an incident's alerts that are followed.
-const MOST_PAGES: usize = 20;
-/// Bytes of all the pages together.
-const MOST_BYTES: usize = 32 << 20;
 /// Without it, words that Microsoft has added later arrive as `unknownFutureValue`.
 ///
 /// Source: <https://learn.microsoft.com/graph/best-practices-concept#handling-future-members-in-evolvable-enumerations>.
@@ -110,17 +106,10 @@ impl Graph {
             alerts.extend(page.items);
             bodies.push(body);
             let Some(link) = page.next_link else { break };
-            let read: usize = bodies.iter().map(Bytes::len).sum();
-            match Url::parse(&link).ok().filter(|next| is_within(next, &self.base, "v1.0")) {
-                Some(next) if bodies.len() <= MOST_PAGES && read < MOST_BYTES => url = next,
-                Some(_) => {
-                    let detail = format!("Only the first {} alerts were read: the incident has more.", alerts.len());
-                    notes.add(WarningCode::Partial, detail);
-                    break;
-                }
-                None => {
-                    let detail = "Graph's next page is at another address, which is not asked; what came is shown.";
-                    notes.add(WarningCode::Partial, detail);
+            match next_page(&link, &self.base, "v1.0", bodies) {
+                Ok(next) => url = next,
+                Err(stop) => {
+                    notes.add(WarningCode::Partial, stop.detail(alerts.len()));
                     break;
                 }
             }

@@ -16,7 +16,7 @@ pub(crate) fn address(base: &Url, path: &[&str]) -> Result<Url, UpstreamError> {
 }
 
 /// Whether a link stays on the API's own origin, and below `root`, the first segment of its paths.
-pub(crate) fn is_within(link: &Url, base: &Url, root: &str) -> bool {
+pub(super) fn is_within(link: &Url, base: &Url, root: &str) -> bool {
     link.origin() == base.origin()
         && link.username().is_empty()
         && link.password().is_none()

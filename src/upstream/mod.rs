@@ -8,14 +8,16 @@ mod context;
 mod error;
 mod judge;
 pub(crate) mod members;
+mod pages;
 mod quota;
 mod send;
 pub(crate) mod triage;
 
-pub(crate) use address::{address, is_within};
+pub(crate) use address::address;
 pub use client::HttpClient;
 pub use context::{Context, Deadline};
 pub(crate) use error::UpstreamError;
 pub(crate) use judge::judge;
+pub(crate) use pages::next_page;
 pub(crate) use quota::{Api, Quota};
 pub(crate) use send::{Body, Call, Reply, Upstream};
