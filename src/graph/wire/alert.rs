@@ -8,9 +8,10 @@ use serde_json::value::to_raw_value;
 use super::evidence::EvidenceReader;
 use super::words::word;
 use crate::domain::alert::Alert;
+use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
 use crate::domain::warning::Warnings;
-use crate::upstream::members::{ListOf, Members, Name, ReadObject};
+use crate::upstream::members::{ListOf, Members, Name, ReadObject, keep_passed_over};
 use crate::upstream::triage::{self, CommentNames};
 
 /// Documented samples of old say `createdBy` and `createdTime`.
@@ -30,15 +31,20 @@ impl<'de> ReadObject<'de> for AlertReader<'_> {
         let mut members = Members::default();
         let mut found = EvidenceReader::new(self.notes);
         let mut evidence = Vec::new();
+        let mut odd = Extra::default();
         while let Some(name) = map.next_key::<Name<'de>>()? {
             if name.0 == "evidence" {
-                evidence = map.next_value_seed(ListOf(&mut found))?.unwrap_or_default();
+                let items = map.next_value_seed(ListOf(&mut found))?;
+                let passed_over = found.passed_over();
+                keep_passed_over(&mut odd, &name.0, passed_over, items.is_some(), found.notes);
+                evidence.extend(items.unwrap_or_default());
             } else {
                 members.put(name.0, map.next_value()?);
             }
         }
         let (devices, logged_on_users) = found.seen();
-        let alert = self.normalize(members);
+        let mut alert = self.normalize(members);
+        alert.extra.append(odd);
         let mut devices = devices.into_iter();
         // Graph always sends evidence: none is none.
         Ok(Alert {

@@ -5,8 +5,11 @@
 //!
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence>.
 
+use std::mem;
+
 use serde::de::MapAccess;
-use serde_json::value::to_raw_value;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::words::pascal_case;
 use crate::domain::alert::{Device, LoggedOnUser};
@@ -21,19 +24,25 @@ const MAIN_ROLES: [&str; 2] = ["PrimaryDevice", "Main device"];
 
 /// Reads the items of one alert, and notes the devices and who was logged on to them.
 pub(super) struct EvidenceReader<'n> {
-    notes: &'n mut Warnings,
+    pub(super) notes: &'n mut Warnings,
     devices: Vec<Device>,
     logged_on_users: Vec<LoggedOnUser>,
+    passed_over: Vec<Value>,
 }
 
 impl<'n> EvidenceReader<'n> {
     pub(super) fn new(notes: &'n mut Warnings) -> Self {
-        Self { notes, devices: Vec::new(), logged_on_users: Vec::new() }
+        Self { notes, devices: Vec::new(), logged_on_users: Vec::new(), passed_over: Vec::new() }
     }
 
     /// The devices, the main one first, and who was logged on to them.
     pub(super) fn seen(self) -> (Vec<Device>, Vec<LoggedOnUser>) {
         (self.devices, self.logged_on_users)
+    }
+
+    /// What stood among the items and was none, since this was last asked.
+    pub(super) fn passed_over(&mut self) -> Vec<Value> {
+        mem::take(&mut self.passed_over)
     }
 
     /// A device stays whole in its item: here it is only looked at.
@@ -66,17 +75,21 @@ impl<'de> ReadObject<'de> for EvidenceReader<'_> {
         let mut members = Members::default();
         let mut kind = String::new();
         while let Some(name) = map.next_key::<Name<'de>>()? {
+            let value = map.next_value::<&RawValue>()?;
             if name.0 == "@odata.type" {
-                let word = map.next_value::<Option<Name<'de>>>()?;
-                kind = word.map(|word| kind_of(&word.0)).unwrap_or_default();
+                kind = serde_json::from_str(value.get()).map(|word: Name<'_>| kind_of(&word.0)).unwrap_or_default();
             } else {
-                members.put(name.0, map.next_value()?);
+                members.put(name.0, value);
             }
         }
         if kind == "device" {
             self.note_device(&members);
         }
         Ok(normalize(kind, members, self.notes))
+    }
+
+    fn pass_over(&mut self, value: Value) {
+        self.passed_over.push(value);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use defender_enrich::sandbox::company::showcase;
 use defender_enrich::sandbox::{Fault, GRAPH_AUDIENCE, Route, Sandbox, Times};
+use serde_json::json;
 
 use super::support::{Answer, ask_graph, asked};
 
@@ -140,4 +141,22 @@ async fn a_page_elsewhere_is_not_asked_for() {
     let answer = ask_graph(&sandbox, "incident_id", showcase::INCIDENT).await;
     assert_eq!((answer.status, answer.alert_ids().len()), (200, 4));
     assert!(answer.warnings().contains(&"partial"));
+}
+
+#[tokio::test]
+async fn evidence_that_is_no_object_is_kept_and_told() {
+    let sandbox = sandbox().await;
+    let body = json!({
+        "id": showcase::ALERT,
+        "evidence": [7, {"@odata.type": 9, "verdict": "malicious"}, "a word",
+                     {"@odata.type": "#microsoft.graph.security.ipEvidence", "ipAddress": "192.0.2.7"}],
+    });
+    sandbox.fail(Route::GraphAlert, Times::Always, Fault::body(body.to_string()));
+    let answer = ask_graph(&sandbox, "alert_id", showcase::ALERT).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let alert = &answer.body["alerts"][0];
+    assert_eq!(alert["extra"]["evidence"], json!([7, "a word"]));
+    let types: Vec<_> = alert["evidence"].as_array().expect("evidence").iter().map(|item| &item["type"]).collect();
+    assert_eq!(types, ["unknown", "ip"], "{alert}");
+    assert!(answer.warnings().contains(&"unknown_value"), "{:?}", answer.warnings());
 }
