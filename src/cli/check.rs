@@ -8,7 +8,7 @@ use url::Url;
 use super::serve::article;
 use super::{CommandError, Stage, print};
 use crate::config::{BackendChoice, CallerAuth};
-use crate::credentials::CallError;
+use crate::credentials::{CallError, carries};
 use crate::defender::END;
 use crate::domain::subject::{Kind, Question};
 use crate::enrich::{Backend, Context, Deadline, EnrichError, Family};
@@ -238,11 +238,6 @@ fn explained(error: EnrichError, address: &Url) -> String {
 async fn answers(stage: &Stage, api: Api, kind: Kind) -> bool {
     let family = stage.service.enricher.backend().family(kind, &context()).await;
     family.is_ok_and(|family| matches!(family, Family::Graph(_)) == (api == Api::Graph))
-}
-
-fn carries(carried: &[String], role: &str) -> bool {
-    let writing = role.replace(".Read.", ".ReadWrite.");
-    carried.iter().any(|known| known == role || *known == writing)
 }
 
 fn roles(stage: &Stage, needs: &Needs, carried: &[String], table: &mut Table) {

@@ -70,6 +70,12 @@ impl fmt::Debug for Token {
     }
 }
 
+/// Whether roles allow what `wanted` allows: `X.ReadWrite.All` reads as well as `X.Read.All`.
+pub(crate) fn carries(roles: &[String], wanted: &str) -> bool {
+    let writing = wanted.replace(".Read.", ".ReadWrite.");
+    roles.iter().any(|role| role == wanted || *role == writing)
+}
+
 /// When a token is to be renewed: five minutes or a tenth of its life before its end, but never in its first half.
 fn renewal(now: Moment, end: Moment) -> Moment {
     let life = now.age_at(end);

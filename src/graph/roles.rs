@@ -1,5 +1,6 @@
 //! What the application's roles allow.
 
+use crate::credentials::carries;
 use crate::domain::subject::Kind;
 
 /// Alerts by id.
@@ -11,10 +12,7 @@ pub(crate) const RUN_HUNTING: &str = "ThreatHunting.Read.All";
 
 /// Whether these roles are enough for a kind of lookup.
 pub(crate) fn allow(kind: Kind, roles: &[String]) -> bool {
-    let has = |wanted: &str| {
-        let writing = wanted.replace(".Read.", ".ReadWrite.");
-        roles.iter().any(|role| role == wanted || *role == writing)
-    };
+    let has = |wanted| carries(roles, wanted);
     let alerts = has(READ_ALERTS) || has(READ_INCIDENTS);
     match kind {
         Kind::Alert => alerts,
