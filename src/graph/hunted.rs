@@ -29,24 +29,28 @@ impl Graph {
         }
         let ids: Vec<AlertId> = rows.iter().filter_map(|row| AlertId::parse(row.alert_id())).collect();
         let completed = self.complete(&ids, ctx).await?;
-        let (mut alerts, mut bodies, mut thin) = (Vec::with_capacity(rows.len()), Vec::new(), 0_usize);
+        let (mut alerts, mut thin) = (Vec::with_capacity(rows.len()), 0_usize);
+        let mut list = vec![b'['];
         for row in rows {
+            if !alerts.is_empty() {
+                list.push(b',');
+            }
             let whole = completed.body(row.alert_id()).and_then(|body| {
                 let alert = wire::alert(body, self.portal, &mut notes).ok()?;
                 (alert.id.as_deref() == Some(row.alert_id())).then_some((alert, body))
             });
             if let Some((alert, body)) = whole {
                 alerts.push(alert);
-                bodies.push(String::from_utf8_lossy(body).into_owned());
+                list.extend_from_slice(body);
             } else {
                 thin += 1;
-                bodies.push(row.body());
+                list.extend_from_slice(row.body().as_bytes());
                 alerts.push(row.into_alert(self.portal, &mut notes));
             }
         }
         note_thin(thin, completed.throttled, &mut notes);
-        let list = Bytes::from(format!("[{}]", bodies.join(",")));
-        Ok(Findings::new(alerts, None, vec![list], notes))
+        list.push(b']');
+        Ok(Findings::new(alerts, None, vec![list.into()], notes))
     }
 
     async fn hunt(&self, quarry: &Quarry, ctx: &Context) -> Result<Bytes, CallError> {

@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::config::Settings;
 use crate::credentials::{Authorized, CallError};
+use crate::domain::alert::Alert;
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::subject::{AlertId, IncidentId, Kind};
@@ -97,7 +98,7 @@ impl Graph {
         bodies: &mut Vec<Bytes>,
         notes: &mut Warnings,
         ctx: &Context,
-    ) -> Result<Vec<crate::domain::alert::Alert>, CallError> {
+    ) -> Result<Vec<Alert>, CallError> {
         let mut url = self.address(&["security", "incidents", &id.to_string(), "alerts"])?;
         let mut alerts = Vec::new();
         loop {
