@@ -3,6 +3,7 @@
 
 mod client;
 mod harness;
+mod log;
 mod rsa_keys;
 mod shapes;
 

@@ -1,10 +1,11 @@
 //! `auto`: by the roles in the token, Graph first.
 
 use defender_enrich::sandbox::company::showcase;
-use defender_enrich::sandbox::{DEFENDER_SECRET, GRAPH_AUDIENCE, Sandbox};
+use defender_enrich::sandbox::{DEFENDER_SECRET, Fault, GRAPH_AUDIENCE, Route, Sandbox, Times};
 use serde_json::json;
 
-use super::support::{ask, service};
+use super::support::{ask, asked, service};
+use crate::log::Log;
 
 const SUBJECTS: [(&str, &str); 5] = [
     ("alert_id", showcase::ALERT),
@@ -54,12 +55,21 @@ async fn a_secret_without_a_token_for_graph_is_for_the_older_apis() {
 }
 
 #[tokio::test]
-async fn the_choice_is_made_once() {
+async fn the_choice_is_made_and_logged_once() {
+    let (log, _guard) = Log::start(true);
     let sandbox = Sandbox::start().await.expect("a sandbox");
     let service = service(&sandbox, "auto", &[("CACHE_TTL_S", "0")]);
-    for roles in [&["SecurityAlert.Read.All"][..], &[]] {
-        let answer = ask(&service, json!({"alert_id": showcase::ALERT})).await;
-        assert_eq!(answer.body["source"]["backend"], "graph", "{roles:?}");
-        sandbox.set_roles(GRAPH_AUDIENCE, roles);
-    }
+    let question = json!({"alert_id": showcase::ALERT});
+    sandbox.set_roles(GRAPH_AUDIENCE, &["SecurityAlert.Read.All"]);
+    assert_eq!(ask(&service, question.clone()).await.body["source"]["backend"], "graph");
+    // The next token carries no role, and the choice stands: nobody asks the older APIs.
+    sandbox.set_roles(GRAPH_AUDIENCE, &[]);
+    sandbox.fail(Route::GraphAlert, Times::Once, Fault::status(401));
+    let refused = ask(&service, question).await;
+    assert_eq!((refused.status, &refused.body["code"]), (502, &json!("upstream_forbidden")), "{}", refused.body);
+    assert!(asked(&sandbox, Route::Alert).is_empty());
+    let text = log.text();
+    let told: Vec<_> = text.lines().filter(|line| line.contains(r#""backend":"auto""#)).collect();
+    assert_eq!(told.len(), 1, "{text}");
+    assert!(told[0].contains("Graph answers alert, the older APIs machine, user, file, incident"), "{told:?}");
 }
