@@ -217,7 +217,7 @@ fn item(state: &mut State, call: &Call, item: &Value) -> Value {
         headers,
         key,
     });
-    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let body: Value = serde_json::from_slice(fault.body.as_ref().unwrap_or(&reply.body)).unwrap_or_default();
     json!({"id": text("id"), "status": reply.status.as_u16(), "headers": told, "body": body})
 }
 

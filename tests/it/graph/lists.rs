@@ -72,6 +72,17 @@ async fn what_only_hunting_sees_is_built_from_its_row() {
 }
 
 #[tokio::test]
+async fn an_item_about_another_alert_is_not_taken_for_this() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    let other = json!({"id": "da1_1", "title": "Another", "severity": "high"}).to_string();
+    sandbox.fail(Route::GraphBatchItem, Times::Always, Fault::body(other).only_for(showcase::ALERT));
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert!(answer.warnings().contains(&"partial"));
+    assert!(answer.alert_ids().contains(&showcase::ALERT));
+    assert!(!answer.body.to_string().contains("Another"), "{}", answer.body);
+}
+
+#[tokio::test]
 async fn our_own_quota_makes_an_answer_partial_and_then_refuses() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
     let service = service(&sandbox, "graph", &[("QUOTA_PER_MINUTE", "3"), ("CACHE_TTL_S", "0")]);
