@@ -19,7 +19,7 @@ use crate::domain::subject::AlertId;
 use crate::domain::warning::Warnings;
 use crate::upstream::body::{self, MembersReader};
 use crate::upstream::members::Members;
-use crate::upstream::{Api, Body, Call, Context, Reply, UpstreamError, judge};
+use crate::upstream::{Api, Body, Call, Context, MOST_BYTES, Reply, UpstreamError, judge};
 
 /// Graph takes no more in one batch.
 pub(super) const MOST_ITEMS: usize = 20;
@@ -38,8 +38,11 @@ const SPARED: Duration = Duration::from_millis(150);
 #[derive(Default)]
 pub(super) struct Completed {
     bodies: HashMap<String, Bytes>,
+    bytes: usize,
     /// How many stayed throttled.
     pub(super) throttled: usize,
+    /// How many were left out, since enough was read.
+    pub(super) left_out: usize,
 }
 
 impl Completed {
@@ -96,7 +99,12 @@ impl Graph {
         let mut outcomes = stream::iter(batches).buffered(IN_FLIGHT);
         let mut chunks = ids.chunks(self.batch);
         let (mut later, mut longest) = (Vec::new(), Duration::ZERO);
-        while let (Some(outcome), Some(chunk)) = (outcomes.next().await, chunks.next()) {
+        loop {
+            if completed.bytes >= MOST_BYTES {
+                completed.left_out += chunks.map(<[AlertId]>::len).sum::<usize>();
+                break;
+            }
+            let (Some(outcome), Some(chunk)) = (outcomes.next().await, chunks.next()) else { break };
             let items = match outcome {
                 Ok(items) => items,
                 // The whole batch, also after its own tries, or our own quota: these will not come in time.
@@ -108,7 +116,10 @@ impl Graph {
             };
             for (id, item) in chunk.iter().zip(items) {
                 match item {
-                    Item::Here(body) => drop(completed.bodies.insert(id.as_str().to_owned(), body)),
+                    Item::Here(body) => {
+                        completed.bytes += body.len();
+                        completed.bodies.insert(id.as_str().to_owned(), body);
+                    }
                     Item::Gone => {}
                     Item::Later(wait) => {
                         later.push(id.clone());

@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::batch::Completed;
 use super::hunting::{self, MOST_ALERTS, Quarry, TIMESPAN, WINDOW_DAYS};
 use super::{Graph, RUN_HUNTING, wire};
 use crate::credentials::CallError;
@@ -48,7 +49,7 @@ impl Graph {
                 alerts.push(row.into_alert(self.portal, &mut notes));
             }
         }
-        note_thin(thin, completed.throttled, &mut notes);
+        note_thin(thin, &completed, &mut notes);
         list.push(b']');
         Ok(Findings::new(alerts, None, vec![list.into()], notes))
     }
@@ -67,20 +68,20 @@ impl Graph {
     }
 }
 
-fn note_thin(thin: usize, throttled: usize, notes: &mut Warnings) {
-    if throttled > 0 {
-        let detail = format!(
-            "Graph throttles: {throttled} alerts were not completed and show what advanced hunting tells; ask again later."
-        );
-        notes.add(WarningCode::Partial, detail);
-    }
-    if thin > throttled {
-        let detail = format!(
-            "{} alerts are seen by advanced hunting and not given out by alerts_v2 (tuned, or outside the incident model): \
-             they show what hunting tells.",
-            thin - throttled
-        );
-        notes.add(WarningCode::Partial, detail);
+fn note_thin(thin: usize, completed: &Completed, notes: &mut Warnings) {
+    let Completed { throttled, left_out, .. } = *completed;
+    let kept_back = thin.saturating_sub(throttled + left_out);
+    let causes = [
+        (throttled, "Graph throttles", "were not completed and show what advanced hunting tells; ask again later"),
+        (left_out, "Enough was read", "were not completed and show what advanced hunting tells"),
+        (
+            kept_back,
+            "Not given out by alerts_v2 (tuned, or outside the incident model)",
+            "are seen by advanced hunting and show what it tells",
+        ),
+    ];
+    for (count, cause, effect) in causes.into_iter().filter(|(count, ..)| *count > 0) {
+        notes.add(WarningCode::Partial, format!("{cause}: {count} alerts {effect}."));
     }
 }
 

@@ -18,6 +18,6 @@ pub use client::HttpClient;
 pub use context::{Context, Deadline};
 pub(crate) use error::UpstreamError;
 pub(crate) use judge::judge;
-pub(crate) use pages::next_page;
+pub(crate) use pages::{MOST_BYTES, next_page};
 pub(crate) use quota::{Api, Quota};
 pub(crate) use send::{Body, Call, Reply, Upstream};

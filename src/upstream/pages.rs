@@ -8,7 +8,7 @@ use super::address::is_within;
 /// How many bodies of one answer are read.
 const MOST_PAGES: usize = 20;
 /// At how many bytes of one answer reading ends.
-const MOST_BYTES: usize = 32 << 20;
+pub(crate) const MOST_BYTES: usize = 32 << 20;
 
 /// Why a list is not read on, although Microsoft named a next page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

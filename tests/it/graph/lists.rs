@@ -83,6 +83,18 @@ async fn an_item_about_another_alert_is_not_taken_for_this() {
 }
 
 #[tokio::test]
+async fn more_than_enough_is_not_read() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    many_alerts(&sandbox, 100);
+    let large = json!({"id": "da1_1", "description": "x".repeat(600 << 10)}).to_string();
+    sandbox.fail(Route::GraphBatchItem, Times::Always, Fault::body(large));
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert_eq!((answer.status, answer.alert_ids().len()), (200, 107));
+    let warnings = answer.body["warnings"].to_string();
+    assert!(warnings.contains("Enough was read: 47 alerts"), "{warnings}");
+}
+
+#[tokio::test]
 async fn our_own_quota_makes_an_answer_partial_and_then_refuses() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
     let service = service(&sandbox, "graph", &[("QUOTA_PER_MINUTE", "3"), ("CACHE_TTL_S", "0")]);
