@@ -27,23 +27,49 @@ pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 /// The members of one JSON object that are not null, each as it was written.
 #[derive(Default)]
 pub(crate) struct Members<'de> {
-    list: Vec<(Cow<'de, str>, &'de RawValue)>,
+    list: Vec<Member<'de>>,
 }
 
-/// More members than any documented object has. Beyond, looking for a second one of each name as they come would take
-/// a hostile body's sender no effort and us quadratic time.
+/// One member; without its value once that was taken out.
+#[derive(Clone)]
+struct Member<'de> {
+    mark: u32,
+    name: Cow<'de, str>,
+    value: Option<&'de RawValue>,
+}
+
+impl<'de> Member<'de> {
+    fn new(name: Cow<'de, str>, value: &'de RawValue) -> Self {
+        Self { mark: mark(&name), name, value: Some(value) }
+    }
+
+    /// Whether it has this name, whose mark is `mark`.
+    fn is(&self, name: &str, mark: u32) -> bool {
+        self.mark == mark && self.name == name
+    }
+}
+
+/// Two names of one object rarely share it: comparing numbers first spares comparing texts.
+fn mark(name: &str) -> u32 {
+    let bytes = name.as_bytes();
+    let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
+    u32::from_le_bytes([at(0), at(bytes.len() / 2), at(bytes.len().wrapping_sub(1)), bytes.len().to_le_bytes()[0]])
+}
+
+/// More members than any documented object has. Beyond, looking for a later one of each name that is left would take a
+/// hostile body's sender no effort and us quadratic time.
 const MANY: usize = 128;
+/// What most objects have that are not null. Twenty are the most for which the allocator keeps a place at hand.
+const USUAL: usize = 20;
 
 impl<'de> Members<'de> {
     /// Takes in a member; null is as if it were not there, and of two of one name the later counts.
     pub(crate) fn put(&mut self, name: Cow<'de, str>, value: &'de RawValue) {
-        if self.list.len() < MANY
-            && let Some(at) = self.list.iter().position(|(known, _)| *known == name)
-        {
-            self.list.remove(at);
-        }
         if value.get() != "null" && !name.starts_with("@odata.") {
-            self.list.push((name, value));
+            if self.list.is_empty() {
+                self.list.reserve(USUAL);
+            }
+            self.list.push(Member::new(name, value));
         }
     }
 
@@ -54,12 +80,8 @@ impl<'de> Members<'de> {
 
     /// Takes a member out.
     pub(crate) fn take(&mut self, name: &str) -> Option<&'de RawValue> {
-        let at = self.list.iter().rposition(|(known, _)| known == name)?;
-        let (_, value) = self.list.remove(at);
-        if self.list.len() >= MANY {
-            self.list.retain(|(known, _)| known != name);
-        }
-        Some(value)
+        let mark = mark(name);
+        self.list.iter_mut().rev().find(|member| member.is(name, mark))?.value.take()
     }
 
     /// Takes the first of several spellings out.
@@ -69,11 +91,32 @@ impl<'de> Members<'de> {
 
     /// Whether every member has been taken out, or there was none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.left().next().is_none()
+    }
+
+    /// The members that have not been taken out; of several of one name the last.
+    fn left(&self) -> impl Iterator<Item = (&Cow<'de, str>, &'de RawValue)> {
+        let mut last = HashMap::new();
+        if self.list.len() > MANY {
+            last.extend(self.list.iter().enumerate().map(|(at, member)| (&member.name, at)));
+        }
+        self.list.iter().enumerate().filter_map(move |(at, Member { mark, name, value })| {
+            let is_last = match last.get(name) {
+                Some(last) => *last == at,
+                None => !self.list.iter().skip(at + 1).any(|later| later.is(name, *mark)),
+            };
+            value.filter(|_| is_last).map(|value| (name, value))
+        })
     }
 
     fn put_back(&mut self, name: &'static str, value: &'de RawValue) {
-        self.list.push((Cow::Borrowed(name), value));
+        self.list.push(Member::new(Cow::Borrowed(name), value));
+    }
+
+    /// A member, without taking it out.
+    fn peek(&self, name: &str) -> Option<&'de RawValue> {
+        let mark = mark(name);
+        self.list.iter().rev().find(|member| member.is(name, mark))?.value
     }
 
     /// A text: a string, or a number or truth value as it is written.
@@ -90,9 +133,9 @@ impl<'de> Members<'de> {
     /// A moment. .NET's "no time" is none; a text that is no time is kept.
     pub(crate) fn moment(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<Moment> {
         let (name, raw) = self.take_any(names)?;
-        let text = serde_json::from_str::<Name<'de>>(raw.get()).ok();
-        let moment = text.as_ref().and_then(|text| Moment::parse(&text.0));
-        if moment.is_none() && !text.is_some_and(|text| text.0.is_empty() || text.0.starts_with("0001-01-01T")) {
+        let text = string_of(raw);
+        let moment = text.as_deref().and_then(Moment::parse);
+        if moment.is_none() && !text.is_some_and(|text| text.is_empty() || text.starts_with("0001-01-01T")) {
             notes.unexpected_type(name, "a time");
             self.put_back(name, raw);
         }
@@ -129,7 +172,7 @@ impl<'de> Members<'de> {
         let Some((name, raw)) = self.take_any(names) else { return Vec::new() };
         let objects = match serde_json::from_str::<Vec<&'de RawValue>>(raw.get()) {
             Ok(list) => list.into_iter().filter(|raw| raw.get() != "null").map(Members::of).collect(),
-            Err(_) => Members::of(raw).map(|one| if one.list.is_empty() { Vec::new() } else { vec![one] }),
+            Err(_) => Members::of(raw).map(|one| if one.is_empty() { Vec::new() } else { vec![one] }),
         };
         objects.unwrap_or_else(|| {
             notes.unexpected_type(name, "a list of objects");
@@ -140,7 +183,7 @@ impl<'de> Members<'de> {
 
     /// A list of objects that also stays whole among what has no home.
     pub(crate) fn kept_objects(&mut self, name: &'static str, notes: &mut Warnings) -> Vec<Members<'de>> {
-        let raw = self.list.iter().find(|(known, _)| known == name).map(|(_, raw)| *raw);
+        let raw = self.peek(name);
         let objects = self.objects(&[name], notes);
         if let Some(raw) = raw.filter(|_| !objects.is_empty()) {
             self.put_back(name, raw);
@@ -155,9 +198,9 @@ impl<'de> Members<'de> {
         own: &[&str],
         notes: &mut Warnings,
     ) -> Vec<Members<'de>> {
-        let raw = self.list.iter().find(|(known, _)| known == name).map(|(_, raw)| *raw);
+        let raw = self.peek(name);
         let objects = self.objects(&[name], notes);
-        let has_others = |object: &Members<'_>| object.list.iter().any(|(name, _)| !own.contains(&&**name));
+        let has_others = |object: &Members<'_>| object.left().any(|(name, _)| !own.contains(&&**name));
         if let Some(raw) = raw.filter(|_| objects.iter().any(has_others)) {
             self.put_back(name, raw);
         }
@@ -177,69 +220,71 @@ impl<'de> Members<'de> {
 
     /// A text whose name is written in any case, as those of headers are.
     pub(crate) fn text_in_any_case(&mut self, name: &str) -> Option<String> {
-        let (_, raw) = self.list.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        let (_, raw) = self.left().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
         text_of(raw)
     }
 
     /// Takes a member out if it is a list of nothing.
     pub(crate) fn take_if_empty(&mut self, name: &str) {
-        self.list.retain(|(known, raw)| known != name || raw.get() != "[]");
+        self.list.retain(|member| member.name != name || member.value.is_none_or(|raw| raw.get() != "[]"));
     }
 
     /// One member by itself, to look at without taking it out.
     pub(crate) fn only(&self, name: &str) -> Self {
-        Self { list: self.list.iter().filter(|(known, _)| known == name).cloned().collect() }
+        Self { list: self.list.iter().filter(|member| member.name == name).cloned().collect() }
     }
 
     /// A text, without taking it out.
     pub(crate) fn peek_text(&self, name: &str) -> Option<String> {
-        self.list.iter().find(|(known, _)| known == name).and_then(|(_, raw)| text_of(raw))
+        self.peek(name).and_then(text_of)
     }
 
     /// What no home was found for, as an object of its own, without lists and objects of nothing; `None` if that is all.
-    pub(crate) fn rest_as_object(mut self) -> Option<Box<RawValue>> {
-        self.list.retain(|(_, raw)| !matches!(raw.get(), "[]" | "{}") && !is_deeper_than(raw.get(), DEEPEST));
-        if self.list.is_empty() { None } else { self.as_object() }
+    pub(crate) fn rest_as_object(self) -> Option<Box<RawValue>> {
+        let says_anything = |raw: &RawValue| !matches!(raw.get(), "[]" | "{}") && !is_deeper_than(raw.get(), DEEPEST);
+        object_of(self.left().filter(|(_, raw)| says_anything(raw)))
     }
 
-    /// The members as an object.
+    /// The members as an object; `None` if there are none.
     pub(crate) fn as_object(&self) -> Option<Box<RawValue>> {
-        let parts: Option<Vec<String>> = self
-            .list
-            .iter()
-            .map(|(name, raw)| Some(format!("{}:{}", serde_json::to_string(name).ok()?, raw.get())))
-            .collect();
-        RawValue::from_string(format!("{{{}}}", parts?.join(","))).ok()
+        object_of(self.left())
     }
 
     /// What no home was found for.
     pub(crate) fn rest(self, notes: &mut Warnings) -> Extra {
-        let mut last = HashMap::with_capacity(if self.list.len() > MANY { self.list.len() } else { 0 });
-        if self.list.len() > MANY {
-            last.extend(self.list.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)));
-        }
         let mut extra = Extra::default();
-        for (at, (name, value)) in self.list.into_iter().enumerate() {
-            if last.get(&name).is_some_and(|last| *last != at) {
-                continue;
-            }
+        for (name, value) in self.left() {
             if is_deeper_than(value.get(), DEEPEST) {
-                notes.unexpected_type(&name, "of a depth that is passed on: it is left out");
+                notes.unexpected_type(name, "of a depth that is passed on: it is left out");
             } else {
-                extra.keep(name, value.to_owned());
+                extra.keep(&**name, value.to_owned());
             }
         }
         extra
     }
 }
 
+/// These members as an object; `None` if there are none.
+fn object_of<'m>(members: impl Iterator<Item = (&'m Cow<'m, str>, &'m RawValue)>) -> Option<Box<RawValue>> {
+    let parts: Option<Vec<String>> =
+        members.map(|(name, raw)| Some(format!("{}:{}", serde_json::to_string(name).ok()?, raw.get()))).collect();
+    let parts = parts.filter(|parts| !parts.is_empty())?;
+    RawValue::from_string(format!("{{{}}}", parts.join(","))).ok()
+}
+
 /// A string's text, or a number or truth value as it is written; `None` for lists and objects.
 fn text_of(raw: &RawValue) -> Option<String> {
     match raw.get().as_bytes().first()? {
-        b'"' => serde_json::from_str(raw.get()).ok(),
+        b'"' => string_of(raw).map(Cow::into_owned),
         b'[' | b'{' => None,
         _ => Some(raw.get().to_owned()),
     }
+}
+
+/// A string's text, borrowed where it holds no escapes; `None` for anything else.
+fn string_of(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let inside = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inside.as_bytes().contains(&b'\\') { serde_json::from_str(raw.get()).ok() } else { Some(Cow::Borrowed(inside)) }
 }
 
 /// Whether lists and objects nest deeper than `most`.
