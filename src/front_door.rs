@@ -5,7 +5,7 @@
 //! into a request here.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::future::pending;
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
@@ -20,16 +20,17 @@ use lambda_http::aws_lambda_events::apigw::{
     ApiGatewayProxyRequest, ApiGatewayProxyResponse, ApiGatewayV2httpRequest, ApiGatewayV2httpResponse,
 };
 use lambda_http::aws_lambda_events::query_map::QueryMap;
-use lambda_http::lambda_runtime::{self, LambdaEvent};
+use lambda_http::lambda_runtime::{LambdaEvent, LambdaInvocation, Runtime};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Context, Error, service_fn};
 use serde::Serialize;
 use tower::ServiceExt;
+use tower::layer::layer_fn;
 
+use crate::afterwards::{Afterwards, Extension, ExtensionError};
 use crate::domain::time::Moment;
 use crate::enrich::Deadline;
 use crate::http::{AnswerLimit, IamIdentity, RequestId};
-use crate::service::Service;
 
 /// What is kept of an invocation's time to hand the answer over.
 const MARGIN: Duration = Duration::from_millis(400);
@@ -38,14 +39,48 @@ const ALB_LIMIT: AnswerLimit = AnswerLimit(900_000);
 /// A body that cannot be decoded is passed on as one that is surely no JSON: the edge answers it as any other such body.
 const UNDECODABLE: &[u8] = b"\0";
 
-/// Serves Lambda's events until the environment ends.
-pub async fn run(service: &Arc<Service>) -> Result<(), Error> {
-    let router = service.router();
-    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<LambdaRequest>| {
+/// Serves Lambda's events until the environment ends. With an extension, the environment is not frozen before the work
+/// is done that outlives the answers.
+pub async fn run(router: Router, extension: Option<Extension>) -> Result<(), Error> {
+    let handler = service_fn(move |event: LambdaEvent<LambdaRequest>| {
         let router = router.clone();
         async move { Ok::<_, Infallible>(answer(router, event.payload, &event.context).await) }
-    }))
-    .await
+    });
+    let afterwards = extension.as_ref().map(|extension| extension.afterwards().clone());
+    let runtime = Runtime::new(handler).layer(layer_fn(move |inner| telling(inner, afterwards.clone())));
+    tokio::select! {
+        ended = runtime.run_concurrent() => ended,
+        Err(broken) = listen(extension) => Err(broken.into()),
+    }
+}
+
+async fn listen(extension: Option<Extension>) -> Result<Infallible, ExtensionError> {
+    match extension {
+        Some(extension) => extension.run().await,
+        None => pending().await,
+    }
+}
+
+/// The runtime's own service, which also tells when an answer is out: whatever the answer is, and whether or not the
+/// event was one that the handler could be given.
+fn telling<S>(
+    inner: S,
+    afterwards: Option<Afterwards>,
+) -> impl tower::Service<LambdaInvocation, Response = (), Error = Error, Future: Send> + Clone + Send + 'static
+where
+    S: tower::Service<LambdaInvocation, Response = (), Error = Error, Future: Send> + Clone + Send + 'static,
+{
+    service_fn(move |invocation: LambdaInvocation| {
+        let (inner, afterwards) = (inner.clone(), afterwards.clone());
+        async move {
+            let id = invocation.context.request_id.clone();
+            let outcome = inner.oneshot(invocation).await;
+            if let Some(afterwards) = afterwards {
+                afterwards.answered(id);
+            }
+            outcome
+        }
+    })
 }
 
 /// The answer to an event, in the form of its front door.
@@ -165,12 +200,15 @@ impl Incoming {
 fn address(path: &str, query: &str) -> Uri {
     let path = if path.starts_with('/') { path } else { "/" };
     let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-    let escaped: String = target
-        .bytes()
-        .map(|byte| {
-            if byte.is_ascii_graphic() && byte != b'#' { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-        })
-        .collect();
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    let escaped = if target.bytes().all(is_plain) {
+        target
+    } else {
+        target
+            .bytes()
+            .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .collect()
+    };
     escaped.parse().unwrap_or_else(|_| Uri::from_static("/-"))
 }
 

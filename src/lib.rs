@@ -3,19 +3,21 @@
 //!
 //! The house is described in `ARCHITECTURE.md`.
 
+pub mod afterwards;
 mod cache;
 mod callers;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 pub mod credentials;
-mod defender;
+pub mod defender;
 pub mod domain;
 pub mod enrich;
 pub mod front_door;
 mod graph;
+pub mod hooks;
 pub mod http;
-mod render;
+pub mod render;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod service;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::future::join_all;
 
+use crate::afterwards::Afterwards;
 use crate::callers::Callers;
 use crate::config::{BackendChoice, SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
@@ -25,6 +26,7 @@ pub struct Service {
     pub(crate) callers: Callers,
     pub(crate) timeout: Duration,
     pub(crate) tokens: Arc<Tokens>,
+    afterwards: Afterwards,
 }
 
 impl Service {
@@ -46,6 +48,7 @@ impl Service {
             callers: Callers::new(settings, store),
             timeout: settings.timeout,
             tokens,
+            afterwards: Afterwards::new(settings.extensions_api.clone()),
         })
     }
 
@@ -82,6 +85,11 @@ impl Service {
             }
         };
         join_all(apis.into_iter().map(token)).await;
+    }
+
+    /// The work that outlives its answers.
+    pub fn afterwards(&self) -> &Afterwards {
+        &self.afterwards
     }
 
     /// All routes, for any front door.

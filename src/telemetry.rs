@@ -57,6 +57,6 @@ pub fn start(settings: LogSettings) {
     drop(tracing_subscriber::registry().with(layer.with_filter(filter)).try_init());
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a bug: a panic was caught, and its request answered with internal");
+        tracing::error!(place, "a bug: a panic was caught, and what it was part of has failed");
     }));
 }

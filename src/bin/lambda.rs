@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start(LogSettings::read(LevelFilter::INFO));
     let service = service().inspect_err(|error| tracing::error!(%error, "a setting is wrong"))?;
     service.warm_up().await;
-    front_door::run(&service).await
+    front_door::run(service.router(), None).await
 }
 
 fn service() -> Result<Arc<Service>, SettingError> {

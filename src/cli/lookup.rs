@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::{BAD_INPUT, CommandError, Format, LookupKind, NO_ANSWER, Stage, complain, print};
+use super::{BAD_INPUT, CommandError, LookupKind, NO_ANSWER, Stage, complain, print};
 use crate::domain::enrichment::Showing;
 use crate::domain::subject::Question;
 use crate::enrich::{Context, Deadline};
 use crate::http::told_in_full;
-use crate::render;
+use crate::render::{self, Format, Shape};
 
 /// Alerts that are listed: all that a caller can ask for.
 const LISTED: usize = 500;
@@ -35,9 +35,9 @@ pub(super) async fn run(kind: LookupKind, value: &str, format: Format, demo: boo
     let ctx = Context::new(Deadline::after(stage.settings.timeout), "lookup", None);
     match stage.service.enricher.enrich(&question, false, &ctx).await {
         Ok(answer) => {
-            let Format::Json = format;
             let showing = Showing { limit: LISTED, raw: false, warnings: Vec::new() };
-            print(&String::from_utf8_lossy(&render::json(&answer, &showing, usize::MAX)));
+            let body = render::render(&answer, &showing, Shape::of(format), usize::MAX);
+            print(String::from_utf8_lossy(&body).trim_end_matches('\n'));
             Ok(if answer.findings.found() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
         Err(error) => {

@@ -11,12 +11,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::builder::PossibleValue;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::domain::subject::Kind;
+use crate::render::Format;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
 use crate::telemetry::{self, LogSettings};
@@ -48,7 +50,7 @@ enum Command {
         /// Its id or name, in any form that the service takes.
         value: String,
         /// The shape of the answer.
-        #[arg(long, default_value = "json")]
+        #[arg(long, value_enum, default_value_t = Format::Json)]
         format: Format,
         /// Ask the invented company.
         #[arg(long)]
@@ -92,9 +94,14 @@ impl LookupKind {
     }
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Json,
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
+    }
 }
 
 /// Why a command could not do its work.

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use super::{CommandError, Stage, print};
 use crate::domain::subject::Kind;
+use crate::render::Format;
+use crate::sandbox::company::showcase::ALERT;
 use crate::sandbox::{self, DEMO_KEY};
 
 pub(super) async fn run(listen: SocketAddr, demo: bool) -> Result<ExitCode, CommandError> {
@@ -25,6 +28,10 @@ pub(super) async fn run(listen: SocketAddr, demo: bool) -> Result<ExitCode, Comm
     tokio::spawn(async move { warm.warm_up().await });
     let served = axum::serve(listener, stage.service.router()).with_graceful_shutdown(told_to_stop());
     served.await.map_err(CommandError::Server)?;
+    // What is under way belongs to requests, and none of those may take longer.
+    if timeout(stage.settings.timeout, stage.service.afterwards().idle()).await.is_err() {
+        tracing::warn!("work after an answer was given up at the end of the process");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -43,23 +50,57 @@ async fn told_to_stop() {
     drop(interrupted.await);
 }
 
-/// What a newcomer pastes into a shell.
+/// What a newcomer pastes into a shell: each kind of subject, and two of the formats.
 fn guide(address: SocketAddr) -> String {
     let mut text =
         String::from("\nThis is an invented company: nothing leaves this machine. Paste a line into another shell:\n");
     for subject in sandbox::showcase() {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind) else { continue };
-        let query = form_urlencoded::Serializer::new(String::new()).append_pair(kind.field(), subject.value).finish();
         let heading = format!("\n# {} {}: {}\n", article(kind), kind.as_str(), subject.why);
-        let line = format!("curl -s -H 'X-Api-Key: {DEMO_KEY}' 'http://{address}/v1/enrich?{query}'\n");
-        text.extend([heading, line]);
+        text.extend([heading, line(address, &[(kind.field(), subject.value)])]);
+    }
+    for (format, heading) in [
+        (Format::Ocsf, "The same alert as an OCSF finding, for a lake or a SIEM"),
+        (Format::Slack, "The same alert as a Slack message, for people"),
+    ] {
+        let line = line(address, &[(Kind::Alert.field(), ALERT), ("format", format.as_str())]);
+        text.extend([format!("\n# {heading}\n"), line]);
     }
     text
+}
+
+fn line(address: SocketAddr, fields: &[(&str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    format!("curl -s -H 'X-Api-Key: {DEMO_KEY}' 'http://{address}/v1/enrich?{query}'\n")
 }
 
 pub(super) fn article(kind: Kind) -> &'static str {
     match kind {
         Kind::Alert | Kind::Incident => "an",
         Kind::Machine | Kind::User | Kind::File => "a",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Uri;
+
+    use super::*;
+
+    #[test]
+    fn the_guide_asks_about_every_kind_and_in_two_formats() {
+        let guide = guide(SocketAddr::from(([127, 0, 0, 1], 9000)));
+        let lines: Vec<_> = guide.lines().filter(|line| line.starts_with("curl ")).collect();
+        assert_eq!(lines.len(), sandbox::showcase().len() + 2);
+        for line in &lines {
+            let address: Uri = line.split('\'').rev().nth(1).expect("an address").parse().expect("an address");
+            assert_eq!((address.port_u16(), address.path()), (Some(9000), "/v1/enrich"), "{line}");
+        }
+        for kind in Kind::ALL {
+            assert!(lines.iter().any(|line| line.contains(&format!("?{}=", kind.field()))), "{kind:?}");
+        }
+        let last: Vec<_> = lines.iter().rev().take(2).map(|line| line.contains("format=")).collect();
+        assert_eq!(last, [true, true]);
+        assert!(guide.contains("&format=ocsf'") && guide.contains("&format=slack'"), "{guide}");
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::Uri;
 use url::{Host, Url};
 
 pub use cloud::{Cloud, Region};
@@ -158,6 +159,8 @@ pub struct Settings {
     pub extra_ca_file: Option<PathBuf>,
     /// The AWS SDK's own.
     pub aws: Aws,
+    /// Where Lambda's Extensions API is, if Lambda freezes this process between invocations.
+    pub extensions_api: Option<Uri>,
 }
 
 impl Settings {
@@ -217,6 +220,7 @@ impl Settings {
             },
             extra_ca_file: source.text("ENRICH_EXTRA_CA_FILE").map(PathBuf::from),
             aws: source.aws()?,
+            extensions_api: source.extensions_api()?,
         })
     }
 
@@ -316,6 +320,20 @@ impl Source<'_> {
         })
     }
 
+    /// `AWS_LAMBDA_RUNTIME_API`, but not on Lambda Managed Instances: those are never frozen, and take no extension that
+    /// wants to hear of invocations.
+    ///
+    /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html>.
+    fn extensions_api(&self) -> Result<Option<Uri>, SettingError> {
+        if self.text("AWS_LAMBDA_INITIALIZATION_TYPE").is_some_and(|kind| kind == "lambda-managed-instances") {
+            return Ok(None);
+        }
+        let name = "AWS_LAMBDA_RUNTIME_API";
+        let Some(value) = self.text(name) else { return Ok(None) };
+        let uri = value.parse().ok().filter(|uri: &Uri| uri.authority().is_some());
+        uri.map(Some).ok_or_else(|| SettingError::new(name, "must be a host and a port, as Lambda sets it"))
+    }
+
     fn optional_url(&self, name: &'static str) -> Result<Option<Url>, SettingError> {
         self.text(name).map(|value| parse_url(name, &value)).transpose()
     }
@@ -388,6 +406,7 @@ mod tests {
             ("DEFENDER_GRAPH_URL", "http://canary.example"),
             ("DEFENDER_LOGIN_URL", "https://login.example/?canary"),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "canary"),
+            ("AWS_LAMBDA_RUNTIME_API", "/canary"),
         ] {
             let error = settings(&[(name, value)]).expect_err(name).to_string();
             assert!(error.starts_with(name), "{error}");
@@ -432,6 +451,16 @@ mod tests {
         assert!(settings(&[("ENRICH_AUTH", "none")]).is_ok_and(|settings| settings.require_callers().is_err()));
         let meant = settings(&[("ENRICH_AUTH", "none"), ("ENRICH_ALLOW_ANONYMOUS", "true")]);
         assert!(meant.is_ok_and(|settings| settings.require_callers().is_ok()));
+    }
+
+    #[test]
+    fn only_a_lambda_that_freezes_has_an_extensions_api() {
+        let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+        for (kind, freezes) in [("", true), ("on-demand", true), ("lambda-managed-instances", false)] {
+            let api = settings(&[lambda, ("AWS_LAMBDA_INITIALIZATION_TYPE", kind)]).expect("settings").extensions_api;
+            assert_eq!(api.is_some(), freezes, "{kind}");
+        }
+        assert_eq!(settings(&[]).expect("settings").extensions_api, None);
     }
 
     #[test]

@@ -137,6 +137,20 @@ impl Defender {
     }
 }
 
+/// What a list's body holds, without a call. `None`: it is no list of alerts.
+pub fn findings_of_list(body: &Bytes, portal: Portal) -> Option<Findings> {
+    let mut notes = Warnings::default();
+    let page = wire::alerts(body, portal, &mut notes).ok()?;
+    Some(Findings::new(page.items, None, vec![body.clone()], notes))
+}
+
+/// What an incident's body holds, without a call. `None`: it is no incident.
+pub fn findings_of_incident(body: &Bytes, id: IncidentId, portal: Portal) -> Option<Findings> {
+    let mut notes = Warnings::default();
+    let (incident, alerts) = wire::incident(body, id, portal, &mut notes).ok()?;
+    Some(Findings::new(alerts, Some(incident), vec![body.clone()], notes))
+}
+
 fn address(base: &Url, path: &[&str]) -> Result<Url, CallError> {
     upstream::address(base, path).map_err(CallError::Upstream)
 }

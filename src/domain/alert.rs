@@ -7,8 +7,9 @@ use serde::{Serialize, Serializer};
 
 use super::evidence::Evidence;
 use super::extra::Extra;
+use super::portal;
 use super::time::Moment;
-use super::words::{AlertStatus, AlertVerdict, Severity, SeverityId};
+use super::words::{AlertStatus, AlertVerdict, Severity, SeverityId, Unfamiliar};
 
 /// One alert.
 ///
@@ -86,12 +87,28 @@ pub struct Alert {
     pub url: Option<String>,
     /// Upstream members that have no home here.
     pub extra: Extra,
+    /// Defender's words where the answer says `other`.
+    #[serde(skip)]
+    pub unfamiliar: Unfamiliar,
 }
 
 impl Alert {
     /// The devices it was raised on.
     pub fn devices(&self) -> impl Iterator<Item = &Device> {
         self.device.iter().chain(&self.further_devices)
+    }
+
+    /// The page of its incident in the portal that its own page is in, in its tenant where that is known.
+    pub fn incident_url(&self) -> Option<String> {
+        portal::incident_beside(self.url.as_deref()?, self.incident_id.as_deref()?, self.tenant_id.as_deref())
+    }
+
+    /// The id that it has with the product that raised it.
+    ///
+    /// Source: <https://learn.microsoft.com/graph/api/resources/security-alert>, member `providerAlertId`; the older
+    /// API of Defender XDR calls it the same.
+    pub fn provider_id(&self) -> Option<String> {
+        self.extra.text("providerAlertId")
     }
 
     /// Roughly what it occupies, in bytes.

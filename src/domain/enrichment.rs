@@ -3,16 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::ser::SerializeSeq;
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::alert::{Alert, Device};
 use super::entities::{self, Entities};
 use super::findings::Findings;
 use super::incident::Incident;
+use super::raw::Raw;
 use super::resolution::{Step, StepName};
 use super::rollup::{self, Counts, Span};
 use super::subject::Kind;
@@ -171,37 +169,6 @@ pub struct Enrichment<'a> {
     pub raw: Option<Raw<'a>>,
 }
 
-/// Upstream bodies, verbatim.
-#[derive(Clone, Copy, Debug)]
-pub struct Raw<'a>(&'a [Bytes]);
-
-impl Serialize for Raw<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let verbatim = |body: &'_ Bytes| serde_json::from_slice::<Box<RawValue>>(body).ok();
-        match self.0 {
-            [] => serializer.serialize_none(),
-            [body] => verbatim(body).serialize(serializer),
-            bodies => {
-                let mut list = serializer.serialize_seq(Some(bodies.len()))?;
-                for body in bodies {
-                    list.serialize_element(&verbatim(body))?;
-                }
-                list.end()
-            }
-        }
-    }
-}
-
-impl JsonSchema for Raw<'_> {
-    fn schema_name() -> Cow<'static, str> {
-        "Raw".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"description": "The upstream body, verbatim; a list of bodies where there were several."})
-    }
-}
-
 impl Answer {
     /// The answer as it is shown.
     pub fn enrichment(&self, showing: &Showing) -> Enrichment<'_> {
@@ -255,7 +222,7 @@ impl Answer {
             alerts: listed,
             warnings: warnings.into_vec(),
             source: &self.source,
-            raw: showing.raw.then_some(Raw(&findings.bodies)),
+            raw: showing.raw.then_some(Raw::new(&findings.bodies)),
         }
     }
 

@@ -24,6 +24,12 @@ impl Extra {
         self.members.append(&mut other.members);
     }
 
+    /// A member that is a text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let (_, value) = self.iter().find(|(known, _)| *known == name)?;
+        serde_json::from_str(value.get()).ok()
+    }
+
     /// Whether nothing was left over.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()

@@ -7,7 +7,7 @@ use super::alert::Comment;
 use super::extra::Extra;
 use super::subject::IncidentId;
 use super::time::Moment;
-use super::words::{AlertVerdict, IncidentStatus, Severity, SeverityId, Verdict};
+use super::words::{AlertVerdict, IncidentStatus, Severity, SeverityId, Unfamiliar, Verdict};
 
 /// One incident, without its alerts.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -42,6 +42,9 @@ pub struct Incident {
     pub url: Option<String>,
     /// Upstream members that have no home here.
     pub extra: Extra,
+    /// Defender's words where the answer says `other`.
+    #[serde(skip)]
+    pub unfamiliar: Unfamiliar,
     /// The incident that this one was merged into.
     #[serde(skip)]
     pub merged_into: Option<IncidentId>,
@@ -53,6 +56,14 @@ impl Incident {
         AlertVerdict::parse(self.classification.as_deref(), self.determination.as_deref())
             .unwrap_or(AlertVerdict::Other)
             .into()
+    }
+
+    /// What Defender says about it, where it does.
+    ///
+    /// Source: <https://learn.microsoft.com/graph/api/resources/security-incident>, members `summary` and
+    /// `description`; the older API has neither.
+    pub fn description(&self) -> Option<String> {
+        ["summary", "description"].into_iter().find_map(|name| self.extra.text(name).filter(|text| !text.is_empty()))
     }
 
     /// Whether this one was merged into another, and holds nothing of its own any more.

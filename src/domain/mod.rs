@@ -9,13 +9,17 @@ pub mod evidence;
 pub mod extra;
 pub mod findings;
 pub mod incident;
+pub mod path;
 pub mod portal;
 #[cfg(test)]
 mod properties;
+pub mod raw;
 pub mod resolution;
 mod rollup;
 pub mod subject;
 mod summary;
+pub mod tactic;
+pub mod text;
 pub mod time;
 pub mod value;
 pub mod warning;

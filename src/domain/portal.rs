@@ -33,11 +33,7 @@ impl Portal {
     pub fn alert(self, id: &str, tenant: Option<&str>) -> Option<String> {
         // The id came from Defender: only one of the known form is put into a link.
         let id = AlertId::parse(id)?;
-        let page = format!("{}/alerts/{}", self.origin(), id.as_str());
-        Some(match tenant.filter(|tenant| is_guid(tenant)) {
-            Some(tenant) => format!("{page}?tid={tenant}"),
-            None => page,
-        })
+        Some(in_tenant(format!("{}/alerts/{}", self.origin(), id.as_str()), tenant))
     }
 
     /// The page of an incident.
@@ -64,6 +60,22 @@ impl Portal {
     /// Whether this is the address that Defender itself gives for an alert's page.
     pub fn is_alert_page(self, address: &str, id: &str) -> bool {
         self.alert(id, None).is_some_and(|page| is_page(address, &page))
+    }
+}
+
+/// The page of an incident in the portal that another page is in; `None` if that is none of a portal, or the id no
+/// incident's.
+pub fn incident_beside(page: &str, id: &str, tenant: Option<&str>) -> Option<String> {
+    let of_page = |portal: &Portal| page.strip_prefix(portal.origin()).is_some_and(|path| path.starts_with('/'));
+    let portal = [Portal::Commercial, Portal::GccHigh, Portal::Dod].into_iter().find(of_page)?;
+    Some(in_tenant(portal.incident(IncidentId::parse(id)?), tenant))
+}
+
+/// A page, with its tenant where that is known.
+fn in_tenant(page: String, tenant: Option<&str>) -> String {
+    match tenant.filter(|tenant| is_guid(tenant)) {
+        Some(tenant) => format!("{page}?tid={tenant}"),
+        None => page,
     }
 }
 
@@ -183,6 +195,20 @@ mod tests {
         ] {
             assert_eq!(link(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_incident_is_in_the_portal_of_its_alert() {
+        let alert = "https://security.microsoft.us/alerts/da1_1?tid=x";
+        assert_eq!(
+            incident_beside(alert, "77", Some("x")).as_deref(),
+            Some("https://security.microsoft.us/incidents/77")
+        );
+        let tenant = "0b51e6f2-91d4-4c7e-8c55-3f0a7d2b9c10";
+        let page = incident_beside("https://security.microsoft.com/alerts/da1_1", "77", Some(tenant));
+        assert_eq!(page, Some(format!("https://security.microsoft.com/incidents/77?tid={tenant}")));
+        assert_eq!(incident_beside(alert, "77/../1", None), None);
+        assert_eq!(incident_beside("https://security.microsoft.com.evil.example/alerts/da1_1", "77", None), None);
     }
 
     #[test]

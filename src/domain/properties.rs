@@ -16,7 +16,7 @@ use super::findings::Findings;
 use super::subject::Kind;
 use super::time::Moment;
 use super::warning::{WarningCode, Warnings};
-use super::words::{AlertStatus, AlertVerdict, ListStatus, Severity, Status, Verdict, Word};
+use super::words::{AlertStatus, AlertVerdict, ListStatus, Severity, Status, Unfamiliar, Verdict, Word};
 
 fn word<W: Word + std::fmt::Debug>() -> impl Strategy<Value = W> {
     prop::sample::select(W::ALL)
@@ -59,6 +59,7 @@ prop_compose! {
             further_devices: Vec::new(), user: None, logged_on_users: Vec::new(), created_at: None, updated_at,
             first_seen, last_seen, resolved_at: None, comments: Vec::new(), evidence_loaded: !evidence.is_empty(),
             evidence, url: None, extra: Extra::default(),
+            unfamiliar: Unfamiliar::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::alert::Alert;
 use super::enrichment::Answer;
 use super::rollup::Counts;
 use super::subject::Kind;
+use super::text::one_line;
 use super::words::{Severity, Word};
 
 /// Characters of a summary.
@@ -13,21 +14,22 @@ const MOST_OF_A_NAME: usize = 64;
 
 /// Sums an answer up: what it is about, how bad, how much of it is open, and what the first alert says.
 pub(super) fn line(answer: &Answer, severity: Severity, counts: &Counts, listed: &[&Alert]) -> String {
-    let name = clean(&answer.shown_name(), MOST_OF_A_NAME);
+    let name = one_line(&answer.shown_name(), MOST_OF_A_NAME);
     let first = listed.first();
-    let title = first.and_then(|alert| alert.title.as_deref()).unwrap_or("untitled");
+    // More than the line holds, and no more: a title may be megabytes long.
+    let title = one_line(first.and_then(|alert| alert.title.as_deref()).unwrap_or("untitled"), 2 * MOST);
     let text = match (answer.kind, first, &answer.findings.incident) {
         (Kind::Alert, Some(alert), _) => {
             let device = alert.device.as_ref().and_then(|device| device.name.as_deref().or(device.id.as_deref()));
-            let on = device.map(|device| format!(" on {}", clean(device, MOST_OF_A_NAME))).unwrap_or_default();
-            let by = alert.user.as_ref().map(|user| format!(", user {}", clean(&user.to_string(), MOST_OF_A_NAME)));
+            let on = device.map(|device| format!(" on {}", one_line(device, MOST_OF_A_NAME))).unwrap_or_default();
+            let by = alert.user.as_ref().map(|user| format!(", user {}", one_line(&user.to_string(), MOST_OF_A_NAME)));
             let tail = on + &by.unwrap_or_default();
             let head = format!("{} alert, {}: ", capitalized(severity), said(alert.status.as_str()));
             let room = MOST.saturating_sub(head.chars().count() + tail.chars().count()).max(24);
-            format!("{head}{}{tail}", clean(title, room))
+            format!("{head}{}{tail}", one_line(&title, room))
         }
         (Kind::Incident, _, Some(incident)) => {
-            let called = incident.name.as_deref().unwrap_or("unnamed");
+            let called = one_line(incident.name.as_deref().unwrap_or("unnamed"), 2 * MOST);
             format!(
                 "{} incident {name}, {}, {}: {called}",
                 capitalized(severity),
@@ -51,7 +53,7 @@ pub(super) fn line(answer: &Answer, severity: Severity, counts: &Counts, listed:
             format!("{} {name} is not known to Defender.", capital(answer.kind.as_str()))
         }
     };
-    clean(&text, MOST)
+    one_line(&text, MOST)
 }
 
 fn amount(counts: &Counts) -> String {
@@ -73,59 +75,4 @@ fn capitalized(severity: Severity) -> String {
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-/// A foreign text on one line, without characters that cannot be seen, cut at a word.
-pub(super) fn clean(text: &str, most: usize) -> String {
-    let mut line = String::with_capacity(text.len().min(4 * most));
-    let mut gap = false;
-    for letter in text.chars() {
-        if letter.is_whitespace() || letter.is_control() {
-            gap = !line.is_empty();
-        } else if !is_invisible(letter) {
-            if gap {
-                line.push(' ');
-                gap = false;
-            }
-            line.push(letter);
-        }
-    }
-    if line.chars().count() <= most {
-        return line;
-    }
-    let mut short: String = line.chars().take(most.saturating_sub(1)).collect();
-    if let Some(at) = short.rfind(' ').filter(|at| 2 * at > short.len()) {
-        short.truncate(at);
-    }
-    short.push('…');
-    short
-}
-
-/// Marks that change how a line reads without being seen: directions, joiners, line separators.
-fn is_invisible(letter: char) -> bool {
-    matches!(u32::from(letter), 0xAD | 0x61C | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x2069 | 0xFEFF | 0xE0000..=0xE007F)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_line_is_cut_at_a_word() {
-        assert_eq!(clean("one two  three\n\u{202e}four", 40), "one two three four");
-        assert_eq!(clean("one two three four", 12), "one two…");
-        assert_eq!(clean("abcdefghijklmnop", 8), "abcdefg…");
-    }
-
-    proptest! {
-        #[test]
-        fn a_line_is_one_line_of_bounded_length(text in "(\\PC|[\\x00-\\x1f\u{2028}\u{202e}\u{85}]){0,400}", most in 1_usize..200) {
-            let line = clean(&text, most);
-            prop_assert!(line.chars().count() <= most);
-            let breaks = |letter: char| letter.is_control() || ['\u{2028}', '\u{2029}'].contains(&letter);
-            prop_assert!(!line.chars().any(breaks), "a line break");
-        }
-    }
 }

@@ -292,14 +292,26 @@ impl From<AlertVerdict> for Verdict {
     }
 }
 
+/// Defender's own words, where the answer can say no more than `other`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unfamiliar {
+    /// For the severity.
+    pub severity: Option<String>,
+    /// For the status.
+    pub status: Option<String>,
+}
+
 /// The entry whose key has the same letters as Defender's word: case, spaces and punctuation do not count.
 fn known<W: Copy>(word: &str, table: &[(&str, W)]) -> Option<W> {
     table.iter().find(|(letters, _)| same_letters(word, letters)).map(|(_, known)| *known)
 }
 
-/// Whether the letters and digits of `word` are `letters`, which is lower case.
-fn same_letters(word: &str, letters: &str) -> bool {
-    word.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).eq(letters.bytes())
+/// Whether two words have the same letters and digits: case, spaces and punctuation do not count.
+pub(super) fn same_letters(one: &str, other: &str) -> bool {
+    fn letters(word: &str) -> impl Iterator<Item = u8> {
+        word.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
+    }
+    letters(one).eq(letters(other))
 }
 
 /// Defender's `PascalCase` or `camelCase` word as `snake_case`: `MailMessage` → `mail_message`.

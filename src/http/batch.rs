@@ -1,14 +1,16 @@
 //! `/v1/enrich/batch`: up to 25 subjects, one answer each, in their order.
+//!
+//! The envelope is always JSON, whatever `Accept` says: it holds answers of several formats, each asked for by `format`.
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::body::json_bytes;
 use super::decode::{self, Asked};
@@ -19,7 +21,7 @@ use super::options::Options;
 use super::problem::{Code, Problem, ProblemBody};
 use super::respond::{self, Told};
 use crate::callers::IamIdentity;
-use crate::domain::enrichment::{Answer, SCHEMA_VERSION};
+use crate::domain::enrichment::{Answer, Enrichment, SCHEMA_VERSION};
 use crate::domain::warning::Warning;
 use crate::render;
 use crate::service::Service;
@@ -60,7 +62,7 @@ enum Item {
         /// 200.
         status: u16,
         /// The answer, as it would have been alone.
-        #[schemars(with = "crate::domain::enrichment::Enrichment<'static>")]
+        #[schemars(schema_with = "enrichment_schema")]
         enrichment: Box<RawValue>,
     },
     Failed {
@@ -69,6 +71,14 @@ enum Item {
         /// The problem.
         problem: ProblemBody,
     },
+}
+
+fn enrichment_schema(generator: &mut SchemaGenerator) -> Schema {
+    let other = json_schema!({
+        "description": "The body of another format: an object or a list, or a string where that format is no JSON.",
+        "type": ["object", "array", "string"]
+    });
+    json_schema!({"anyOf": [generator.subschema_for::<Enrichment<'static>>(), other]})
 }
 
 /// `POST /v1/enrich/batch`.
@@ -164,14 +174,10 @@ fn body(outcomes: &[Outcome], visit: &Visit, each: AnswerLimit) -> Vec<u8> {
 }
 
 fn item(outcome: &Outcome, visit: &Visit, each: AnswerLimit) -> Item {
-    let shown = match outcome {
-        Ok((asked, answer)) => shown(answer, asked, each),
+    let raw = match outcome {
+        Ok((asked, answer)) => embedded(answer, asked, each),
         Err(problem) => Err(problem.clone()),
     };
-    let raw = shown.and_then(|bytes| {
-        let text = String::from_utf8(bytes).ok().and_then(|text| RawValue::from_string(text).ok());
-        text.ok_or_else(|| Problem::new(Code::Internal, "A bug of this service."))
-    });
     match raw {
         Ok(enrichment) => Item::Answered { status: 200, enrichment },
         Err(problem) => {
@@ -179,4 +185,14 @@ fn item(outcome: &Outcome, visit: &Visit, each: AnswerLimit) -> Item {
             Item::Failed { status: problem.status, problem }
         }
     }
+}
+
+/// The body of an item as a JSON value: its own, or a string of it where its format is no JSON.
+fn embedded(answer: &Answer, asked: &Asked, each: AnswerLimit) -> Result<Box<RawValue>, Problem> {
+    let is_json = asked.options.shape().format.is_json();
+    // A string is escaped once more, which at most doubles what it takes.
+    let each = if is_json { each } else { AnswerLimit(each.0 / 2) };
+    let text = String::from_utf8(shown(answer, asked, each)?).ok();
+    let raw = text.and_then(|text| if is_json { RawValue::from_string(text) } else { to_raw_value(&text) }.ok());
+    raw.ok_or_else(|| Problem::new(Code::Internal, "A bug of this service."))
 }

@@ -54,6 +54,7 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
     let ctx = Context::new(deadline, id.as_str(), traceparent(request.headers()));
     let limit = request.extensions().get::<AnswerLimit>().copied().unwrap_or_default();
     request.extensions_mut().insert(Visit { ctx: ctx.clone(), limit });
+    let varies = is_negotiated(request.uri().path());
 
     let outcome = timeout_at(deadline.instant() + GRACE, AssertUnwindSafe(next.run(request)).catch_unwind()).await;
     let mut response = match outcome {
@@ -67,6 +68,9 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if varies {
+        headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    }
 
     let told = response.extensions().get::<Told>().cloned().unwrap_or_default();
     tracing::info!(
@@ -83,6 +87,11 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
         "request"
     );
     response
+}
+
+/// Whether answers of this path may depend on `Accept`: those about a subject, and the alias of their route.
+fn is_negotiated(path: &str) -> bool {
+    path == "/" || path.starts_with("/v1/")
 }
 
 /// The caller's name for the request if it is a sane one, else the front door's, else a new one.

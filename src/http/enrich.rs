@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
+use super::accept;
 use super::body::json_bytes;
 use super::decode::{self, Asked};
 use super::edge::{AnswerLimit, Visit};
@@ -36,6 +37,7 @@ pub(super) async fn from_body(
         }
         let mut asked = decode::asked(Fields::from_json(&bytes)?, defaults)?;
         asked.warnings.extend(others);
+        asked.options = asked.options.or_format(accept::format(&parts.headers));
         respond_to(&service, &asked, &visit).await
     })
     .await
@@ -51,7 +53,8 @@ pub(super) async fn from_query(
     let identity = parts.extensions.get::<IamIdentity>();
     respond::admitted(&service, &parts.headers, identity, &visit, || async {
         let fields = Fields::from_query(parts.uri.query().unwrap_or_default())?;
-        let asked = decode::asked(fields, Options::default())?;
+        let mut asked = decode::asked(fields, Options::default())?;
+        asked.options = asked.options.or_format(accept::format(&parts.headers));
         respond_to(&service, &asked, &visit).await
     })
     .await
@@ -69,7 +72,7 @@ async fn respond_to(service: &Service, asked: &Asked, visit: &Visit) -> Result<R
     let answer = service.enricher.enrich(&asked.question, asked.options.raw(), &visit.ctx).await;
     let answer = answer.map_err(|error| Problem::from(error).about(kind))?;
     let body = shown(&answer, asked, visit.limit).map_err(|problem| problem.about(kind))?;
-    Ok(respond::json(body, Told::of(&answer)))
+    Ok(respond::of_type(body, asked.options.shape().format.media_type(), Told::of(&answer)))
 }
 
 /// The answer as this caller wants it, or the problem that it is to them.
@@ -79,5 +82,5 @@ pub(super) fn shown(answer: &Answer, asked: &Asked, limit: AnswerLimit) -> Resul
         return Err(Problem::not_found(answer.kind));
     }
     let showing = Showing { limit: asked.options.limit(), raw: asked.options.raw(), warnings: asked.warnings.clone() };
-    Ok(render::json(answer, &showing, limit.0))
+    Ok(render::render(answer, &showing, asked.options.shape(), limit.0))
 }

@@ -26,8 +26,13 @@ pub(super) struct Fields {
 }
 
 /// Spellings that are accepted for the names of the contract.
-const SPELLINGS: [(&str, &str); 4] =
-    [("alertId", "alert_id"), ("fileHash", "file_hash"), ("incidentId", "incident_id"), ("notFound", "not_found")];
+const SPELLINGS: [(&str, &str); 5] = [
+    ("alertId", "alert_id"),
+    ("fileHash", "file_hash"),
+    ("incidentId", "incident_id"),
+    ("maxChars", "max_chars"),
+    ("notFound", "not_found"),
+];
 
 impl Fields {
     /// Reads a JSON object.

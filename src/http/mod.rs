@@ -1,6 +1,7 @@
 //! The edge: routes, caller authentication, decoding, problems. Everything that comes in gets exactly one answer, before
 //! its deadline.
 
+mod accept;
 mod batch;
 mod body;
 mod decode;

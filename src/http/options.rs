@@ -1,13 +1,17 @@
 //! The options of a request: how much is shown, and how a missing subject is told.
 
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
 
 use super::fields::Fields;
 use super::problem::{Code, Problem};
+use crate::render::{Format, Shape};
 
-/// Alerts that are listed unless told otherwise, and at most.
-const LISTED: usize = 50;
-const MOST_LISTED: usize = 500;
+/// Alerts that are listed unless told otherwise.
+pub(super) const LISTED: usize = 50;
+/// Alerts that are listed at most.
+pub(super) const MOST_LISTED: usize = 500;
 
 /// Options, as far as they were given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,22 +19,19 @@ pub(super) struct Options {
     limit: Option<usize>,
     raw: Option<bool>,
     not_found_is_200: Option<bool>,
+    format: Option<Format>,
+    max_chars: Option<usize>,
 }
 
 impl Options {
     /// Takes the options out of the fields.
     pub(super) fn take(fields: &mut Fields) -> Result<Self, Problem> {
-        let mut read = |name: &'static str, parse: fn(&Value) -> Result<usize, &'static str>| {
-            let pointer = fields.pointer(name);
-            let value = fields.take(name)?;
-            let invalid = |detail| Problem::at(Code::InvalidRequest, pointer, detail);
-            value.map(|value| parse(&value)).transpose().map_err(invalid)
-        };
-        read("format", format)?;
         Ok(Self {
-            limit: read("limit", limit)?,
-            raw: read("include", include)?.map(|raw| raw == 1),
-            not_found_is_200: read("not_found", not_found)?.map(|status| status == 200),
+            format: read(fields, "format", format)?,
+            limit: read(fields, "limit", limit)?,
+            raw: read(fields, "include", include)?,
+            not_found_is_200: read(fields, "not_found", not_found)?,
+            max_chars: read(fields, "max_chars", max_chars)?,
         })
     }
 
@@ -40,7 +41,20 @@ impl Options {
             limit: self.limit.or(defaults.limit),
             raw: self.raw.or(defaults.raw),
             not_found_is_200: self.not_found_is_200.or(defaults.not_found_is_200),
+            format: self.format.or(defaults.format),
+            max_chars: self.max_chars.or(defaults.max_chars),
         }
+    }
+
+    /// These options, and the format that an `Accept` header asks for where none is named.
+    pub(super) fn or_format(self, accepted: Format) -> Self {
+        Self { format: self.format.or(Some(accepted)), ..self }
+    }
+
+    /// How the answer is wanted.
+    pub(super) fn shape(self) -> Shape {
+        let shape = Shape::of(self.format.unwrap_or(Format::Json));
+        Shape { max_chars: self.max_chars.unwrap_or(shape.max_chars), ..shape }
     }
 
     /// Alerts that are listed at most.
@@ -48,15 +62,27 @@ impl Options {
         self.limit.unwrap_or(LISTED)
     }
 
-    /// Whether the upstream body is added.
+    /// Whether the upstream body is added; a format without a place for it takes no notice.
     pub(super) fn raw(self) -> bool {
-        self.raw.unwrap_or(false)
+        self.raw.unwrap_or(false) && self.shape().format.has_raw()
     }
 
     /// Whether a subject that Defender does not know is an answer rather than an error.
     pub(super) fn not_found_is_200(self) -> bool {
         self.not_found_is_200.unwrap_or(false)
     }
+}
+
+/// Takes one option out of the fields.
+fn read<T>(
+    fields: &mut Fields,
+    name: &'static str,
+    parse: fn(&Value) -> Result<T, String>,
+) -> Result<Option<T>, Problem> {
+    let pointer = fields.pointer(name);
+    let value = fields.take(name)?;
+    let invalid = |detail| Problem::at(Code::InvalidRequest, pointer, detail);
+    value.map(|value| parse(&value)).transpose().map_err(invalid)
 }
 
 /// A number, or its digits.
@@ -68,26 +94,43 @@ fn number(value: &Value) -> Option<usize> {
     }
 }
 
-fn limit(value: &Value) -> Result<usize, &'static str> {
-    number(value).filter(|limit| (1..=MOST_LISTED).contains(limit)).ok_or("limit is a whole number from 1 to 500.")
+fn within(value: &Value, range: RangeInclusive<usize>, name: &str) -> Result<usize, String> {
+    let (least, most) = (*range.start(), *range.end());
+    let fits = number(value).filter(|number| range.contains(number));
+    fits.ok_or_else(|| format!("{name} is a whole number from {least} to {most}."))
 }
 
-fn not_found(value: &Value) -> Result<usize, &'static str> {
-    number(value).filter(|status| [200, 404].contains(status)).ok_or("not_found is 404 (the default) or 200.")
+fn limit(value: &Value) -> Result<usize, String> {
+    within(value, 1..=MOST_LISTED, "limit")
 }
 
-fn include(value: &Value) -> Result<usize, &'static str> {
+fn max_chars(value: &Value) -> Result<usize, String> {
+    within(value, Shape::LEAST_CHARS..=Shape::MOST_CHARS, "max_chars")
+}
+
+fn not_found(value: &Value) -> Result<bool, String> {
+    match number(value) {
+        Some(200) => Ok(true),
+        Some(404) => Ok(false),
+        _ => Err("not_found is 404 (the default) or 200.".to_owned()),
+    }
+}
+
+fn include(value: &Value) -> Result<bool, String> {
     let known = match value {
         Value::String(word) => word == "raw",
         Value::Array(words) => words.iter().all(|word| word == "raw"),
         _ => false,
     };
     let any = !value.as_array().is_some_and(Vec::is_empty);
-    if known { Ok(usize::from(any)) } else { Err("include is raw.") }
+    if known { Ok(any) } else { Err("include is raw.".to_owned()) }
 }
 
-fn format(value: &Value) -> Result<usize, &'static str> {
-    if value == "json" { Ok(0) } else { Err("format is one of: json.") }
+fn format(value: &Value) -> Result<Format, String> {
+    value.as_str().and_then(Format::parse).ok_or_else(|| {
+        let words = Format::ALL.map(Format::as_str).join(", ");
+        format!("format is one of: {words}.")
+    })
 }
 
 #[cfg(test)]
@@ -100,17 +143,30 @@ mod tests {
 
     #[test]
     fn options_are_numbers_or_digits() {
-        let options = options("limit=7&not_found=200&include=raw&format=json").expect("options");
+        let options = options("limit=7&not_found=200&include=raw&format=ocsf&max_chars=900").expect("options");
         assert_eq!((options.limit(), options.not_found_is_200(), options.raw()), (7, true, true));
-        let mut fields = Fields::from_json(br#"{"limit":7,"notFound":200,"include":["raw"]}"#).expect("fields");
+        let mut fields =
+            Fields::from_json(br#"{"limit":7,"notFound":200,"include":["raw"],"format":"ocsf","maxChars":"900"}"#)
+                .expect("fields");
         assert_eq!(Options::take(&mut fields).expect("options"), options);
     }
 
     #[test]
     fn what_is_no_option_is_told() {
-        for query in
-            ["limit=0", "limit=501", "limit=-1", "limit=x", "limit=1.5", "not_found=500", "include=x", "format=yaml"]
-        {
+        for query in [
+            "limit=0",
+            "limit=501",
+            "limit=-1",
+            "limit=x",
+            "limit=1.5",
+            "not_found=500",
+            "include=x",
+            "format=yaml",
+            "format=JSON",
+            "max_chars=499",
+            "max_chars=30001",
+            "max_chars=all",
+        ] {
             let problem = options(query).expect_err(query);
             assert_eq!(problem.code, Code::InvalidRequest, "{query}");
         }
@@ -118,8 +174,23 @@ mod tests {
 
     #[test]
     fn an_items_own_options_come_first() {
-        let own = options("limit=3").expect("options");
-        let all = own.or(options("limit=9&not_found=200").expect("options"));
+        let own = options("limit=3&format=ecs").expect("options");
+        let all = own.or(options("limit=9&not_found=200&format=text&max_chars=500").expect("options"));
         assert_eq!((all.limit(), all.not_found_is_200()), (3, true));
+        assert_eq!(all.shape(), Shape { format: Format::Ecs, max_chars: 500 });
+    }
+
+    #[test]
+    fn what_is_accepted_counts_where_no_format_is_named() {
+        assert_eq!(options("").expect("options").or_format(Format::Text).shape().format, Format::Text);
+        assert_eq!(options("format=json").expect("options").or_format(Format::Text).shape().format, Format::Json);
+    }
+
+    #[test]
+    fn raw_counts_only_where_there_is_a_place_for_it() {
+        for format in Format::ALL {
+            let query = format!("include=raw&format={}", format.as_str());
+            assert_eq!(options(&query).expect("options").raw(), format.has_raw(), "{query}");
+        }
     }
 }

@@ -32,8 +32,13 @@ impl Told {
 
 /// A JSON body.
 pub(super) fn json(body: Vec<u8>, told: Told) -> Response {
+    of_type(body, "application/json", told)
+}
+
+/// A body of any media type.
+pub(super) fn of_type(body: Vec<u8>, media_type: &'static str, told: Told) -> Response {
     let mut response = Response::new(Body::from(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response.extensions_mut().insert(told);
     response
 }

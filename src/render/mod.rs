@@ -1,11 +1,67 @@
 //! From an answer to bytes, one file per format. Pure; knows the domain only.
 
+mod defang;
+mod digest;
+mod ecs;
+mod escape;
+mod facts;
+mod fit;
+mod format;
+#[cfg(test)]
+mod hostile;
 mod json;
+#[cfg(test)]
+mod live;
+mod markdown;
+mod ocsf;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod sample;
+mod shown;
+mod slack;
+mod teams;
+mod text;
 
-pub(crate) use json::json;
+pub(crate) use fit::fits;
+pub use format::Format;
 
-/// Whether a JSON body fits a front door: Lambda's envelope holds the body as a JSON string, and escapes it.
-pub(crate) fn fits(body: &[u8], most: usize) -> bool {
-    // JSON has no bare control characters: at worst every byte is escaped by one more.
-    2 * body.len() <= most || body.len() + body.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count() <= most
+use crate::domain::enrichment::{Answer, Showing};
+
+/// How an answer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Its format.
+    pub format: Format,
+    /// Characters of a ticket comment, at most.
+    pub max_chars: usize,
+}
+
+impl Shape {
+    /// Characters of a ticket comment unless told otherwise.
+    pub const MAX_CHARS: usize = 3000;
+    /// With fewer there is no room for a headline and a link.
+    pub const LEAST_CHARS: usize = 500;
+    /// What the longest of ticket systems take in one comment.
+    pub const MOST_CHARS: usize = 30_000;
+
+    /// A format with its defaults.
+    pub const fn of(format: Format) -> Self {
+        Self { format, max_chars: Self::MAX_CHARS }
+    }
+}
+
+/// The answer in a shape, within `most` escaped bytes.
+pub fn render(answer: &Answer, showing: &Showing, shape: Shape, most: usize) -> Vec<u8> {
+    match shape.format {
+        Format::Json => fit::fitted(answer, showing, most, json::document),
+        Format::Ocsf => fit::fitted(answer, showing, most, ocsf::document),
+        Format::OcsfNdjson => fit::fitted(answer, showing, most, ocsf::lines),
+        Format::Ecs => fit::fitted(answer, showing, most, ecs::documents),
+        // These are small by themselves.
+        Format::Slack => slack::message(&answer.enrichment(showing)),
+        Format::Teams => teams::message(&answer.enrichment(showing)),
+        Format::Markdown => markdown::comment(&answer.enrichment(showing), shape.max_chars),
+        Format::Text => text::message(&answer.enrichment(showing)),
+    }
 }

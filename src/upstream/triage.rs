@@ -4,33 +4,47 @@
 use super::members::Members;
 use crate::domain::alert::{Comment, LoggedOnUser};
 use crate::domain::warning::Warnings;
-use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity};
+use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Unfamiliar, Word};
 
 /// The severity of an alert or an incident.
-pub(crate) fn severity(members: &mut Members<'_>, notes: &mut Warnings) -> Severity {
+pub(crate) fn severity(members: &mut Members<'_>, unfamiliar: &mut Unfamiliar, notes: &mut Warnings) -> Severity {
     let Some(word) = members.text(&["severity"], notes) else { return Severity::Unknown };
     Severity::parse(&word).unwrap_or_else(|| {
-        notes.unknown_word::<Severity>("severity", &word);
+        unfamiliar.severity = Some(told::<Severity>("severity", word, notes));
         Severity::Other
     })
 }
 
 /// The status of an alert.
-pub(crate) fn alert_status(members: &mut Members<'_>, notes: &mut Warnings) -> AlertStatus {
+pub(crate) fn alert_status(
+    members: &mut Members<'_>,
+    unfamiliar: &mut Unfamiliar,
+    notes: &mut Warnings,
+) -> AlertStatus {
     let Some(word) = members.text(&["status"], notes) else { return AlertStatus::Unknown };
     AlertStatus::parse(&word).unwrap_or_else(|| {
-        notes.unknown_word::<AlertStatus>("status", &word);
+        unfamiliar.status = Some(told::<AlertStatus>("status", word, notes));
         AlertStatus::Other
     })
 }
 
 /// The status of an incident.
-pub(crate) fn incident_status(members: &mut Members<'_>, notes: &mut Warnings) -> IncidentStatus {
+pub(crate) fn incident_status(
+    members: &mut Members<'_>,
+    unfamiliar: &mut Unfamiliar,
+    notes: &mut Warnings,
+) -> IncidentStatus {
     let Some(word) = members.text(&["status"], notes) else { return IncidentStatus::Unknown };
     IncidentStatus::parse(&word).unwrap_or_else(|| {
-        notes.unknown_word::<IncidentStatus>("incident status", &word);
+        unfamiliar.status = Some(told::<IncidentStatus>("incident status", word, notes));
         IncidentStatus::Other
     })
+}
+
+/// A word that is none of a closed set, once that was told.
+fn told<W: Word>(member: &str, word: String, notes: &mut Warnings) -> String {
+    notes.unknown_word::<W>(member, &word);
+    word
 }
 
 /// What a classification and a determination come to.

@@ -123,6 +123,39 @@ async fn one_subject_through_every_door_gives_one_body() {
 }
 
 #[tokio::test]
+async fn a_body_in_any_format_is_the_same_bytes_through_every_door() {
+    let world = World::start().await;
+    for format in ["ecs", "ocsf_ndjson", "markdown", "text"] {
+        let direct = world.post(json!({"alert_id": ALERT, "format": format})).await;
+        for name in events().into_iter().filter(|name| name.ends_with("-alert.json")) {
+            let body = json!({"alert_id": ALERT, "format": format}).to_string();
+            let (heard, _) = through(&world, &changed(event(&name), &[("/body", json!(body))]), &context()).await;
+            assert_eq!((heard.status, heard.header("vary")), (200, "Accept"), "{name}");
+            assert_eq!(heard.header("content-type"), direct.header("content-type"), "{name} {format}");
+            assert_eq!(heard.text(), direct.text(), "{name} {format}");
+        }
+    }
+    let named =
+        changed(event("http_api_v2-alert.json"), &[("/headers/accept", json!("text/html, text/markdown;q=0.5"))]);
+    let (heard, _) = through(&world, &named, &context()).await;
+    assert_eq!(heard.header("content-type"), "text/markdown; charset=utf-8");
+}
+
+#[tokio::test]
+async fn text_is_handed_over_as_text() {
+    let text = "# Größe: \"7\" | C:\\temp\n\n\u{1F512} <b>&amp;</b>\n";
+    let answer = move || async move { ([("content-type", "text/markdown; charset=utf-8")], text) };
+    for name in events().into_iter().filter(|name| name.ends_with("-alert.json")) {
+        let router = axum::Router::new().fallback(answer);
+        let event: LambdaRequest = serde_json::from_value(event(&name)).expect("an event of a front door");
+        let reply = serde_json::to_value(front_door::answer(router, event, &context()).await).unwrap();
+        assert_eq!((&reply["body"], &reply["isBase64Encoded"]), (&json!(text), &json!(false)), "{name}");
+        let headers = ["headers", "multiValueHeaders"].map(|part| reply[part].to_string());
+        assert!(headers.iter().any(|headers| headers.contains("text/markdown; charset=utf-8")), "{name}: {headers:?}");
+    }
+}
+
+#[tokio::test]
 async fn problems_are_the_same_through_every_door() {
     let world = World::start().await;
     for (name, status, code, changes) in [

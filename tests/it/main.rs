@@ -2,17 +2,22 @@
 #![cfg(test)]
 
 mod client;
+#[cfg(target_os = "linux")]
+mod freezing;
 mod harness;
 mod log;
 mod rsa_keys;
 mod shapes;
 
+#[cfg(target_os = "linux")]
+mod afterwards;
 mod architecture;
 mod batch;
 mod callers;
 mod credentials;
 mod credentials_signed;
 mod edge;
+mod formats;
 mod front_doors;
 mod graph;
 mod hostile;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use defender_enrich::http::{document, schemas};
+use defender_enrich::render::Format;
 use serde_json::Value;
 
 use crate::client::Ask;
@@ -94,6 +95,42 @@ fn the_document_names_every_route_status_and_code() {
         "upstream_timeout",
     ] {
         assert!(text.contains(&format!("\"{code}\"")), "{code}");
+    }
+}
+
+#[test]
+fn the_document_names_every_format_with_its_media_type_and_options() {
+    let document = document();
+    let words = Value::from(Format::ALL.map(Format::as_str).to_vec());
+    let request = &document["components"]["schemas"]["Request"]["properties"];
+    assert_eq!(request["format"]["enum"], words);
+    let bounds = ["minimum", "maximum", "default"].map(|name| request["max_chars"][name].as_u64().unwrap());
+    assert_eq!(bounds, [500, 30_000, 3000]);
+    for (path, method) in [("/", "post"), ("/v1/enrich", "post"), ("/v1/enrich", "get")] {
+        let operation = &document["paths"][path][method];
+        for option in ["format", "max_chars", "include", "limit", "not_found"] {
+            let parameters = operation["parameters"].as_array().unwrap();
+            assert!(parameters.iter().any(|parameter| parameter["name"] == option), "{method} {path}: {option}");
+        }
+        let content = operation["responses"]["200"]["content"].as_object().unwrap();
+        let mut types: Vec<_> =
+            Format::ALL.into_iter().map(|format| format.media_type().split(';').next().unwrap()).collect();
+        types.sort_unstable();
+        types.dedup();
+        assert_eq!(content.keys().collect::<Vec<_>>(), types, "{method} {path}");
+        let json = content["application/json"]["schema"]["oneOf"].as_array().unwrap();
+        assert_eq!(json.len(), Format::ALL.into_iter().filter(|format| format.is_json()).count());
+    }
+    let batch = document["paths"]["/v1/enrich/batch"]["post"]["responses"]["200"]["content"].as_object().unwrap();
+    assert_eq!(batch.keys().collect::<Vec<_>>(), ["application/json"]);
+}
+
+#[test]
+fn the_outlines_of_the_formats_are_schemas() {
+    let document = document();
+    for name in ["Ocsf", "OcsfFinding", "EcsDocuments", "SlackMessage", "TeamsMessage"] {
+        let outline = &document["components"]["schemas"][name];
+        assert!(outline["description"].is_string() && jsonschema::meta::is_valid(outline), "{name}");
     }
 }
 

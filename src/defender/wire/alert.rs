@@ -11,6 +11,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
 use crate::domain::warning::Warnings;
+use crate::domain::words::Unfamiliar;
 use crate::upstream::members::{ListOf, Members, Name, ReadObject, keep_passed_over};
 use crate::upstream::triage::{self, CommentNames};
 
@@ -50,8 +51,9 @@ impl<'de> ReadObject<'de> for AlertReader<'_> {
 impl AlertReader<'_> {
     fn normalize(&mut self, mut members: Members<'_>, evidence: Vec<Evidence>, evidence_loaded: bool) -> Alert {
         let notes = &mut *self.notes;
-        let severity = triage::severity(&mut members, notes);
-        let status = triage::alert_status(&mut members, notes);
+        let mut unfamiliar = Unfamiliar::default();
+        let severity = triage::severity(&mut members, &mut unfamiliar, notes);
+        let status = triage::alert_status(&mut members, &mut unfamiliar, notes);
         let classification = members.text(&["classification"], notes);
         let determination = members.text(&["determination"], notes);
         let verdict = triage::verdict(classification.as_deref(), determination.as_deref(), "classification", notes);
@@ -93,6 +95,7 @@ impl AlertReader<'_> {
             evidence_loaded,
             url,
             extra: members.rest(notes),
+            unfamiliar,
             id,
             tenant_id,
         }

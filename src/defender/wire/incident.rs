@@ -8,6 +8,7 @@ use crate::domain::incident::Incident;
 use crate::domain::portal::Portal;
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::Warnings;
+use crate::domain::words::Unfamiliar;
 use crate::upstream::members::{ListOf, Members, Name, ReadObject};
 use crate::upstream::triage;
 
@@ -40,8 +41,9 @@ impl<'de> ReadObject<'de> for IncidentReader<'_> {
 impl IncidentReader<'_> {
     fn normalize(&mut self, mut members: Members<'_>) -> Incident {
         let notes = &mut *self.notes;
-        let severity = triage::severity(&mut members, notes);
-        let status = triage::incident_status(&mut members, notes);
+        let mut unfamiliar = Unfamiliar::default();
+        let severity = triage::severity(&mut members, &mut unfamiliar, notes);
+        let status = triage::incident_status(&mut members, &mut unfamiliar, notes);
         let classification = members.text(&["classification"], notes);
         let determination = members.text(&["determination"], notes);
         triage::verdict(classification.as_deref(), None, "incident classification", notes);
@@ -66,6 +68,7 @@ impl IncidentReader<'_> {
             comments: triage::comments(&mut members, &COMMENT, notes),
             url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id))),
             extra: members.rest(notes),
+            unfamiliar,
             merged_into,
         }
     }

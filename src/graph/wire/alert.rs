@@ -11,6 +11,7 @@ use crate::domain::alert::Alert;
 use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
 use crate::domain::warning::Warnings;
+use crate::domain::words::Unfamiliar;
 use crate::upstream::members::{ListOf, Members, Name, ReadObject, keep_passed_over};
 use crate::upstream::triage::{self, CommentNames};
 
@@ -62,8 +63,9 @@ impl AlertReader<'_> {
     /// Everything but what the evidence tells.
     fn normalize(&mut self, mut members: Members<'_>) -> Alert {
         let notes = &mut *self.notes;
-        let severity = triage::severity(&mut members, notes);
-        let status = triage::alert_status(&mut members, notes);
+        let mut unfamiliar = Unfamiliar::default();
+        let severity = triage::severity(&mut members, &mut unfamiliar, notes);
+        let status = triage::alert_status(&mut members, &mut unfamiliar, notes);
         let as_it_came = members.peek_text("classification").filter(|word| !word.is_empty());
         let classification = word(&mut members, "classification", notes);
         let determination = word(&mut members, "determination", notes);
@@ -112,6 +114,7 @@ impl AlertReader<'_> {
             evidence_loaded: false,
             url: if is_own { own_page } else { page },
             extra: members.rest(notes),
+            unfamiliar,
             id,
             tenant_id,
         };

@@ -11,6 +11,7 @@ use crate::domain::incident::Incident;
 use crate::domain::portal::Portal;
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::Warnings;
+use crate::domain::words::Unfamiliar;
 use crate::upstream::members::{ListOf, Members, Name, ReadObject};
 use crate::upstream::triage;
 
@@ -43,8 +44,9 @@ impl<'de> ReadObject<'de> for IncidentReader<'_> {
 impl IncidentReader<'_> {
     fn normalize(&mut self, mut members: Members<'_>) -> Incident {
         let notes = &mut *self.notes;
-        let severity = triage::severity(&mut members, notes);
-        let status = triage::incident_status(&mut members, notes);
+        let mut unfamiliar = Unfamiliar::default();
+        let severity = triage::severity(&mut members, &mut unfamiliar, notes);
+        let status = triage::incident_status(&mut members, &mut unfamiliar, notes);
         let as_it_came = members.peek_text("classification").filter(|word| !word.is_empty());
         let classification = word(&mut members, "classification", notes);
         let determination = word(&mut members, "determination", notes);
@@ -70,6 +72,7 @@ impl IncidentReader<'_> {
             comments: triage::comments(&mut members, &COMMENT, notes),
             url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id))),
             extra: members.rest(notes),
+            unfamiliar,
             merged_into,
         }
     }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::domain::alert::{Alert, Device};
 use crate::domain::portal::Portal;
 use crate::domain::warning::Warnings;
-use crate::domain::words::{AlertStatus, AlertVerdict};
+use crate::domain::words::{AlertStatus, AlertVerdict, Unfamiliar};
 use crate::upstream::UpstreamError;
 use crate::upstream::body::list;
 use crate::upstream::members::{Members, Name, ReadObject};
@@ -87,7 +87,8 @@ impl Row<'_> {
     /// What it tells of the alert: no status, no classification, no evidence but its own thing, which stays in `extra`.
     pub(in crate::graph) fn into_alert(self, portal: Portal, notes: &mut Warnings) -> Alert {
         let mut members = self.members;
-        let severity = triage::severity(&mut members, notes);
+        let mut unfamiliar = Unfamiliar::default();
+        let severity = triage::severity(&mut members, &mut unfamiliar, notes);
         let device = Device {
             id: members.text(&["DeviceId"], notes),
             name: members.text(&["DeviceName"], notes),
@@ -130,6 +131,7 @@ impl Row<'_> {
             evidence_loaded: false,
             url: portal.alert(&self.alert_id, None),
             extra: members.rest(notes),
+            unfamiliar,
             id: Some(self.alert_id),
         }
     }

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Budgets of size and speed: each is twice its goal, so that a clear regression fails and noise does not.
+
+    python3 .ci/budget.py BOOTSTRAP CRITERION_DIR WHOLE_TABLE
+
+BOOTSTRAP: the program that ships. CRITERION_DIR: what `cargo bench --bench normalize` has left behind, for lists of
+1,000. WHOLE_TABLE: what `cargo bench --bench whole` has printed. The goals are in docs/performance.md.
+"""
+import io
+import json
+import os
+import sys
+import zipfile
+
+TWICE = 2
+
+
+def median_ns(criterion, *parts):
+    """The median of a benchmark, in nanoseconds."""
+    with open(os.path.join(criterion, "list of 1000", *parts, "new", "estimates.json")) as file:
+        return json.load(file)["median"]["point_estimate"]
+
+
+def zipped(path):
+    """The bytes of a deployment package with only this program in it."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path, "bootstrap")
+    return len(package.getvalue())
+
+
+def ratios(table):
+    """The last column of the table of the whole program, by the first one."""
+    with open(table) as file:
+        rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in file if line.startswith("| ")]
+    return {row[0]: float(row[-1]) for row in rows if row[-1].replace(".", "").isdigit()}
+
+
+def main():
+    bootstrap, criterion, table = sys.argv[1:]
+    whole = ratios(table)
+    reference = median_ns(criterion, "reference_ Value parse and write")
+    measured = [
+        ("program, MB", os.path.getsize(bootstrap) / 1e6, 8),
+        ("program zipped, MB", zipped(bootstrap) / 1e6, 3.5),
+        ("body to answer, of a Value round trip", median_ns(criterion, "body to answer") / reference, 1 / 2.5),
+        ("all to OCSF, of all to JSON",
+         median_ns(criterion, "render all as", "ocsf") / median_ns(criterion, "render all as", "json"), 3),
+        ("start to first answer, of a constant's", whole["start until the first answer, ms"], 4.5),
+        ("init, of a constant's", whole["start until the first `next`, ms"], 4.5),
+        ("warm call, of a constant's", whole["warm call, p50, ms"], 2.8),
+        ("processor time of a warm call, of a constant's", whole["processor time of a warm call, ms"], 2.2),
+    ]
+    failed = 0
+    for name, value, goal in measured:
+        fits = value <= TWICE * goal
+        failed += not fits
+        print(f"{'ok  ' if fits else 'OVER'} {name}: {value:.2f} (goal {goal:.2f}, budget {TWICE * goal:.2f})")
+    print(f"budget: {len(measured) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

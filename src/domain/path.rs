@@ -1,0 +1,63 @@
+//! Paths on devices, Windows' and others', from the parts that Defender tells.
+
+use std::borrow::Cow;
+
+/// Where a file is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// Its directory.
+    pub directory: Option<&'a str>,
+    /// Its directory and name.
+    pub path: Option<Cow<'a, str>>,
+}
+
+impl<'a> Place<'a> {
+    /// The place of a file by its path, as Defender calls its directory, and its name.
+    ///
+    /// Of some files the path ends in the name already.
+    pub fn new(path: Option<&'a str>, name: Option<&'a str>) -> Self {
+        let Some(path) = path.filter(|path| !path.is_empty()) else { return Self::default() };
+        let Some(name) = name.filter(|name| !name.is_empty()) else {
+            return Self { directory: Some(path), path: None };
+        };
+        if let Some((directory, last)) = path.rsplit_once(['\\', '/'])
+            && last.eq_ignore_ascii_case(name)
+        {
+            return Self { directory: Some(directory).filter(|text| !text.is_empty()), path: Some(path.into()) };
+        }
+        let separator = if path.contains('/') && !path.contains('\\') { "/" } else { "\\" };
+        let between = if path.ends_with(['\\', '/']) { "" } else { separator };
+        Self { directory: Some(path), path: Some(format!("{path}{between}{name}").into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_joined_unless_it_is_there() {
+        for (path, name, directory, whole) in [
+            (r"C:\Windows\System32", "rundll32.exe", r"C:\Windows\System32", r"C:\Windows\System32\rundll32.exe"),
+            (
+                r"c:\windows\system32\TASKHOSTW.exe",
+                "taskhostw.exe",
+                r"c:\windows\system32",
+                r"c:\windows\system32\TASKHOSTW.exe",
+            ),
+            ("C:\\", "a.exe", "C:\\", r"C:\a.exe"),
+            ("C:", "a.exe", "C:", r"C:\a.exe"),
+            ("https://contoso.com/docs", "x.docx", "https://contoso.com/docs", "https://contoso.com/docs/x.docx"),
+            ("/usr/bin", "ssh", "/usr/bin", "/usr/bin/ssh"),
+            ("/usr/bin/", "ssh", "/usr/bin/", "/usr/bin/ssh"),
+            (r"\\srv\share", "a/b", r"\\srv\share", r"\\srv\share\a/b"),
+        ] {
+            let place = Place::new(Some(path), Some(name));
+            assert_eq!((place.directory, place.path.as_deref()), (Some(directory), Some(whole)));
+        }
+        assert_eq!(Place::new(Some("/ssh"), Some("ssh")), Place { directory: None, path: Some("/ssh".into()) });
+        assert_eq!(Place::new(Some("/usr"), None), Place { directory: Some("/usr"), path: None });
+        assert_eq!(Place::new(Some(""), Some("a")), Place::default());
+        assert_eq!(Place::new(None, Some("a")), Place::default());
+    }
+}

@@ -1,0 +1,237 @@
+//! PagerDuty: the signature of a V3 webhook, and the subjects in an incident's texts.
+//!
+//! Sources: <https://developer.pagerduty.com/docs/verifying-webhook-signatures>,
+//! <https://developer.pagerduty.com/docs/webhooks-overview>.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use serde_json::{Map, Value};
+
+use super::NotUnderstood;
+use super::found::Found;
+use super::scan::scan;
+use super::signature::{self, NotProven, SigningKeys};
+
+/// Longer than PagerDuty's, which are UUIDs; it is kept to tell a repetition.
+const MOST_ID_BYTES: usize = 128;
+
+/// Tells whether PagerDuty sent this body, by `X-PagerDuty-Signature: v1=…,v1=…`. It carries no time: a replay is told by
+/// [`webhook_id`] alone.
+pub fn verify(keys: &SigningKeys, headers: &HeaderMap, body: &[u8]) -> Result<Arc<str>, NotProven> {
+    let presented = signature::header(headers, "x-pagerduty-signature")?.ok_or(NotProven::NoSignature)?;
+    let tags = signature::tags(presented.split(','), "v1=", signature::from_hex)?;
+    keys.signer(&[body], &tags)
+}
+
+/// `X-Webhook-Id`: equal when PagerDuty delivers a webhook again. It is not signed; [`Event::id`] is.
+pub fn webhook_id(headers: &HeaderMap) -> Option<&str> {
+    let id = signature::header(headers, "x-webhook-id").ok()?;
+    id.filter(|id| (1..=MOST_ID_BYTES).contains(&id.len()))
+}
+
+/// What happened at PagerDuty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its id, equal in every delivery of it.
+    pub id: Option<String>,
+    /// Such as `incident.triggered`.
+    pub event_type: String,
+    data: Map<String, Value>,
+}
+
+impl Event {
+    /// Reads the body.
+    pub fn parse(body: &[u8]) -> Result<Self, NotUnderstood> {
+        let no_event = NotUnderstood("This is no event of a PagerDuty V3 webhook.");
+        let body: Map<String, Value> = serde_json::from_slice(body).map_err(|_| no_event)?;
+        let event = body.get("event").and_then(Value::as_object).ok_or(no_event)?;
+        let text = |name| event.get(name).and_then(Value::as_str).map(str::to_owned);
+        let data = event.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
+        Ok(Self { id: text("id"), event_type: text("event_type").ok_or(no_event)?, data })
+    }
+
+    /// Whether this is the test that PagerDuty sends when a webhook is set up.
+    pub fn is_ping(&self) -> bool {
+        self.event_type == "pagey.ping"
+    }
+
+    /// The title of the incident that it is about.
+    pub fn title(&self) -> Option<&str> {
+        let referred = || self.data.get("incident").and_then(|incident| incident.get("summary"));
+        self.data.get("title").or_else(referred).and_then(Value::as_str)
+    }
+
+    /// The subjects that the incident's title, details, note and custom fields name, in this order. Only events of
+    /// incidents have any.
+    pub fn subjects(&self) -> Found {
+        let mut found = Found::default();
+        if self.event_type.starts_with("incident.") {
+            scan(self.title().unwrap_or_default(), &mut found);
+            for name in ["description", "body", "details", "urgency_details", "content", "message"] {
+                scan_all("", self.data.get(name).unwrap_or(&Value::Null), &mut found);
+            }
+            let fields = self.data.get("custom_fields").and_then(Value::as_array);
+            for field in fields.into_iter().flatten() {
+                let name = field.get("display_name").or_else(|| field.get("name")).and_then(Value::as_str);
+                scan_all(name.unwrap_or_default(), field.get("value").unwrap_or(&Value::Null), &mut found);
+            }
+        }
+        found
+    }
+}
+
+/// Scans every text of a value, each after the name that it goes by.
+fn scan_all(name: &str, value: &Value, found: &mut Found) {
+    match value {
+        Value::String(text) if name.is_empty() => scan(text, found),
+        Value::String(text) => scan(&format!("{name}: {text}"), found),
+        Value::Number(number) => scan(&format!("{name}: {number}"), found),
+        Value::Array(values) => values.iter().for_each(|value| scan_all(name, value, found)),
+        Value::Object(members) => members.iter().for_each(|(name, value)| scan_all(name, value, found)),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::found::tests::listed;
+    use super::super::signature::tests::{flipped, flipped_text, headers, keys};
+    use super::*;
+
+    const BODY: &[u8] = br#"{"event":{"event_type":"pagey.ping","data":{"message":"Hello","type":"ping"}}}"#;
+    /// Made with Python's `hmac`, not with the code under test: the secret is `invented-secret`.
+    const SIGNATURE: &str = "v1=1db0f229aea0c0177d56c09ecbcf98f3d29113a2a4d326bc3831fa60d85d1d5e";
+    const SECRET: &[u8] = b"invented-secret";
+
+    fn proven(signature: &str, body: &[u8]) -> Result<(), NotProven> {
+        verify(&keys(&[b"another", SECRET]), &headers(&[("x-pagerduty-signature", signature)]), body).map(drop)
+    }
+
+    #[test]
+    fn the_signature_over_the_body_is_right_and_no_other() {
+        assert_eq!(proven(SIGNATURE, BODY), Ok(()));
+        for body in flipped(BODY) {
+            assert_eq!(proven(SIGNATURE, &body), Err(NotProven::Wrong));
+        }
+        for signature in flipped_text(SIGNATURE) {
+            assert!(proven(&signature, BODY).is_err(), "{signature}");
+        }
+    }
+
+    #[test]
+    fn one_right_signature_among_several_is_enough() {
+        let wrong = format!("v1={}", "0".repeat(64));
+        for list in [format!("{wrong},{SIGNATURE}"), format!("{SIGNATURE}, {wrong}"), format!("v0=x,{SIGNATURE}")] {
+            assert_eq!(proven(&list, BODY), Ok(()), "{list}");
+        }
+        assert_eq!(proven(&wrong, BODY), Err(NotProven::Wrong));
+        let flood = format!("{}{SIGNATURE}", format!("{wrong},").repeat(16));
+        for list in ["", "v1=", "v2=x", &SIGNATURE.replace("v1", "v0"), &flood] {
+            assert_eq!(proven(list, BODY), Err(NotProven::Malformed), "{list}");
+        }
+        assert_eq!(verify(&keys(&[SECRET]), &headers(&[]), BODY), Err(NotProven::NoSignature));
+    }
+
+    #[test]
+    fn a_delivery_is_known_by_its_id() {
+        let id = "b6f1c9d2-3e4a-4b5c-8d6e-7f8091a2b3c4";
+        assert_eq!(webhook_id(&headers(&[("x-webhook-id", id)])), Some(id));
+        let long = "x".repeat(129);
+        for list in [vec![], vec![("x-webhook-id", "")], vec![("x-webhook-id", long.as_str())]] {
+            assert_eq!(webhook_id(&headers(&list)), None);
+        }
+        assert_eq!(webhook_id(&headers(&[("x-webhook-id", id), ("x-webhook-id", id)])), None);
+    }
+
+    fn event(event_type: &str, data: &Value) -> Event {
+        let body = json!({"event": {
+            "id": "01BRB6ZP4M6T8ZG4X6BP63ZB9O",
+            "event_type": event_type,
+            "resource_type": "incident",
+            "occurred_at": "2026-11-03T08:15:42.036Z",
+            "agent": {"id": "PLH1HKV", "type": "user_reference", "html_url": "https://contoso.pagerduty.com/users/PLH1HKV"},
+            "client": null,
+            "data": data,
+        }});
+        Event::parse(body.to_string().as_bytes()).expect("an event")
+    }
+
+    #[test]
+    fn subjects_are_found_in_an_incident() {
+        let triggered = event(
+            "incident.triggered",
+            &json!({
+                "id": "PGR0VU2",
+                "type": "incident",
+                "self": "https://api.pagerduty.com/incidents/PGR0VU2",
+                "html_url": "https://contoso.pagerduty.com/incidents/PGR0VU2",
+                "number": 924_565,
+                "status": "triggered",
+                "incident_key": "d3640fbd41094207a1c11e58e46b1662",
+                "created_at": "2026-11-03T08:15:42Z",
+                "title": "Defender: Mimikatz on host desk-042.contoso.com (da637472900382838869_1364969609)",
+                "service": {"id": "PF9KMXH", "summary": "SOC host web-07", "type": "service_reference"},
+                "assignees": [{"id": "PTUXL6G", "summary": "oncall@contoso.com", "type": "user_reference"}],
+                "urgency": "high",
+                "priority": {"id": "PSO75BM", "summary": "P1", "type": "priority_reference"},
+                "body": {"type": "incident_body", "details": {
+                    "links": ["https://security.microsoft.com/incidents/77"], "user": "CONTOSO\\dana", "count": 3
+                }},
+                "custom_fields": [
+                    {"id": "PT1", "name": "device_name", "display_name": "Device name", "type": "field_value",
+                     "data_type": "string", "field_type": "single_value", "value": "web-prod"},
+                    {"id": "PT2", "name": "sha256", "value": ["ab".repeat(32), null]},
+                    {"id": "PT3", "name": "impact", "value": "high"},
+                ],
+                "resolve_reason": null,
+            }),
+        );
+        assert!(!triggered.is_ping());
+        assert_eq!(triggered.id.as_deref(), Some("01BRB6ZP4M6T8ZG4X6BP63ZB9O"));
+        let sha256 = format!("file {}", "ab".repeat(32));
+        assert_eq!(
+            listed(&triggered.subjects()),
+            [
+                "machine desk-042.contoso.com",
+                "alert da637472900382838869_1364969609",
+                "incident 77",
+                "user dana",
+                "machine web-prod",
+                &sha256,
+            ]
+        );
+    }
+
+    #[test]
+    fn notes_and_changed_fields_refer_to_their_incident() {
+        let incident = json!({"id": "PGR0VU2", "summary": "host desk-042 is infected", "type": "incident_reference"});
+        let note = json!({"incident": incident, "id": "P2LA89X", "content": "it was dana@contoso.com", "type": "incident_note"});
+        let note = event("incident.annotated", &note);
+        assert_eq!(note.title(), Some("host desk-042 is infected"));
+        assert_eq!(listed(&note.subjects()), ["machine desk-042", "user dana"]);
+        let fields = json!({
+            "incident": incident,
+            "custom_fields": [{"id": "PT1", "name": "user", "value": "lee"}],
+            "changed_custom_fields": [{"id": "PT1", "name": "user", "value": "lee"}],
+            "type": "incident_field_values",
+        });
+        let fields = event("incident.custom_field_values.updated", &fields);
+        assert_eq!(listed(&fields.subjects()), ["machine desk-042", "user lee"]);
+    }
+
+    #[test]
+    fn other_events_ask_nothing_and_other_bodies_are_refused() {
+        let ping = Event::parse(BODY).expect("an event");
+        assert!(ping.is_ping() && ping.subjects().questions().is_empty());
+        let service = event("service.updated", &json!({"summary": "host desk-042", "title": "host desk-042"}));
+        assert!(service.subjects().questions().is_empty());
+        for body in
+            ["", "[]", "{}", r#"{"event":[]}"#, r#"{"event":{}}"#, r#"{"event":{"event_type":7}}"#, "{\"messages\":[]}"]
+        {
+            assert!(Event::parse(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Subjects in free text. Takes only what cannot be anything else, by its form or by the word before it: a wrong find
+//! costs quota, and misleads.
+
+use std::net::IpAddr;
+
+use super::found::{Found, says_nothing};
+use crate::domain::portal::looks_like_link;
+use crate::domain::subject::{Kind, Question};
+
+/// Words that tell what kind of thing the next word names.
+const MARKERS: [(Kind, &[&str]); 5] = [
+    (Kind::Alert, &["alert_id", "alertid"]),
+    (
+        Kind::Machine,
+        &[
+            "machine",
+            "device",
+            "host",
+            "hostname",
+            "computer",
+            "workstation",
+            "server",
+            "endpoint",
+            "dest",
+            "dvc",
+            "device_id",
+            "machine_id",
+            "device_name",
+            "machine_name",
+            "computer_name",
+            "host_name",
+        ],
+    ),
+    (Kind::User, &["user", "username", "account", "upn", "user_name", "account_name"]),
+    (Kind::File, &["sha1", "sha-1", "sha256", "sha-256", "hash", "file_hash", "file", "filehash"]),
+    (Kind::Incident, &["incident_id", "incidentid"]),
+];
+
+/// A marker in the text, and whether a colon or an equals sign joins it to what follows.
+#[derive(Clone, Copy)]
+struct Marker {
+    kind: Kind,
+    joined: bool,
+}
+
+/// Adds what a text names.
+pub(super) fn scan(text: &str, found: &mut Found) {
+    let mut marker: Option<Marker> = None;
+    for piece in text.split(ends_a_piece) {
+        let mut words = piece.split(ends_a_word).filter(|word| !word.is_empty()).peekable();
+        while let Some(whole) = words.next() {
+            // `host=desk-042`, `host:desk-042`, `host:`; a link has a colon of its own.
+            let pair = whole.split_once([':', '=']).filter(|_| !looks_like_link(whole));
+            if let Some((name, _)) = pair {
+                marker = told(name, marker).map(|marker| Marker { joined: true, ..marker });
+            }
+            let word = pair.map_or(whole, |(_, value)| value).trim_end_matches(['.', ':', '!', '?', '=']);
+            if word.is_empty() {
+                continue;
+            }
+            if says_nothing(word) {
+                marker = None;
+                continue;
+            }
+            // In "host: the web server" the word after the colon is no name; in "host: web" it is.
+            let sure = pair.is_some() || marker.is_some_and(|marker| marker.joined && words.peek().is_none());
+            if let Some(question) = named(word, marker.map(|marker| marker.kind), sure) {
+                found.add(question);
+                marker = None;
+            } else if pair.is_none() {
+                marker = told(word, marker);
+            }
+        }
+    }
+}
+
+fn ends_a_piece(letter: char) -> bool {
+    ",;|()[]{}<>\r\n".contains(letter)
+}
+
+fn ends_a_word(letter: char) -> bool {
+    letter.is_whitespace() || "\"'`“”„‘’«»".contains(letter)
+}
+
+/// What a word tells about the next. `name`, `id` and `is` leave it with what the word before has told.
+fn told(word: &str, before: Option<Marker>) -> Option<Marker> {
+    let is = |names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name));
+    let kind = MARKERS.iter().find(|(_, names)| is(names)).map(|(kind, _)| *kind);
+    kind.map(|kind| Marker { kind, joined: false }).or(before.filter(|_| is(&["name", "id", "is"])))
+}
+
+/// The subject that a word names: by its form, or by a marker before it. `sure`: the marker can mean nothing else.
+fn named(word: &str, marker: Option<Kind>, sure: bool) -> Option<Question> {
+    // By its form: a portal link, an alert id of a known family, a SHA-256, name@domain.
+    if let Ok(question) = Question::detect(word) {
+        let certain = match question.subject.kind() {
+            Kind::Alert | Kind::File => true,
+            Kind::User => looks_like_link(word) || is_principal_name(word),
+            Kind::Machine | Kind::Incident => looks_like_link(word),
+        };
+        if certain {
+            return Some(question);
+        }
+    }
+    let kind = marker?;
+    let fits = match kind {
+        Kind::Alert | Kind::Incident => sure,
+        Kind::Machine => is_host_name(word, sure),
+        Kind::User => sure || word.contains('\\'),
+        Kind::File => true,
+    };
+    if !fits || looks_like_link(word) {
+        return None;
+    }
+    Question::parse(kind, word).ok()
+}
+
+/// `name@domain.tld`, of plain letters.
+fn is_principal_name(word: &str) -> bool {
+    let plain = |letter: char| letter.is_alphanumeric() || "._-+".contains(letter);
+    word.split_once('@').is_some_and(|(name, domain)| {
+        !name.is_empty() && name.chars().all(plain) && domain.contains('.') && domain.chars().all(plain)
+    })
+}
+
+/// Whether a word is a host's name. After a mere mention ("the server rebooted") it needs a digit or a dot beside letters.
+fn is_host_name(word: &str, sure: bool) -> bool {
+    let letters = word.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let telling = word.len() >= 5 && word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.');
+    plain && letters && word.parse::<IpAddr>().is_err() && (sure || telling)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::found::tests::listed;
+    use super::*;
+
+    fn in_text(text: &str) -> Vec<String> {
+        let mut found = Found::default();
+        scan(text, &mut found);
+        listed(&found)
+    }
+
+    #[test]
+    fn what_is_certain_is_found_in_the_order_of_sight() {
+        let sha1 = "5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d";
+        let sha256 = "ab".repeat(32);
+        let file = format!("file {sha1}");
+        let machine = format!("machine {sha1}");
+        let file_256 = format!("file {sha256}");
+        for (text, subjects) in [
+            (
+                "Defender: 'Mimikatz' (da637472900382838869_1364969609) on host desk-042.contoso.com.",
+                vec!["alert da637472900382838869_1364969609", "machine desk-042.contoso.com"],
+            ),
+            ("see https://security.microsoft.com/incidents/77?tid=x, please", vec!["incident 77"]),
+            ("<https://security.microsoft.com/alerts/da1_1|the alert>", vec!["alert da1_1"]),
+            ("User dana.reyes@contoso.com signed in", vec!["user dana.reyes"]),
+            ("user CONTOSO\\dana on device: DESK042", vec!["user dana", "machine DESK042"]),
+            ("user=dana host=web-prod", vec!["user dana", "machine web-prod"]),
+            ("Device name: web-prod", vec!["machine web-prod"]),
+            ("Host name is desk-042!", vec!["machine desk-042"]),
+            (&format!("sha256 {sha256}"), vec![&file_256]),
+            (&format!("dropped {sha256}."), vec![&file_256]),
+            (&format!("SHA1: {sha1}"), vec![&file]),
+            (&format!("file hash {sha1}"), vec![&file]),
+            (&format!("device id: {sha1}"), vec![&machine]),
+            ("alert_id: x_1, incident_id=77", vec!["alert x_1", "incident 77"]),
+            ("User: dana\nHost: web, severity: high", vec!["user dana", "machine web"]),
+            ("host=desk-042 host=DESK-042", vec!["machine desk-042"]),
+        ] {
+            assert_eq!(in_text(text), subjects, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_something_else_is_left_alone() {
+        for text in [
+            "",
+            "The server is on fire.",
+            "server rebooted, host down, user reported a device",
+            "desk-042.contoso.com is slow",
+            "host 192.0.2.7, host=192.0.2.7, dest: 2001:db8::7",
+            "5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d",
+            "incident 924565 #1234",
+            "924565",
+            "alert high",
+            "Host: the web server is down. User: somebody in the office",
+            "host: unknown server, user: - lee, device: none",
+            "HKLM\\Software",
+            "d41d8cd98f00b204e9800998ecf8427e",
+            "hash d41d8cd98f00b204e9800998ecf8427e",
+            "https://evil.example/alerts/da1_1",
+            "https://acme.pagerduty.com/incidents/PGR0VU2",
+            "file C:\\Users\\x.exe",
+            "@channel a@b dana@",
+            "08:15:42 error=5 http://desk-042/",
+            "service 0c7e089d-5ff6-4e04-8000-17f4e35fa783x",
+        ] {
+            assert_eq!(in_text(text), Vec::<String>::new(), "{text}");
+        }
+    }
+}

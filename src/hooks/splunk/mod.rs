@@ -1,0 +1,230 @@
+//! Splunk's webhook alert action: the token in its address, and the subjects in the first row of a search's result.
+//!
+//! Source: <https://help.splunk.com/splunk-enterprise/alert-and-respond/alerting-manual/10.0/configure-alert-actions/use-a-webhook-alert-action>.
+
+mod fields;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::found::{Found, says_nothing};
+use super::secrets::Tokens;
+use super::{NotProven, NotUnderstood};
+use crate::domain::subject::{FileHash, Kind, Question};
+pub use fields::{Fields, FieldsError};
+
+/// Longer than any token.
+const MOST_TOKEN_BYTES: usize = 1024;
+
+/// Tells whose token the query string carries: the action can send no header.
+pub fn verify(tokens: &Tokens, query: &str) -> Result<Arc<str>, NotProven> {
+    let mut presented = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token");
+    let (_, token) = presented.next().filter(|(_, token)| !token.is_empty()).ok_or(NotProven::NoSignature)?;
+    if presented.next().is_some() || token.len() > MOST_TOKEN_BYTES {
+        return Err(NotProven::Malformed);
+    }
+    tokens.owner(token.as_bytes())
+}
+
+/// An alert of Splunk's, with the first row of its result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertAction {
+    /// The saved search, where it has a name.
+    pub search_name: Option<String>,
+    /// The search's id.
+    pub sid: Option<String>,
+    result: Map<String, Value>,
+}
+
+impl AlertAction {
+    /// Reads the body.
+    pub fn parse(body: &[u8]) -> Result<Self, NotUnderstood> {
+        let body: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
+        let mut body = body.ok_or(NotUnderstood("This is no body of a Splunk webhook alert action."))?;
+        let text = |name| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (search_name, sid) = (text("search_name"), text("sid"));
+        let result = match body.remove("result") {
+            Some(Value::Object(row)) => row,
+            None | Some(Value::Null) => Map::new(),
+            Some(_) => return Err(NotUnderstood("result has to be an object: the first row of the search.")),
+        };
+        Ok(Self { search_name, sid, result })
+    }
+
+    /// The subjects that the row names in these fields, in the order of the fields.
+    pub fn subjects(&self, fields: &Fields) -> Found {
+        let mut found = Found::default();
+        for (kind, name) in fields.asked() {
+            self.take(*kind, name, &mut found);
+        }
+        for (kind, name) in fields.last_resort() {
+            if !found.has(*kind) {
+                self.take(*kind, name, &mut found);
+            }
+        }
+        found
+    }
+
+    /// Adds what the field of this name holds, in any case of letters.
+    fn take(&self, kind: Kind, name: &str, found: &mut Found) {
+        for (_, value) in self.result.iter().filter(|(member, _)| member.to_lowercase() == name) {
+            for text in texts(value) {
+                if let Some(question) = question(kind, text.trim()) {
+                    found.add(question);
+                }
+            }
+        }
+    }
+}
+
+/// The values of a field: one, or several as a list, or as lines.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => text.lines().map(str::to_owned).collect(),
+        Value::Number(number) => vec![number.to_string()],
+        Value::Array(values) => values.iter().filter(|value| !value.is_array()).flat_map(texts).collect(),
+        Value::Null | Value::Bool(_) | Value::Object(_) => Vec::new(),
+    }
+}
+
+fn question(kind: Kind, text: &str) -> Option<Question> {
+    if says_nothing(text) {
+        return None;
+    }
+    let text = match kind {
+        Kind::File => digest(text)?,
+        // An address is no machine that Defender could be asked for; one of IPv6 is no name anyway.
+        Kind::Machine if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => return None,
+        Kind::Alert | Kind::Machine | Kind::User | Kind::Incident => text,
+    };
+    Question::parse(kind, text).ok()
+}
+
+/// The digest to ask with, where a field holds several of one file: `MD5=…,SHA1=…,SHA256=…` as Sysmon writes them.
+fn digest(text: &str) -> Option<&str> {
+    let digests =
+        text.split([',', ';', ' ']).map(|piece| piece.rsplit_once(['=', ':']).map_or(piece, |(_, digits)| digits));
+    let known = digests.filter_map(|digits| Some((FileHash::parse(digits).ok()?, digits)));
+    // Defender's file lookup takes the SHA-1 as it is.
+    let best = known.min_by_key(|(hash, _)| matches!(hash, FileHash::Sha256(_)));
+    best.map(|(_, digits)| digits).or_else(|| text.contains("://").then_some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::HookSecrets;
+    use super::super::found::tests::listed;
+    use super::*;
+
+    fn subjects(row: &Value, fields: &Fields) -> Vec<String> {
+        let body = json!({
+            "sid": "scheduler__admin_search__RMD5_at_1762158900_132",
+            "search_name": "Malware on an endpoint",
+            "app": "search",
+            "owner": "admin",
+            "results_link": "https://splunk.contoso.com:8000/app/search/@go?sid=scheduler__admin_search__RMD5_at_1762158900_132",
+            "result": row,
+        });
+        let action = AlertAction::parse(body.to_string().as_bytes()).expect("an alert action");
+        assert_eq!(action.search_name.as_deref(), Some("Malware on an endpoint"));
+        listed(&action.subjects(fields))
+    }
+
+    #[test]
+    fn fields_of_the_common_information_model_are_known() {
+        let sha1 = "5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d";
+        let sha256 = "ab".repeat(32);
+        let row = json!({
+            "_time": "1762158942",
+            "Dest": "desk-042.contoso.com",
+            "dvc": "DESK-042.CONTOSO.COM",
+            "host": "forwarder-01",
+            "src": "192.0.2.7",
+            "src_host": ["desk-042.contoso.com", "desk-043", "2001:db8::7"],
+            "user": "CONTOSO\\dana",
+            "src_user": "unknown",
+            "dest_user": "-",
+            "file_hash": format!("MD5={},SHA256={sha256},SHA1={sha1}", "d".repeat(32)),
+            "process_hash": sha256,
+            "sha1": "N/A",
+            "alert_id": "da637472900382838869_1364969609",
+            "incident_id": 924_565,
+            "count": "8",
+        });
+        let right = [
+            "alert da637472900382838869_1364969609".to_owned(),
+            "incident 924565".to_owned(),
+            "machine desk-042.contoso.com".to_owned(),
+            "machine desk-043".to_owned(),
+            "user dana".to_owned(),
+            format!("file {sha1}"),
+            format!("file {sha256}"),
+        ];
+        assert_eq!(subjects(&row, &Fields::default()), right);
+    }
+
+    #[test]
+    fn the_host_that_sent_the_event_is_asked_only_if_no_other_machine_is_named() {
+        let fields = Fields::default();
+        assert_eq!(subjects(&json!({"host": "desk-042", "dest": "unknown"}), &fields), ["machine desk-042"]);
+        assert_eq!(subjects(&json!({"host": "indexer-01", "orig_host": "desk-042"}), &fields), ["machine desk-042"]);
+        assert_eq!(subjects(&json!({"host": "indexer-01", "dvc": "desk-042"}), &fields), ["machine desk-042"]);
+    }
+
+    #[test]
+    fn a_field_may_hold_several_values() {
+        let fields = Fields::default();
+        for row in [
+            json!({"user": ["dana", "lee", "dana", "-", "", null, 7, ["x"], {"x": 1}]}),
+            json!({"user": "dana\nlee\n \n7"}),
+        ] {
+            assert_eq!(subjects(&row, &fields), ["user dana", "user lee", "user 7"], "{row}");
+        }
+        let many: Vec<_> = (1..=40).map(|at| format!("desk-{at}")).collect();
+        assert_eq!(subjects(&json!({"dest": many}), &fields).len(), 25);
+    }
+
+    #[test]
+    fn a_mapping_of_ones_own_replaces_the_known_fields() {
+        let fields = Fields::parse("machine=ComputerName,host; user=Account Name").expect("fields");
+        let row = json!({"computername": "desk-042", "host": "desk-043", "dest": "desk-044", "Account Name": "dana"});
+        assert_eq!(subjects(&row, &fields), ["machine desk-042", "machine desk-043", "user dana"]);
+    }
+
+    #[test]
+    fn a_row_without_subjects_has_none_and_other_bodies_are_refused() {
+        let none: [&str; 0] = [];
+        for row in [json!({}), json!(null), json!({"dest": "192.0.2.7", "user": "../x", "file_hash": "d".repeat(32)})] {
+            assert_eq!(subjects(&row, &Fields::default()), none, "{row}");
+        }
+        for body in ["", "[]", "7", "{", r#"{"result":[]}"#, r#"{"result":"x"}"#, "\u{feff}{}"] {
+            assert!(AlertAction::parse(body.as_bytes()).is_err(), "{body}");
+        }
+        assert_eq!(AlertAction::parse(br#"{"search_name":null}"#).expect("a body").search_name, None);
+    }
+
+    #[test]
+    fn the_token_in_the_query_tells_the_caller() {
+        let document = json!({"splunk_tokens": {"es": ["now", "be+fore"]}});
+        let tokens = HookSecrets::parse(document.as_object().expect("an object")).expect("secrets").splunk;
+        for query in ["token=now", "a=b&token=be%2Bfore", "token=be%2bfore&notify=soc"] {
+            assert_eq!(verify(&tokens, query).as_deref(), Ok("es"), "{query}");
+        }
+        for (query, refusal) in [
+            ("", NotProven::NoSignature),
+            ("token=", NotProven::NoSignature),
+            ("Token=now", NotProven::NoSignature),
+            ("token=now&token=now", NotProven::Malformed),
+            ("token=no", NotProven::Wrong),
+            ("token=nowx", NotProven::Wrong),
+            ("token=be+fore", NotProven::Wrong),
+            (&format!("token={}", "x".repeat(1025)), NotProven::Malformed),
+        ] {
+            assert_eq!(verify(&tokens, query), Err(refusal), "{query}");
+        }
+        assert_eq!(verify(&Tokens::default(), "token=x"), Err(NotProven::NotConfigured));
+    }
+}

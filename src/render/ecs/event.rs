@@ -1,0 +1,99 @@
+//! What an alert is as an event: its place in the schema's categories, its times, its tactic and techniques.
+
+use super::fields::{Event, Subtechnique, Tactic, Technique, Threat};
+use super::related::distinct;
+use super::sparse::Filled;
+use crate::domain::alert::Alert;
+use crate::domain::evidence::Detail;
+use crate::domain::tactic;
+use crate::domain::time::Moment;
+use crate::domain::words::Severity;
+
+pub(super) fn of<'a>(alert: &'a Alert, provider: &'a str) -> Event<'a> {
+    Event {
+        kind: "alert",
+        category: categories(alert),
+        types: types(alert),
+        id: alert.id.filled(),
+        action: category(alert),
+        provider: Some(provider),
+        severity: severity(alert),
+        created: alert.created_at,
+        start: alert.first_seen,
+        end: alert.last_seen,
+        duration: alert.first_seen.zip(alert.last_seen).and_then(|(start, end)| nanoseconds(start, end)),
+        url: alert.url.filled(),
+    }
+}
+
+/// Defender's category; it has been seen to write the text "null".
+pub(super) fn category(alert: &Alert) -> Option<&str> {
+    alert.category.filled().filter(|category| *category != "null")
+}
+
+/// Source: <https://www.elastic.co/guide/en/ecs/8.17/ecs-allowed-values-event-category.html>.
+fn categories(alert: &Alert) -> Vec<&'static str> {
+    let has = |sort: fn(&Detail) -> bool| alert.evidence.iter().any(|item| sort(&item.detail));
+    let is_malware = matches!(category(alert), Some("Malware" | "Ransomware")) || alert.threat_name.filled().is_some();
+    let all = [
+        ("intrusion_detection", true),
+        ("malware", is_malware),
+        ("host", alert.device.is_some()),
+        ("process", has(|detail| matches!(detail, Detail::Process(_)))),
+        ("file", has(|detail| matches!(detail, Detail::File(_)))),
+        ("email", has(|detail| matches!(detail, Detail::Mail(_)))),
+    ];
+    all.into_iter().filter(|(_, fits)| *fits).map(|(word, _)| word).collect()
+}
+
+/// `info`, which goes with every category; `denied` if all that tells what became of it was stopped.
+///
+/// Source: <https://www.elastic.co/guide/en/ecs/8.17/ecs-allowed-values-event-type.html>.
+fn types(alert: &Alert) -> Vec<&'static str> {
+    let mut told = alert.evidence.iter().filter_map(|item| item.detection_status.filled()).peekable();
+    let stopped = told.peek().is_some() && told.all(|status| matches!(status, "blocked" | "prevented"));
+    if stopped { vec!["info", "denied"] } else { vec!["info"] }
+}
+
+/// The number of the severity; a word that is not known has none, so that it outranks nothing.
+fn severity(alert: &Alert) -> Option<u8> {
+    (alert.severity != Severity::Other).then(|| alert.severity.id().number())
+}
+
+/// From the one to the other, if that is later.
+fn nanoseconds(start: Moment, end: Moment) -> Option<i64> {
+    let span = end.unix_milliseconds().checked_sub(start.unix_milliseconds())?;
+    span.checked_mul(1_000_000).filter(|span| *span >= 0)
+}
+
+/// The tactic that the category names, and the techniques; an id of another form is kept without a page.
+pub(super) fn threat(alert: &Alert) -> Threat<'_> {
+    let tactics: Vec<_> = category(alert).and_then(tactic::Tactic::of_category).into_iter().collect();
+    let (known, others): (Vec<_>, Vec<_>) = alert
+        .techniques
+        .iter()
+        .filter(|id| !id.is_empty())
+        .map(|id| tactic::Technique::parse(id).ok_or(id.as_str()))
+        .partition(Result::is_ok);
+    let known: Vec<_> = known.into_iter().flatten().collect();
+    let techniques = distinct(known.iter().map(|technique| technique.whole()));
+    let parts = distinct(known.into_iter().filter(|technique| technique.subtechnique.is_some()));
+    let others = others.into_iter().filter_map(Result::err);
+    let is_told = !tactics.is_empty() || !techniques.is_empty();
+    Threat {
+        framework: is_told.then_some("MITRE ATT&CK"),
+        tactic: Tactic {
+            id: tactics.iter().map(|tactic| tactic.id).collect(),
+            name: tactics.iter().map(|tactic| tactic.name).collect(),
+            reference: tactics.iter().map(|tactic| tactic.url()).collect(),
+        },
+        technique: Technique {
+            id: techniques.iter().map(|technique| technique.id).chain(others).collect(),
+            reference: techniques.iter().map(|technique| technique.url()).collect(),
+            subtechnique: Subtechnique {
+                id: parts.iter().map(|part| part.id).collect(),
+                reference: parts.iter().map(|part| part.url()).collect(),
+            },
+        },
+    }
+}

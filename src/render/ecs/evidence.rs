@@ -1,0 +1,212 @@
+//! Fields that the first item of evidence of its sort fills.
+
+use std::net::IpAddr;
+
+use super::fields::{Address, Addresses, Email, File, Hash, Parent, Process, Registry, RegistryData, Url, User};
+use super::sparse::Filled;
+use crate::domain::alert::{Account, Alert};
+use crate::domain::evidence::{self, Detail, Evidence};
+use crate::domain::path::Place;
+
+/// What the first item of a sort holds.
+fn first<'a, T>(alert: &'a Alert, sort: impl Fn(&'a Detail) -> Option<T>) -> Option<T> {
+    alert.evidence.iter().find_map(|item| sort(&item.detail))
+}
+
+/// The related user, with what the evidence says of the same; else the first user of the evidence.
+pub(super) fn user(alert: &Alert) -> User<'_> {
+    let mut told = alert.evidence.iter().filter_map(|item| user_in(&item.detail));
+    match &alert.user {
+        Some(account) => {
+            let same = told.find(|user| is_same(account, user)).map(of_evidence).unwrap_or_default();
+            let name = Some(account.name.as_str()).filter(|name| !name.is_empty());
+            User { name, domain: account.domain.filled().or(same.domain), ..same }
+        }
+        None => told.next().map(of_evidence).unwrap_or_default(),
+    }
+}
+
+fn user_in(detail: &Detail) -> Option<&evidence::User> {
+    if let Detail::User(user) = detail { Some(user) } else { None }
+}
+
+fn is_same(account: &Account, user: &evidence::User) -> bool {
+    let is_named = user.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&account.name));
+    let domains = account.domain.as_ref().zip(user.domain.as_ref());
+    is_named && domains.is_none_or(|(one, other)| one.eq_ignore_ascii_case(other))
+}
+
+fn of_evidence(user: &evidence::User) -> User<'_> {
+    User {
+        id: user.sid.filled().or_else(|| user.aad_id.filled()),
+        name: user.name.filled(),
+        domain: user.domain.filled(),
+        email: user.upn.filled().filter(|upn| upn.contains('@')),
+    }
+}
+
+/// The first file.
+pub(super) fn file(alert: &Alert) -> File<'_> {
+    let file = first(alert, |detail| if let Detail::File(file) = detail { Some(file) } else { None });
+    let Some(file) = file else { return File::default() };
+    let name = file.name.filled();
+    let Place { directory, path } = Place::new(file.path.filled(), name);
+    let hash = Hash { md5: file.md5.filled(), sha1: file.sha1.filled(), sha256: file.sha256.filled() };
+    File { name, directory, path, hash }
+}
+
+/// The first process, and the one that started it.
+pub(super) fn process(alert: &Alert) -> Process<'_> {
+    let process = first(alert, |detail| if let Detail::Process(process) = detail { Some(process) } else { None });
+    let Some(process) = process else { return Process::default() };
+    let (name, parent) = (process.name.filled(), &process.parent);
+    let parent_name = parent.name.filled();
+    Process {
+        pid: process.pid,
+        name,
+        executable: Place::new(process.path.filled(), name).path,
+        command_line: process.command_line.filled(),
+        start: process.created_at,
+        hash: Hash { md5: None, sha1: process.sha1.filled(), sha256: process.sha256.filled() },
+        parent: Parent {
+            pid: parent.pid,
+            name: parent_name,
+            executable: Place::new(parent.path.filled(), parent_name).path,
+            start: parent.created_at,
+        },
+    }
+}
+
+/// Hives, and what the schema calls them.
+const HIVES: [(&str, &str); 5] = [
+    ("HKEY_LOCAL_MACHINE", "HKLM"),
+    ("HKEY_CURRENT_USER", "HKCU"),
+    ("HKEY_USERS", "HKU"),
+    ("HKEY_CLASSES_ROOT", "HKCR"),
+    ("HKEY_CURRENT_CONFIG", "HKCC"),
+];
+
+/// Types of values, and what the schema calls them.
+///
+/// Source: <https://learn.microsoft.com/dotnet/api/microsoft.win32.registryvaluekind>.
+const VALUE_TYPES: [(&str, &str); 7] = [
+    ("String", "REG_SZ"),
+    ("ExpandString", "REG_EXPAND_SZ"),
+    ("MultiString", "REG_MULTI_SZ"),
+    ("DWord", "REG_DWORD"),
+    ("QWord", "REG_QWORD"),
+    ("Binary", "REG_BINARY"),
+    ("None", "REG_NONE"),
+];
+
+/// The first registry key or value.
+pub(super) fn registry(alert: &Alert) -> Registry<'_> {
+    let registry = first(alert, |detail| if let Detail::Registry(registry) = detail { Some(registry) } else { None });
+    let Some(registry) = registry else { return Registry::default() };
+    let known = |word: &str, names: &[(&str, &'static str)]| {
+        names.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, short)| *short)
+    };
+    let hive = registry.hive.filled().map(|hive| known(hive, &HIVES).unwrap_or(hive));
+    let (key, value) = (registry.key.filled(), registry.value_name.filled());
+    let parts: Vec<_> = [hive, key, value].into_iter().flatten().collect();
+    Registry {
+        hive,
+        key,
+        path: key.map(|_| parts.join("\\")),
+        value,
+        data: RegistryData {
+            strings: registry.value.filled().into_iter().collect(),
+            kind: registry.value_type.filled().and_then(|kind| known(kind, &VALUE_TYPES)),
+        },
+    }
+}
+
+/// The first web address; one without a scheme only names its host.
+pub(super) fn url(alert: &Alert) -> Url<'_> {
+    let address = first(alert, |detail| if let Detail::Url(address) = detail { address.url.filled() } else { None });
+    let Some(original) = address else { return Url::default() };
+    let told = Url { original: Some(original), ..Url::default() };
+    if let Some(url) = url::Url::parse(original).ok().filter(url::Url::has_host) {
+        return Url {
+            full: Some(original),
+            scheme: Some(url.scheme().to_owned()),
+            domain: url.host_str().map(str::to_owned),
+            port: url.port(),
+            path: Some(url.path().to_owned()),
+            query: url.query().map(str::to_owned),
+            fragment: url.fragment().map(str::to_owned),
+            ..told
+        };
+    }
+    let assumed = url::Url::parse(&format!("http://{original}")).ok();
+    let host = assumed.filter(|url| !original.contains("://") && url.username().is_empty());
+    Url { domain: host.and_then(|url| url.host_str().map(str::to_owned)), ..told }
+}
+
+/// The first mail.
+pub(super) fn email(alert: &Alert) -> Email<'_> {
+    let mail = first(alert, |detail| if let Detail::Mail(mail) = detail { Some(mail) } else { None });
+    let Some(mail) = mail else { return Email::default() };
+    Email {
+        from: addresses(mail.sender.filled()),
+        to: addresses(mail.recipient.filled()),
+        subject: mail.subject.filled(),
+    }
+}
+
+fn addresses(one: Option<&str>) -> Addresses<'_> {
+    Addresses { address: one.into_iter().collect() }
+}
+
+/// Roles of the address that something came from, and of the one that it went to.
+///
+/// Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence>, `evidenceRole`.
+pub(super) const SOURCE: [&str; 2] = ["source", "attacker"];
+pub(super) const DESTINATION: [&str; 2] = ["destination", "command_and_control"];
+
+/// The first address of one of these roles: what Defender does not tell the role of stands on neither side.
+pub(super) fn address_of(items: &[Evidence], roles: [&str; 2]) -> Address {
+    let plays = |role: &String| roles.contains(&role.as_str());
+    let mut played = items.iter().filter(|item| item.role.as_ref().is_some_and(plays));
+    Address { ip: played.find_map(|item| address(&item.detail)) }
+}
+
+/// The address of an item, if it is a valid one.
+pub(super) fn address(detail: &Detail) -> Option<IpAddr> {
+    if let Detail::Ip(ip) = detail { ip.address.filled()?.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::extra::Extra;
+
+    fn ip(address: &str, role: Option<&str>) -> Evidence {
+        Evidence {
+            kind: "ip".to_owned(),
+            role: role.map(str::to_owned),
+            verdict: None,
+            remediation_status: None,
+            detection_status: None,
+            observed_at: None,
+            detail: Detail::Ip(evidence::Ip { address: Some(address.to_owned()) }),
+            extra: Extra::default(),
+        }
+    }
+
+    #[test]
+    fn an_address_is_a_source_only_in_that_role() {
+        let items = [
+            ip("192.0.2.1", None),
+            ip("192.0.2.2", Some("suspicious")),
+            ip("anything", Some("attacker")),
+            ip("192.0.2.3", Some("attacker")),
+            ip("192.0.2.4", Some("source")),
+            ip("2001:db8::5", Some("command_and_control")),
+        ];
+        let shown = |roles| address_of(&items, roles).ip.map(|ip| ip.to_string());
+        assert_eq!(shown(SOURCE).as_deref(), Some("192.0.2.3"));
+        assert_eq!(shown(DESTINATION).as_deref(), Some("2001:db8::5"));
+        assert_eq!(address_of(&items[..2], SOURCE).ip, None);
+    }
+}

@@ -1,0 +1,212 @@
+//! The facts that the human formats tell: how bad, where the work stands, whom it touches, how it was done, and when.
+
+use super::digest::{Fact, MOST_OF_A_NAME, capital, day_and_time, said};
+use super::shown::Shown;
+use crate::domain::enrichment::Enrichment;
+use crate::domain::entities::{self, UserEntity};
+use crate::domain::resolution::StepName;
+use crate::domain::subject::Kind;
+use crate::domain::text::one_line;
+use crate::domain::words::{Severity, Word};
+
+/// Characters of a fact.
+const MOST: usize = 260;
+/// Names, addresses, files and tags that are told of each sort; techniques are shorter.
+const MOST_NAMES: usize = 4;
+const MOST_TECHNIQUES: usize = 8;
+/// Characters of a command line.
+const MOST_OF_A_COMMAND: usize = 240;
+
+/// The facts of an answer in which something was found, the most telling first.
+pub(super) fn of(enrichment: &Enrichment<'_>) -> Vec<Fact> {
+    let sorts = &enrichment.entities;
+    let devices = sorts.devices.iter().filter_map(|device| device.name.or(device.id));
+    let files = sorts.files.iter().filter_map(|file| file.name.or(file.sha1).or(file.sha256));
+    let addresses = sorts.urls.iter().map(|url| url.url).chain(sorts.ips.iter().map(|ip| ip.address));
+    let told = [
+        ("Severity", severity(enrichment)),
+        ("Status", capital(&said(enrichment.status.as_str()))),
+        ("Verdict", verdict(enrichment)),
+        ("Alerts", alerts(enrichment)),
+        ("Assigned to", assigned_to(enrichment)),
+        ("Merged", merged(enrichment)),
+        ("Asked for", asked_for(enrichment)),
+        ("Devices", touched(devices)),
+        ("Users", users(&sorts.users)),
+        ("Techniques", some(&enrichment.techniques, MOST_TECHNIQUES, false)),
+        ("Threats", some(&enrichment.threats, MOST_NAMES, false)),
+        ("Seen", seen(enrichment)),
+        ("Name", name(enrichment)),
+        ("Tags", tags(enrichment)),
+        ("Incident", incident_of_the_alert(enrichment)),
+        ("Files", touched(files)),
+        ("Command line", command_line(enrichment)),
+        ("Addresses", touched(addresses)),
+    ];
+    let facts = told.into_iter().map(|(label, value)| Fact { label, value: Shown::new(&value, MOST) });
+    facts.filter(|fact| !fact.value.is_empty()).collect()
+}
+
+/// `DOMAIN\name`.
+pub(super) fn account(domain: Option<&str>, name: &str) -> String {
+    let name = one_line(name, MOST_OF_A_NAME);
+    match domain {
+        Some(domain) => format!("{}\\{name}", one_line(domain, MOST_OF_A_NAME)),
+        None => name,
+    }
+}
+
+fn severity(enrichment: &Enrichment<'_>) -> String {
+    let all = capital(enrichment.severity.as_str());
+    match enrichment.severity_open {
+        _ if enrichment.kind == Kind::Alert || enrichment.counts.alerts == 0 => all,
+        Some(open) if open == enrichment.severity => format!("{all}, still open"),
+        Some(open) => format!("{all}, highest open: {}", open.as_str()),
+        None => format!("{all}, nothing open"),
+    }
+}
+
+fn verdict(enrichment: &Enrichment<'_>) -> String {
+    let verdict = capital(&said(enrichment.verdict.as_str()));
+    let determination = match (enrichment.kind, &enrichment.incident) {
+        (_, Some(incident)) => incident.determination.as_deref(),
+        (Kind::Alert, None) => enrichment.alerts.first().and_then(|alert| alert.determination.as_deref()),
+        (Kind::Machine | Kind::User | Kind::File | Kind::Incident, None) => None,
+    };
+    match determination.map(|word| one_line(word, MOST_OF_A_NAME)).filter(|word| !word.is_empty()) {
+        Some(word) => format!("{verdict}: {word}"),
+        None => verdict,
+    }
+}
+
+fn alerts(enrichment: &Enrichment<'_>) -> String {
+    let counts = &enrichment.counts;
+    if enrichment.kind == Kind::Alert {
+        return String::new();
+    }
+    let mut severities = Severity::ALL.to_vec();
+    severities.sort_by_key(|severity| std::cmp::Reverse(severity.rank()));
+    let by_severity = severities.into_iter().filter_map(|severity| match counts.by_severity.count(severity) {
+        0 => None,
+        times => Some(format!("{times} {}", severity.as_str())),
+    });
+    let by_severity: Vec<_> = by_severity.collect();
+    match counts.alerts {
+        0 => "0".to_owned(),
+        all => format!("{all}, {} open: {}", counts.open, by_severity.join(", ")),
+    }
+}
+
+fn assigned_to(enrichment: &Enrichment<'_>) -> String {
+    let analyst = match (enrichment.kind, &enrichment.incident) {
+        (_, Some(incident)) => incident.assigned_to.as_deref(),
+        (Kind::Alert, None) => enrichment.alerts.first().and_then(|alert| alert.assigned_to.as_deref()),
+        (Kind::Machine | Kind::User | Kind::File | Kind::Incident, None) => return String::new(),
+    };
+    one_line(analyst.unwrap_or("nobody"), 2 * MOST_OF_A_NAME)
+}
+
+/// Accounts, each once, however much more of it one alert tells than another.
+fn users(users: &[UserEntity<'_>]) -> String {
+    let mut names: Vec<(Option<&str>, &str)> = Vec::new();
+    for user in users {
+        let Some(name) = user.name.or(user.upn).or(user.sid).or(user.aad_id) else { continue };
+        let account = (user.domain.filter(|_| user.name.is_some()), name);
+        if !names.contains(&account) && is_seen(name) {
+            names.push(account);
+        }
+    }
+    let told: Vec<_> = names.iter().take(MOST_NAMES).map(|(domain, name)| account(*domain, name)).collect();
+    and_more(&told, names.len(), users.len() >= entities::MOST)
+}
+
+fn seen(enrichment: &Enrichment<'_>) -> String {
+    match (enrichment.first_seen.map(day_and_time), enrichment.last_seen.map(day_and_time)) {
+        (None, None) => String::new(),
+        (Some(only), None) | (None, Some(only)) => format!("{} {} UTC", only.0, only.1),
+        (Some(first), Some(last)) if first == last => format!("{} {} UTC", first.0, first.1),
+        (Some(first), Some(last)) if first.0 == last.0 => format!("{} {} to {} UTC", first.0, first.1, last.1),
+        (Some(first), Some(last)) => format!("{} {} to {} {} UTC", first.0, first.1, last.0, last.1),
+    }
+}
+
+/// An incident's name, where the headline had no room for all of it.
+fn name(enrichment: &Enrichment<'_>) -> String {
+    if !enrichment.summary.ends_with('…') {
+        return String::new();
+    }
+    let name = enrichment.incident.as_ref().and_then(|incident| incident.name.as_deref());
+    one_line(name.unwrap_or_default(), MOST)
+}
+
+fn tags(enrichment: &Enrichment<'_>) -> String {
+    let tags = enrichment.incident.as_ref().map(|incident| incident.tags.as_slice()).unwrap_or_default();
+    let tags: Vec<_> = tags.iter().map(String::as_str).collect();
+    some(&tags, MOST_NAMES, false)
+}
+
+fn incident_of_the_alert(enrichment: &Enrichment<'_>) -> String {
+    let incident = match enrichment.kind {
+        Kind::Alert => enrichment.alerts.first().and_then(|alert| alert.incident_id.as_deref()),
+        Kind::Machine | Kind::User | Kind::File | Kind::Incident => None,
+    };
+    one_line(incident.unwrap_or_default(), MOST_OF_A_NAME)
+}
+
+fn command_line(enrichment: &Enrichment<'_>) -> String {
+    if enrichment.kind != Kind::Alert {
+        return String::new();
+    }
+    let first = enrichment.entities.processes.iter().find_map(|process| process.command_line);
+    one_line(first.unwrap_or_default(), MOST_OF_A_COMMAND)
+}
+
+fn merged(enrichment: &Enrichment<'_>) -> String {
+    let chain = enrichment.resolution.iter().filter(|step| step.step == StepName::IncidentRedirect);
+    let mut chain = chain.peekable();
+    let Some(first) = chain.peek() else { return String::new() };
+    let first = one_line(&first.from, MOST_OF_A_NAME);
+    chain.fold(first, |chain, step| format!("{chain} into {}", one_line(&step.to, MOST_OF_A_NAME)))
+}
+
+fn asked_for(enrichment: &Enrichment<'_>) -> String {
+    let differs = enrichment.resolution.iter().any(|step| match step.step {
+        StepName::UpnToAccountName | StepName::DomainToAccountName | StepName::Sha256ToSha1 => true,
+        // A link and a kind are told by the subject, a device's name by the headline, a merge by itself.
+        StepName::DetectedKind | StepName::PortalLink | StepName::MachineNameToId | StepName::IncidentRedirect => false,
+    });
+    if differs { one_line(enrichment.input, 2 * MOST_OF_A_NAME) } else { String::new() }
+}
+
+/// The first of these names, and how many more there are.
+fn some(names: &[&str], most: usize, may_be_more: bool) -> String {
+    let told: Vec<_> = names.iter().take(most).map(|name| one_line(name, MOST_OF_A_NAME)).collect();
+    and_more(&told, names.len(), may_be_more)
+}
+
+fn and_more(told: &[String], all: usize, may_be_more: bool) -> String {
+    let more = all.saturating_sub(told.len());
+    let list = told.join(", ");
+    match more {
+        0 => list,
+        _ if may_be_more => format!("{list} and at least {more} more"),
+        _ => format!("{list} and {more} more"),
+    }
+}
+
+/// Whether there is anything to see of a name.
+fn is_seen(name: &str) -> bool {
+    !one_line(name, 1).is_empty()
+}
+
+/// The first of these entities by their names, each name once.
+fn touched<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let (mut distinct, mut all) = (Vec::new(), 0);
+    for name in names {
+        all += 1;
+        if !distinct.contains(&name) && is_seen(name) {
+            distinct.push(name);
+        }
+    }
+    some(&distinct, MOST_NAMES, all >= entities::MOST)
+}

@@ -1,0 +1,46 @@
+//! How a body of data is made to fit the front door: without the upstream body, then with fewer alerts.
+
+use crate::domain::enrichment::{Answer, Enrichment, Showing};
+use crate::domain::warning::{Warning, WarningCode};
+
+/// What `write` makes of the answer, within `most` escaped bytes.
+pub(super) fn fitted(
+    answer: &Answer,
+    showing: &Showing,
+    most: usize,
+    write: impl Fn(&Enrichment<'_>) -> Vec<u8>,
+) -> Vec<u8> {
+    let mut showing = showing.clone();
+    loop {
+        let body = write(&answer.enrichment(&showing));
+        if fits(&body, most) {
+            return body;
+        }
+        if showing.raw {
+            showing.raw = false;
+            showing.warnings.push(capped("raw is left out: with it the answer would be too large for the front door."));
+        } else if showing.limit > 0 {
+            let listed = answer.findings.alerts.len().min(showing.limit);
+            if showing.warnings.iter().all(|warning| warning.detail != FEWER) {
+                showing.warnings.push(capped(FEWER));
+            }
+            showing.limit = listed / 2;
+        } else {
+            return body;
+        }
+    }
+}
+
+/// Whether a body fits a front door: Lambda's envelope holds the body as a JSON string, and escapes it.
+pub(crate) fn fits(body: &[u8], most: usize) -> bool {
+    // No body has bare control characters but line breaks: at worst every byte is escaped by one more.
+    2 * body.len() <= most
+        || body.len() + body.iter().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n')).count() <= most
+}
+
+const FEWER: &str =
+    "Fewer alerts are listed than asked for: with more the answer would be too large for the front door.";
+
+fn capped(detail: &str) -> Warning {
+    Warning { code: WarningCode::AnswerCapped, detail: detail.to_owned() }
+}

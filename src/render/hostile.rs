@@ -1,0 +1,327 @@
+//! Answers in which every text is an attacker's: for tests of what the human formats make of them.
+
+use std::sync::Arc;
+
+use fastrand::Rng;
+
+use crate::domain::alert::{Account, Alert, Device};
+use crate::domain::enrichment::{Answer, Backend, CacheState, Showing, Source};
+use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Process, User};
+use crate::domain::extra::Extra;
+use crate::domain::findings::Findings;
+use crate::domain::incident::Incident;
+use crate::domain::resolution::{Step, StepName};
+use crate::domain::subject::Kind;
+use crate::domain::time::Moment;
+use crate::domain::warning::{Warning, WarningCode, Warnings};
+use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Unfamiliar, Word};
+
+/// What has been used to make a client do something, and the pieces of it.
+pub(super) const TRICKS: &[&str] = &[
+    "<!channel>",
+    "<!here|here>",
+    "<@U123>",
+    "<#C123>",
+    "<https://evil.example|Portal>",
+    "@everyone",
+    "@here",
+    "@dana",
+    "[x](http://evil.example)",
+    "![x](https://evil.example/x.png)",
+    "[x]: http://evil.example",
+    "](",
+    ")](",
+    "]",
+    "[",
+    "```",
+    "`",
+    "`` ` ``",
+    "*b*",
+    "**b**",
+    "_i_",
+    "__b__",
+    "~s~",
+    "~~s~~",
+    "*",
+    "_",
+    "~",
+    "||",
+    "|",
+    "\n| a | b |\n",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<at>Dana</at>",
+    "<b>",
+    "<",
+    ">",
+    "&lt;",
+    "&#64;everyone",
+    "&amp;",
+    "&",
+    "&commat;here",
+    "\\",
+    "\\\\",
+    "\\*",
+    "\\`",
+    ":tada:",
+    "::skin-tone-2:",
+    ":",
+    "# h",
+    "- x",
+    "1. x",
+    "> q",
+    "www.evil.example",
+    "evil.com",
+    "evil",
+    ".",
+    "com",
+    "http",
+    "https",
+    "://",
+    "HTTPS://EVIL.EXAMPLE",
+    "ftp://files.example",
+    "https://security.microsoft.com.evil.example/",
+    "https://security.microsoft.com@evil.example/",
+    "//evil.example",
+    "mailto:dana@contoso.com",
+    "javascript:alert(1)",
+    "192.0.2.7",
+    "http://192.0.2.7/",
+    "2001:db8::7",
+    "[::1]",
+    "dana@contoso.com",
+    "desk-042.contoso.com",
+    "CONTOSO\\dana.reyes",
+    "rundll32.exe",
+    "C:\\Windows\\System32",
+    "evil。com",
+    "ｅｖｉｌ．ｃｏｍ",
+    "@",
+    "\u{202e}",
+    "\u{2066}",
+    "\u{200b}",
+    "\u{200d}",
+    "\u{feff}",
+    "\u{ad}",
+    "\u{e0041}",
+    "\u{fe0f}",
+    "\u{3164}",
+    "\r\n",
+    "\n",
+    "\n\n",
+    "\t",
+    "\u{0}",
+    "\u{7}",
+    "\u{8}",
+    "\u{7f}",
+    "\u{85}",
+    "\u{9b}31m",
+    "\u{2028}",
+    "\u{1b}[31m",
+    "\u{1b}]8;;http://evil.example\u{1b}\\",
+    "e\u{301}\u{301}\u{301}\u{301}\u{301}",
+    "\u{301}",
+    "\u{338}",
+    "\u{1f512}",
+    "\u{1d54f}",
+    "\u{1f469}\u{200d}\u{1f4bb}",
+    "会議室の端末",
+    "שלום",
+    " ",
+    "  ",
+    "a",
+    "x1",
+    "$x$",
+    "{code}",
+    "^x^",
+    "--",
+    "==",
+    "...",
+    "…",
+    "'",
+    "\"",
+    "{{x}}",
+    "%0a",
+];
+
+/// A text made of tricks and of any characters.
+pub(super) fn text(rng: &mut Rng) -> String {
+    let mut text = String::new();
+    for _ in 0..rng.usize(0..4) {
+        match rng.u8(0..10) {
+            0 => text.extend((0..rng.usize(0..12)).map(|_| rng.char(..))),
+            1 => text.extend((0..rng.usize(0..12)).map(|_| rng.char(' '..='~'))),
+            _ => text.push_str(trick(rng)),
+        }
+    }
+    // Some are longer than any room, and a few are much longer.
+    match rng.u16(0..1000) {
+        0 => text.repeat(2000),
+        1..20 => text.repeat(20),
+        _ => text,
+    }
+}
+
+fn trick(rng: &mut Rng) -> &'static str {
+    TRICKS[rng.usize(..TRICKS.len())]
+}
+
+fn some(rng: &mut Rng) -> Option<String> {
+    (rng.u8(0..8) > 0).then(|| text(rng))
+}
+
+fn list<T>(rng: &mut Rng, most: usize, mut item: impl FnMut(&mut Rng) -> T) -> Vec<T> {
+    (0..rng.usize(0..=most)).map(|_| item(rng)).collect()
+}
+
+fn word<W: Word>(rng: &mut Rng) -> W {
+    W::ALL[rng.usize(..W::ALL.len())]
+}
+
+fn moment(rng: &mut Rng) -> Option<Moment> {
+    rng.bool().then(|| Moment::from_unix_seconds(rng.i64(0..2_000_000_000)))
+}
+
+/// A page as Defender sends it, or as somebody would like it to.
+fn page(rng: &mut Rng) -> Option<String> {
+    let page = "https://security.microsoft.com/alerts/da1_1";
+    match rng.u8(0..4) {
+        0 => None,
+        1 => Some(page.to_owned()),
+        2 => Some(format!("{page}?tid={}", text(rng))),
+        _ => Some(text(rng)),
+    }
+}
+
+fn evidence(rng: &mut Rng) -> Evidence {
+    let detail = match rng.u8(0..5) {
+        0 => Detail::File(File { name: some(rng), path: some(rng), ..File::default() }),
+        1 => Detail::Process(Box::new(Process { command_line: some(rng), name: some(rng), ..Process::default() })),
+        2 => Detail::User(User { name: some(rng), domain: some(rng), upn: some(rng), ..User::default() }),
+        3 => Detail::Ip(Ip { address: some(rng) }),
+        _ => Detail::Url(Address { url: some(rng) }),
+    };
+    Evidence {
+        kind: text(rng),
+        role: None,
+        verdict: None,
+        remediation_status: None,
+        detection_status: None,
+        observed_at: None,
+        detail,
+        extra: Extra::default(),
+    }
+}
+
+fn device(rng: &mut Rng) -> Device {
+    Device { id: some(rng), name: some(rng), group: None }
+}
+
+pub(super) fn alert(rng: &mut Rng) -> Alert {
+    let severity: Severity = word(rng);
+    Alert {
+        id: some(rng),
+        title: some(rng),
+        description: some(rng),
+        severity,
+        severity_id: severity.id(),
+        status: word::<AlertStatus>(rng),
+        verdict: word::<AlertVerdict>(rng),
+        classification: some(rng),
+        determination: some(rng),
+        category: some(rng),
+        techniques: list(rng, 3, text),
+        threat_name: some(rng),
+        threat_family: some(rng),
+        detection_source: None,
+        service_source: None,
+        detector_id: None,
+        investigation_id: None,
+        investigation_state: None,
+        assigned_to: some(rng),
+        incident_id: some(rng),
+        tenant_id: some(rng),
+        device: rng.bool().then(|| device(rng)),
+        further_devices: list(rng, 1, device),
+        user: rng.bool().then(|| Account { domain: some(rng), name: text(rng) }),
+        logged_on_users: Vec::new(),
+        created_at: moment(rng),
+        updated_at: moment(rng),
+        first_seen: moment(rng),
+        last_seen: moment(rng),
+        resolved_at: None,
+        comments: Vec::new(),
+        evidence: list(rng, 2, evidence),
+        evidence_loaded: true,
+        url: page(rng),
+        extra: Extra::default(),
+        unfamiliar: Unfamiliar::default(),
+    }
+}
+
+fn incident(rng: &mut Rng) -> Incident {
+    let severity: Severity = word(rng);
+    Incident {
+        id: text(rng),
+        name: some(rng),
+        severity,
+        severity_id: severity.id(),
+        status: word::<IncidentStatus>(rng),
+        classification: some(rng),
+        determination: some(rng),
+        assigned_to: some(rng),
+        created_at: moment(rng),
+        updated_at: moment(rng),
+        redirected_from: Vec::new(),
+        tags: list(rng, 5, text),
+        comments: Vec::new(),
+        url: page(rng),
+        extra: Extra::default(),
+        unfamiliar: Unfamiliar::default(),
+        merged_into: None,
+    }
+}
+
+fn warning(rng: &mut Rng) -> Warning {
+    let codes = [WarningCode::Partial, WarningCode::SeveralDevicesMatch, WarningCode::UnknownOrNoAlerts];
+    Warning { code: codes[rng.usize(..codes.len())], detail: text(rng) }
+}
+
+fn step(rng: &mut Rng) -> Step {
+    let names = [StepName::IncidentRedirect, StepName::UpnToAccountName, StepName::Sha256ToSha1];
+    Step::new(names[rng.usize(..names.len())], text(rng), text(rng))
+}
+
+/// An answer of any kind.
+pub(super) fn answer(rng: &mut Rng) -> Answer {
+    let kind = Kind::ALL[rng.usize(..Kind::ALL.len())];
+    let alerts = match (kind, rng.u8(0..6)) {
+        (_, 0) => Vec::new(),
+        (Kind::Alert, _) => vec![alert(rng)],
+        _ => list(rng, 7, alert),
+    };
+    let incident = (kind == Kind::Incident && rng.u8(0..6) > 0).then(|| incident(rng));
+    let cache = [CacheState::Miss, CacheState::Hit, CacheState::Stale][rng.usize(..3)];
+    Answer {
+        kind,
+        input: text(rng),
+        id: text(rng),
+        url: page(rng),
+        resolution: list(rng, 2, step),
+        warnings: list(rng, 3, warning),
+        findings: Arc::new(Findings::new(alerts, incident, Vec::new(), Warnings::default())),
+        source: Source {
+            product: "Microsoft Defender for Endpoint",
+            backend: Backend::Defender,
+            api: "GET /api/alerts/{id}",
+            retrieved_at: Moment::from_unix_seconds(1_793_607_240),
+            cache,
+            age_s: rng.u64(0..100_000),
+        },
+    }
+}
+
+/// What a caller asked to see.
+pub(super) fn showing(rng: &mut Rng) -> Showing {
+    Showing { limit: rng.usize(1..=12), raw: false, warnings: Vec::new() }
+}

@@ -1,0 +1,306 @@
+//! What would take effect in a text: small readers of each markup, for tests. They know nothing of how it is escaped.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The one host that may be linked to.
+const PORTAL: &str = "https://security.microsoft.com/";
+
+/// The first thing in a plain text that a client would act on, or that cannot be seen.
+pub(super) fn in_plain(text: &str) -> Option<String> {
+    let found = unseen(text).or_else(|| mention(text)).or_else(|| short_name(text)).or_else(|| scheme(text));
+    let found = found.or_else(|| host(text)).or_else(|| ipv6(text));
+    found.map(|found| format!("{found} in {text:?}"))
+}
+
+fn unseen(text: &str) -> Option<String> {
+    let mut letters = text.chars().filter(|letter| !matches!(letter, ' '..='~' | '\n'));
+    let unseen = letters.find(|letter| {
+        letter.is_control()
+            || matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    });
+    unseen.map(|letter| format!("unseen {letter:?}"))
+}
+
+fn mention(text: &str) -> Option<String> {
+    let mut after = text.match_indices('@').map(|(index, _)| &text[index + 1..]);
+    after.find(|after| after.starts_with(char::is_alphanumeric)).map(|after| format!("mention of {after:?}"))
+}
+
+fn short_name(text: &str) -> Option<String> {
+    let is_of_a_name = |letter: char| letter.is_alphanumeric() || "_+-'".contains(letter);
+    let mut parts = text.split(':').skip(1).collect::<Vec<_>>();
+    parts.pop();
+    let name = parts.into_iter().find(|part| !part.is_empty() && part.chars().all(is_of_a_name));
+    name.map(|name| format!("short name {name:?}"))
+}
+
+fn scheme(text: &str) -> Option<String> {
+    let mut before = text.match_indices("://").map(|(index, _)| &text[..index]);
+    let live = before.find(|before| {
+        let start = before.trim_end_matches(|letter: char| letter.is_ascii_alphanumeric()).len();
+        !["hxxp", "hxxps"].contains(&&before[start..])
+    });
+    live.map(|before| format!("scheme after {before:?}"))
+}
+
+fn host(text: &str) -> Option<String> {
+    let known = ["com", "net", "org", "example", "test", "io", "ru", "uk", "zip", "sh", "local", "ｃｏｍ", "reyes"];
+    if !text.contains('.') {
+        return None;
+    }
+    let mut words = text.split(|letter: char| !(letter.is_alphanumeric() || ".-".contains(letter)));
+    let live = words.find(|word| {
+        let word = word.trim_matches('.');
+        word.rsplit_once('.').is_some_and(|(_, last)| {
+            let last = last.to_lowercase();
+            known.contains(&last.as_str()) || word.to_lowercase().starts_with("www.")
+        }) || word.parse::<Ipv4Addr>().is_ok()
+    });
+    live.map(|word| format!("host {word:?}"))
+}
+
+fn ipv6(text: &str) -> Option<String> {
+    if !text.contains(':') {
+        return None;
+    }
+    let mut words = text.split(|letter: char| !letter.is_alphanumeric() && letter != ':');
+    let live = words.find(|word| word.len() > 3 && word.parse::<Ipv6Addr>().is_ok());
+    live.map(|word| format!("address {word:?}"))
+}
+
+/// The same in a text of Slack's mrkdwn, beside links to the portal.
+pub(super) fn in_mrkdwn(text: &str) -> Option<String> {
+    let mut seen = String::new();
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let construct = rest.strip_prefix('<').map(|inside| inside.split_once('>').unwrap_or((inside, "")));
+        if let Some((inside, after)) = construct {
+            let (address, label) = inside.split_once('|').unwrap_or((inside, ""));
+            if !address.starts_with(PORTAL) || address.contains(char::is_whitespace) || label.contains('<') {
+                return Some(format!("construct <{inside}>"));
+            }
+            seen.push_str(label);
+            rest = after;
+            continue;
+        }
+        if let Some(after) = rest.strip_prefix('&') {
+            let entity =
+                [("amp;", '&'), ("lt;", '<'), ("gt;", '>')].into_iter().find(|(name, _)| after.starts_with(name));
+            let Some((name, stands_for)) = entity else { return Some(format!("bare ampersand: {text:?}")) };
+            // A mark of no meaning, so that what is decoded is not read as markup.
+            seen.push(if stands_for == '&' { '&' } else { '\u{1}' });
+            rest = &after[name.len()..];
+            continue;
+        }
+        if letter == '>' {
+            return Some(format!("bare angle: {text:?}"));
+        }
+        let plain = rest.find(['<', '>', '&']).unwrap_or(rest.len());
+        seen.push_str(&rest[..plain]);
+        rest = &rest[plain..];
+    }
+    emphasis(&seen, &['*', '_', '~', '`']).or_else(|| in_plain(&seen.replace('\u{1}', " ")))
+}
+
+/// A pair of marks around something, where the outer sides are no words.
+fn emphasis(text: &str, marks: &[char]) -> Option<String> {
+    if !text.contains(marks) {
+        return None;
+    }
+    let letters: Vec<char> = text.chars().collect();
+    let at = |index: Option<usize>| index.and_then(|index| letters.get(index)).copied().unwrap_or(' ');
+    for mark in marks {
+        let opens = |index: usize| {
+            letters[index] == *mark
+                && !at(index.checked_sub(1)).is_alphanumeric()
+                && !at(Some(index + 1)).is_whitespace()
+        };
+        let closes = |index: usize| letters[index] == *mark && !at(Some(index + 1)).is_alphanumeric();
+        let open = (0..letters.len()).find(|index| opens(*index));
+        if open.is_some_and(|open| (open + 1..letters.len()).any(closes)) {
+            return Some(format!("emphasis {mark}: {text:?}"));
+        }
+    }
+    None
+}
+
+/// The same in Markdown, as a page of it is rendered: blocks are ours, and told by the beginning of a line.
+pub(super) fn in_markdown(page: &str) -> Option<String> {
+    page.lines().find_map(in_markdown_line)
+}
+
+fn in_markdown_line(line: &str) -> Option<String> {
+    let framed =
+        line.strip_prefix("**").and_then(|line| line.strip_suffix("**").or_else(|| line.strip_prefix("Note:** ")));
+    let labelled = || line.strip_prefix("- **").and_then(|line| line.split_once(":** ")).map(|(_, value)| value);
+    if let Some(text) = framed.or_else(labelled).or_else(|| line.strip_prefix("> ")) {
+        return in_inline(text);
+    }
+    if line.starts_with('|') {
+        if line == "|---|---|---|---|---|---|" {
+            return None;
+        }
+        let cells = cells(line);
+        let broken = (cells.len() != 8 || !line.ends_with('|')).then(|| format!("{} cells: {line:?}", cells.len()));
+        return broken.or_else(|| cells.into_iter().find_map(in_inline));
+    }
+    if line.starts_with(['#', '-', '+', '=', '`', '~']) || line.starts_with("    ") {
+        return Some(format!("a block: {line:?}"));
+    }
+    in_inline(line)
+}
+
+/// What stands between the pipes that are not escaped.
+fn cells(row: &str) -> Vec<&str> {
+    let mut cells = Vec::new();
+    let (mut start, mut escaped) = (0, false);
+    for (index, letter) in row.char_indices() {
+        if letter == '|' && !escaped {
+            cells.push(&row[start..index]);
+            start = index + 1;
+        }
+        escaped = letter == '\\' && !escaped;
+    }
+    cells.push(&row[start..]);
+    cells
+}
+
+/// Letters that can begin something in a line of Markdown.
+const SPECIAL: [char; 10] = ['\\', '[', ']', '&', '`', '*', '<', '~', '|', '_'];
+
+fn in_inline(text: &str) -> Option<String> {
+    let mut seen = String::new();
+    let mut rest = text;
+    loop {
+        let plain = rest.find(SPECIAL).unwrap_or(rest.len());
+        seen.push_str(&rest[..plain]);
+        rest = &rest[plain..];
+        let Some(letter) = rest.chars().next() else { break };
+        let after = &rest[1..];
+        match letter {
+            '\\' if after.starts_with(|next: char| next.is_ascii_punctuation()) => {
+                seen.push_str(&after[..1]);
+                rest = &after[1..];
+                continue;
+            }
+            '[' => {
+                // A label ends at the first bracket that is not escaped.
+                let end = after.match_indices(']').map(|(end, _)| end).find(|end| !ends_in_escape(&after[..*end]));
+                let link = end.and_then(|end| after[end + 1..].strip_prefix('(')?.split_once(')'));
+                let Some(((address, behind), end)) = link.zip(end) else {
+                    return Some(format!("bare [: {text:?}"));
+                };
+                if !address.starts_with(PORTAL) || address.contains(char::is_whitespace) {
+                    return Some(format!("link to {address:?}"));
+                }
+                if let Some(live) = in_inline(&after[..end]) {
+                    return Some(live);
+                }
+                rest = behind;
+                continue;
+            }
+            '&' => {
+                let entity = after.split_once(';').filter(|(name, _)| {
+                    !name.is_empty() && name.chars().all(|it| it == '#' || it.is_ascii_alphanumeric())
+                });
+                if let Some((name, behind)) = entity {
+                    if !["lt", "gt", "amp"].contains(&name) {
+                        return Some(format!("entity {name}: {text:?}"));
+                    }
+                    seen.push(' ');
+                    rest = behind;
+                    continue;
+                }
+                seen.push('&');
+            }
+            '\\' => seen.push('\\'),
+            _ => return Some(format!("bare {letter}: {text:?}")),
+        }
+        rest = after;
+    }
+    in_plain(&seen)
+}
+
+fn ends_in_escape(text: &str) -> bool {
+    text.chars().rev().take_while(|letter| *letter == '\\').count() % 2 == 1
+}
+
+/// The same in a text of an Adaptive Card, for clients that know backslashes and for those that do not.
+pub(super) fn in_card(text: &str) -> Option<String> {
+    let text = match text.strip_prefix("**").and_then(|text| text.split_once("**, ")) {
+        Some((_, rest)) => rest.to_owned(),
+        None => text.to_owned(),
+    };
+    let mut seen = text.clone();
+    if let Some((before, after)) = text.split_once("](") {
+        let Some((address, behind)) = after.split_once(')') else { return Some(format!("half a link: {text:?}")) };
+        if !address.starts_with(PORTAL) || address.contains(char::is_whitespace) || ends_in_escape(before) {
+            return Some(format!("link to {address:?}"));
+        }
+        seen = format!("{before} {behind}");
+    }
+    let first = text.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    if text.starts_with(['#', '-', '+', '=', '>', '*'])
+        || first.len() < text.len() && first.starts_with([". ", ") "].map(|_| '.')) && first[1..].starts_with(' ')
+    {
+        return Some(format!("a block: {text:?}"));
+    }
+    if let Some(bad) = seen.chars().find(|letter| "*~`<>".contains(*letter)) {
+        return Some(format!("bare {bad}: {text:?}"));
+    }
+    let entity = seen.match_indices('&').find(|(index, _)| {
+        let name = seen[index + 1..].split(';').next().unwrap_or_default();
+        name.len() < seen[index + 1..].len()
+            && !name.is_empty()
+            && name.chars().all(|it| it == '#' || it.is_ascii_alphanumeric())
+    });
+    if seen.contains("](") || entity.is_some() {
+        return Some(format!("link or entity: {text:?}"));
+    }
+    emphasis(&seen, &['_']).or_else(|| in_plain(&seen))
+}
+
+#[test]
+fn the_readers_see_what_is_live() {
+    for text in [
+        "dana@contoso.com",
+        "see evil.com.",
+        "@here",
+        "http://x",
+        ":tada:",
+        "192.0.2.7",
+        "2001:db8::7",
+        "\u{202e}",
+        "a\u{1b}[1m",
+    ] {
+        assert!(in_plain(text).is_some(), "{text:?}");
+    }
+    for text in ["<!channel>", "<@U1>", "<http://evil|x>", "a *b* c", "_i_", "~s~", "`c`", "a & b", "x > y"] {
+        assert!(in_mrkdwn(text).is_some(), "{text:?}");
+    }
+    for text in [
+        "[x](http://evil/)",
+        "![x](y)",
+        "*b*",
+        "a_b_",
+        "`c`",
+        "<b>",
+        "~~s~~",
+        "&#64;x",
+        "| a | b |",
+        "# h",
+        "- **a:** [x]",
+        "**a [x](//y)**",
+        "\\\\*b*",
+    ] {
+        assert!(in_markdown(text).is_some(), "{text:?}");
+    }
+    for text in ["[x](http://evil/)", "**b**", "**b** c", "_i_", "<at>x</at>", "&#64;x", "1. x", "- x", "# x", "`c`"] {
+        assert!(in_card(text).is_some(), "{text:?}");
+    }
+    let link = "https://security.microsoft.com/alerts/da_1_";
+    assert_eq!(in_mrkdwn(&format!("<{link}|one> &lt;two&gt; a_b")), None);
+    assert_eq!(in_markdown(&format!("- **Label:** a\\_b [x\\]y]({link}) &lt;b&gt; C:\\x")), None);
+    assert_eq!(in_card(&format!("**High**, new: [x]({link})")), None);
+}

@@ -1,0 +1,96 @@
+//! MITRE ATT&CK: the object `attack`, from techniques and the category that is a tactic.
+//!
+//! Source: <https://schema.ocsf.io/1.8.0/objects/attack>.
+
+use std::collections::HashSet;
+
+use super::object::{Absent, filled, object};
+use crate::domain::alert::Alert;
+use crate::domain::tactic;
+
+object! {
+    /// A tactic, a technique, or both.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+    Attack<'a> {
+        tactic: Option<Tactic>,
+        technique: Option<Technique<'a>>,
+        sub_technique: Option<Technique<'a>>,
+    }
+}
+
+object! {
+    /// A tactic.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+    Tactic {
+        uid: &'static str,
+        name: &'static str,
+    }
+}
+
+object! {
+    /// A technique, or a part of one.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+    Technique<'a> {
+        uid: &'a str,
+    }
+}
+
+/// The attacks of an alert. Its category is the tactic of the alert, not of each technique: the two are joined only
+/// where there is one technique.
+pub(super) fn of(alert: &Alert) -> Vec<Attack<'_>> {
+    named(alert.category.as_deref(), &alert.techniques)
+}
+
+fn named<'a>(category: Option<&str>, techniques: &'a [String]) -> Vec<Attack<'a>> {
+    let tactic = category.and_then(tactic::Tactic::of_category);
+    let tactic = tactic.map(|tactic| Tactic { uid: tactic.id, name: tactic.name });
+    let techniques = techniques.iter().filter_map(|id| filled(Some(id)));
+    let mut attacks = distinct(techniques.map(technique));
+    match (&mut *attacks, tactic) {
+        ([only], Some(_)) => only.tactic = tactic,
+        (_, Some(_)) => attacks.insert(0, Attack { tactic, technique: None, sub_technique: None }),
+        (_, None) => {}
+    }
+    attacks
+}
+
+/// The attacks of several alerts, each once.
+pub(super) fn distinct<'a>(attacks: impl Iterator<Item = Attack<'a>>) -> Vec<Attack<'a>> {
+    let mut seen = HashSet::new();
+    attacks.filter(|attack| seen.insert(*attack)).collect()
+}
+
+/// `T1059.001` is the part 001 of the technique `T1059`.
+fn technique(id: &str) -> Attack<'_> {
+    let (uid, sub_technique) = match id.split_once('.') {
+        Some((whole, part)) if !whole.is_empty() && !part.is_empty() => (whole, Some(Technique { uid: id })),
+        _ => (id, None),
+    };
+    Attack { tactic: None, technique: Some(Technique { uid }), sub_technique }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(category: &str, techniques: &[&str]) -> serde_json::Value {
+        let techniques: Vec<_> = techniques.iter().map(|id| (*id).to_owned()).collect();
+        serde_json::to_value(named(Some(category), &techniques)).expect("JSON")
+    }
+
+    #[test]
+    fn a_tactic_joins_the_only_technique_and_stands_alone_beside_several() {
+        let tactic = serde_json::json!({"uid": "TA0002", "name": "Execution"});
+        assert_eq!(
+            shown("Execution", &["T1059.001"]),
+            serde_json::json!([{"tactic": tactic, "technique": {"uid": "T1059"}, "sub_technique": {"uid": "T1059.001"}}])
+        );
+        assert_eq!(
+            shown("Execution", &["T1059", "", "T1027", "T1059"]),
+            serde_json::json!([{"tactic": tactic}, {"technique": {"uid": "T1059"}}, {"technique": {"uid": "T1027"}}])
+        );
+        assert_eq!(shown("Execution", &[]), serde_json::json!([{"tactic": tactic}]));
+        assert_eq!(shown("Malware", &["T1."]), serde_json::json!([{"technique": {"uid": "T1."}}]));
+        assert_eq!(shown("Malware", &[]), serde_json::json!([]));
+    }
+}

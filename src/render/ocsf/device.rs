@@ -1,0 +1,96 @@
+//! Devices and what else a finding is about: the objects `device` and `resource_details`.
+//!
+//! Source: <https://schema.ocsf.io/1.8.0/objects/device>, <https://schema.ocsf.io/1.8.0/objects/resource_details>.
+
+use std::borrow::Cow;
+
+use super::object::{Absent, filled, object};
+use crate::domain::alert::{self, Alert};
+
+object! {
+    /// A device.
+    Device<'a> {
+        uid: Option<&'a str>,
+        name: Option<&'a str>,
+        hostname: Option<&'a str>,
+        r#type: &'static str,
+        type_id: u8,
+        groups: Vec<Group<'a>>,
+    }
+}
+
+object! {
+    /// A group of devices.
+    Group<'a> {
+        name: &'a str,
+    }
+}
+
+object! {
+    /// What a finding is about.
+    Resource<'a> {
+        uid: Option<&'a str>,
+        name: Cow<'a, str>,
+        hostname: Option<&'a str>,
+        r#type: &'static str,
+        role: &'static str,
+        role_id: u8,
+        group: Option<Group<'a>>,
+    }
+}
+
+impl<'a> Device<'a> {
+    /// The device of an alert: the first that has an id or a name.
+    pub(super) fn of(alert: &'a Alert) -> Option<Self> {
+        let device = alert.devices().find(|device| is_named(device))?;
+        Some(Self::named(device.id.as_deref(), device.name.as_deref(), group(device)))
+    }
+
+    /// A device by its id, its name, or both; of which kind it is Defender does not tell here.
+    pub(super) fn named(uid: Option<&'a str>, name: Option<&'a str>, group: Option<Group<'a>>) -> Self {
+        let groups = group.into_iter().collect();
+        Self { uid, name, hostname: name.filter(|name| is_hostname(name)), r#type: "Unknown", type_id: 0, groups }
+    }
+}
+
+/// The devices of an alert, and the user that it is related to.
+pub(super) fn resources(alert: &Alert) -> Vec<Resource<'_>> {
+    let devices = alert.devices().filter(|device| is_named(device)).map(|device| Resource {
+        uid: device.id.as_deref(),
+        name: Cow::Borrowed(device.name.as_deref().unwrap_or_default()),
+        hostname: device.name.as_deref().filter(|name| is_hostname(name)),
+        r#type: "device",
+        role: "Affected",
+        role_id: 3,
+        group: group(device),
+    });
+    // That the user did it is not told.
+    let user = alert.user.as_ref().map(|user| Resource {
+        uid: None,
+        name: Cow::Owned(user.to_string()),
+        hostname: None,
+        r#type: "user",
+        role: "Related",
+        role_id: 4,
+        group: None,
+    });
+    devices.chain(user.filter(|user| !user.name.is_empty())).collect()
+}
+
+/// The groups of devices that nothing else is told of: they have no home.
+pub(super) fn stray_groups(alert: &Alert) -> Vec<&str> {
+    alert.devices().filter(|device| !is_named(device)).filter_map(|device| filled(device.group.as_deref())).collect()
+}
+
+fn is_named(device: &alert::Device) -> bool {
+    filled(device.id.as_deref()).or(filled(device.name.as_deref())).is_some()
+}
+
+fn group(device: &alert::Device) -> Option<Group<'_>> {
+    filled(device.group.as_deref()).map(|name| Group { name })
+}
+
+/// Whether a name is one of a network rather than free text, such as `Dana's iPad`.
+pub(super) fn is_hostname(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}

@@ -1,0 +1,87 @@
+//! Files with their hashes: the objects `file` and `fingerprint`.
+//!
+//! Source: <https://schema.ocsf.io/1.8.0/objects/file>, <https://schema.ocsf.io/1.8.0/objects/fingerprint>.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use super::object::{Absent, filled, object};
+use crate::domain::path::Place;
+
+/// `type_id` of a regular file.
+const REGULAR: u8 = 1;
+
+object! {
+    /// A file.
+    File<'a> {
+        name: &'a str,
+        path: Cow<'a, str>,
+        parent_folder: Option<&'a str>,
+        type_id: u8,
+        hashes: Vec<Fingerprint<'a>>,
+    }
+}
+
+object! {
+    /// A hash of some content.
+    Fingerprint<'a> {
+        algorithm: &'static str,
+        algorithm_id: u8,
+        value: Cow<'a, str>,
+    }
+}
+
+/// What Defender tells of a file, wherever it does.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Told<'a> {
+    pub(super) name: Option<&'a str>,
+    pub(super) path: Option<&'a str>,
+    pub(super) md5: Option<&'a str>,
+    pub(super) sha1: Option<&'a str>,
+    pub(super) sha256: Option<&'a str>,
+}
+
+impl<'a> Told<'a> {
+    /// The file; `None` without a name and a hash. One without a name is called by its strongest hash, as `name` is
+    /// required.
+    pub(super) fn file(self) -> Option<File<'a>> {
+        let hashes: Vec<_> = [("MD5", 1, self.md5), ("SHA-1", 2, self.sha1), ("SHA-256", 3, self.sha256)]
+            .into_iter()
+            .filter_map(|(algorithm, algorithm_id, value)| {
+                Some(Fingerprint { algorithm, algorithm_id, value: Cow::Borrowed(filled(value)?) })
+            })
+            .collect();
+        let folder = filled(self.path);
+        let (name, path, parent_folder) = match filled(self.name) {
+            Some(name) => (name, Place::new(folder, Some(name)).path.unwrap_or_default(), None),
+            None => (filled(self.sha256).or(filled(self.sha1)).or(filled(self.md5))?, Cow::default(), folder),
+        };
+        Some(File { name, path, parent_folder, type_id: REGULAR, hashes })
+    }
+}
+
+impl Fingerprint<'_> {
+    /// The SHA-256 of a text.
+    pub(super) fn of(text: &str) -> Self {
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        let value = digest.as_ref().iter().fold(String::with_capacity(64), |mut value, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(value, "{byte:02x}");
+            value
+        });
+        Self { algorithm: "SHA-256", algorithm_id: 3, value: Cow::Owned(value) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_name_is_called_by_its_hash() {
+        let told = Told { path: Some(r"C:\Temp"), sha1: Some("ab"), ..Told::default() };
+        let file = told.file().expect("a file");
+        assert_eq!((file.name, file.parent_folder, file.path.is_empty()), ("ab", Some(r"C:\Temp"), true));
+        assert!(Told { path: Some(r"C:\Temp"), name: Some(""), ..Told::default() }.file().is_none());
+    }
+}

@@ -1,0 +1,120 @@
+//! What was found: the object `finding_info`, and what both classes say of an alert with it.
+//!
+//! Source: <https://schema.ocsf.io/1.8.0/objects/finding_info>.
+
+use std::borrow::Cow;
+
+use super::attacks::Attack;
+use super::metadata::{Product, uuid_of};
+use super::moments::milliseconds;
+use super::object::{Absent, filled, object};
+use crate::domain::alert::Alert;
+use crate::domain::incident::Incident;
+
+object! {
+    /// What was found.
+    FindingInfo<'a> {
+        uid: Cow<'a, str>,
+        uid_alt: Option<String>,
+        title: Option<&'a str>,
+        desc: Option<&'a str>,
+        types: Vec<&'a str>,
+        created_time: Option<i64>,
+        modified_time: Option<i64>,
+        first_seen_time: Option<i64>,
+        last_seen_time: Option<i64>,
+        attacks: Vec<Attack<'a>>,
+        analytic: Option<Analytic<'a>>,
+        data_sources: Vec<&'a str>,
+        product: Product<'a>,
+        src_url: Option<&'a str>,
+        related_events: Vec<RelatedEvent<'a>>,
+    }
+}
+
+object! {
+    /// The detector, of which kind is not told.
+    Analytic<'a> {
+        uid: &'a str,
+        r#type: &'static str,
+        type_id: u8,
+    }
+}
+
+object! {
+    /// An incident that belongs to a finding.
+    RelatedEvent<'a> {
+        uid: Cow<'a, str>,
+        r#type: &'static str,
+    }
+}
+
+const INCIDENT: &str = "Microsoft Defender XDR incident";
+
+impl<'a> FindingInfo<'a> {
+    /// An alert; `product`: what it comes from, unless it says so itself.
+    pub(super) fn of(alert: &'a Alert, attacks: Vec<Attack<'a>>, product: &'a str) -> Self {
+        let [service, detection] = [&alert.service_source, &alert.detection_source].map(|word| filled(word.as_deref()));
+        let data_sources = service.into_iter().chain(detection.filter(|word| Some(*word) != service)).collect();
+        let analytic = filled(alert.detector_id.as_deref()).map(|uid| Analytic { uid, r#type: "Unknown", type_id: 0 });
+        // Defender has been seen to write the text "null".
+        let category = alert.category.as_deref().filter(|word| !word.is_empty() && *word != "null");
+        Self {
+            uid: uid(alert),
+            uid_alt: alert.provider_id(),
+            title: alert.title.as_deref(),
+            desc: alert.description.as_deref(),
+            types: category.into_iter().collect(),
+            created_time: milliseconds(alert.created_at),
+            modified_time: milliseconds(alert.updated_at),
+            first_seen_time: milliseconds(alert.first_seen),
+            last_seen_time: milliseconds(alert.last_seen),
+            attacks,
+            analytic,
+            data_sources,
+            product: Product::of(service.unwrap_or(product), detection),
+            src_url: alert.url.as_deref(),
+            related_events: filled(alert.incident_id.as_deref())
+                .map(|id| RelatedEvent::incident(id.into()))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// An incident that lists no alerts, as when it was merged into another.
+    pub(super) fn of_incident(incident: &'a Incident, product: &'a str) -> Self {
+        let target = incident.merged_into.map(|id| RelatedEvent::incident(id.to_string().into()));
+        Self {
+            uid: incident.id.as_str().into(),
+            uid_alt: None,
+            title: incident.name.as_deref(),
+            desc: None,
+            types: Vec::new(),
+            created_time: milliseconds(incident.created_at),
+            modified_time: milliseconds(incident.updated_at),
+            first_seen_time: None,
+            last_seen_time: None,
+            attacks: Vec::new(),
+            analytic: None,
+            data_sources: Vec::new(),
+            product: Product::of(product, None),
+            src_url: incident.url.as_deref(),
+            related_events: target.into_iter().collect(),
+        }
+    }
+}
+
+impl<'a> RelatedEvent<'a> {
+    fn incident(uid: Cow<'a, str>) -> Self {
+        Self { uid, r#type: INCIDENT }
+    }
+}
+
+/// The id of an alert; one that has none is told by all that it holds.
+pub(super) fn uid(alert: &Alert) -> Cow<'_, str> {
+    match filled(alert.id.as_deref()) {
+        Some(id) => Cow::Borrowed(id),
+        // Every part of an alert is made of strings, numbers and lists: it always serializes.
+        None => Cow::Owned(uuid_of(&serde_json::to_vec(alert).unwrap_or_default())),
+    }
+}

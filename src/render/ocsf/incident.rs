@@ -1,0 +1,176 @@
+//! One incident as an Incident Finding, class 2005.
+//!
+//! Source: <https://schema.ocsf.io/1.8.0/classes/incident_finding>.
+
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
+
+use super::account::User;
+use super::attacks::{self, Attack};
+use super::detection::newest;
+use super::device::Device;
+use super::evidence::artifacts;
+use super::file::Fingerprint;
+use super::finding::{self, FindingInfo};
+use super::head::{Head, INCIDENT};
+use super::metadata::{Metadata, Product};
+use super::moments::{first_of, milliseconds};
+use super::object::{Absent, filled, object};
+use super::observables::{self, Observable};
+use super::unmapped::{Counts, IncidentAlert, NamedDevice, OfIncident, present};
+use super::words;
+use crate::domain::enrichment::Enrichment;
+use crate::domain::incident::Incident;
+use crate::domain::raw::Raw;
+use crate::domain::words::{Severity, Verdict};
+
+object! {
+    /// The event.
+    IncidentFinding<'a> {
+        #[serde(flatten)]
+        head: Head<'a>,
+        desc: Option<Cow<'a, str>>,
+        verdict_id: u8,
+        verdict: &'a str,
+        assignee: User<'a>,
+        src_url: Option<&'a str>,
+        attacks: Vec<Attack<'a>>,
+        finding_info_list: Vec<FindingInfo<'a>>,
+        device: Option<&'a Device<'a>>,
+        observables: Vec<Observable<'a>>,
+        metadata: Metadata<'a>,
+        unmapped: OfIncident<'a>,
+        raw_data: Option<Cow<'a, str>>,
+        raw_data_size: Option<usize>,
+        raw_data_hash: Option<Fingerprint<'a>>,
+    }
+}
+
+/// An incident that is to be written as an event.
+pub(super) struct IncidentEvent<'a> {
+    pub(super) incident: &'a Incident,
+    pub(super) enrichment: &'a Enrichment<'a>,
+}
+
+impl<'a> IncidentEvent<'a> {
+    /// When the incident was opened, in milliseconds.
+    pub(super) fn time(&self) -> i64 {
+        let (incident, enrichment) = (self.incident, self.enrichment);
+        let times = [incident.created_at, incident.updated_at, enrichment.first_seen, enrichment.last_seen];
+        first_of(&times, enrichment.source.retrieved_at)
+    }
+
+    fn head(&self) -> Head<'a> {
+        let (incident, enrichment) = (self.incident, self.enrichment);
+        let is_assigned = filled(incident.assigned_to.as_deref()).is_some();
+        let severity = words::severity(enrichment.severity, self.unfamiliar_severity());
+        let status = words::incident_status(incident.status, is_assigned, incident.unfamiliar.status.as_deref());
+        let activity = words::incident_activity(incident.status, is_assigned);
+        Head {
+            status_detail: incident.determination.as_deref(),
+            start_time: milliseconds(enrichment.first_seen),
+            end_time: milliseconds(enrichment.last_seen),
+            message: incident.name.as_deref(),
+            comment: newest(&incident.comments),
+            ..Head::new(&INCIDENT, activity, severity, status, self.time())
+        }
+    }
+
+    /// Defender's word, where the severity is unfamiliar: the incident's, or else that of an alert.
+    fn unfamiliar_severity(&self) -> Option<&'a str> {
+        let own = self.incident.unfamiliar.severity.as_deref();
+        let of_an_alert = || self.enrichment.alerts.iter().find_map(|alert| alert.unfamiliar.severity.as_deref());
+        if self.incident.severity == Severity::Other { own } else { of_an_alert() }
+    }
+
+    /// The same as the answer gives: the incident's own verdict, or else that over its alerts.
+    fn verdict(&self) -> words::Said<'a> {
+        let own = self.incident.classification.as_deref().filter(|_| self.incident.verdict() == Verdict::Other);
+        let of_an_alert = || self.enrichment.alerts.iter().find_map(|alert| alert.classification.as_deref());
+        words::verdict_of(self.enrichment.verdict, own.or_else(of_an_alert))
+    }
+
+    /// The device, where there is one.
+    fn device(&self) -> Option<Device<'a>> {
+        let [only] = &*self.enrichment.entities.devices else { return None };
+        filled(only.id).or(filled(only.name))?;
+        Some(Device::named(only.id, only.name, None))
+    }
+
+    fn metadata(&self, has_device: bool) -> Metadata<'a> {
+        let (incident, enrichment) = (self.incident, self.enrichment);
+        Metadata {
+            profiles: if has_device { vec!["incident", "host"] } else { vec!["incident"] },
+            tenant_uid: enrichment.alerts.iter().find_map(|alert| filled(alert.tenant_id.as_deref())),
+            correlation_uid: Some(&incident.id),
+            log_name: "incidents",
+            labels: incident.tags.iter().map(String::as_str).filter(|tag| !tag.is_empty()).collect(),
+            is_truncated: Some(true).filter(|_| enrichment.truncated),
+            debug: enrichment.warnings.iter().map(|warning| warning.detail.as_str()).collect(),
+            ..Metadata::of(
+                INCIDENT.uid,
+                &incident.id,
+                incident.updated_at,
+                Product::of(enrichment.source.product, None),
+            )
+        }
+    }
+
+    /// One for each alert that is listed; the list has to hold one.
+    fn findings(&self) -> Vec<FindingInfo<'a>> {
+        let product = self.enrichment.source.product;
+        if self.enrichment.alerts.is_empty() {
+            return vec![FindingInfo::of_incident(self.incident, product)];
+        }
+        let finding = |alert| FindingInfo {
+            // That it belongs to this incident is told by where it stands.
+            related_events: Vec::new(),
+            ..FindingInfo::of(alert, attacks::of(alert), product)
+        };
+        self.enrichment.alerts.iter().copied().map(finding).collect()
+    }
+
+    fn unmapped<'e>(&'e self, ids: &'e [Cow<'a, str>], has_device: bool) -> OfIncident<'e> {
+        let enrichment = self.enrichment;
+        let counts = &enrichment.counts;
+        let devices = enrichment.entities.devices.iter().filter(|_| !has_device);
+        let alerts = enrichment.alerts.iter().zip(ids);
+        OfIncident {
+            devices: present(devices.map(|device| NamedDevice { id: device.id, name: device.name, group: None })),
+            alerts: alerts.map(|(alert, id)| IncidentAlert::of(alert, id, artifacts(&alert.evidence))).collect(),
+            ..OfIncident::of(
+                self.incident,
+                Counts { alerts: counts.alerts, open: counts.open, resolved: counts.resolved },
+            )
+        }
+    }
+}
+
+impl Serialize for IncidentEvent<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (incident, enrichment) = (self.incident, self.enrichment);
+        let device = self.device();
+        let ids: Vec<_> = enrichment.alerts.iter().map(|alert| finding::uid(alert)).collect();
+        let verdict = self.verdict();
+        let raw = enrichment.raw.and_then(Raw::text);
+        let event = IncidentFinding {
+            head: self.head(),
+            desc: incident.description().map(Cow::Owned).or(incident.name.as_deref().map(Cow::Borrowed)),
+            verdict_id: verdict.id,
+            verdict: verdict.word,
+            assignee: filled(incident.assigned_to.as_deref()).map_or_else(User::nobody, User::assigned),
+            src_url: incident.url.as_deref(),
+            attacks: attacks::distinct(enrichment.alerts.iter().flat_map(|alert| attacks::of(alert))),
+            finding_info_list: self.findings(),
+            device: device.as_ref(),
+            observables: observables::of_incident(device.as_ref(), &enrichment.entities),
+            metadata: self.metadata(device.is_some()),
+            unmapped: self.unmapped(&ids, device.is_some()),
+            raw_data_size: raw.as_deref().map(str::len),
+            raw_data_hash: raw.as_deref().map(Fingerprint::of),
+            raw_data: raw,
+        };
+        event.serialize(serializer)
+    }
+}

@@ -1,0 +1,102 @@
+//! Where an event comes from and which it is: the objects `metadata` and `product`.
+//!
+//! Source: <https://schema.ocsf.io/1.8.0/objects/metadata>.
+
+use super::moments::milliseconds;
+use super::object::{Absent, object};
+use crate::domain::time::Moment;
+
+/// The version of the schema. A later one than a reader knows is an error to it, an earlier one is not.
+const VERSION: &str = "1.8.0";
+const VENDOR: &str = "Microsoft";
+
+object! {
+    /// Where an event comes from, and which it is.
+    Metadata<'a> {
+        version: &'static str,
+        product: Product<'a>,
+        profiles: Vec<&'static str>,
+        uid: String,
+        original_event_uid: &'a str,
+        correlation_uid: Option<&'a str>,
+        tenant_uid: Option<&'a str>,
+        log_name: &'static str,
+        modified_time: Option<i64>,
+        labels: Vec<&'a str>,
+        /// Only where alerts or entities were left out.
+        is_truncated: Option<bool>,
+        /// The warnings of the answer, which are no failures.
+        debug: Vec<&'a str>,
+    }
+}
+
+object! {
+    /// The product that an event or a finding comes from.
+    Product<'a> {
+        name: &'a str,
+        vendor_name: &'static str,
+        feature: Option<Feature<'a>>,
+    }
+}
+
+object! {
+    /// The part of a product that detected something.
+    Feature<'a> {
+        name: &'a str,
+    }
+}
+
+impl<'a> Product<'a> {
+    /// A product of Microsoft's.
+    pub(super) fn of(name: &'a str, feature: Option<&'a str>) -> Self {
+        Self { name, vendor_name: VENDOR, feature: feature.map(|name| Feature { name }) }
+    }
+}
+
+impl<'a> Metadata<'a> {
+    /// Of a finding of this class and id, in the state that it had when it was last changed.
+    pub(super) fn of(class: u16, id: &'a str, changed: Option<Moment>, product: Product<'a>) -> Self {
+        let state = format!("{class}\n{id}\n{}", changed.map_or(0, Moment::unix_milliseconds));
+        Self {
+            version: VERSION,
+            product,
+            profiles: Vec::new(),
+            uid: uuid_of(state.as_bytes()),
+            original_event_uid: id,
+            correlation_uid: None,
+            tenant_uid: None,
+            log_name: "",
+            modified_time: milliseconds(changed),
+            labels: Vec::new(),
+            is_truncated: None,
+            debug: Vec::new(),
+        }
+    }
+}
+
+/// A UUID of version 8 that stands for some bytes: the start of their SHA-256.
+///
+/// Source: <https://www.rfc-editor.org/rfc/rfc9562#section-5.8>.
+pub(super) fn uuid_of(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    let half = |from: usize| digest.as_ref().get(from..from + 8).and_then(|bytes| bytes.try_into().ok());
+    let (high, low) = (half(0).map_or(0, u64::from_be_bytes), half(8).map_or(0, u64::from_be_bytes));
+    let (version, variant) = (0x8000 | high & 0x0fff, 0x8000 | low >> 48 & 0x3fff);
+    let (time, middle, node) = (high >> 32, high >> 16 & 0xffff, low & 0xffff_ffff_ffff);
+    format!("{time:08x}-{middle:04x}-{version:04x}-{variant:04x}-{node:012x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_one_uid_for_one_state() {
+        let uid = |id, at| Metadata::of(2004, id, Some(Moment::from_unix_seconds(at)), Product::of("x", None)).uid;
+        assert_eq!(uid("da1_1", 7), uid("da1_1", 7));
+        assert_ne!(uid("da1_1", 7), uid("da1_1", 8));
+        assert_ne!(uid("da1_1", 7), uid("da1_2", 7));
+        // SHA-256 of "abc", as FIPS 180-4 has it, with the bits of version and variant.
+        assert_eq!(uuid_of(b"abc"), "ba7816bf-8f01-8fea-8141-40de5dae2223");
+    }
+}

@@ -1,0 +1,140 @@
+//! `format=ocsf`, `ocsf_ndjson`: OCSF 1.8.0 findings.
+//!
+//! An alert is one Detection Finding (2004), an incident one Incident Finding (2005), a list a bundle of the former. What
+//! was not found is no event: an empty bundle, or an empty body. The same state upstream is the same bytes: there is no
+//! clock in an event, but for an alert that tells no time at all.
+//!
+//! Sources: <https://schema.ocsf.io/1.8.0>,
+//! <https://github.com/ocsf/examples/blob/main/encodings/json/README.md> (bundles).
+
+mod account;
+mod attacks;
+mod detection;
+mod device;
+mod evidence;
+mod file;
+mod finding;
+mod head;
+mod incident;
+mod metadata;
+mod moments;
+mod object;
+mod observables;
+mod outline;
+mod process;
+mod unmapped;
+mod verbatim;
+mod words;
+
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::alert::Alert;
+use crate::domain::enrichment::Enrichment;
+use crate::domain::raw::Raw;
+use crate::domain::subject::Kind;
+use detection::Detection;
+use incident::IncidentEvent;
+
+/// One finding, or the bundle of a list's.
+pub(in crate::render) fn document(enrichment: &Enrichment<'_>) -> Vec<u8> {
+    let outline = outline::of(enrichment);
+    let events = events(enrichment, outline.as_ref());
+    let written = match (enrichment.kind, events.first()) {
+        (Kind::Alert | Kind::Incident, Some(event)) => serde_json::to_vec(event),
+        (Kind::Alert | Kind::Incident, None) | (Kind::Machine | Kind::User | Kind::File, _) => {
+            serde_json::to_vec(&Bundle::of(&events))
+        }
+    };
+    // Every part of an event is made of strings, numbers and lists: it always serializes.
+    written.unwrap_or_default()
+}
+
+/// The same findings, a line each.
+pub(in crate::render) fn lines(enrichment: &Enrichment<'_>) -> Vec<u8> {
+    let outline = outline::of(enrichment);
+    let mut lines = Vec::new();
+    for event in events(enrichment, outline.as_ref()) {
+        // The same: it always serializes, and writing to memory does not fail.
+        if serde_json::to_writer(&mut lines, &event).is_ok() {
+            lines.push(b'\n');
+        }
+    }
+    lines
+}
+
+/// An event of either class.
+enum Event<'a> {
+    Detection(Detection<'a>),
+    Incident(IncidentEvent<'a>),
+}
+
+impl Event<'_> {
+    fn time(&self) -> i64 {
+        match self {
+            Self::Detection(detection) => detection.time(),
+            Self::Incident(incident) => incident.time(),
+        }
+    }
+}
+
+impl Serialize for Event<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Detection(detection) => detection.serialize(serializer),
+            Self::Incident(incident) => incident.serialize(serializer),
+        }
+    }
+}
+
+/// The frame that OCSF puts around several events.
+#[derive(Serialize)]
+struct Bundle<'a> {
+    events: &'a [Event<'a>],
+    count: usize,
+    /// The earliest `time` of an event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time: Option<i64>,
+    /// The latest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_time: Option<i64>,
+}
+
+impl<'a> Bundle<'a> {
+    fn of(events: &'a [Event<'a>]) -> Self {
+        let times = || events.iter().map(Event::time);
+        Self { events, count: events.len(), start_time: times().min(), end_time: times().max() }
+    }
+}
+
+/// The events that an answer is; `outline`: an alert that is too large to be listed.
+fn events<'a>(enrichment: &'a Enrichment<'a>, outline: Option<&'a Alert>) -> Vec<Event<'a>> {
+    let (product, retrieved_at) = (enrichment.source.product, enrichment.source.retrieved_at);
+    let detection =
+        |alert| Detection { alert, product, retrieved_at, is_truncated: false, warnings: Vec::new(), raw: None };
+    match enrichment.kind {
+        Kind::Alert => {
+            let alone = |alert| Detection {
+                is_truncated: outline.is_some(),
+                warnings: enrichment.warnings.iter().map(|warning| warning.detail.as_str()).collect(),
+                raw: enrichment.raw.and_then(Raw::text),
+                ..detection(alert)
+            };
+            let listed = enrichment.alerts.first().copied();
+            listed.or(outline).map(alone).map(Event::Detection).into_iter().collect()
+        }
+        Kind::Incident => {
+            let incident = enrichment.incident.as_deref();
+            incident.map(|incident| Event::Incident(IncidentEvent { incident, enrichment })).into_iter().collect()
+        }
+        Kind::Machine | Kind::User | Kind::File => {
+            let raw = enrichment.raw.map(Raw::alerts).unwrap_or_default();
+            let one = |alert: &&'a Alert| Detection {
+                raw: alert.id.as_deref().and_then(|id| raw.get(id)).map(|text| Cow::Borrowed(*text)),
+                ..detection(alert)
+            };
+            enrichment.alerts.iter().map(one).map(Event::Detection).collect()
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! An alert that is too large for its front door: what the answer's head tells of it.
+
+use crate::domain::alert::{Alert, Device};
+use crate::domain::enrichment::Enrichment;
+use crate::domain::extra::Extra;
+use crate::domain::subject::Kind;
+use crate::domain::words::{AlertStatus, AlertVerdict, Status, Unfamiliar, Verdict};
+
+/// The alert without its details, if one was found and is not listed; the summary stands for the title.
+pub(super) fn of(enrichment: &Enrichment<'_>) -> Option<Alert> {
+    let is_needed = enrichment.kind == Kind::Alert && enrichment.found && enrichment.alerts.is_empty();
+    is_needed.then(|| without_details(enrichment))
+}
+
+fn without_details(enrichment: &Enrichment<'_>) -> Alert {
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let mut devices = enrichment.entities.devices.iter().map(|device| Device {
+        id: device.id.map(str::to_owned),
+        name: device.name.map(str::to_owned),
+        group: None,
+    });
+    Alert {
+        id: Some(enrichment.id.to_owned()),
+        title: Some(enrichment.summary.clone()),
+        description: None,
+        severity: enrichment.severity,
+        severity_id: enrichment.severity_id,
+        status: match enrichment.status {
+            Status::Alert(status) => status,
+            Status::Incident(_) | Status::List(_) => AlertStatus::Unknown,
+        },
+        verdict: match enrichment.verdict {
+            Verdict::TruePositive => AlertVerdict::TruePositive,
+            Verdict::FalsePositive => AlertVerdict::FalsePositive,
+            Verdict::Benign => AlertVerdict::Benign,
+            Verdict::Test => AlertVerdict::Test,
+            Verdict::Other => AlertVerdict::Other,
+            Verdict::Undetermined | Verdict::Mixed | Verdict::None => AlertVerdict::Undetermined,
+        },
+        classification: None,
+        determination: None,
+        category: enrichment.categories.first().map(|category| (*category).to_owned()),
+        techniques: owned(&enrichment.techniques),
+        threat_name: enrichment.threats.first().map(|threat| (*threat).to_owned()),
+        threat_family: None,
+        detection_source: None,
+        service_source: None,
+        detector_id: None,
+        investigation_id: None,
+        investigation_state: None,
+        assigned_to: None,
+        incident_id: None,
+        tenant_id: None,
+        device: devices.next(),
+        further_devices: devices.collect(),
+        user: None,
+        logged_on_users: Vec::new(),
+        created_at: None,
+        updated_at: enrichment.updated_at,
+        first_seen: enrichment.first_seen,
+        last_seen: enrichment.last_seen,
+        resolved_at: None,
+        comments: Vec::new(),
+        evidence: Vec::new(),
+        evidence_loaded: false,
+        url: enrichment.url.map(str::to_owned),
+        extra: Extra::default(),
+        unfamiliar: Unfamiliar::default(),
+    }
+}

@@ -1,0 +1,168 @@
+//! Answers of a company that does not exist: for tests of what the human formats say.
+
+use std::sync::Arc;
+
+use crate::domain::alert::{Account, Alert, Device};
+use crate::domain::enrichment::{Answer, Backend, CacheState, Showing, Source};
+use crate::domain::extra::Extra;
+use crate::domain::findings::Findings;
+use crate::domain::incident::Incident;
+use crate::domain::resolution::{Step, StepName};
+use crate::domain::subject::Kind;
+use crate::domain::time::Moment;
+use crate::domain::warning::{Warning, WarningCode, Warnings};
+use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Unfamiliar};
+
+/// The device, and its page.
+const DEVICE: &str = "362ded5edf49a09eff1a4645db892f3af1c2e2cd";
+pub(super) const PAGE: &str = "https://security.microsoft.com/machines/362ded5edf49a09eff1a4645db892f3af1c2e2cd";
+
+fn noon() -> Moment {
+    Moment::from_unix_seconds(1_793_693_640)
+}
+
+fn alert(title: &str, severity: Severity, status: AlertStatus) -> Alert {
+    Alert {
+        id: None,
+        title: Some(title.to_owned()),
+        description: None,
+        severity,
+        severity_id: severity.id(),
+        status,
+        verdict: AlertVerdict::Undetermined,
+        classification: None,
+        determination: None,
+        category: None,
+        techniques: vec!["T1003.001".to_owned()],
+        threat_name: None,
+        threat_family: None,
+        detection_source: None,
+        service_source: None,
+        detector_id: None,
+        investigation_id: None,
+        investigation_state: None,
+        assigned_to: None,
+        incident_id: None,
+        tenant_id: None,
+        device: Some(Device {
+            id: Some(DEVICE.to_owned()),
+            name: Some("desk-042.contoso.com".to_owned()),
+            group: None,
+        }),
+        further_devices: Vec::new(),
+        user: Some(Account { domain: Some("CONTOSO".to_owned()), name: "dana".to_owned() }),
+        logged_on_users: Vec::new(),
+        created_at: None,
+        updated_at: None,
+        first_seen: Some(noon()),
+        last_seen: Some(noon()),
+        resolved_at: None,
+        comments: Vec::new(),
+        evidence: Vec::new(),
+        evidence_loaded: false,
+        url: None,
+        extra: Extra::default(),
+        unfamiliar: Unfamiliar::default(),
+    }
+}
+
+fn two_alerts() -> Vec<Alert> {
+    let mut first = alert("<b>Credentials</b> read", Severity::High, AlertStatus::New);
+    first.url = Some("https://security.microsoft.com/alerts/da1_1".to_owned());
+    vec![first, alert("Tool seen at evil.example", Severity::Low, AlertStatus::Resolved)]
+}
+
+fn answer(kind: Kind, alerts: Vec<Alert>, incident: Option<Incident>) -> Answer {
+    Answer {
+        kind,
+        input: "desk-042.contoso.com".to_owned(),
+        id: DEVICE.to_owned(),
+        url: Some(PAGE.to_owned()),
+        resolution: Vec::new(),
+        warnings: Vec::new(),
+        findings: Arc::new(Findings::new(alerts, incident, Vec::new(), Warnings::default())),
+        source: Source {
+            product: "Microsoft Defender for Endpoint",
+            backend: Backend::Defender,
+            api: "GET /api/machines/{id}/alerts",
+            retrieved_at: noon(),
+            cache: CacheState::Miss,
+            age_s: 0,
+        },
+    }
+}
+
+/// What a caller asked to see.
+pub(super) fn showing() -> Showing {
+    Showing { limit: 50, raw: false, warnings: Vec::new() }
+}
+
+/// A device with an open and a resolved alert.
+pub(super) fn machine() -> Answer {
+    answer(Kind::Machine, two_alerts(), None)
+}
+
+/// The same, remembered from before Microsoft went down, and not all of it.
+pub(super) fn stale_and_partial() -> Answer {
+    let mut answer = machine();
+    answer.source.cache = CacheState::Stale;
+    answer.source.age_s = 840;
+    let detail = "Only the first page could be read.".to_owned();
+    answer.warnings.push(Warning { code: WarningCode::Partial, detail });
+    answer
+}
+
+/// A device with one alert of this title.
+pub(super) fn titled(title: &str) -> Answer {
+    answer(Kind::Machine, vec![alert(title, Severity::High, AlertStatus::New)], None)
+}
+
+/// A device without alerts.
+pub(super) fn nothing() -> Answer {
+    answer(Kind::Machine, Vec::new(), None)
+}
+
+/// A device with thirty alerts in which every text is the same.
+pub(super) fn filled_with(text: &str) -> Answer {
+    let one = || {
+        let mut alert = alert(text, Severity::High, AlertStatus::New);
+        alert.techniques = vec![text.to_owned()];
+        alert.threat_name = Some(text.to_owned());
+        alert.device = Some(Device { id: None, name: Some(text.to_owned()), group: None });
+        alert.user = Some(Account { domain: Some(text.to_owned()), name: text.to_owned() });
+        alert.url = Some("https://security.microsoft.com/alerts/da1_1".to_owned());
+        alert
+    };
+    let mut answer = answer(Kind::Machine, (0..30).map(|_| one()).collect(), None);
+    let note = || Warning { code: WarningCode::Partial, detail: text.chars().take(400).collect() };
+    answer.warnings = vec![note()];
+    answer
+}
+
+/// An incident that was found by the number of one that was merged twice.
+pub(super) fn merged_incident() -> Answer {
+    let incident = Incident {
+        id: "3107".to_owned(),
+        name: Some("Break-in".to_owned()),
+        severity: Severity::High,
+        severity_id: Severity::High.id(),
+        status: IncidentStatus::InProgress,
+        classification: None,
+        determination: None,
+        assigned_to: None,
+        created_at: None,
+        updated_at: None,
+        redirected_from: Vec::new(),
+        tags: vec!["Finance".to_owned()],
+        comments: Vec::new(),
+        url: None,
+        extra: Extra::default(),
+        unfamiliar: Unfamiliar::default(),
+        merged_into: None,
+    };
+    let mut answer = answer(Kind::Incident, two_alerts(), Some(incident));
+    answer.id = "3107".to_owned();
+    let merge = |from: &str, to: &str| Step::new(StepName::IncidentRedirect, from, to);
+    answer.resolution = vec![merge("3098", "3102"), merge("3102", "3107")];
+    answer
+}

@@ -1,0 +1,144 @@
+//! `format=teams`: a message with one Adaptive Card 1.4, of at most 28,000 bytes whatever comes in.
+//!
+//! Good for the reply of an outgoing webhook and for the URL of a workflow.
+//! Source: <https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook>.
+
+use serde_json::{Value, json};
+
+use super::digest::{Digest, Entry, Fact, OPEN};
+use super::escape::card;
+use crate::domain::alert::Alert;
+use crate::domain::enrichment::Enrichment;
+use crate::domain::words::Severity;
+
+/// Bytes of a message.
+///
+/// Source: <https://learn.microsoft.com/microsoftteams/limits-specifications-teams> (28 KB of a webhook's message).
+const MOST_BYTES: usize = 28_000;
+/// Alerts that are shown; the portal has the others.
+const MOST_ALERTS: usize = 5;
+/// Characters, escaped. Even if each took four bytes, the message without alerts would be smaller than it may be.
+const PARAGRAPH: usize = 400;
+const FACT: usize = 300;
+const PART: usize = 200;
+
+/// The message.
+pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
+    let digest = Digest::of(enrichment);
+    let mut shown = digest.alerts.len().min(MOST_ALERTS);
+    loop {
+        let body = written(&digest, shown);
+        if body.len() <= MOST_BYTES || shown == 0 {
+            return body;
+        }
+        shown -= 1;
+    }
+}
+
+/// The message with so many alerts.
+fn written(digest: &Digest<'_>, shown: usize) -> Vec<u8> {
+    let actions: Vec<_> =
+        digest.link.map(|link| json!({"type": "Action.OpenUrl", "title": OPEN, "url": link})).into_iter().collect();
+    let content = json!({
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "msteams": {"width": "Full"},
+        "body": body(digest, shown),
+        "actions": actions,
+    });
+    let attachment = json!({"contentType": "application/vnd.microsoft.card.adaptive", "content": content});
+    // A tree of strings always serializes.
+    serde_json::to_vec(&json!({"type": "message", "attachments": [attachment]})).unwrap_or_default()
+}
+
+fn body(digest: &Digest<'_>, shown: usize) -> Vec<Value> {
+    let headline = digest.headline.escaped(PARAGRAPH, card);
+    let mut body = vec![json!({
+        "type": "TextBlock", "text": headline, "wrap": true,
+        "size": "Large", "weight": "Bolder", "color": color(digest.urgency),
+    })];
+    body.extend(digest.notes.iter().map(|note| {
+        let note = note.escaped(PARAGRAPH, card);
+        json!({"type": "TextBlock", "text": note, "wrap": true, "color": "Warning"})
+    }));
+    body.extend(digest.about.iter().map(|about| text(&about.escaped(PARAGRAPH, card))));
+    if !digest.facts.is_empty() {
+        let fact = |Fact { label, value }: &Fact| json!({"title": label, "value": value.escaped(FACT, card)});
+        body.push(json!({"type": "FactSet", "facts": digest.facts.iter().map(fact).collect::<Vec<_>>()}));
+    }
+    body.extend(digest.alerts.iter().take(shown).map(|alert| entry(alert)));
+    body.extend(digest.more(shown).map(|more| text(&more)));
+    let source = digest.source.escaped(PARAGRAPH, card);
+    body.push(json!({"type": "TextBlock", "text": source, "wrap": true, "isSubtle": true, "size": "Small"}));
+    body
+}
+
+/// An alert in two lines: how bad and what, then where, who and when.
+fn entry(alert: &Alert) -> Value {
+    let entry = Entry::of(alert);
+    let title = entry.title.escaped(PART, card);
+    let title = entry.link.map_or_else(|| title.clone(), |link| format!("[{title}]({link})"));
+    let (severity, status) = (entry.severity.escaped(PART, card), entry.status.escaped(PART, card));
+    let what = format!("**{severity}**, {status}: {title}");
+    let mut items = vec![json!({"type": "TextBlock", "text": what, "wrap": true, "spacing": "Small"})];
+    let parts: Vec<_> = entry.circumstances().map(|part| part.escaped(PART, card)).collect();
+    if !parts.is_empty() {
+        let parts = parts.join(" · ");
+        items.push(json!({"type": "TextBlock", "text": parts, "wrap": true, "isSubtle": true, "spacing": "None"}));
+    }
+    json!({"type": "Container", "separator": true, "items": items})
+}
+
+fn text(text: &str) -> Value {
+    json!({"type": "TextBlock", "text": text, "wrap": true})
+}
+
+/// The colour of what has to be looked at.
+fn color(urgency: Option<Severity>) -> &'static str {
+    match urgency {
+        Some(Severity::Critical | Severity::High) => "Attention",
+        Some(Severity::Medium) => "Warning",
+        Some(Severity::Low | Severity::Informational) => "Accent",
+        Some(Severity::Unknown | Severity::Other) | None => "Default",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::sample;
+
+    #[test]
+    fn the_largest_of_messages_fits_with_fewer_alerts() {
+        // Four bytes for each character, and quotation marks that JSON escapes.
+        for letter in ["\u{10348}", "\"", "\\", "["] {
+            let answer = sample::filled_with(&letter.repeat(400));
+            let showing = sample::showing();
+            let enrichment = answer.enrichment(&showing);
+            let body = message(&enrichment);
+            assert!(body.len() <= MOST_BYTES, "{} bytes", body.len());
+            let message: Value = serde_json::from_slice(&body).expect("JSON");
+            let card = &message["attachments"][0]["content"];
+            assert!(
+                card["actions"][0]["url"].is_string() && card["body"].as_array().is_some_and(|body| body.len() > 3)
+            );
+            let bare = written(&Digest::of(&enrichment), 0);
+            assert!(bare.len() <= MOST_BYTES, "{} bytes without alerts", bare.len());
+        }
+    }
+
+    #[test]
+    fn a_card_tells_headline_facts_alerts_and_where_to_click() {
+        let answer = sample::machine();
+        let message: Value = serde_json::from_slice(&message(&answer.enrichment(&sample::showing()))).expect("JSON");
+        let card = &message["attachments"][0]["content"];
+        assert_eq!(card["body"][0]["color"], "Attention");
+        assert_eq!(card["body"][1]["facts"][0], json!({"title": "Severity", "value": "High, still open"}));
+        assert_eq!(
+            card["body"][2]["items"][0]["text"],
+            "**High**, new: [‹b›Credentials‹/b› read](https://security.microsoft.com/alerts/da1_1)"
+        );
+        assert_eq!(card["actions"][0]["url"], sample::PAGE);
+    }
+}

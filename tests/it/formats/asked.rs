@@ -1,0 +1,144 @@
+//! How a format is asked for, alone and in a batch, and what does not depend on it.
+
+use defender_enrich::render::Format;
+use serde_json::{Value, json};
+
+use crate::client::{Ask, timeless};
+use crate::harness::{ALERT, MACHINE, World};
+
+const WORDS: &str = "json, ocsf, ocsf_ndjson, ecs, slack, teams, markdown, text";
+
+fn asked(format: &str) -> Ask {
+    Ask::get(&format!("/v1/enrich?alert_id={ALERT}&format={format}"))
+}
+
+#[tokio::test]
+async fn every_format_is_had_by_its_word_and_says_what_it_is() {
+    let world = World::start().await;
+    for (format, media_type) in [
+        ("json", "application/json"),
+        ("ocsf", "application/json"),
+        ("ocsf_ndjson", "application/x-ndjson"),
+        ("ecs", "application/json"),
+        ("slack", "application/json"),
+        ("teams", "application/json"),
+        ("markdown", "text/markdown; charset=utf-8"),
+        ("text", "text/plain; charset=utf-8"),
+    ] {
+        let by_query = world.send(asked(format)).await;
+        assert_eq!((by_query.status, by_query.header("content-type")), (200, media_type), "{format}");
+        let by_body = world.post(json!({"alert_id": ALERT, "format": format})).await;
+        assert_eq!((by_body.status, by_body.header("content-type")), (200, media_type), "{format}");
+        let beside = json!({"alert_id": ALERT}).to_string();
+        let beside = world.send(Ask::post(&format!("/?format={format}"), beside)).await;
+        assert_eq!((beside.status, beside.header("content-type")), (200, media_type), "{format}");
+        if format != "json" {
+            assert_eq!((&by_body.body, &beside.body), (&by_query.body, &by_query.body), "{format}");
+        }
+    }
+    assert_eq!(Format::ALL.map(Format::as_str).join(", "), WORDS);
+}
+
+#[tokio::test]
+async fn a_format_that_there_is_not_is_told_with_those_that_there_are() {
+    let world = World::start().await;
+    for format in [json!("yaml"), json!("JSON"), json!(" ecs"), json!(1), json!(["ecs"]), json!({})] {
+        let problem = world.post(json!({"alert_id": ALERT, "format": format})).await.problem(422, "invalid_request");
+        assert_eq!(problem["errors"][0]["pointer"], "/format");
+        assert!(problem["detail"].as_str().unwrap().contains(WORDS), "{problem}");
+    }
+    let problem = world.send(asked("yaml").with("accept", "text/plain")).await.problem(422, "invalid_request");
+    assert_eq!(problem["errors"][0]["pointer"], "?format");
+    for max_chars in [json!(499), json!(30_001), json!("many"), json!(-1), json!(1.5)] {
+        let body = json!({"alert_id": ALERT, "format": "markdown", "max_chars": max_chars});
+        let problem = world.post(body).await.problem(422, "invalid_request");
+        assert_eq!(problem["errors"][0]["pointer"], "/max_chars");
+    }
+    assert_eq!(world.defender_calls(), 0);
+    for max_chars in [json!(500), json!("30000"), Value::Null] {
+        let heard = world.post(json!({"alert_id": ALERT, "format": "markdown", "max_chars": max_chars})).await;
+        assert_eq!(heard.status, 200, "{max_chars}");
+    }
+}
+
+#[tokio::test]
+async fn accept_counts_where_no_format_is_named() {
+    let world = World::start().await;
+    let ask = |accept: &str| Ask::get(&format!("/v1/enrich?alert_id={ALERT}")).with("accept", accept);
+    for (accept, media_type) in [
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json"),
+        ("image/png", "application/json"),
+        ("nonsense", "application/json"),
+        ("application/x-ndjson", "application/x-ndjson"),
+        ("text/markdown;q=0.9, text/plain;q=0.1", "text/markdown; charset=utf-8"),
+        ("text/*", "text/plain; charset=utf-8"),
+    ] {
+        let heard = world.send(ask(accept)).await;
+        assert_eq!((heard.status, heard.header("content-type")), (200, media_type), "{accept}");
+        let posted = Ask::post("/v1/enrich", json!({"alert_id": ALERT}).to_string()).with("accept", accept);
+        assert_eq!(world.send(posted).await.header("content-type"), media_type, "{accept}");
+        let named = world.send(asked("ecs").with("accept", accept)).await;
+        assert!(named.answer().is_array(), "{accept}");
+    }
+    let several = ask("text/html").with("accept", "text/markdown");
+    assert_eq!(world.send(several).await.header("content-type"), "text/markdown; charset=utf-8");
+    let json = world.send(ask("text/plain, application/json")).await.answer();
+    let plain = world.get(&[("alert_id", ALERT)]).await.answer();
+    assert_eq!(timeless(json), timeless(plain));
+}
+
+#[tokio::test]
+async fn an_error_is_a_problem_in_every_format() {
+    let world = World::start().await;
+    for format in Format::ALL.map(Format::as_str) {
+        let ask = Ask::get(&format!("/v1/enrich?alert_id=da1_1&format={format}")).with("accept", "text/plain");
+        let heard = world.send(ask).await;
+        heard.problem(404, "not_found");
+        assert_eq!(heard.header("content-type"), "application/problem+json");
+        let allowed = Ask::get(&format!("/v1/enrich?alert_id=da1_1&not_found=200&format={format}"));
+        assert_eq!(world.send(allowed).await.status, 200, "{format}");
+    }
+}
+
+#[tokio::test]
+async fn every_item_of_a_batch_may_have_a_format_of_its_own() {
+    let world = World::start().await;
+    let items = json!([
+        {"alert_id": ALERT, "format": "ecs"},
+        {"alert_id": ALERT},
+        {"machine": MACHINE, "format": "json"},
+        {"alert_id": ALERT, "format": "ocsf_ndjson"},
+        {"alert_id": ALERT, "format": "markdown"},
+        {"alert_id": ALERT, "format": "yaml"},
+        {"alert_id": "da1_1", "format": "text"},
+    ]);
+    let body = json!({"requests": items}).to_string();
+    let heard = world.send(Ask::post("/v1/enrich/batch?format=text", body).with("accept", "text/markdown")).await;
+    assert_eq!(heard.header("content-type"), "application/json");
+    let answer = heard.answer();
+    let result = |at: usize| &answer["results"][at];
+    assert_eq!(result(0)["enrichment"], world.send(asked("ecs")).await.answer());
+    for (at, format) in [(1, "text"), (3, "ocsf_ndjson"), (4, "markdown")] {
+        assert_eq!(result(at)["enrichment"], world.send(asked(format)).await.text(), "{format}");
+    }
+    assert_eq!(result(2)["enrichment"]["kind"], "machine");
+    let wrong = &result(5)["problem"];
+    assert_eq!((&wrong["status"], &wrong["errors"][0]["pointer"]), (&json!(422), &json!("/requests/5/format")));
+    assert_eq!(result(6)["problem"]["code"], "not_found");
+    assert_eq!(answer["counts"], json!({"requests": 7, "ok": 5, "failed": 2}));
+
+    let spread = world.batch(json!({"alert_id": ALERT, "machine": MACHINE, "format": "ecs"})).await.answer();
+    assert!(spread["results"].as_array().unwrap().iter().all(|item| item["enrichment"].is_array()), "{spread}");
+}
+
+#[tokio::test]
+async fn raw_is_left_out_where_there_is_no_place_for_it() {
+    let world = World::start().await;
+    let plain = world.send(asked("ecs")).await;
+    let raw = world.send(Ask::get(&format!("/v1/enrich?alert_id={ALERT}&format=ecs&include=raw"))).await;
+    assert_eq!(raw.body, plain.body);
+    let json = world.post(json!({"alert_id": ALERT, "include": "raw", "format": "json"})).await.answer();
+    assert_eq!(json["raw"]["id"], ALERT);
+}

@@ -1,0 +1,8 @@
+//! The other shapes of an answer.
+
+mod asked;
+mod ecs;
+mod ocsf;
+mod ocsf_hostile;
+mod ocsf_rules;
+mod snapshots;

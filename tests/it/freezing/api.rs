@@ -1,0 +1,241 @@
+//! What Lambda says to a process: the Runtime API and the Extensions API, and when it freezes the environment.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State as Extracted};
+use axum::routing::{get, post};
+use http::{HeaderMap, Response, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::{oneshot, watch};
+
+use super::process::Process;
+use super::{Extensions, Step};
+
+const EXTENSION_ID: &str = "7f4d3e6c-0d4b-4d0e-8a55-0d6f1f6f2a01";
+const EXTENSION_ID_HEADER: &str = "lambda-extension-identifier";
+
+/// Lambda, as one environment sees it.
+pub(super) struct Lambda {
+    process: Arc<Process>,
+    extensions: Extensions,
+    at_once: usize,
+    state: watch::Sender<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) is_frozen: bool,
+    pub(super) steps: Vec<(Step, Instant)>,
+    /// Calls of the runtime that wait for an invocation.
+    runtime: Vec<oneshot::Sender<Invocation>>,
+    extension: Option<Extension>,
+    waiting: VecDeque<(Invocation, Answer)>,
+    /// Invocations that were handed out, by their id.
+    under_way: HashMap<String, Answer>,
+    invocations: usize,
+}
+
+/// Where the answer to an invocation goes.
+type Answer = oneshot::Sender<Result<Value, Value>>;
+
+#[derive(Clone)]
+struct Invocation {
+    id: String,
+    deadline_ms: u128,
+    event: Value,
+}
+
+/// A registered extension.
+#[derive(Default)]
+struct Extension {
+    /// Its call that waits for an event.
+    call: Option<oneshot::Sender<Value>>,
+    unheard: VecDeque<Value>,
+}
+
+impl Extension {
+    fn is_done(&self) -> bool {
+        self.call.is_some() && self.unheard.is_empty()
+    }
+}
+
+impl State {
+    fn step(&mut self, step: Step) {
+        self.steps.push((step, Instant::now()));
+    }
+
+    fn has_asked(&self, step: Step) -> bool {
+        self.steps.iter().any(|(known, _)| *known == step)
+    }
+}
+
+impl Lambda {
+    pub(super) fn new(process: Arc<Process>, extensions: Extensions, at_once: usize) -> Self {
+        Self { process, extensions, at_once, state: watch::Sender::default() }
+    }
+
+    pub(super) fn router(self: &Arc<Self>) -> Router {
+        Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next_invocation))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+            .route("/2020-01-01/extension/register", post(register))
+            .route("/2020-01-01/extension/event/next", get(next_event))
+            .with_state(self.clone())
+    }
+
+    pub(super) fn invoke(&self, event: &Value, span: Duration, answer: Answer) {
+        let end = jiff::Timestamp::now().as_millisecond().unsigned_abs();
+        self.change(|state| {
+            state.invocations += 1;
+            let id = format!("00000000-0000-4000-8000-{:012}", state.invocations);
+            let deadline_ms = u128::from(end) + span.as_millis();
+            state.waiting.push_back((Invocation { id, deadline_ms, event: event.clone() }, answer));
+        });
+    }
+
+    pub(super) fn look<T>(&self, at: impl FnOnce(&State) -> T) -> T {
+        at(&self.state.borrow())
+    }
+
+    pub(super) async fn until(&self, holds: impl FnMut(&State) -> bool) {
+        self.state.subscribe().wait_for(holds).await.expect("a state");
+    }
+
+    /// Changes something, and does what Lambda does then.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut changed = None;
+        self.state.send_modify(|state| {
+            changed = Some(change(state));
+            while self.hand_out(state) {}
+            while tell_extension(state) {}
+            self.freeze(state);
+        });
+        changed.expect("a change")
+    }
+
+    /// Hands out an invocation, if there is one, and the environment is through with those before.
+    fn hand_out(&self, state: &mut State) -> bool {
+        let is_through = state.under_way.is_empty() && state.extension.as_ref().is_none_or(Extension::is_done);
+        if state.waiting.is_empty() || state.runtime.is_empty() || !(is_through || self.at_once > 1) {
+            return false;
+        }
+        if state.is_frozen {
+            self.process.go_on();
+            state.is_frozen = false;
+            state.step(Step::Thawed);
+        }
+        let (invocation, answer) = state.waiting.pop_front().expect("an invocation");
+        if let Some(extension) = &mut state.extension {
+            extension.unheard.push_back(json!({
+                "eventType": "INVOKE", "deadlineMs": invocation.deadline_ms, "requestId": invocation.id,
+                "invokedFunctionArn": "arn:aws:lambda:eu-central-1:123456789012:function:enrich",
+                "tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=1-5f35ae12-0c0fec141ab77a00bc047aa2"}
+            }));
+        }
+        state.under_way.insert(invocation.id.clone(), answer);
+        state.step(Step::Invoked);
+        let told = state.runtime.remove(0).send(invocation);
+        assert!(told.is_ok(), "the runtime has hung up");
+        true
+    }
+
+    fn freeze(&self, state: &mut State) {
+        let is_through = state.under_way.is_empty() && state.runtime.len() == self.at_once;
+        if is_through && !state.is_frozen && state.extension.as_ref().is_none_or(Extension::is_done) {
+            self.process.stop();
+            state.is_frozen = true;
+            state.step(Step::Frozen);
+        }
+    }
+
+    fn answer(&self, id: &str, answer: Result<Value, Value>) -> StatusCode {
+        let heard = self.change(|state| {
+            state.step(Step::Answered);
+            state.under_way.remove(id).map(|heard| heard.send(answer))
+        });
+        if heard.is_some() { StatusCode::ACCEPTED } else { StatusCode::BAD_REQUEST }
+    }
+}
+
+fn tell_extension(state: &mut State) -> bool {
+    let Some(extension) = &mut state.extension else { return false };
+    if extension.unheard.is_empty() {
+        return false;
+    }
+    let Some(call) = extension.call.take() else { return false };
+    let event = extension.unheard.pop_front().expect("an event");
+    assert!(call.send(event).is_ok(), "the extension has hung up");
+    true
+}
+
+async fn next_invocation(Extracted(lambda): Extracted<Arc<Lambda>>) -> Response<Body> {
+    let (call, handed) = oneshot::channel();
+    lambda.change(|state| {
+        state.step(Step::RuntimeAsked);
+        state.runtime.push(call);
+    });
+    let invocation = handed.await.expect("an invocation");
+    Response::builder()
+        .header("content-type", "application/json")
+        .header("lambda-runtime-aws-request-id", invocation.id)
+        .header("lambda-runtime-deadline-ms", invocation.deadline_ms.to_string())
+        .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:123456789012:function:enrich")
+        .body(Body::from(invocation.event.to_string()))
+        .expect("a response")
+}
+
+async fn response(Extracted(lambda): Extracted<Arc<Lambda>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    lambda.answer(&id, Ok(serde_json::from_slice(&body).expect("JSON")))
+}
+
+async fn error(Extracted(lambda): Extracted<Arc<Lambda>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    lambda.answer(&id, Err(serde_json::from_slice(&body).expect("JSON")))
+}
+
+async fn register(Extracted(lambda): Extracted<Arc<Lambda>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let is_late = lambda.change(|state| {
+        state.step(Step::Registration);
+        state.has_asked(Step::RuntimeAsked)
+    });
+    let status = |status: u16| Response::builder().status(status).body(Body::empty()).expect("a response");
+    match lambda.extensions {
+        Extensions::Silent => return pending().await,
+        Extensions::Refused(refusal) => return status(refusal),
+        Extensions::Taken | Extensions::Broken => {}
+    }
+    let wish: Value = serde_json::from_slice(&body).unwrap_or_default();
+    // An internal extension hears of invocations, and of nothing else.
+    if is_late || wish != json!({"events": ["INVOKE"]}) || !headers.contains_key("lambda-extension-name") {
+        return status(403);
+    }
+    lambda.change(|state| state.extension = Some(Extension::default()));
+    Response::builder()
+        .header(EXTENSION_ID_HEADER, EXTENSION_ID)
+        .body(Body::from(json!({"functionName": "enrich", "functionVersion": "$LATEST", "handler": "-"}).to_string()))
+        .expect("a response")
+}
+
+async fn next_event(Extracted(lambda): Extracted<Arc<Lambda>>, headers: HeaderMap) -> Response<Body> {
+    let (call, heard) = oneshot::channel();
+    let is_known = headers.get(EXTENSION_ID_HEADER).is_some_and(|id| id == EXTENSION_ID);
+    let is_taken = lambda.change(|state| {
+        state.step(Step::ExtensionAsked);
+        let Some(extension) = state.extension.as_mut().filter(|_| is_known) else { return false };
+        if lambda.extensions != Extensions::Broken {
+            extension.call = Some(call);
+        }
+        true
+    });
+    let failed = |status: u16| Response::builder().status(status).body(Body::empty()).expect("a response");
+    match (is_taken, lambda.extensions) {
+        (false, _) => failed(403),
+        (true, Extensions::Broken) => failed(500),
+        (true, _) => Response::new(Body::from(heard.await.expect("an event").to_string())),
+    }
+}
