@@ -223,9 +223,9 @@ def check_function(score, template):
     as_text = lambda variables: {k: str(v) for k, v in variables.items()}
     score.same("environment", as_text(function["Environment"]["Variables"]), ENVIRONMENT)
     full = {"DefenderRegion": "eu", "DefenderBackend": "auto", "EnrichTimeoutMs": "8000", "CacheTtlSeconds": "0", "CacheStaleSeconds": "5",
-            "SecretTtlSeconds": "60", "QuotaPerMinute": "7", "QuotaPerHour": "70"}
+            "SecretTtlSeconds": "60", "QuotaPerMinute": "7", "QuotaPerHour": "70", "SplunkFields": "machine=dest"}
     changed = {"DEFENDER_REGION": "eu", "DEFENDER_BACKEND": "auto", "ENRICH_TIMEOUT_MS": "8000", "CACHE_TTL_S": "0", "CACHE_STALE_S": "5", "SECRET_TTL_S": "60",
-               "QUOTA_PER_MINUTE": "7", "QUOTA_PER_HOUR": "70"}
+               "QUOTA_PER_MINUTE": "7", "QUOTA_PER_HOUR": "70", "SPLUNK_FIELDS": "machine=dest"}
     score.same("environment, all parameters given", as_text(Stack(template, {**USUAL, **full}).of_type("AWS::Lambda::Function")["EnrichFunction"]["Environment"]["Variables"]),
                {**ENVIRONMENT, **changed})
     bare = Stack(template, {**IAM, "DefenderCloud": "dod"}).of_type("AWS::Lambda::Function")["EnrichFunction"]["Environment"]["Variables"]

@@ -17,7 +17,9 @@ pub mod front_door;
 mod graph;
 pub mod hooks;
 pub mod http;
+mod notify;
 pub mod render;
+mod response_url;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod service;

@@ -12,9 +12,13 @@ use crate::config::{BackendChoice, SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::credentials::{Authorized, SecretStore, Tokens};
 use crate::defender::{Defender, END};
+use crate::domain::portal::Portal;
 use crate::enrich::{Auto, Backend, Context, Deadline, Enricher};
 use crate::graph::Graph;
-use crate::http;
+use crate::hooks::splunk::Fields;
+use crate::http::{self, Repetitions};
+use crate::notify::Notifier;
+use crate::response_url::SlackMessages;
 use crate::upstream::{HttpClient, Quota, Upstream};
 
 /// What Lambda's initialisation may spend on secret, keys and tokens; a failure there is tried again on first use.
@@ -24,15 +28,22 @@ const WARM_UP: Duration = Duration::from_secs(3);
 pub struct Service {
     pub(crate) enricher: Enricher,
     pub(crate) callers: Callers,
+    pub(crate) notifier: Notifier,
     pub(crate) timeout: Duration,
     pub(crate) tokens: Arc<Tokens>,
+    pub(crate) portal: Portal,
+    pub(crate) splunk_fields: Fields,
+    pub(crate) repetitions: Repetitions,
+    pub(crate) slack_messages: SlackMessages,
     afterwards: Afterwards,
 }
 
 impl Service {
     /// Puts the service together; nothing is read or called yet.
-    pub fn new(settings: &Settings, http: HttpClient, aws: AwsAccess) -> Arc<Self> {
+    pub fn new(settings: &Settings, http: HttpClient, aws: AwsAccess) -> Result<Arc<Self>, SettingError> {
+        let notifier = Notifier::new(&http, settings.destination_addresses)?;
         let store = SecretStore::new(aws);
+        let slack_messages = SlackMessages::new(http.clone(), settings.slack_response_url.clone());
         let upstream = Upstream::new(http, Arc::new(Quota::new(settings.quota)));
         let tokens = Arc::new(Tokens::new(settings, store.clone(), upstream.clone()));
         let calls = Authorized::new(upstream, tokens.clone());
@@ -43,20 +54,25 @@ impl Service {
             BackendChoice::Graph => Backend::Graph(graph),
             BackendChoice::Auto => Backend::Auto(Box::new(Auto::new(defender, graph, tokens.clone()))),
         };
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             enricher: Enricher::new(backend, settings),
             callers: Callers::new(settings, store),
+            notifier,
             timeout: settings.timeout,
             tokens,
+            portal: settings.portal,
+            splunk_fields: settings.splunk_fields.clone(),
+            repetitions: Repetitions::new(),
+            slack_messages,
             afterwards: Afterwards::new(settings.extensions_api.clone()),
-        })
+        }))
     }
 
     /// The service as the settings of the environment want it: what Lambda runs.
     pub fn from_environment(settings: &Settings) -> Result<Arc<Self>, SettingError> {
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_environment(&settings.aws, &http)?;
-        Ok(Self::new(settings, http, aws))
+        Self::new(settings, http, aws)
     }
 
     /// Fetches what the first request will need, all at once: keys, secret, tokens. Says once in the log where Microsoft
@@ -85,6 +101,13 @@ impl Service {
             }
         };
         join_all(apis.into_iter().map(token)).await;
+    }
+
+    /// Whether Lambda has to be told of work that outlives its answers: chats are answered once more when Defender was
+    /// slow.
+    pub async fn wants_time_after_answers(&self) -> bool {
+        let ctx = &Context::new(Deadline::after(WARM_UP), "warm-up", None);
+        self.callers.include_chats(ctx).await
     }
 
     /// The work that outlives its answers.

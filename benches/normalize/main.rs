@@ -65,7 +65,7 @@ impl Case {
 
 /// What callers get unless they ask for more.
 fn showing() -> Showing {
-    Showing { limit: 50, raw: false, warnings: Vec::new() }
+    Showing { limit: 50, raw: false, warnings: Vec::new(), notified: None }
 }
 
 /// All of it, so that formats are compared by the alert.

@@ -14,7 +14,8 @@ async fn main() -> Result<(), Error> {
     telemetry::start(LogSettings::read(LevelFilter::INFO));
     let service = service().inspect_err(|error| tracing::error!(%error, "a setting is wrong"))?;
     service.warm_up().await;
-    front_door::run(service.router(), None).await
+    let extension = service.afterwards().on_lambda(service.wants_time_after_answers().await).await;
+    front_door::run(service.router(), extension).await
 }
 
 fn service() -> Result<Arc<Service>, SettingError> {

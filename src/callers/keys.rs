@@ -1,44 +1,21 @@
-//! The keys of the caller secret: named, several valid at a time, compared in constant time.
+//! `api_keys` of the caller secret: named, several valid at a time, compared in constant time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
-use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout_at};
 
-use super::{Caller, NotAdmitted};
-use crate::config::{SecretId, Settings};
-use crate::credentials::SecretStore;
-use crate::upstream::Context;
-
-/// While keys are known, a look at the secret may take this long.
-const LOOK: Duration = Duration::from_secs(1);
-/// After a look that failed, the next one comes no sooner: with keys known, and without.
-const BETWEEN_FAILED_LOOKS: Duration = Duration::from_secs(30);
-const BETWEEN_FAILED_READS: Duration = Duration::from_secs(5);
-
-/// The keys that open the service. With no secret, or no key in it, nothing does.
-#[derive(Debug)]
-pub(crate) struct KeyRing {
-    store: SecretStore,
-    secret: Option<SecretId>,
-    ttl: Duration,
-    /// The lock is the single flight of reading.
-    held: Mutex<Held>,
-}
-
-#[derive(Debug, Default)]
-struct Held {
-    keys: Option<Result<Arc<Keys>, NotAdmitted>>,
-    read_again_at: Option<Instant>,
-}
+/// `api_keys` is not of its form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("api_keys of the caller secret has to be an object of lists of strings by name")]
+pub(super) struct KeysError;
 
 /// Digests of keys: comparing them hides the keys' length as well.
-struct Keys(Vec<(Arc<str>, Vec<u8>)>);
+#[derive(Clone, Default)]
+pub(super) struct Keys(Vec<(Arc<str>, Vec<u8>)>);
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -46,88 +23,22 @@ impl std::fmt::Debug for Keys {
     }
 }
 
-impl KeyRing {
-    pub(super) fn new(settings: &Settings, store: SecretStore) -> Self {
-        Self { store, secret: settings.caller_secret.clone(), ttl: settings.secret_ttl, held: Mutex::default() }
-    }
-
-    /// Whose key this is.
-    pub(super) async fn owner(&self, key: &[u8], ctx: &Context) -> Result<Caller, NotAdmitted> {
-        let Some(secret) = &self.secret else { return Err(NotAdmitted::Unauthorized) };
-        let keys = self.keys(secret, ctx).await?;
-        keys.owner(key).map(|name| Caller { name }).ok_or(NotAdmitted::Unauthorized)
-    }
-
-    #[cfg(feature = "cli")]
-    pub(super) async fn names(&self, ctx: &Context) -> Result<Vec<Arc<str>>, NotAdmitted> {
-        let Some(secret) = &self.secret else { return Ok(Vec::new()) };
-        let keys = self.keys(secret, ctx).await?;
-        let mut names: Vec<_> = keys.0.iter().map(|(name, _)| name.clone()).collect();
-        names.dedup();
-        Ok(names)
-    }
-
-    pub(super) async fn warm(&self, ctx: &Context) {
-        if let Some(secret) = &self.secret {
-            // A failure is told when a request needs the keys.
-            drop(self.keys(secret, ctx).await);
-        }
-    }
-
-    /// The keys as they were read last: a wrong key never causes a read.
-    async fn keys(&self, secret: &SecretId, ctx: &Context) -> Result<Arc<Keys>, NotAdmitted> {
-        let held = timeout_at(ctx.deadline.instant(), self.held.lock()).await;
-        let mut held = held.map_err(|_| NotAdmitted::KeysUnavailable)?;
-        if let Some(known) = &held.keys
-            && held.read_again_at.is_some_and(|at| Instant::now() < at)
-        {
-            return known.clone();
-        }
-        let known = held.keys.take().and_then(Result::ok);
-        let look = if known.is_some() { &ctx.within(LOOK.min(ctx.deadline.remaining() / 3)) } else { ctx };
-        let read = match self.store.read(secret, look).await {
-            Ok(text) => Keys::parse(&text),
-            Err(error) => {
-                tracing::warn!(%error, "the caller keys could not be read");
-                Err(NotAdmitted::KeysUnavailable)
-            }
-        };
-        // Neither an outage nor a slip of the hand locks out those whose keys are known.
-        let (keys, wait) = match (read, known) {
-            (Ok(read), _) => (Ok(read), self.ttl),
-            (Err(error), Some(known)) => {
-                tracing::warn!(%error, "the caller keys that were read before still count");
-                (Ok(known), BETWEEN_FAILED_LOOKS.min(self.ttl))
-            }
-            (Err(error), None) => (Err(error), BETWEEN_FAILED_READS.min(self.ttl)),
-        };
-        held.read_again_at = Some(Instant::now() + wait);
-        held.keys = Some(keys.clone());
-        keys
-    }
-}
-
 impl Keys {
-    fn parse(text: &str) -> Result<Arc<Self>, NotAdmitted> {
-        #[derive(Deserialize)]
-        struct Document {
-            #[serde(default)]
-            api_keys: BTreeMap<String, Vec<String>>,
-        }
-        // serde would read a list as an object, too.
-        let object = text.trim_start().starts_with('{').then_some(text).ok_or(NotAdmitted::KeysMisconfigured)?;
-        let document: Document = serde_json::from_str(object).map_err(|_| NotAdmitted::KeysMisconfigured)?;
+    /// Reads the member; where it is absent, there are no keys.
+    pub(super) fn parse(document: &Map<String, Value>) -> Result<Self, KeysError> {
+        let Some(member) = document.get("api_keys") else { return Ok(Self::default()) };
+        let named = BTreeMap::<String, Vec<String>>::deserialize(member).map_err(|_| KeysError)?;
         let mut keys = Vec::new();
-        for (name, own) in document.api_keys {
+        for (name, own) in named {
             let name: Arc<str> = name.chars().filter(|letter| !letter.is_control()).take(64).collect::<String>().into();
             let own = own.iter().filter(|key| !key.is_empty());
             keys.extend(own.map(|key| (name.clone(), sha256(key.as_bytes()))));
         }
-        Ok(Arc::new(Self(keys)))
+        Ok(Self(keys))
     }
 
-    /// Compares with every key, whichever fits.
-    fn owner(&self, key: &[u8]) -> Option<Arc<str>> {
+    /// Whose key this is. Compares with every key, whichever fits.
+    pub(super) fn owner(&self, key: &[u8]) -> Option<Arc<str>> {
         let presented = sha256(key);
         let mut owner = None;
         for (name, known) in &self.0 {
@@ -137,6 +48,14 @@ impl Keys {
         }
         owner.cloned()
     }
+
+    /// The names of those who hold keys.
+    #[cfg(feature = "cli")]
+    pub(super) fn names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<_> = self.0.iter().map(|(name, _)| name.clone()).collect();
+        names.dedup();
+        names
+    }
 }
 
 fn sha256(bytes: &[u8]) -> Vec<u8> {
@@ -145,11 +64,17 @@ fn sha256(bytes: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn parse(document: &Value) -> Result<Keys, KeysError> {
+        Keys::parse(document.as_object().expect("an object"))
+    }
 
     #[test]
     fn keys_are_named_and_several() {
-        let keys = Keys::parse(r#"{"api_keys":{"splunk":["now","before"],"jira":["j"]}}"#).expect("keys");
+        let keys = parse(&json!({"api_keys": {"splunk": ["now", "before"], "jira": ["j"]}})).expect("keys");
         for (key, owner) in [("now", "splunk"), ("before", "splunk"), ("j", "jira")] {
             assert_eq!(keys.owner(key.as_bytes()).as_deref(), Some(owner));
         }
@@ -161,11 +86,13 @@ mod tests {
 
     #[test]
     fn nothing_opens_an_empty_ring() {
-        for text in ["{}", r#"{"api_keys":{}}"#, r#"{"api_keys":{"splunk":[]}}"#, r#"{"api_keys":{"splunk":[""]}}"#] {
-            assert_eq!(Keys::parse(text).expect("keys").owner(b""), None, "{text}");
+        for document in
+            [json!({}), json!({"api_keys": {}}), json!({"api_keys": {"a": []}}), json!({"api_keys": {"a": [""]}})]
+        {
+            assert_eq!(parse(&document).expect("keys").owner(b""), None, "{document}");
         }
-        for text in ["", "key", "[]", r#"{"api_keys":["key"]}"#] {
-            assert_eq!(Keys::parse(text).err(), Some(NotAdmitted::KeysMisconfigured), "{text}");
+        for member in [json!(["key"]), json!("key"), json!({"a": "key"}), json!({"a": [7]}), json!(null)] {
+            assert_eq!(parse(&json!({"api_keys": member})).err(), Some(KeysError), "{member}");
         }
     }
 }

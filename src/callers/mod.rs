@@ -1,7 +1,8 @@
-//! Who may call: by a key of the caller secret, by IAM, or everybody.
+//! Who may call: by a key of the caller secret, by IAM, or everybody; and what proves a sender who has no key.
 
 mod keys;
 mod presented;
+mod secret;
 
 use std::sync::Arc;
 
@@ -9,8 +10,12 @@ use http::HeaderMap;
 
 use crate::config::{CallerAuth, Settings};
 use crate::credentials::SecretStore;
+use crate::domain::time::Moment;
+use crate::hooks::{HookSecrets, NotProven, SecretsError, standard_webhooks};
+use crate::notify::Destinations;
 use crate::upstream::Context;
-use keys::KeyRing;
+use keys::KeysError;
+use secret::{CallerSecret, SecretHolder};
 
 /// The principal that a front door has verified by SigV4; only the event's own context tells it, never a header.
 #[derive(Clone, Debug)]
@@ -34,62 +39,129 @@ pub(crate) enum NotAdmitted {
     /// No identity that the front door has verified.
     #[error("not signed")]
     Unsigned,
-    /// The keys cannot be read.
-    #[error("the caller keys cannot be read")]
-    KeysUnavailable,
+    /// No proof of the sender, or a wrong one.
+    #[error(transparent)]
+    NotProven(#[from] NotProven),
+    /// The caller secret cannot be read.
+    #[error("the caller secret cannot be read")]
+    SecretUnavailable,
     /// The caller secret makes no sense.
     #[error("the caller secret makes no sense")]
-    KeysMisconfigured,
+    SecretMisconfigured,
+    /// A hook's member of the caller secret makes no sense.
+    #[error(transparent)]
+    HookMisconfigured(#[from] SecretsError),
 }
 
-/// The rule by which callers are let in.
+impl From<KeysError> for NotAdmitted {
+    fn from(_: KeysError) -> Self {
+        Self::SecretMisconfigured
+    }
+}
+
+/// The rule by which callers are let in, and the secret that it needs. Hooks have secrets whatever the rule is.
 #[derive(Debug)]
-pub(crate) enum Callers {
-    Keys(Box<KeyRing>),
-    Iam,
-    Everybody,
+pub(crate) struct Callers {
+    auth: CallerAuth,
+    secret: SecretHolder,
 }
 
 impl Callers {
     pub(crate) fn new(settings: &Settings, store: SecretStore) -> Self {
-        match settings.caller_auth {
-            CallerAuth::ApiKey => Self::Keys(Box::new(KeyRing::new(settings, store))),
-            CallerAuth::Iam => Self::Iam,
-            CallerAuth::Nobody => Self::Everybody,
-        }
+        Self { auth: settings.caller_auth, secret: SecretHolder::new(settings, store) }
     }
 
-    /// Tells who calls.
+    /// Tells who calls, by what stands in the headers.
     pub(crate) async fn admit(
         &self,
         headers: &HeaderMap,
         identity: Option<&IamIdentity>,
         ctx: &Context,
     ) -> Result<Caller, NotAdmitted> {
-        match self {
-            Self::Keys(ring) => {
+        match self.auth {
+            CallerAuth::ApiKey => {
                 let key = presented::key(headers).ok_or(NotAdmitted::Unauthorized)?;
-                ring.owner(&key, ctx).await
+                let secret = self.secret.content(ctx).await?.ok_or(NotAdmitted::Unauthorized)?;
+                let owner = secret.keys.as_ref().map_err(|error| *error)?.owner(&key);
+                owner.map(|name| Caller { name }).ok_or(NotAdmitted::Unauthorized)
             }
-            Self::Iam => identity.map(IamIdentity::caller).ok_or(NotAdmitted::Unsigned),
-            Self::Everybody => Ok(Caller { name: "anonymous".into() }),
+            CallerAuth::Iam => identity.map(IamIdentity::caller).ok_or(NotAdmitted::Unsigned),
+            CallerAuth::Nobody => Ok(Caller { name: "anonymous".into() }),
         }
     }
 
-    /// The names of those who hold keys; `None` where no key is asked for.
-    #[cfg(feature = "cli")]
-    pub(crate) async fn names(&self, ctx: &Context) -> Option<Result<Vec<Arc<str>>, NotAdmitted>> {
-        match self {
-            Self::Keys(ring) => Some(ring.names(ctx).await),
-            Self::Iam | Self::Everybody => None,
+    /// Whether a caller presents a signature of Standard Webhooks where others present a key: then the body decides.
+    pub(crate) fn decides_by_body(&self, headers: &HeaderMap) -> bool {
+        let is_asked = match self.auth {
+            CallerAuth::ApiKey => true,
+            CallerAuth::Iam | CallerAuth::Nobody => false,
+        };
+        is_asked && standard_webhooks::is_signed(headers) && presented::key(headers).is_none()
+    }
+
+    /// Tells who signed this body by Standard Webhooks.
+    pub(crate) async fn admit_signed(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        ctx: &Context,
+    ) -> Result<Caller, NotAdmitted> {
+        let verify = |secrets: &HookSecrets| {
+            let delivery = standard_webhooks::verify(
+                secrets.standard_webhooks.as_ref().map_err(|error| *error)?,
+                headers,
+                body,
+                Moment::now(),
+            )?;
+            Ok(Caller { name: delivery.caller })
+        };
+        self.prove(ctx, verify).await
+    }
+
+    /// Lets a hook prove its sender by its own secrets. Without a caller secret every hook is closed.
+    pub(crate) async fn prove<T>(
+        &self,
+        ctx: &Context,
+        verify: impl FnOnce(&HookSecrets) -> Result<T, NotAdmitted>,
+    ) -> Result<T, NotAdmitted> {
+        match self.secret.content(ctx).await? {
+            Some(secret) => verify(&secret.hooks),
+            None => Err(NotProven::NotConfigured.into()),
         }
+    }
+
+    /// The destinations of the caller secret.
+    pub(crate) async fn destinations(&self, ctx: &Context) -> Result<Arc<Destinations>, NotAdmitted> {
+        let secret = self.secret.content(ctx).await?;
+        Ok(secret.map(|secret| secret.destinations()).unwrap_or_default())
+    }
+
+    /// Whether a chat may ask, whose answer can come after that to its request. Who cannot read the secret has to expect
+    /// it.
+    pub(crate) async fn include_chats(&self, ctx: &Context) -> bool {
+        match self.secret.content(ctx).await {
+            Ok(secret) => secret.is_some_and(|secret| secret.hooks.include_chats()),
+            Err(_) => true,
+        }
+    }
+
+    /// What the caller secret holds.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn secret(&self, ctx: &Context) -> Result<Option<Arc<CallerSecret>>, NotAdmitted> {
+        self.secret.content(ctx).await
     }
 
     /// Reads what will be needed, before it is.
     pub(crate) async fn warm(&self, ctx: &Context) {
-        if let Self::Keys(ring) = self {
-            ring.warm(ctx).await;
-        }
+        self.secret.warm(ctx).await;
+    }
+}
+
+#[cfg(feature = "cli")]
+impl CallerSecret {
+    /// The names of those who hold keys.
+    pub(crate) fn names(&self) -> Result<Vec<Arc<str>>, NotAdmitted> {
+        Ok(self.keys.as_ref().map_err(|error| *error)?.names())
     }
 }
 

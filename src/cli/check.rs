@@ -112,20 +112,35 @@ fn context() -> Context {
 
 async fn callers(stage: &Stage, table: &mut Table) {
     let part = "callers";
-    match (stage.settings.caller_auth, stage.service.callers.names(&context()).await) {
-        (CallerAuth::Iam, _) => Table::good(part, "those whom the front door has identified by IAM"),
-        (CallerAuth::Nobody, _) => Table::good(part, "everybody who can reach the service"),
-        (CallerAuth::ApiKey, Some(Ok(names))) if names.is_empty() => {
-            table.bad(
-                part,
-                "no keys: every call is 401. Set CALLER_SECRET_ID to a secret {\"api_keys\":{\"name\":[\"key\"]}}",
-            );
+    let secret = stage.service.callers.secret(&context()).await;
+    match stage.settings.caller_auth {
+        CallerAuth::Iam => Table::good(part, "those whom the front door has identified by IAM"),
+        CallerAuth::Nobody => Table::good(part, "everybody who can reach the service"),
+        CallerAuth::ApiKey => {
+            let names = match &secret {
+                Ok(secret) => secret.as_ref().map_or_else(|| Ok(Vec::new()), |secret| secret.names()),
+                Err(error) => Err(*error),
+            };
+            match names {
+                Ok(names) if names.is_empty() => table.bad(
+                    part,
+                    "no keys: every call is 401. Set CALLER_SECRET_ID to a secret {\"api_keys\":{\"name\":[\"key\"]}}",
+                ),
+                Ok(names) => Table::good(part, &format!("with keys: {}", names.join(", "))),
+                Err(error) => {
+                    table.bad(part, &format!("{error}: check CALLER_SECRET_ID, its form, and who may read it"));
+                }
+            }
         }
-        (CallerAuth::ApiKey, Some(Ok(names))) => Table::good(part, &format!("with keys: {}", names.join(", "))),
-        (CallerAuth::ApiKey, Some(Err(error))) => {
-            table.bad(part, &format!("{error}: check CALLER_SECRET_ID, its form, and who may read it"));
+    }
+    let holders = secret.ok().flatten().map(|secret| secret.hooks.holders());
+    for (sender, holders) in holders.into_iter().flatten() {
+        let part = format!("  {sender}");
+        match holders {
+            Ok(holders) if holders.is_empty() => Table::line("-", &part, "no secrets: closed"),
+            Ok(holders) => Table::good(&part, &format!("with secrets: {}", holders.join(", "))),
+            Err(error) => table.bad(&part, &format!("{error}: closed")),
         }
-        (CallerAuth::ApiKey, None) => {}
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn run(kind: LookupKind, value: &str, format: Format, demo: boo
     let ctx = Context::new(Deadline::after(stage.settings.timeout), "lookup", None);
     match stage.service.enricher.enrich(&question, false, &ctx).await {
         Ok(answer) => {
-            let showing = Showing { limit: LISTED, raw: false, warnings: Vec::new() };
+            let showing = Showing { limit: LISTED, raw: false, warnings: Vec::new(), notified: None };
             let body = render::render(&answer, &showing, Shape::of(format), usize::MAX);
             print(String::from_utf8_lossy(&body).trim_end_matches('\n'));
             Ok(if answer.findings.found() { ExitCode::SUCCESS } else { ExitCode::from(1) })

@@ -166,7 +166,7 @@ impl Stage {
         let settings = Settings::read()?;
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_profile(&settings.aws, &http).await?;
-        let service = Service::new(&settings, http, aws);
+        let service = Service::new(&settings, http, aws)?;
         Ok(Self { settings, service, sandbox: None })
     }
 }

@@ -3,14 +3,16 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use ring::hmac;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use super::{CommandError, Stage, print};
 use crate::domain::subject::Kind;
+use crate::domain::time::Moment;
 use crate::render::Format;
 use crate::sandbox::company::showcase::ALERT;
-use crate::sandbox::{self, DEMO_KEY};
+use crate::sandbox::{self, DEMO_KEY, DEMO_SLACK_SECRET};
 
 pub(super) async fn run(listen: SocketAddr, demo: bool) -> Result<ExitCode, CommandError> {
     let stage = Stage::set(demo).await?;
@@ -22,7 +24,7 @@ pub(super) async fn run(listen: SocketAddr, demo: bool) -> Result<ExitCode, Comm
     let address = listener.local_addr().map_err(unheard)?;
     print(&format!("listening on http://{address}"));
     if stage.sandbox.is_some() {
-        print(&guide(address));
+        print(&(guide(address) + &slash_command(address)));
     }
     let warm = stage.service.clone();
     tokio::spawn(async move { warm.warm_up().await });
@@ -67,6 +69,23 @@ fn guide(address: SocketAddr) -> String {
         text.extend([format!("\n# {heading}\n"), line]);
     }
     text
+}
+
+/// A slash command as Slack would send it, and how to sign it anew: a signature is good for five minutes.
+fn slash_command(address: SocketAddr) -> String {
+    let command = "command=%2Fdefender&text=machine+desk-042.contoso.com";
+    let url = format!("http://{address}/v1/hooks/slack");
+    let now = Moment::now().unix_seconds();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, DEMO_SLACK_SECRET.as_bytes());
+    let tag = hmac::sign(&key, format!("v0:{now}:{command}").as_bytes());
+    let signature: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(
+        "\n# a slash command of Slack's, signed for the next five minutes\n\
+         curl -s -H 'X-Slack-Request-Timestamp: {now}' -H 'X-Slack-Signature: v0={signature}' -d '{command}' '{url}'\n\
+         \n# the same, signed anew\n\
+         b='{command}'; t=$(date +%s); s=$(printf 'v0:%s:%s' \"$t\" \"$b\" | openssl dgst -sha256 -hmac '{DEMO_SLACK_SECRET}' | sed 's/.* //'); \
+         curl -s -H \"X-Slack-Request-Timestamp: $t\" -H \"X-Slack-Signature: v0=$s\" -d \"$b\" '{url}'\n"
+    )
 }
 
 fn line(address: SocketAddr, fields: &[(&str, &str)]) -> String {

@@ -14,6 +14,7 @@ use url::{Host, Url};
 pub use cloud::{Cloud, Region};
 
 use crate::domain::portal::Portal;
+use crate::hooks::splunk::Fields;
 
 /// A setting that cannot be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +51,15 @@ pub enum CallerAuth {
     Iam,
     /// Everybody who can reach it.
     Nobody,
+}
+
+/// Which addresses a destination of answers may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DestinationAddresses {
+    /// Those of the public internet.
+    Public,
+    /// Those of the own network and of this machine as well.
+    PublicAndPrivate,
 }
 
 /// Which API family is asked.
@@ -141,6 +151,8 @@ pub struct Settings {
     pub caller_auth: CallerAuth,
     /// `ENRICH_ALLOW_ANONYMOUS`.
     pub allow_anonymous: bool,
+    /// `ENRICH_ALLOW_PRIVATE_DESTINATIONS`.
+    pub destination_addresses: DestinationAddresses,
     /// `DEFENDER_BACKEND`.
     pub backend: BackendChoice,
     /// The portal of `DEFENDER_CLOUD`.
@@ -155,6 +167,10 @@ pub struct Settings {
     pub cache: CacheTimes,
     /// `QUOTA_PER_MINUTE`, `QUOTA_PER_HOUR`.
     pub quota: QuotaLimits,
+    /// `SPLUNK_FIELDS`.
+    pub splunk_fields: Fields,
+    /// `SLACK_RESPONSE_URL`: what stands for `https://hooks.slack.com` on this machine.
+    pub slack_response_url: Option<Url>,
     /// `ENRICH_EXTRA_CA_FILE`.
     pub extra_ca_file: Option<PathBuf>,
     /// The AWS SDK's own.
@@ -205,6 +221,7 @@ impl Settings {
                 CallerAuth::ApiKey,
             )?,
             allow_anonymous: source.word("ENRICH_ALLOW_ANONYMOUS", &[("true", true), ("false", false)], false)?,
+            destination_addresses: source.destination_addresses()?,
             backend: source.backend()?,
             portal: cloud.portal(),
             endpoints: source.endpoints(cloud, region)?,
@@ -218,6 +235,8 @@ impl Settings {
                 per_minute: source.count("QUOTA_PER_MINUTE")?,
                 per_hour: source.count("QUOTA_PER_HOUR")?,
             },
+            splunk_fields: source.splunk_fields()?,
+            slack_response_url: source.loopback("SLACK_RESPONSE_URL")?,
             extra_ca_file: source.text("ENRICH_EXTRA_CA_FILE").map(PathBuf::from),
             aws: source.aws()?,
             extensions_api: source.extensions_api()?,
@@ -285,6 +304,11 @@ impl Source<'_> {
             .ok_or_else(|| SettingError::new(name, "must be the name or the ARN of a secret in AWS Secrets Manager"))
     }
 
+    fn destination_addresses(&self) -> Result<DestinationAddresses, SettingError> {
+        let words = &[("true", DestinationAddresses::PublicAndPrivate), ("false", DestinationAddresses::Public)];
+        self.word("ENRICH_ALLOW_PRIVATE_DESTINATIONS", words, DestinationAddresses::Public)
+    }
+
     fn backend(&self) -> Result<BackendChoice, SettingError> {
         let words =
             &[("defender", BackendChoice::Defender), ("graph", BackendChoice::Graph), ("auto", BackendChoice::Auto)];
@@ -334,6 +358,23 @@ impl Source<'_> {
         uri.map(Some).ok_or_else(|| SettingError::new(name, "must be a host and a port, as Lambda sets it"))
     }
 
+    fn splunk_fields(&self) -> Result<Fields, SettingError> {
+        let name = "SPLUNK_FIELDS";
+        let Some(value) = self.text(name) else { return Ok(Fields::default()) };
+        let wrong =
+            |error| SettingError::new(name, format!("must be of the form machine=dest,host;user=src_user: {error}"));
+        Fields::parse(&value).map_err(wrong)
+    }
+
+    /// An address of this machine.
+    fn loopback(&self, name: &'static str) -> Result<Option<Url>, SettingError> {
+        let url = self.optional_url(name)?;
+        if url.as_ref().is_some_and(|url| url.scheme() != "http") {
+            return Err(SettingError::new(name, "must be an http:// address on loopback, for tests"));
+        }
+        Ok(url)
+    }
+
     fn optional_url(&self, name: &'static str) -> Result<Option<Url>, SettingError> {
         self.text(name).map(|value| parse_url(name, &value)).transpose()
     }
@@ -379,6 +420,7 @@ mod tests {
         assert_eq!(settings.cache, CacheTimes { fresh: Duration::from_secs(60), stale: Duration::from_secs(900) });
         assert_eq!(settings.quota, QuotaLimits { per_minute: None, per_hour: None });
         assert_eq!(settings.caller_auth, CallerAuth::ApiKey);
+        assert_eq!(settings.destination_addresses, DestinationAddresses::Public);
         assert_eq!(settings.endpoints.api_audience, "https://api.securitycenter.microsoft.com");
         assert_eq!(settings.endpoints.xdr_audience, "https://api.security.microsoft.com");
         assert_eq!(settings.endpoints.graph_audience, "https://graph.microsoft.com");
@@ -392,6 +434,7 @@ mod tests {
             ("DEFENDER_SECRET_ID", "has spaces canary"),
             ("ENRICH_AUTH", "canary"),
             ("ENRICH_ALLOW_ANONYMOUS", "canary"),
+            ("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "canary"),
             ("DEFENDER_BACKEND", "canary"),
             ("DEFENDER_CLOUD", "canary"),
             ("DEFENDER_REGION", "canary"),
@@ -407,6 +450,8 @@ mod tests {
             ("DEFENDER_LOGIN_URL", "https://login.example/?canary"),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "canary"),
             ("AWS_LAMBDA_RUNTIME_API", "/canary"),
+            ("SLACK_RESPONSE_URL", "https://canary.example"),
+            ("SLACK_RESPONSE_URL", "http://canary.example"),
         ] {
             let error = settings(&[(name, value)]).expect_err(name).to_string();
             assert!(error.starts_with(name), "{error}");

@@ -10,6 +10,7 @@ use super::alert::{Alert, Device};
 use super::entities::{self, Entities};
 use super::findings::Findings;
 use super::incident::Incident;
+use super::notified::Notified;
 use super::raw::Raw;
 use super::resolution::{Step, StepName};
 use super::rollup::{self, Counts, Span};
@@ -52,6 +53,8 @@ pub struct Showing {
     pub raw: bool,
     /// Warnings about the request itself.
     pub warnings: Vec<Warning>,
+    /// What became of it at a destination, where one was named.
+    pub notified: Option<Notified>,
 }
 
 /// Where an answer came from.
@@ -164,6 +167,9 @@ pub struct Enrichment<'a> {
     pub warnings: Vec<Warning>,
     /// Where this came from, and when.
     pub source: &'a Source,
+    /// What became of this answer at the destination that the request names. Only with `notify`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notified: Option<Notified>,
     /// The upstream body, verbatim; a list of them where Defender sent pages. Only with `include=raw`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<Raw<'a>>,
@@ -222,6 +228,7 @@ impl Answer {
             alerts: listed,
             warnings: warnings.into_vec(),
             source: &self.source,
+            notified: showing.notified.clone(),
             raw: showing.raw.then_some(Raw::new(&findings.bodies)),
         }
     }

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::subject::{AlertId, DeviceId, IncidentId, Kind};
+use super::subject::{AlertId, DeviceId, IncidentId, Kind, Machine, Subject};
 
 /// The portal of one cloud.
 ///
@@ -49,6 +49,18 @@ impl Portal {
     /// The page of a file, by SHA-1 or SHA-256.
     pub fn file(self, hash: &str) -> String {
         format!("{}/files/{hash}", self.origin())
+    }
+
+    /// The page that a subject has by what it was named with; where it has none, the portal's first page.
+    pub fn page_of(self, subject: &Subject) -> String {
+        let page = match subject {
+            Subject::Alert(id) => self.alert(id.as_str(), None),
+            Subject::Machine(Machine::Id(id)) => Some(self.device(id)),
+            Subject::File(hash) => Some(self.file(hash.as_str())),
+            Subject::Incident(id) => Some(self.incident(*id)),
+            Subject::Machine(Machine::Name(_)) | Subject::User(_) => None,
+        };
+        page.unwrap_or_else(|| self.origin().to_owned())
     }
 
     /// Whether this is the address that Defender itself gives for an incident's page.

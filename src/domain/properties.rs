@@ -85,7 +85,7 @@ fn answer(kind: Kind, alerts: Vec<Alert>) -> Answer {
 }
 
 fn shown(answer: &Answer, limit: usize) -> Enrichment<'_> {
-    answer.enrichment(&Showing { limit, raw: false, warnings: Vec::new() })
+    answer.enrichment(&Showing { limit, raw: false, warnings: Vec::new(), notified: None })
 }
 
 /// Where an alert belongs: the smaller, the earlier.

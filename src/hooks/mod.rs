@@ -18,7 +18,7 @@ pub mod standard_webhooks;
 pub mod teams;
 
 pub use found::Found;
-pub use secrets::{HookSecrets, SecretsError, Tokens};
+pub use secrets::{Holders, HookSecrets, SecretsError, Tokens};
 pub use signature::{NotProven, SigningKeys};
 
 /// A body that is proven to come from the sender, and yet makes no sense; the text says what it should be.

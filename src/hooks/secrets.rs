@@ -17,19 +17,19 @@ const MOST_OF_ONE: usize = 8;
 /// Secrets of one hook: a request is compared with each.
 const MOST_IN_ALL: usize = 64;
 
-/// The secrets of all hooks. A hook without any is closed.
-#[derive(Clone, Debug, Default)]
+/// The secrets of all hooks, each by itself: one that makes no sense closes no other. A hook without any is closed.
+#[derive(Clone, Debug)]
 pub struct HookSecrets {
     /// `slack_signing_secrets`: a list of texts.
-    pub slack: SigningKeys,
+    pub slack: Result<SigningKeys, SecretsError>,
     /// `teams_hmac_secrets`: a list of base64.
-    pub teams: SigningKeys,
+    pub teams: Result<SigningKeys, SecretsError>,
     /// `splunk_tokens`: a list of texts, or lists by the holders' names.
-    pub splunk: Tokens,
+    pub splunk: Result<Tokens, SecretsError>,
     /// `pagerduty_secrets`: a list of texts.
-    pub pagerduty: SigningKeys,
+    pub pagerduty: Result<SigningKeys, SecretsError>,
     /// `standard_webhook_secrets`: a list of `whsec_…`, or lists by the holders' names.
-    pub standard_webhooks: SigningKeys,
+    pub standard_webhooks: Result<SigningKeys, SecretsError>,
 }
 
 /// A member of the caller secret that makes no sense: which, and what it should be; never what it holds.
@@ -40,9 +40,12 @@ pub struct SecretsError {
     problem: &'static str,
 }
 
+/// The names of those who hold a hook's secrets, each once.
+pub type Holders = Result<Vec<Arc<str>>, SecretsError>;
+
 /// Whether a member may name the holders of its secrets.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Holders {
+enum Form {
     /// The hook's own name stands for them.
     Unnamed,
     /// They may have names, as in `api_keys`.
@@ -51,27 +54,61 @@ enum Holders {
 
 impl HookSecrets {
     /// Reads the members that hooks have; absent and null ones are none.
-    pub fn parse(document: &Map<String, Value>) -> Result<Self, SecretsError> {
+    pub fn parse(document: &Map<String, Value>) -> Self {
         let base64 = |secret: &str| STANDARD.decode(secret).ok().filter(|key| !key.is_empty());
-        let teams = secrets(document, "teams_hmac_secrets", "teams", Holders::Unnamed)?;
-        let standard = secrets(document, "standard_webhook_secrets", "standard_webhooks", Holders::Named)?;
-        Ok(Self {
-            slack: SigningKeys::new(secrets(document, "slack_signing_secrets", "slack", Holders::Unnamed)?),
-            teams: SigningKeys::new(
-                decoded(teams, base64).ok_or(SecretsError {
-                    member: "teams_hmac_secrets",
-                    problem: "holds a secret that is not base64",
-                })?,
-            ),
-            splunk: Tokens::new(secrets(document, "splunk_tokens", "splunk", Holders::Named)?),
-            pagerduty: SigningKeys::new(secrets(document, "pagerduty_secrets", "pagerduty", Holders::Unnamed)?),
-            standard_webhooks: SigningKeys::new(decoded(standard, standard_webhooks::secret_bytes).ok_or(
-                SecretsError {
-                    member: "standard_webhook_secrets",
-                    problem: "holds a secret that is not whsec_ and base64 of 24 to 64 bytes",
-                },
-            )?),
-        })
+        let unnamed = |member, hook| secrets(document, member, hook, Form::Unnamed);
+        let named = |member, hook| secrets(document, member, hook, Form::Named);
+        let teams = unnamed("teams_hmac_secrets", "teams").and_then(|secrets| {
+            let problem = "holds a secret that is not base64";
+            decoded(secrets, base64).ok_or(SecretsError { member: "teams_hmac_secrets", problem })
+        });
+        let standard_webhooks = named("standard_webhook_secrets", "standard_webhooks").and_then(|secrets| {
+            let problem = "holds a secret that is not whsec_ and base64 of 24 to 64 bytes";
+            let error = SecretsError { member: "standard_webhook_secrets", problem };
+            decoded(secrets, standard_webhooks::secret_bytes).ok_or(error)
+        });
+        Self {
+            slack: unnamed("slack_signing_secrets", "slack").map(SigningKeys::new),
+            teams: teams.map(SigningKeys::new),
+            splunk: named("splunk_tokens", "splunk").map(Tokens::new),
+            pagerduty: unnamed("pagerduty_secrets", "pagerduty").map(SigningKeys::new),
+            standard_webhooks: standard_webhooks.map(SigningKeys::new),
+        }
+    }
+
+    /// Each hook by the name of its sender, with the holders of its secrets.
+    pub fn holders(&self) -> [(&'static str, Holders); 5] {
+        let holders = |keys: &Result<SigningKeys, _>| keys.as_ref().map(SigningKeys::holders).map_err(|error| *error);
+        let tokens = self.splunk.as_ref().map(Tokens::holders).map_err(|error| *error);
+        [
+            ("Slack", holders(&self.slack)),
+            ("Teams", holders(&self.teams)),
+            ("Splunk", tokens),
+            ("PagerDuty", holders(&self.pagerduty)),
+            ("Standard Webhooks", holders(&self.standard_webhooks)),
+        ]
+    }
+
+    /// What is wrong with members, one for each.
+    pub fn errors(&self) -> impl Iterator<Item = SecretsError> {
+        self.holders().into_iter().filter_map(|(_, holders)| holders.err())
+    }
+
+    /// These secrets, and for members that make no sense those of another reading.
+    #[must_use]
+    pub fn or_members_of(self, known: &Self) -> Self {
+        Self {
+            slack: self.slack.or_else(|_| known.slack.clone()),
+            teams: self.teams.or_else(|_| known.teams.clone()),
+            splunk: self.splunk.or_else(|_| known.splunk.clone()),
+            pagerduty: self.pagerduty.or_else(|_| known.pagerduty.clone()),
+            standard_webhooks: self.standard_webhooks.or_else(|_| known.standard_webhooks.clone()),
+        }
+    }
+
+    /// Whether Slack or Teams may ask, or would if their secrets made sense.
+    pub fn include_chats(&self) -> bool {
+        [&self.slack, &self.teams].into_iter().any(|keys| keys.as_ref().map_or(true, |keys| !keys.is_empty()))
     }
 }
 
@@ -88,17 +125,17 @@ fn secrets<'a>(
     document: &'a Map<String, Value>,
     member: &'static str,
     hook: &str,
-    holders: Holders,
+    form: Form,
 ) -> Result<Vec<(Arc<str>, &'a str)>, SecretsError> {
     let wrong = |problem| SecretsError { member, problem };
-    let shape = wrong(match holders {
-        Holders::Unnamed => "has to be a list of strings",
-        Holders::Named => "has to be a list of strings, or an object of such lists by name",
+    let shape = wrong(match form {
+        Form::Unnamed => "has to be a list of strings",
+        Form::Named => "has to be a list of strings, or an object of such lists by name",
     });
     let lists = match document.get(member) {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(list)) => vec![(hook, list)],
-        Some(Value::Object(lists)) if holders == Holders::Named => {
+        Some(Value::Object(lists)) if form == Form::Named => {
             let list = |(name, list): (&'a String, &'a Value)| list.as_array().map(|list| (name.as_str(), list));
             lists.iter().map(list).collect::<Option<_>>().ok_or(shape)?
         }
@@ -134,6 +171,13 @@ impl Tokens {
         Self(tokens.into_iter().map(|(name, token)| (name, digest(&SHA256, token.as_bytes()))).collect())
     }
 
+    /// The names of the holders, each once.
+    fn holders(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<_> = self.0.iter().map(|(name, _)| name.clone()).collect();
+        names.dedup();
+        names
+    }
+
     /// Whose token this is. Compares with every one, whichever fits.
     pub(super) fn owner(&self, token: &[u8]) -> Result<Arc<str>, NotProven> {
         if self.0.is_empty() {
@@ -156,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    fn parse(document: &Value) -> Result<HookSecrets, SecretsError> {
+    fn parse(document: &Value) -> HookSecrets {
         HookSecrets::parse(document.as_object().expect("an object"))
     }
 
@@ -171,24 +215,23 @@ mod tests {
             "pagerduty_secrets": null,
             "standard_webhook_secrets": {"tines": [whsec]},
         }));
-        let secrets = secrets.expect("secrets");
         let shown = format!("{secrets:?}");
         assert!(!shown.contains("canary") && !shown.contains("C2FV"), "{shown}");
-        assert_eq!(format!("{:?}", secrets.slack), r#"["slack", "slack"]"#);
-        assert_eq!(format!("{:?}", secrets.teams), r#"["teams"]"#);
-        assert_eq!(format!("{:?}", secrets.splunk), r#"["es", "itsi"]"#);
-        assert_eq!(format!("{:?}", secrets.standard_webhooks), r#"["tines"]"#);
-        assert_eq!(secrets.splunk.owner(b"canary-2").as_deref(), Ok("itsi"));
+        assert_eq!(format!("{:?}", secrets.slack.unwrap()), r#"["slack", "slack"]"#);
+        assert_eq!(format!("{:?}", secrets.teams.unwrap()), r#"["teams"]"#);
+        assert_eq!(format!("{:?}", secrets.splunk.as_ref().unwrap()), r#"["es", "itsi"]"#);
+        assert_eq!(format!("{:?}", secrets.standard_webhooks.unwrap()), r#"["tines"]"#);
+        assert_eq!(secrets.splunk.as_ref().unwrap().owner(b"canary-2").as_deref(), Ok("itsi"));
         for wrong in ["", "canary-", "canary-22", "CANARY"] {
-            assert_eq!(secrets.splunk.owner(wrong.as_bytes()), Err(NotProven::Wrong), "{wrong}");
+            assert_eq!(secrets.splunk.as_ref().unwrap().owner(wrong.as_bytes()), Err(NotProven::Wrong), "{wrong}");
         }
     }
 
     #[test]
     fn without_secrets_every_hook_is_closed() {
-        let secrets = parse(&json!({"splunk_tokens": [""]})).expect("secrets");
-        assert_eq!(secrets.splunk.owner(b""), Err(NotProven::NotConfigured));
-        assert_eq!(secrets.slack.signer(&[b""], &[]), Err(NotProven::NotConfigured));
+        let secrets = parse(&json!({"splunk_tokens": [""]}));
+        assert_eq!(secrets.splunk.as_ref().unwrap().owner(b""), Err(NotProven::NotConfigured));
+        assert_eq!(secrets.slack.unwrap().signer(&[b""], &[]), Err(NotProven::NotConfigured));
     }
 
     #[test]
@@ -208,8 +251,10 @@ mod tests {
             ("standard_webhook_secrets", json!(["canary"])),
             ("standard_webhook_secrets", json!({"name": ["whsec_Y2FuYXJ5"]})),
         ] {
-            let error = parse(&json!({ member: value })).expect_err(member);
-            let told = format!("{error} {error:?}");
+            let secrets = parse(&json!({ member: value }));
+            let errors: Vec<_> = secrets.errors().collect();
+            assert_eq!(errors.len(), 1, "the others are good: {errors:?}");
+            let told = format!("{} {secrets:?}", errors[0]);
             assert!(told.contains(member) && !told.contains("canary") && !told.contains("name-"), "{told}");
         }
     }

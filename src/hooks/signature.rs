@@ -58,6 +58,18 @@ impl SigningKeys {
         Self(keys.collect())
     }
 
+    /// Whether no secret is there.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The names of the holders, each once.
+    pub(super) fn holders(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<_> = self.0.iter().map(|(name, _)| name.clone()).collect();
+        names.dedup();
+        names
+    }
+
     /// Whose key signed the message, given in parts. Looks at every key and signature, whichever fits.
     pub(super) fn signer(&self, message: &[&[u8]], presented: &[Tag]) -> Result<Arc<str>, NotProven> {
         if self.0.is_empty() {

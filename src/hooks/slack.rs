@@ -108,9 +108,13 @@ impl ResponseUrl {
         slack.then_some(Self(url))
     }
 
-    /// The address.
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
+    /// The address, or the same path at what stands in for Slack.
+    pub fn at(&self, stand_in: Option<&Url>) -> Url {
+        let Some(stand_in) = stand_in else { return self.0.clone() };
+        let mut url = stand_in.clone();
+        url.set_path(self.0.path());
+        url.set_query(self.0.query());
+        url
     }
 }
 
@@ -190,7 +194,10 @@ mod tests {
         assert_eq!(command.trigger_id.as_deref(), Some("398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"));
         assert_eq!(command.command(), Command::Help);
         let url = command.response_url.expect("an address");
-        assert_eq!(url.as_str(), "https://hooks.slack.com/commands/T1DC2JH3J/397700885554/96rGlfmibIGlgcZRskXaIFfN");
+        assert_eq!(
+            url.at(None).as_str(),
+            "https://hooks.slack.com/commands/T1DC2JH3J/397700885554/96rGlfmibIGlgcZRskXaIFfN"
+        );
         assert!(!format!("{url:?}").contains("96rG"));
 
         assert_eq!(SlackForm::parse(b"ssl_check=1&token=x"), Ok(SlackForm::CertificateCheck));

@@ -28,6 +28,11 @@ pub struct Delivery {
     pub id: String,
 }
 
+/// Whether a request says that it is signed this way.
+pub fn is_signed(headers: &HeaderMap) -> bool {
+    headers.contains_key(SIGNATURE)
+}
+
 /// Tells who signed this body. [`NotProven::NoSignature`]: it is not signed this way, and another proof may count.
 pub fn verify(keys: &SigningKeys, headers: &HeaderMap, body: &[u8], now: Moment) -> Result<Delivery, NotProven> {
     let presented = signature::header(headers, SIGNATURE)?.ok_or(NotProven::NoSignature)?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use futures_util::stream::{self, StreamExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,13 +16,14 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::body::json_bytes;
 use super::decode::{self, Asked};
 use super::edge::{AnswerLimit, Visit};
-use super::enrich::{query_options, shown};
+use super::enrich::{check_found, query_options, shown};
 use super::fields::Fields;
+use super::notify::{self, Addressee};
 use super::options::Options;
 use super::problem::{Code, Problem, ProblemBody};
 use super::respond::{self, Told};
-use crate::callers::IamIdentity;
 use crate::domain::enrichment::{Answer, Enrichment, SCHEMA_VERSION};
+use crate::domain::notified::Notified;
 use crate::domain::warning::Warning;
 use crate::render;
 use crate::service::Service;
@@ -88,22 +90,23 @@ pub(super) async fn from_body(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let identity = parts.extensions.get::<IamIdentity>();
-    respond::admitted(&service, &parts.headers, identity, &visit, || async {
+    respond::admitted(&service, &parts, body, &visit, async |body| {
         let bytes = json_bytes(&parts.headers, body).await?;
         let (defaults, others) = query_options(parts.uri.query())?;
         if bytes.is_empty() {
             return Err(Problem::new(Code::InvalidJson, "The body is empty: send {\"requests\":[…]}."));
         }
-        let items = items(Fields::from_json(&bytes)?, defaults, &others)?;
-        Ok(respond::json(answer(&service, items, &visit).await, Told { kind: Some("batch"), ..Told::default() }))
+        let mut fields = Fields::from_json(&bytes)?;
+        let options = Options::take(&mut fields)?.or(defaults);
+        let items = items(fields, &options, &others)?;
+        let answered = answer(&service, items, &options, &visit).await?;
+        Ok(respond::json(answered, Told { kind: Some("batch"), ..Told::default() }))
     })
     .await
 }
 
 /// The items of an envelope: those of `requests`, or each subject of an object with several.
-fn items(mut fields: Fields, defaults: Options, others: &[Warning]) -> Result<Vec<Result<Asked, Problem>>, Problem> {
-    let options = Options::take(&mut fields)?.or(defaults);
+fn items(mut fields: Fields, options: &Options, others: &[Warning]) -> Result<Vec<Result<Asked, Problem>>, Problem> {
     let pointer = fields.pointer("requests");
     let mut items = match fields.take_raw("requests") {
         Some(raw) => listed(&raw, &pointer, options)?,
@@ -122,47 +125,72 @@ fn items(mut fields: Fields, defaults: Options, others: &[Warning]) -> Result<Ve
 }
 
 /// `{"requests":[…]}`: each item an object of its own.
-fn listed(raw: &RawValue, pointer: &str, options: Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
+fn listed(raw: &RawValue, pointer: &str, options: &Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
     let not_a_list = |_| Problem::at(Code::InvalidRequest, pointer, "requests has to be a list of objects.");
     let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(not_a_list)?;
     if items.len() > MOST {
         let detail = format!("A batch has at most {MOST} subjects: send the others in another.");
         return Err(Problem::at(Code::TooManyRequestsInBatch, pointer, detail));
     }
-    let item = |(at, raw)| decode::asked(Fields::from_raw(raw, format!("{pointer}/{at}"))?, options);
+    let item = |(at, raw)| decode::asked(Fields::from_raw(raw, format!("{pointer}/{at}"))?, options.clone());
     Ok(items.into_iter().enumerate().map(item).collect())
 }
 
 /// One object with several subjects, as a SIEM's template sends it: an item for each.
-fn spread(fields: &mut Fields, options: Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
+fn spread(fields: &mut Fields, options: &Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
     let named = decode::subjects(fields)?;
     let item = |(name, value): (String, Value)| {
         let question = decode::question(&name, value, &fields.pointer(&name))?;
-        Ok(Asked { question, options, warnings: Vec::new() })
+        Ok(Asked { question, options: options.clone(), warnings: Vec::new() })
     };
     Ok(named.into_iter().map(item).collect())
 }
 
-async fn answer(service: &Service, items: Vec<Result<Asked, Problem>>, visit: &Visit) -> Vec<u8> {
-    let questions: Vec<_> = items.iter().flatten().map(|asked| (asked.question.clone(), asked.options.raw())).collect();
+/// Posts that are under way at once.
+const POSTS_IN_FLIGHT: usize = 4;
+
+/// A subject that makes sense, and who is to get its answer as well.
+type Addressed = (Option<Addressee>, Asked);
+type Outcome = Result<(Asked, Answer, Option<Notified>), Problem>;
+
+/// Answers the items, and tells those whom they name, or whom the options `around` them name.
+pub(super) async fn answer(
+    service: &Service,
+    items: Vec<Result<Asked, Problem>>,
+    around: &Options,
+    visit: &Visit,
+) -> Result<Vec<u8>, Problem> {
+    let named = items.iter().flatten().map(|asked| &asked.options).chain([around]);
+    let destinations = notify::destinations(service, named, &visit.ctx).await?;
+    notify::addressee(&destinations, around)?;
+    let addressed = |asked: Asked| Ok((notify::addressee(&destinations, &asked.options)?, asked));
+    let items: Vec<Result<Addressed, Problem>> = items.into_iter().map(|item| item.and_then(addressed)).collect();
+    let asked = items.iter().flatten().map(|(_, asked)| asked);
+    let questions: Vec<_> = asked.map(|asked| (asked.question.clone(), asked.options.raw())).collect();
     let mut answers = service.enricher.enrich_all(&questions, &visit.ctx).await.into_iter();
-    let outcomes: Vec<_> = items
+    let answered: Vec<_> = items
         .into_iter()
         .map(|item| {
-            let asked = item?;
+            let (addressee, asked) = item?;
             // There is one answer for each question, in their order.
             let answer = answers.next().ok_or_else(|| Problem::new(Code::Internal, "A bug of this service."))??;
-            Ok((asked, answer))
+            check_found(&answer, &asked)?;
+            Ok((addressee, asked, answer))
         })
         .collect();
+    let ctx = &notify::time_to_post(&visit.ctx);
+    let told = |item: Result<(Option<Addressee>, Asked, Answer), Problem>| async move {
+        let (addressee, asked, answer) = item?;
+        let notified = notify::tell(addressee.as_ref(), service, &answer, &asked, ctx).await;
+        Ok((asked, answer, notified))
+    };
+    let outcomes: Vec<Outcome> = stream::iter(answered).map(told).buffered(POSTS_IN_FLIGHT).collect().await;
     let whole = body(&outcomes, visit, visit.limit);
     if render::fits(&whole, visit.limit.0) {
-        return whole;
+        return Ok(whole);
     }
-    body(&outcomes, visit, AnswerLimit(visit.limit.0 / outcomes.len().max(1)))
+    Ok(body(&outcomes, visit, AnswerLimit(visit.limit.0 / outcomes.len().max(1))))
 }
-
-type Outcome = Result<(Asked, Answer), Problem>;
 
 /// The answer to the batch, with `each` for an item.
 fn body(outcomes: &[Outcome], visit: &Visit, each: AnswerLimit) -> Vec<u8> {
@@ -175,7 +203,7 @@ fn body(outcomes: &[Outcome], visit: &Visit, each: AnswerLimit) -> Vec<u8> {
 
 fn item(outcome: &Outcome, visit: &Visit, each: AnswerLimit) -> Item {
     let raw = match outcome {
-        Ok((asked, answer)) => embedded(answer, asked, each),
+        Ok((asked, answer, notified)) => embedded(answer, asked, notified.as_ref(), each),
         Err(problem) => Err(problem.clone()),
     };
     match raw {
@@ -188,11 +216,16 @@ fn item(outcome: &Outcome, visit: &Visit, each: AnswerLimit) -> Item {
 }
 
 /// The body of an item as a JSON value: its own, or a string of it where its format is no JSON.
-fn embedded(answer: &Answer, asked: &Asked, each: AnswerLimit) -> Result<Box<RawValue>, Problem> {
+fn embedded(
+    answer: &Answer,
+    asked: &Asked,
+    notified: Option<&Notified>,
+    each: AnswerLimit,
+) -> Result<Box<RawValue>, Problem> {
     let is_json = asked.options.shape().format.is_json();
     // A string is escaped once more, which at most doubles what it takes.
     let each = if is_json { each } else { AnswerLimit(each.0 / 2) };
-    let text = String::from_utf8(shown(answer, asked, each)?).ok();
+    let text = String::from_utf8(shown(answer, asked, notified, each)).ok();
     let raw = text.and_then(|text| if is_json { RawValue::from_string(text) } else { to_raw_value(&text) }.ok());
     raw.ok_or_else(|| Problem::new(Code::Internal, "A bug of this service."))
 }

@@ -13,15 +13,25 @@ const MOST: usize = 64 << 10;
 const MOST_DRAINED: usize = 16 << 20;
 
 /// The bytes of a JSON body.
-pub(super) async fn json_bytes(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
+pub(super) async fn json_bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     check_media_type(headers)?;
+    read(body, MOST_DRAINED).await
+}
+
+/// The bytes of a body whose sender is yet to be proven by them: no more is read than it may have.
+pub(super) async fn within_bound(body: Body) -> Result<Bytes, Problem> {
+    read(body, MOST).await
+}
+
+/// Reads a body, and of one that is too large so much.
+async fn read(mut body: Body, drained: usize) -> Result<Bytes, Problem> {
     let mut bytes = BytesMut::new();
     let mut read = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(Code::InvalidJson, "The body ended early."))?;
         let Ok(data) = frame.into_data() else { continue };
         read += data.len();
-        if read > MOST_DRAINED {
+        if read > drained {
             break;
         }
         if read <= MOST {

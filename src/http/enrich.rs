@@ -11,11 +11,12 @@ use super::body::json_bytes;
 use super::decode::{self, Asked};
 use super::edge::{AnswerLimit, Visit};
 use super::fields::Fields;
+use super::notify;
 use super::options::Options;
 use super::problem::{Code, Problem};
 use super::respond::{self, Told};
-use crate::callers::IamIdentity;
 use crate::domain::enrichment::{Answer, Showing};
+use crate::domain::notified::Notified;
 use crate::domain::subject::Kind;
 use crate::domain::warning::Warning;
 use crate::render;
@@ -28,8 +29,7 @@ pub(super) async fn from_body(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let identity = parts.extensions.get::<IamIdentity>();
-    respond::admitted(&service, &parts.headers, identity, &visit, || async {
+    respond::admitted(&service, &parts, body, &visit, async |body| {
         let bytes = json_bytes(&parts.headers, body).await?;
         let (defaults, others) = query_options(parts.uri.query())?;
         if bytes.is_empty() {
@@ -49,9 +49,8 @@ pub(super) async fn from_query(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Response {
-    let (parts, _) = request.into_parts();
-    let identity = parts.extensions.get::<IamIdentity>();
-    respond::admitted(&service, &parts.headers, identity, &visit, || async {
+    let (parts, body) = request.into_parts();
+    respond::admitted(&service, &parts, body, &visit, async |_| {
         let fields = Fields::from_query(parts.uri.query().unwrap_or_default())?;
         let mut asked = decode::asked(fields, Options::default())?;
         asked.options = asked.options.or_format(accept::format(&parts.headers));
@@ -69,18 +68,37 @@ pub(super) fn query_options(query: Option<&str>) -> Result<(Options, Vec<Warning
 
 async fn respond_to(service: &Service, asked: &Asked, visit: &Visit) -> Result<Response, Problem> {
     let kind = Some(asked.question.subject.kind());
+    let destinations = notify::destinations(service, [&asked.options], &visit.ctx).await?;
+    let addressee = notify::addressee(&destinations, &asked.options)?;
     let answer = service.enricher.enrich(&asked.question, asked.options.raw(), &visit.ctx).await;
     let answer = answer.map_err(|error| Problem::from(error).about(kind))?;
-    let body = shown(&answer, asked, visit.limit).map_err(|problem| problem.about(kind))?;
-    Ok(respond::of_type(body, asked.options.shape().format.media_type(), Told::of(&answer)))
+    check_found(&answer, asked).map_err(|problem| problem.about(kind))?;
+    let notified = notify::tell(addressee.as_ref(), service, &answer, asked, &notify::time_to_post(&visit.ctx)).await;
+    let body = shown(&answer, asked, notified.as_ref(), visit.limit);
+    let mut response = respond::of_type(body, asked.options.shape().format.media_type(), Told::of(&answer));
+    if let Some(notified) = &notified {
+        notify::tell_in_header(response.headers_mut(), notified);
+    }
+    Ok(response)
 }
 
-/// The answer as this caller wants it, or the problem that it is to them.
-pub(super) fn shown(answer: &Answer, asked: &Asked, limit: AnswerLimit) -> Result<Vec<u8>, Problem> {
+/// The problem that an answer is to this caller, if Defender does not know the subject.
+pub(super) fn check_found(answer: &Answer, asked: &Asked) -> Result<(), Problem> {
     let missing = !answer.findings.known && matches!(answer.kind, Kind::Alert | Kind::Machine | Kind::Incident);
-    if missing && !asked.options.not_found_is_200() {
-        return Err(Problem::not_found(answer.kind));
+    if missing && !asked.options.not_found_is_200() { Err(Problem::not_found(answer.kind)) } else { Ok(()) }
+}
+
+/// The answer as this caller wants it.
+pub(super) fn shown(answer: &Answer, asked: &Asked, notified: Option<&Notified>, limit: AnswerLimit) -> Vec<u8> {
+    render::render(answer, &showing(asked, notified), asked.options.shape(), limit.0)
+}
+
+/// How much of an answer is shown.
+pub(super) fn showing(asked: &Asked, notified: Option<&Notified>) -> Showing {
+    Showing {
+        limit: asked.options.limit(),
+        raw: asked.options.raw(),
+        warnings: asked.warnings.clone(),
+        notified: notified.cloned(),
     }
-    let showing = Showing { limit: asked.options.limit(), raw: asked.options.raw(), warnings: asked.warnings.clone() };
-    Ok(render::render(answer, &showing, asked.options.shape(), limit.0))
 }

@@ -8,6 +8,8 @@ mod decode;
 mod edge;
 mod enrich;
 mod fields;
+mod hooks;
+mod notify;
 mod openapi;
 mod options;
 mod problem;
@@ -20,6 +22,7 @@ use axum::routing::{get, post};
 
 use crate::service::Service;
 pub use edge::{AnswerLimit, RequestId};
+pub(crate) use hooks::Repetitions;
 pub use openapi::{document, schemas};
 #[cfg(feature = "cli")]
 pub(crate) use problem::told_in_full;
@@ -32,6 +35,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/", post(enrich::from_body))
         .route("/v1/enrich", get(enrich::from_query).post(enrich::from_body))
         .route("/v1/enrich/batch", post(batch::from_body))
+        .merge(hooks::routes())
         .route("/v1/openapi.json", get(openapi::serve))
         .route("/healthz", get(respond::health))
         .fallback(respond::unknown_route)

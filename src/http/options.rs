@@ -1,4 +1,4 @@
-//! The options of a request: how much is shown, and how a missing subject is told.
+//! The options of a request: how much is shown, how a missing subject is told, and who else gets the answer.
 
 use std::ops::RangeInclusive;
 
@@ -14,24 +14,36 @@ pub(super) const LISTED: usize = 50;
 pub(super) const MOST_LISTED: usize = 500;
 
 /// Options, as far as they were given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
     limit: Option<usize>,
     raw: Option<bool>,
     not_found_is_200: Option<bool>,
     format: Option<Format>,
     max_chars: Option<usize>,
+    notify: Option<Notify>,
+}
+
+/// A destination that is to get the answer as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Notify {
+    /// Its name in the caller secret.
+    pub(super) name: String,
+    /// Where the request names it.
+    pub(super) pointer: String,
 }
 
 impl Options {
     /// Takes the options out of the fields.
     pub(super) fn take(fields: &mut Fields) -> Result<Self, Problem> {
+        let pointer = fields.pointer("notify");
         Ok(Self {
             format: read(fields, "format", format)?,
             limit: read(fields, "limit", limit)?,
             raw: read(fields, "include", include)?,
             not_found_is_200: read(fields, "not_found", not_found)?,
             max_chars: read(fields, "max_chars", max_chars)?,
+            notify: read(fields, "notify", notify)?.map(|name| Notify { name, pointer }),
         })
     }
 
@@ -43,6 +55,7 @@ impl Options {
             not_found_is_200: self.not_found_is_200.or(defaults.not_found_is_200),
             format: self.format.or(defaults.format),
             max_chars: self.max_chars.or(defaults.max_chars),
+            notify: self.notify.or(defaults.notify),
         }
     }
 
@@ -52,24 +65,29 @@ impl Options {
     }
 
     /// How the answer is wanted.
-    pub(super) fn shape(self) -> Shape {
+    pub(super) fn shape(&self) -> Shape {
         let shape = Shape::of(self.format.unwrap_or(Format::Json));
         Shape { max_chars: self.max_chars.unwrap_or(shape.max_chars), ..shape }
     }
 
     /// Alerts that are listed at most.
-    pub(super) fn limit(self) -> usize {
+    pub(super) fn limit(&self) -> usize {
         self.limit.unwrap_or(LISTED)
     }
 
     /// Whether the upstream body is added; a format without a place for it takes no notice.
-    pub(super) fn raw(self) -> bool {
+    pub(super) fn raw(&self) -> bool {
         self.raw.unwrap_or(false) && self.shape().format.has_raw()
     }
 
     /// Whether a subject that Defender does not know is an answer rather than an error.
-    pub(super) fn not_found_is_200(self) -> bool {
+    pub(super) fn not_found_is_200(&self) -> bool {
         self.not_found_is_200.unwrap_or(false)
+    }
+
+    /// The destination that is to get the answer as well.
+    pub(super) fn notify(&self) -> Option<&Notify> {
+        self.notify.as_ref()
     }
 }
 
@@ -124,6 +142,10 @@ fn include(value: &Value) -> Result<bool, String> {
     };
     let any = !value.as_array().is_some_and(Vec::is_empty);
     if known { Ok(any) } else { Err("include is raw.".to_owned()) }
+}
+
+fn notify(value: &Value) -> Result<String, String> {
+    value.as_str().map(str::to_owned).ok_or_else(|| "notify is the name of one destination.".to_owned())
 }
 
 fn format(value: &Value) -> Result<Format, String> {
@@ -192,5 +214,14 @@ mod tests {
             let query = format!("include=raw&format={}", format.as_str());
             assert_eq!(options(&query).expect("options").raw(), format.has_raw(), "{query}");
         }
+    }
+
+    #[test]
+    fn a_destination_is_known_by_name_and_by_where_it_was_named() {
+        let named = |query: &str| options(query).expect("options").notify().cloned();
+        assert_eq!(named("notify=soc"), Some(Notify { name: "soc".to_owned(), pointer: "?notify".to_owned() }));
+        assert_eq!((named("notify="), named("limit=3")), (None, None));
+        let mut fields = Fields::from_json(br#"{"notify":["soc"]}"#).expect("fields");
+        assert_eq!(Options::take(&mut fields).expect_err("a list").code, Code::InvalidRequest);
     }
 }

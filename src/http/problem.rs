@@ -127,6 +127,7 @@ impl Code {
 /// What `WWW-Authenticate` asks for.
 const KEYS: &str = "Bearer realm=\"defender-enrich\", Basic realm=\"defender-enrich\"";
 const SIGNATURE: &str = "AWS4-HMAC-SHA256";
+const HOOKS: &str = "Signature realm=\"defender-enrich\"";
 
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -239,6 +240,11 @@ impl Problem {
         self
     }
 
+    /// What happened, and what to do.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// What goes into the log about it.
     pub(super) fn told(&self) -> Told {
         let kind = self.kind.map(Kind::as_str);
@@ -292,13 +298,20 @@ impl From<NotAdmitted> for Problem {
                 let detail = "Sign the request with AWS credentials that may invoke this service (SigV4).";
                 Self { challenge: SIGNATURE, ..Self::new(Code::Unauthorized, detail) }
             }
-            NotAdmitted::KeysUnavailable => {
-                let detail = "The caller keys cannot be read from AWS Secrets Manager: check CALLER_SECRET_ID and the function's role.";
+            NotAdmitted::NotProven(reason) => {
+                let detail = "Sign the request with a secret of the caller secret, at the time at which it is sent.";
+                Self { challenge: HOOKS, ..Self::new(Code::Unauthorized, detail).because(&reason) }
+            }
+            NotAdmitted::SecretUnavailable => {
+                let detail = "The caller secret cannot be read from AWS Secrets Manager: check CALLER_SECRET_ID and the function's role.";
                 Self::new(Code::SecretUnavailable, detail).after(5)
             }
-            NotAdmitted::KeysMisconfigured => {
+            NotAdmitted::SecretMisconfigured => {
                 let detail = "The caller secret is not of the form {\"api_keys\":{\"name\":[\"key\"]}}.";
                 Self::new(Code::Misconfigured, detail)
+            }
+            NotAdmitted::HookMisconfigured(error) => {
+                Self::new(Code::Misconfigured, format!("The sender cannot be proven: {error}."))
             }
         }
     }

@@ -6,8 +6,10 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::request::Parts;
+use http::{HeaderValue, Uri, header};
 
+use super::body::within_bound;
 use super::edge::Visit;
 use super::problem::{Code, Problem};
 use crate::callers::{Caller, IamIdentity};
@@ -43,20 +45,34 @@ pub(super) fn of_type(body: Vec<u8>, media_type: &'static str, told: Told) -> Re
     response
 }
 
-/// Lets the caller in, does the work, and turns its outcome into an answer that the log knows the caller of.
-pub(super) async fn admitted<F: Future<Output = Result<Response, Problem>>>(
+/// Lets the caller in, does the work on the body, and turns its outcome into an answer that the log knows the caller of.
+pub(super) async fn admitted(
     service: &Service,
-    headers: &HeaderMap,
-    identity: Option<&IamIdentity>,
+    parts: &Parts,
+    body: Body,
     visit: &Visit,
-    work: impl FnOnce() -> F,
+    work: impl AsyncFnOnce(Body) -> Result<Response, Problem>,
 ) -> Response {
     let id = &*visit.ctx.request_id;
-    let Caller { name } = match service.callers.admit(headers, identity, &visit.ctx).await {
-        Ok(caller) => caller,
-        Err(refused) => return Problem::from(refused).response(id),
-    };
-    let mut response = work().await.unwrap_or_else(|problem| problem.response(id));
+    match admit(service, parts, body, visit).await {
+        Ok((Caller { name }, body)) => called_by(name, work(body).await.unwrap_or_else(|problem| problem.response(id))),
+        Err(refused) => refused.response(id),
+    }
+}
+
+/// Who calls, and the body: read only where it is what proves the caller.
+async fn admit(service: &Service, parts: &Parts, body: Body, visit: &Visit) -> Result<(Caller, Body), Problem> {
+    if service.callers.decides_by_body(&parts.headers) {
+        let bytes = within_bound(body).await?;
+        let caller = service.callers.admit_signed(&parts.headers, &bytes, &visit.ctx).await?;
+        return Ok((caller, Body::from(bytes)));
+    }
+    let identity = parts.extensions.get::<IamIdentity>();
+    Ok((service.callers.admit(&parts.headers, identity, &visit.ctx).await?, body))
+}
+
+/// An answer that the log knows the caller of.
+pub(super) fn called_by(name: Arc<str>, mut response: Response) -> Response {
     if let Some(told) = response.extensions_mut().get_mut::<Told>() {
         told.caller = Some(name);
     }
@@ -70,8 +86,7 @@ pub(super) async fn health() -> Response {
 
 /// Any path that is none of ours.
 pub(super) async fn unknown_route(Extension(visit): Extension<Visit>, _: State<Arc<Service>>, _: Uri) -> Response {
-    let detail =
-        "The routes are POST and GET /v1/enrich, POST /v1/enrich/batch, GET /v1/openapi.json and GET /healthz.";
+    let detail = "The routes are POST and GET /v1/enrich, POST /v1/enrich/batch, POST /v1/hooks/slack, teams, splunk and pagerduty, GET /v1/openapi.json and GET /healthz.";
     Problem::new(Code::UnknownRoute, detail).response(&visit.ctx.request_id)
 }
 

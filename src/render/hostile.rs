@@ -295,10 +295,11 @@ fn step(rng: &mut Rng) -> Step {
 /// An answer of any kind.
 pub(super) fn answer(rng: &mut Rng) -> Answer {
     let kind = Kind::ALL[rng.usize(..Kind::ALL.len())];
-    let alerts = match (kind, rng.u8(0..6)) {
+    let alerts = match (kind, rng.u8(0..10)) {
         (_, 0) => Vec::new(),
         (Kind::Alert, _) => vec![alert(rng)],
-        _ => list(rng, 7, alert),
+        (_, 1) => list(rng, 12, alert),
+        _ => list(rng, 3, alert),
     };
     let incident = (kind == Kind::Incident && rng.u8(0..6) > 0).then(|| incident(rng));
     let cache = [CacheState::Miss, CacheState::Hit, CacheState::Stale][rng.usize(..3)];
@@ -323,5 +324,5 @@ pub(super) fn answer(rng: &mut Rng) -> Answer {
 
 /// What a caller asked to see.
 pub(super) fn showing(rng: &mut Rng) -> Showing {
-    Showing { limit: rng.usize(1..=12), raw: false, warnings: Vec::new() }
+    Showing { limit: rng.usize(1..=12), raw: false, warnings: Vec::new(), notified: None }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::alert::{Account, Alert, Device};
 use crate::domain::enrichment::{Answer, Backend, CacheState, Showing, Source};
+use crate::domain::evidence::{Address, Detail, Evidence, File};
 use crate::domain::extra::Extra;
 use crate::domain::findings::Findings;
 use crate::domain::incident::Incident;
@@ -94,7 +95,7 @@ fn answer(kind: Kind, alerts: Vec<Alert>, incident: Option<Incident>) -> Answer 
 
 /// What a caller asked to see.
 pub(super) fn showing() -> Showing {
-    Showing { limit: 50, raw: false, warnings: Vec::new() }
+    Showing { limit: 50, raw: false, warnings: Vec::new(), notified: None }
 }
 
 /// A device with an open and a resolved alert.
@@ -122,28 +123,66 @@ pub(super) fn nothing() -> Answer {
     answer(Kind::Machine, Vec::new(), None)
 }
 
-/// A device with thirty alerts in which every text is the same.
+/// An alert in which every text is the same.
+fn filled(text: &str) -> Alert {
+    let mut alert = alert(text, Severity::High, AlertStatus::New);
+    alert.techniques = vec![text.to_owned()];
+    alert.threat_name = Some(text.to_owned());
+    alert.device = Some(Device { id: None, name: Some(text.to_owned()), group: None });
+    alert.user = Some(Account { domain: Some(text.to_owned()), name: text.to_owned() });
+    alert.url = Some("https://security.microsoft.com/alerts/da1_1".to_owned());
+    alert
+}
+
+/// A device with thirty of such alerts.
 pub(super) fn filled_with(text: &str) -> Answer {
-    let one = || {
-        let mut alert = alert(text, Severity::High, AlertStatus::New);
-        alert.techniques = vec![text.to_owned()];
-        alert.threat_name = Some(text.to_owned());
-        alert.device = Some(Device { id: None, name: Some(text.to_owned()), group: None });
-        alert.user = Some(Account { domain: Some(text.to_owned()), name: text.to_owned() });
-        alert.url = Some("https://security.microsoft.com/alerts/da1_1".to_owned());
-        alert
-    };
-    let mut answer = answer(Kind::Machine, (0..30).map(|_| one()).collect(), None);
-    let note = || Warning { code: WarningCode::Partial, detail: text.chars().take(400).collect() };
-    answer.warnings = vec![note()];
+    let mut answer = answer(Kind::Machine, (0..30).map(|_| filled(text)).collect(), None);
+    answer.warnings = vec![Warning { code: WarningCode::Partial, detail: text.to_owned() }];
     answer
 }
 
-/// An incident that was found by the number of one that was merged twice.
-pub(super) fn merged_incident() -> Answer {
-    let incident = Incident {
+/// An incident with thirty of such alerts, no two of which touch the same, and with all that can be told of one.
+pub(super) fn filled_incident(text: &str) -> Answer {
+    let alert = |n: usize| {
+        let text = format!("{n}{text}");
+        let mut alert = filled(&text);
+        let details = [
+            Detail::File(File { name: Some(text.clone()), ..File::default() }),
+            Detail::Url(Address { url: Some(text) }),
+        ];
+        alert.evidence = details.into_iter().map(evidence).collect();
+        alert
+    };
+    let mut incident = incident(text);
+    incident.determination = Some(text.to_owned());
+    incident.assigned_to = Some(text.to_owned());
+    incident.tags = vec![text.to_owned(); 9];
+    let mut answer = answer(Kind::Incident, (0..30).map(alert).collect(), Some(incident));
+    let note = |n: usize| Warning { code: WarningCode::Partial, detail: format!("{n}{text}") };
+    answer.warnings = (0..9).map(note).collect();
+    answer.input = text.to_owned();
+    answer.resolution =
+        [StepName::IncidentRedirect, StepName::Sha256ToSha1].map(|name| Step::new(name, text, text)).into();
+    answer
+}
+
+fn evidence(detail: Detail) -> Evidence {
+    Evidence {
+        kind: "file".to_owned(),
+        role: None,
+        verdict: None,
+        remediation_status: None,
+        detection_status: None,
+        observed_at: None,
+        detail,
+        extra: Extra::default(),
+    }
+}
+
+fn incident(name: &str) -> Incident {
+    Incident {
         id: "3107".to_owned(),
-        name: Some("Break-in".to_owned()),
+        name: Some(name.to_owned()),
         severity: Severity::High,
         severity_id: Severity::High.id(),
         status: IncidentStatus::InProgress,
@@ -159,8 +198,12 @@ pub(super) fn merged_incident() -> Answer {
         extra: Extra::default(),
         unfamiliar: Unfamiliar::default(),
         merged_into: None,
-    };
-    let mut answer = answer(Kind::Incident, two_alerts(), Some(incident));
+    }
+}
+
+/// An incident that was found by the number of one that was merged twice.
+pub(super) fn merged_incident() -> Answer {
+    let mut answer = answer(Kind::Incident, two_alerts(), Some(incident("Break-in")));
     answer.id = "3107".to_owned();
     let merge = |from: &str, to: &str| Step::new(StepName::IncidentRedirect, from, to);
     answer.resolution = vec![merge("3098", "3102"), merge("3102", "3107")];

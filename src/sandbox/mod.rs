@@ -68,6 +68,16 @@ pub const DEFENDER_SECRET: &str = "sandbox/defender";
 pub const CALLER_SECRET: &str = "sandbox/callers";
 /// The key of the caller `demo`.
 pub const DEMO_KEY: &str = "demo-key";
+/// Slack's signing secret.
+pub const DEMO_SLACK_SECRET: &str = "demo-slack-signing-secret";
+/// The security token of an outgoing webhook of Teams: base64.
+pub const DEMO_TEAMS_SECRET: &str = "ZGVtby10ZWFtcy1zZWN1cml0eS10b2tlbi1vZi0zMmI=";
+/// The token of the holder `demo` for Splunk.
+pub const DEMO_SPLUNK_TOKEN: &str = "demo-splunk-token";
+/// The secret of a `PagerDuty` webhook.
+pub const DEMO_PAGERDUTY_SECRET: &str = "demo-pagerduty-secret";
+/// The secret of the holder `demo` for Standard Webhooks.
+pub const DEMO_WEBHOOK_SECRET: &str = "whsec_ZGVtby1zdGFuZGFyZC13ZWJob29rLXNlY3JldA==";
 
 /// One of the servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -119,6 +129,18 @@ pub struct BadKey {
     reason: String,
 }
 
+/// What [`CALLER_SECRET`] holds at first.
+pub fn demo_callers() -> Value {
+    json!({
+        "api_keys": {"demo": [DEMO_KEY]},
+        "slack_signing_secrets": [DEMO_SLACK_SECRET],
+        "teams_hmac_secrets": [DEMO_TEAMS_SECRET],
+        "splunk_tokens": {"demo": [DEMO_SPLUNK_TOKEN]},
+        "pagerduty_secrets": [DEMO_PAGERDUTY_SECRET],
+        "standard_webhook_secrets": {"demo": [DEMO_WEBHOOK_SECRET]}
+    })
+}
+
 /// The servers. They stop when the last clone of this is dropped.
 #[derive(Clone)]
 pub struct Sandbox {
@@ -131,7 +153,7 @@ impl Sandbox {
     /// Starts the servers on free ports of 127.0.0.1, as tasks of the current Tokio runtime.
     ///
     /// They know [`Company::contoso`] and keep the real quota. Secrets Manager holds a client secret that Entra accepts
-    /// ([`DEFENDER_SECRET`]), and [`DEMO_KEY`] for the caller `demo` ([`CALLER_SECRET`]).
+    /// ([`DEFENDER_SECRET`]), and [`DEMO_KEY`] for the caller `demo` beside a secret for each hook ([`CALLER_SECRET`]).
     ///
     /// # Errors
     /// When there is no free port, or the operating system has no randomness.
@@ -153,7 +175,7 @@ impl Sandbox {
         }
         let sandbox = Self { shared, origins, stop };
         sandbox.put_secret(DEFENDER_SECRET, &sandbox.client_credential().to_string());
-        sandbox.put_secret(CALLER_SECRET, &json!({"api_keys": {"demo": [DEMO_KEY]}}).to_string());
+        sandbox.put_secret(CALLER_SECRET, &demo_callers().to_string());
         Ok(sandbox)
     }
 

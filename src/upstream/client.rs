@@ -1,13 +1,15 @@
-//! The one HTTP client of the process: for Microsoft, for Entra, and under the AWS SDK.
+//! The one HTTP client of the process: for Microsoft, for Entra, under the AWS SDK, and for the destinations of answers.
 //!
 //! HTTP/1.1 only (one request is in flight per environment), rustls with ring, the roots compiled in. aws-lc would
 //! gather jitter entropy for 30 to 50 ms at the first handshake of every cold start; a scan of the system's
 //! certificates costs about 4 ms.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::dns::Resolve;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -20,27 +22,41 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Two faces of one client: connections that are kept, and connections that are surely new.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpClient {
     pub(super) pooled: reqwest::Client,
     pub(super) fresh: reqwest::Client,
+    tls: ClientConfig,
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("pooled", &self.pooled).finish_non_exhaustive()
+    }
 }
 
 impl HttpClient {
     /// Builds the client; `extra_ca_file` is a PEM file of further trust roots.
     pub fn new(extra_ca_file: Option<&Path>) -> Result<Self, SettingError> {
         let tls = tls(extra_ca_file)?;
-        Ok(Self { pooled: client(tls.clone(), usize::MAX)?, fresh: client(tls, 0)? })
+        let pooled = built(client(tls.clone(), usize::MAX))?;
+        Ok(Self { pooled, fresh: built(client(tls.clone(), 0))?, tls })
     }
 
     /// The client that keeps its connections.
     pub(crate) fn pooled(&self) -> &reqwest::Client {
         &self.pooled
     }
+
+    /// A face for addresses that are neither Microsoft's nor AWS's: `names` decides where a name may lead, and every
+    /// connection is new, so that it decides each time.
+    pub(crate) fn resolving_with(&self, names: impl Resolve + 'static) -> Result<reqwest::Client, SettingError> {
+        built(client(self.tls.clone(), 0).dns_resolver(names))
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that builds clients")]
-fn client(tls: ClientConfig, idle_per_host: usize) -> Result<reqwest::Client, SettingError> {
+fn client(tls: ClientConfig, idle_per_host: usize) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .http1_only()
@@ -52,6 +68,10 @@ fn client(tls: ClientConfig, idle_per_host: usize) -> Result<reqwest::Client, Se
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(idle_per_host)
         .user_agent(concat!("defender-enrich/", env!("CARGO_PKG_VERSION")))
+}
+
+fn built(client: reqwest::ClientBuilder) -> Result<reqwest::Client, SettingError> {
+    client
         .build()
         .map_err(|_| SettingError::new("ENRICH_EXTRA_CA_FILE", "gives trust roots that the TLS library does not take"))
 }

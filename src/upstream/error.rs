@@ -92,7 +92,7 @@ impl UpstreamError {
 }
 
 /// Full jitter over an exponential span: up to 200 ms after the first try, up to 400 ms after the second.
-fn backoff(tries: u32) -> Duration {
+pub(crate) fn backoff(tries: u32) -> Duration {
     const BASE: Duration = Duration::from_millis(100);
     let most = BASE.saturating_mul(1 << tries.min(4));
     most.mul_f64(fastrand::f64())

@@ -46,7 +46,7 @@ fn error_code(body: &[u8]) -> Option<String> {
 }
 
 /// `Retry-After` in seconds, with or without a fraction, or as an HTTP date.
-fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if let Ok(seconds) = text.parse::<f64>() {
         Duration::try_from_secs_f64(seconds).ok()?

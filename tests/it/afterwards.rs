@@ -12,6 +12,7 @@ use defender_enrich::afterwards::Afterwards;
 use defender_enrich::config::Settings;
 use defender_enrich::enrich::Deadline;
 use defender_enrich::front_door;
+use defender_enrich::sandbox::{CALLER_SECRET, DEMO_KEY};
 use defender_enrich::telemetry::{self, LogSettings};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -290,6 +291,8 @@ async fn an_extension_that_lambda_does_not_serve_ends_the_process() {
 #[tokio::test]
 async fn the_shipped_program_registers_nothing_that_nobody_wants() {
     let sandbox = new_sandbox().await;
+    let callers = json!({"api_keys": {"demo": [DEMO_KEY]}, "splunk_tokens": ["demo"], "pagerduty_secrets": ["demo"]});
+    sandbox.put_secret(CALLER_SECRET, &callers.to_string());
     let mut program = Command::new(env!("CARGO_BIN_EXE_lambda"));
     program.env_clear().envs(sandbox.settings());
     let environment = Environment::start(program, Extensions::Taken).await;

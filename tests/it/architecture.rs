@@ -9,19 +9,38 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("sandbox", &[]),
     ("telemetry", &[]),
-    ("config", &["domain"]),
+    ("config", &["domain", "hooks"]),
     ("hooks", &["domain"]),
     ("render", &["domain"]),
     ("upstream", &["config", "domain"]),
     ("afterwards", &["domain", "upstream"]),
+    ("response_url", &["hooks", "upstream"]),
     ("cache", &["config", "domain", "upstream"]),
     ("credentials", &["config", "domain", "upstream"]),
-    ("callers", &["config", "credentials", "upstream"]),
+    ("callers", &["config", "credentials", "domain", "hooks", "notify", "upstream"]),
     ("defender", &["config", "credentials", "domain", "upstream"]),
     ("graph", &["config", "credentials", "domain", "upstream"]),
     ("enrich", &["cache", "config", "credentials", "defender", "domain", "graph", "upstream"]),
-    ("http", &["callers", "domain", "enrich", "render", "service"]),
-    ("service", &["afterwards", "callers", "config", "credentials", "defender", "enrich", "graph", "http", "upstream"]),
+    ("notify", &["config", "domain", "hooks", "render", "upstream"]),
+    ("http", &["callers", "domain", "enrich", "hooks", "notify", "render", "service"]),
+    (
+        "service",
+        &[
+            "afterwards",
+            "callers",
+            "config",
+            "credentials",
+            "defender",
+            "domain",
+            "enrich",
+            "graph",
+            "hooks",
+            "http",
+            "notify",
+            "response_url",
+            "upstream",
+        ],
+    ),
     ("front_door", &["afterwards", "domain", "enrich", "http"]),
     (
         "cli",
@@ -159,7 +178,7 @@ fn only_the_front_door_knows_of_lambda_and_only_credentials_of_aws() {
             assert_eq!(room, "credentials", "{}", file.display());
         }
         if code.contains("reqwest::") {
-            assert!(["upstream", "credentials"].contains(&room.as_str()), "{}", file.display());
+            assert!(["upstream", "credentials", "notify"].contains(&room.as_str()), "{}", file.display());
         }
     }
 }

@@ -159,6 +159,19 @@ pub(crate) fn timeless(mut answer: Value) -> Value {
     answer
 }
 
+/// A text for people without what says when it was fetched: `2026-11-21 14:21 UTC · remembered, 0 s old`.
+pub(crate) fn timeless_text(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (mark, end) in [(" UTC · just fetched", ""), (" UTC · remembered, ", " old")] {
+        while let Some(at) = text.find(mark) {
+            let rest = at + mark.len();
+            let length = text[rest..].find(end).expect("an age") + end.len();
+            text.replace_range(at - "2026-11-21 14:21".len()..rest + length, "[fetched]");
+        }
+    }
+    text
+}
+
 /// The codes of an answer's warnings.
 pub(crate) fn warnings(answer: &Value) -> Vec<&str> {
     let warnings = answer["warnings"].as_array().expect("warnings");

@@ -13,7 +13,7 @@ use lambda_http::Context;
 use lambda_http::request::LambdaRequest;
 use serde_json::{Value, json};
 
-use crate::client::{Ask, Heard, timeless};
+use crate::client::{Ask, Heard, timeless, timeless_text};
 use crate::harness::{ALERT, DESK_042, World, alert_with};
 use crate::shapes::assert_promised;
 
@@ -27,7 +27,7 @@ fn events() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
     let mut names: Vec<_> =
         fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-    names.retain(|name| name != "not_http.json");
+    names.retain(|name| name != "not_http.json" && !name.starts_with("hook_"));
     names.sort();
     assert!(names.len() >= 15, "{names:?}");
     names
@@ -132,7 +132,8 @@ async fn a_body_in_any_format_is_the_same_bytes_through_every_door() {
             let (heard, _) = through(&world, &changed(event(&name), &[("/body", json!(body))]), &context()).await;
             assert_eq!((heard.status, heard.header("vary")), (200, "Accept"), "{name}");
             assert_eq!(heard.header("content-type"), direct.header("content-type"), "{name} {format}");
-            assert_eq!(heard.text(), direct.text(), "{name} {format}");
+            assert!(!heard.body.is_empty(), "{name} {format}");
+            assert_eq!(timeless_text(&heard.text()), timeless_text(&direct.text()), "{name} {format}");
         }
     }
     let named =

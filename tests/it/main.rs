@@ -5,7 +5,9 @@ mod client;
 #[cfg(target_os = "linux")]
 mod freezing;
 mod harness;
+mod hooks;
 mod log;
+mod receiver;
 mod rsa_keys;
 mod shapes;
 
@@ -25,6 +27,7 @@ mod lookups;
 mod lookups_paged;
 mod memory;
 mod merged;
+mod notify;
 mod published;
 mod quota;
 mod redaction;

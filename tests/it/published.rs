@@ -56,6 +56,9 @@ fn the_document_names_every_route_status_and_code() {
         ("/", vec!["post"]),
         ("/v1/enrich", vec!["get", "post"]),
         ("/v1/enrich/batch", vec!["post"]),
+        ("/v1/hooks/slack", vec!["post"]),
+        ("/v1/hooks/teams", vec!["post"]),
+        ("/v1/hooks/splunk", vec!["post"]),
         ("/v1/openapi.json", vec!["get"]),
         ("/healthz", vec!["get"]),
     ] {
@@ -64,6 +67,7 @@ fn the_document_names_every_route_status_and_code() {
             assert!(operation["responses"]["200"].is_object(), "{method} {path}");
         }
     }
+    assert!(document["paths"]["/v1/hooks/pagerduty"]["post"]["responses"]["202"].is_object());
     for status in ["400", "401", "404", "413", "415", "422", "429", "500", "502", "503", "504"] {
         assert!(document["paths"]["/v1/enrich"]["post"]["responses"][status].is_object(), "{status}");
     }

@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn the_token_in_the_query_tells_the_caller() {
         let document = json!({"splunk_tokens": {"es": ["now", "be+fore"]}});
-        let tokens = HookSecrets::parse(document.as_object().expect("an object")).expect("secrets").splunk;
+        let tokens = HookSecrets::parse(document.as_object().expect("an object")).splunk.expect("tokens");
         for query in ["token=now", "a=b&token=be%2Bfore", "token=be%2bfore&notify=soc"] {
             assert_eq!(verify(&tokens, query).as_deref(), Ok("es"), "{query}");
         }

@@ -1,6 +1,7 @@
 //! The OpenAPI document and the JSON Schemas: generated from the types, published as files, kept in step by a test.
 
 mod answers;
+mod hooks;
 mod request;
 
 use std::sync::Arc;
@@ -75,18 +76,26 @@ pub fn document() -> Value {
             "summary": "What Microsoft Defender knows about an alert, a machine, a user, a file or an incident.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
         },
-        "security": [{"apiKey": []}, {"bearer": []}, {"basic": []}],
-        "paths": paths(),
+        "security": [{"apiKey": []}, {"bearer": []}, {"basic": []}, {"standardWebhook": []}],
+        "paths": with_hooks(paths()),
         "components": {
             "schemas": schemas,
             "responses": {"Problem": problem_response()},
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
-                "basic": {"type": "http", "scheme": "basic", "description": "The key is the password; the user name does not matter."}
+                "basic": {"type": "http", "scheme": "basic", "description": "The key is the password; the user name does not matter."},
+                "standardWebhook": hooks::standard_webhook()
             }
         }
     })
+}
+
+fn with_hooks(mut paths: Value) -> Value {
+    if let Some(paths) = paths.as_object_mut() {
+        paths.extend(hooks::paths());
+    }
+    paths
 }
 
 fn generator_definitions(generator: &mut SchemaGenerator) -> Map<String, Value> {

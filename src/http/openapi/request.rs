@@ -26,7 +26,7 @@ fn subjects() -> [(&'static str, Value); 6] {
     ]
 }
 
-fn options() -> [(&'static str, Value); 5] {
+fn options() -> [(&'static str, Value); 6] {
     [
         (
             "format",
@@ -50,6 +50,10 @@ fn options() -> [(&'static str, Value); 5] {
         (
             "not_found",
             json!({"type": "integer", "enum": [404, 200], "default": 404, "description": "How a subject that Defender does not know is told."}),
+        ),
+        (
+            "notify",
+            json!({"type": "string", "description": "The name of a destination of the caller secret that gets the answer as well. What became of it is told in notified, and for one subject in the header X-Notified."}),
         ),
     ]
 }

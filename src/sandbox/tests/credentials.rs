@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::client::{Heard, ask};
 use crate::sandbox::{
-    CALLER_SECRET, CLIENT_ID, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, FEDERATION_AUDIENCE, Route, STS_ISSUER,
-    Sandbox, Service, TENANT_ID, XDR_AUDIENCE,
+    CALLER_SECRET, CLIENT_ID, DEFENDER_AUDIENCE, DEFENDER_SECRET, FEDERATION_AUDIENCE, Route, STS_ISSUER, Sandbox,
+    Service, TENANT_ID, XDR_AUDIENCE, demo_callers,
 };
 
 const TARGET: &str = "X-Amz-Target: secretsmanager.GetSecretValue";
@@ -54,7 +54,7 @@ async fn the_settings_lead_to_a_credential_and_a_caller_key() {
     let held = secret(&sandbox, json!({"SecretId": setting("DEFENDER_SECRET_ID")})).await.json();
     let held: Value = serde_json::from_str(held["SecretString"].as_str().unwrap()).unwrap();
     assert_eq!(held, sandbox.client_credential());
-    assert_eq!(sandbox.secret(CALLER_SECRET).unwrap(), json!({"api_keys": {"demo": [DEMO_KEY]}}).to_string());
+    assert_eq!(sandbox.secret(CALLER_SECRET).unwrap(), demo_callers().to_string());
 }
 
 #[tokio::test]

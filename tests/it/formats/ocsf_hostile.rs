@@ -202,7 +202,7 @@ fn events(kind: Kind, alerts: Vec<Alert>, incident: Option<Incident>, limit: usi
             age_s: 0,
         },
     };
-    let showing = Showing { limit, raw: false, warnings: Vec::new() };
+    let showing = Showing { limit, raw: false, warnings: Vec::new(), notified: None };
     let body = render(&answer, &showing, Shape::of(Format::OcsfNdjson), usize::MAX);
     let text = String::from_utf8(body).expect("UTF-8");
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()

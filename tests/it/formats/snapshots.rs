@@ -10,11 +10,11 @@ use defender_enrich::sandbox::company::showcase::Subject;
 use defender_enrich::sandbox::showcase;
 use serde_json::Value;
 
-use crate::client::timeless;
+use crate::client::{timeless, timeless_text};
 use crate::harness::{World, field};
 
 /// The formats whose bodies are kept.
-const FORMATS: &[&str] = &["json", "ecs"];
+const FORMATS: &[&str] = &["json", "ocsf", "ocsf_ndjson", "ecs", "slack", "teams", "markdown", "text"];
 
 fn name(format: &str, subject: &Subject) -> String {
     let value = subject.value.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
@@ -23,7 +23,7 @@ fn name(format: &str, subject: &Subject) -> String {
 
 /// A body as it is kept: without what says when it was fetched, and laid out where it is JSON.
 fn kept(body: &str, retrieved_at: &str) -> String {
-    let body = body.replace(retrieved_at, "[retrieved_at]");
+    let body = timeless_text(&body.replace(retrieved_at, "[retrieved_at]"));
     serde_json::from_str(&body).map_or(body, |value: Value| format!("{:#}", timeless(value)))
 }
 

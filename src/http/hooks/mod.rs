@@ -1,0 +1,90 @@
+//! `/v1/hooks/…`: callers who cannot speak our JSON. The proof of the sender comes first, over the raw bytes; nothing is
+//! parsed before it holds.
+
+mod chat;
+mod pagerduty;
+mod repetitions;
+mod slack;
+mod splunk;
+mod teams;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use axum::routing::post;
+use bytes::Bytes;
+use http::request::Parts;
+
+use super::batch;
+use super::body;
+use super::decode::Asked;
+use super::edge::Visit;
+use super::options::Options;
+use super::problem::Problem;
+use super::respond::called_by;
+use crate::callers::NotAdmitted;
+use crate::domain::warning::{Warning, WarningCode};
+use crate::enrich::Context;
+use crate::hooks::{Found, HookSecrets};
+use crate::service::Service;
+pub(crate) use repetitions::Repetitions;
+
+/// A route for each sender.
+pub(super) fn routes() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/v1/hooks/slack", post(slack::answer))
+        .route("/v1/hooks/teams", post(teams::answer))
+        .route("/v1/hooks/splunk", post(splunk::answer))
+        .route("/v1/hooks/pagerduty", post(pagerduty::answer))
+}
+
+/// What a hook's request is, and by when it has to be answered.
+struct Call<'c> {
+    service: &'c Arc<Service>,
+    visit: &'c Visit,
+    /// The request's own context, with the sender's patience for a deadline.
+    quick: Context,
+}
+
+/// Reads the body, lets the sender prove that it is its own, and answers it.
+async fn answer_proven(
+    call: &Call<'_>,
+    parts: &Parts,
+    body: Body,
+    verify: impl FnOnce(&HookSecrets, &Parts, &[u8]) -> Result<Arc<str>, NotAdmitted>,
+    answer: impl AsyncFnOnce(&Parts, &Bytes) -> Result<Response, Problem>,
+) -> Response {
+    let request_id = &*call.visit.ctx.request_id;
+    let proven = async {
+        let bytes = body::within_bound(body).await?;
+        let verified = call.service.callers.prove(&call.quick, |secrets| verify(secrets, parts, &bytes)).await;
+        Ok::<_, Problem>((verified?, bytes))
+    };
+    match proven.await {
+        Ok((sender, bytes)) => {
+            let answered = answer(parts, &bytes).await;
+            called_by(sender, answered.unwrap_or_else(|problem| problem.response(request_id)))
+        }
+        Err(problem) => problem.response(request_id),
+    }
+}
+
+/// Asks about what was found in somebody else's record, as a batch does.
+async fn ask_about(
+    found: &Found,
+    options: &Options,
+    warnings: &[Warning],
+    call: &Call<'_>,
+) -> Result<Vec<u8>, Problem> {
+    let mut warnings = warnings.to_vec();
+    if found.left_out() > 0 {
+        let detail = format!("{} more subjects were found: a batch has at most 25.", found.left_out());
+        warnings.push(Warning { code: WarningCode::Partial, detail });
+    }
+    let asked = |question| Asked { question, options: options.clone(), warnings: warnings.clone() };
+    let items = found.questions().iter().cloned().map(|question| Ok(asked(question))).collect();
+    let visit = Visit { ctx: call.quick.clone(), ..call.visit.clone() };
+    batch::answer(call.service, items, options, &visit).await
+}

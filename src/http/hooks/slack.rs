@@ -1,0 +1,159 @@
+//! `POST /v1/hooks/slack`: a slash command. Slack waits 3 seconds; what takes longer follows to the `response_url`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+use super::super::edge::Visit;
+use super::super::respond::{self, Told};
+use super::chat::{self, Heard, Lookup};
+use super::{Call, answer_proven};
+use crate::domain::enrichment::Answer;
+use crate::domain::subject::Question;
+use crate::domain::time::Moment;
+use crate::enrich::EnrichError;
+use crate::hooks::command::{Command, help};
+use crate::hooks::slack::{self, ResponseUrl, SlackForm, SlashCommand};
+use crate::render::Format;
+use crate::service::Service;
+
+/// Slack's 3 seconds, less the way there and back.
+const PATIENCE: Duration = Duration::from_millis(2500);
+/// What is kept of a request's time to post a late answer; less where there is little.
+const POSTING: Duration = Duration::from_secs(2);
+
+const LOOKING_IT_UP: &str = "Looking it up: Microsoft Defender takes a moment. The answer follows here.";
+const TOO_SLOW: &str = "Microsoft Defender is slow at the moment, and there is no answer yet. Ask again in a moment.";
+
+/// `POST /v1/hooks/slack`.
+pub(super) async fn answer(
+    State(service): State<Arc<Service>>,
+    Extension(visit): Extension<Visit>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let call = Call { service: &service, visit: &visit, quick: visit.ctx.within(PATIENCE) };
+    answer_proven(
+        &call,
+        &parts,
+        body,
+        |secrets, parts, body| {
+            let keys = secrets.slack.as_ref().map_err(|error| *error)?;
+            Ok(slack::verify(keys, &parts.headers, body, Moment::now())?)
+        },
+        async |_, body| {
+            Ok(match SlackForm::parse(body) {
+                Ok(SlackForm::Command(command)) => commanded(&call, command, body).await,
+                Ok(SlackForm::CertificateCheck) => respond::json(Vec::new(), of_kind("ssl_check")),
+                Err(error) => say(&error.to_string(), of_kind("none")),
+            })
+        },
+    )
+    .await
+}
+
+async fn commanded(call: &Call<'_>, command: SlashCommand, body: &[u8]) -> Response {
+    match command.command() {
+        Command::Help => say(&help(&command.name).join("\n"), of_kind("help")),
+        Command::Wrong(sentence) => say(&sentence, of_kind("none")),
+        Command::Ask { question, share } => {
+            // The same call delivered again gets an answer, but nothing is posted twice.
+            let repeated = command.trigger_id.is_some() && call.service.repetitions.repeats("slack", body);
+            let audience = if share && !repeated { Audience::Channel } else { Audience::Person };
+            ask(call, question, audience, command.response_url.filter(|_| !repeated)).await
+        }
+    }
+}
+
+async fn ask(call: &Call<'_>, question: Question, audience: Audience, later: Option<ResponseUrl>) -> Response {
+    let ctx = &call.visit.ctx;
+    let afterwards = call.service.afterwards();
+    let later = later.filter(|_| afterwards.can_outlive_an_answer());
+    let time = ctx.deadline.remaining();
+    let whole = ctx.within(time.saturating_sub(POSTING.min(time / 4)));
+    let lookup_ctx = if later.is_some() { whole } else { call.quick.clone() };
+    let kind = question.subject.kind().as_str();
+    let lookup = chat::lookup(call.service.clone(), question, lookup_ctx);
+    match (chat::wait(lookup, call.quick.deadline).await, later) {
+        (Heard::InTime(outcome), _) => {
+            let (message, told) = message(outcome, audience, &ctx.request_id);
+            reply(message, Told { kind: Some(kind), ..told })
+        }
+        (Heard::StillAsking(lookup), Some(to)) => {
+            let follow_up = follow_up(call.service.clone(), call.visit.clone(), lookup, audience, to);
+            let begun = afterwards.spawn("answer to Slack", ctx.deadline, follow_up);
+            say(if begun.is_ok() { LOOKING_IT_UP } else { TOO_SLOW }, of_kind(kind))
+        }
+        (Heard::StillAsking(_), None) => say(TOO_SLOW, of_kind(kind)),
+    }
+}
+
+/// Waits for the answer, and posts it.
+async fn follow_up(service: Arc<Service>, visit: Visit, lookup: Lookup, audience: Audience, to: ResponseUrl) {
+    let request_id = &*visit.ctx.request_id;
+    let (mut message, told) = message(lookup.await, audience, request_id);
+    if audience == Audience::Person {
+        // Takes the place of the message that said to wait.
+        message.insert("replace_original".to_owned(), true.into());
+    }
+    let message = Value::Object(message).to_string();
+    match service.slack_messages.post(&to, message.as_bytes(), visit.ctx.deadline).await {
+        Ok(()) => tracing::info!(request_id, code = told.code, cause = told.cause, "the answer followed to Slack"),
+        Err(error) => tracing::warn!(request_id, %error, "the answer did not get to Slack"),
+    }
+}
+
+/// Who sees a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audience {
+    Person,
+    Channel,
+}
+
+impl Audience {
+    fn response_type(self) -> &'static str {
+        match self {
+            Self::Person => "ephemeral",
+            Self::Channel => "in_channel",
+        }
+    }
+}
+
+/// The message of an outcome. What went wrong is only for who asked.
+fn message(outcome: Result<Answer, EnrichError>, audience: Audience, id: &str) -> (Map<String, Value>, Told) {
+    match outcome {
+        Ok(answer) => {
+            let mut message = chat::message(&answer, Format::Slack);
+            message.insert("response_type".to_owned(), audience.response_type().into());
+            (message, Told::of(&answer))
+        }
+        Err(error) => {
+            let (sentence, told) = chat::regret(error, id);
+            (spoken(&sentence), told)
+        }
+    }
+}
+
+fn spoken(sentence: &str) -> Map<String, Value> {
+    let text = sentence.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    Map::from_iter([
+        ("response_type".to_owned(), json!(Audience::Person.response_type())),
+        ("text".to_owned(), json!(text)),
+    ])
+}
+
+fn say(sentence: &str, told: Told) -> Response {
+    reply(spoken(sentence), told)
+}
+
+fn reply(message: Map<String, Value>, told: Told) -> Response {
+    respond::json(Value::Object(message).to_string().into_bytes(), told)
+}
+
+fn of_kind(kind: &'static str) -> Told {
+    Told { kind: Some(kind), ..Told::default() }
+}

@@ -1,0 +1,52 @@
+//! `POST /v1/hooks/splunk?token=…`: Splunk's webhook alert action. The token stands in the query, which is logged nowhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::super::decode;
+use super::super::edge::Visit;
+use super::super::fields::Fields;
+use super::super::options::Options;
+use super::super::problem::{Code, Problem};
+use super::super::respond::{self, Told};
+use super::{Call, answer_proven, ask_about};
+use crate::hooks::splunk::{self, AlertAction};
+use crate::service::Service;
+
+/// Splunk's 10 seconds, less the way there and back.
+const PATIENCE: Duration = Duration::from_millis(9500);
+
+/// `POST /v1/hooks/splunk`.
+pub(super) async fn answer(
+    State(service): State<Arc<Service>>,
+    Extension(visit): Extension<Visit>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let call = Call { service: &service, visit: &visit, quick: visit.ctx.within(PATIENCE) };
+    let query = parts.uri.query().unwrap_or_default();
+    answer_proven(
+        &call,
+        &parts,
+        body,
+        |secrets, _, _| Ok(splunk::verify(secrets.splunk.as_ref().map_err(|error| *error)?, query)?),
+        async |_, body| {
+            let mut fields = Fields::from_query(query)?;
+            fields.take_raw("token");
+            let options = Options::take(&mut fields)?;
+            let alert = AlertAction::parse(body).map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))?;
+            let found = alert.subjects(&service.splunk_fields);
+            if found.questions().is_empty() {
+                let detail = "result names no subject: rename a field of the search to dest, user or file_hash, or set SPLUNK_FIELDS.";
+                return Err(Problem::at(Code::InvalidRequest, "/result", detail));
+            }
+            let answered = ask_about(&found, &options, &decode::unknown_fields(&fields), &call).await?;
+            Ok(respond::json(answered, Told { kind: Some("batch"), ..Told::default() }))
+        },
+    )
+    .await
+}

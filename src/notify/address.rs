@@ -1,0 +1,171 @@
+//! Which addresses a destination may have.
+//!
+//! Sources: <https://www.iana.org/assignments/iana-ipv4-special-registry>,
+//! <https://www.iana.org/assignments/iana-ipv6-special-registry>.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::config::DestinationAddresses;
+
+/// Where an address leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Into the public internet.
+    Public,
+    /// To this machine or into the own network.
+    Private,
+    /// Nowhere that a destination could be: metadata services, groups, and what is reserved.
+    Never,
+}
+
+/// Whether something may be posted there.
+pub(super) fn is_allowed(address: IpAddr, allowed: DestinationAddresses) -> bool {
+    let reach = match address {
+        IpAddr::V4(address) => reach_of_v4(address),
+        IpAddr::V6(address) => reach_of_v6(address),
+    };
+    match reach {
+        Reach::Public => true,
+        Reach::Private => allowed == DestinationAddresses::PublicAndPrivate,
+        Reach::Never => false,
+    }
+}
+
+fn reach_of_v4(address: Ipv4Addr) -> Reach {
+    match address.octets() {
+        [10 | 127, ..] | [100, 64..=127, ..] | [172, 16..=31, ..] | [192, 168, ..] => Reach::Private,
+        // Link-local holds the metadata service of AWS; 168.63.129.16 is Azure's.
+        [169, 254, ..] | [168, 63, 129, 16]
+        // Protocol assignments, documentation, the old relays of 6to4, benchmarks.
+        | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 18..=19, ..] | [198, 51, 100, _] | [203, 0, 113, _]
+        // This network, groups, and what is reserved.
+        | [0 | 224..=255, ..] => Reach::Never,
+        _ => Reach::Public,
+    }
+}
+
+fn reach_of_v6(address: Ipv6Addr) -> Reach {
+    match address.segments() {
+        // A network without IPv4 reaches it by these (RFC 6052).
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            let [.., a, b, c, d] = address.octets();
+            reach_of_v4(Ipv4Addr::new(a, b, c, d))
+        }
+        // The metadata service of AWS.
+        [0xfd00, 0x0ec2, ..]
+        // Protocol assignments with Teredo among them, documentation, 6to4.
+        | [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => Reach::Never,
+        [0, 0, 0, 0, 0, 0, 0, 1] | [0xfc00..=0xfdff, ..] => Reach::Private,
+        [0x2000..=0x3fff, ..] => Reach::Public,
+        // Nothing else is handed out: IPv4 in other clothes, link-local, groups.
+        _ => Reach::Never,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(address: &str) -> (bool, bool) {
+        let address = address.parse().expect(address);
+        let by = |rule| is_allowed(address, rule);
+        (by(DestinationAddresses::Public), by(DestinationAddresses::PublicAndPrivate))
+    }
+
+    #[test]
+    fn the_public_internet_is_always_allowed() {
+        for address in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "126.255.255.255",
+            "128.0.0.0",
+            "169.253.255.255",
+            "169.255.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.0.1.0",
+            "192.167.255.255",
+            "192.169.0.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "223.255.255.255",
+            "2606:4700:4700::1111",
+            "2001:200::1",
+            "2a00:1450::1",
+            "2600:1f00::1",
+            "64:ff9b::808:808",
+        ] {
+            assert_eq!(allowed(address), (true, true), "{address}");
+        }
+    }
+
+    #[test]
+    fn the_own_network_is_allowed_where_that_is_set() {
+        for address in [
+            "10.0.0.0",
+            "10.255.255.255",
+            "127.0.0.1",
+            "127.255.255.255",
+            "100.64.0.0",
+            "100.127.255.255",
+            "172.16.0.0",
+            "172.31.255.255",
+            "192.168.0.0",
+            "192.168.255.255",
+            "::1",
+            "fc00::1",
+            "fdff:ffff::1",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a00:1",
+        ] {
+            assert_eq!(allowed(address), (false, true), "{address}");
+        }
+    }
+
+    #[test]
+    fn metadata_services_groups_and_what_is_reserved_are_never_allowed() {
+        for address in [
+            "0.0.0.0",
+            "0.255.255.255",
+            "169.254.169.254",
+            "169.254.170.2",
+            "169.254.0.0",
+            "168.63.129.16",
+            "192.0.0.192",
+            "192.0.2.1",
+            "192.88.99.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.9",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::ffff:127.0.0.1",
+            "::ffff:8.8.8.8",
+            "::127.0.0.1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::1",
+            "100::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "febf::1",
+            "fec0::1",
+            "ff02::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "5f00::1",
+            "4000::1",
+        ] {
+            assert_eq!(allowed(address), (false, false), "{address}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Destinations of an answer beside its caller: which there are, where they may be, and how an answer gets there. What is
+//! posted is rendered elsewhere; who may name a destination is not decided here.
+
+mod address;
+mod destination;
+mod names;
+mod post;
+mod splunk_hec;
+
+pub(crate) use destination::{Destination, DestinationError, Destinations};
+pub(crate) use post::Notifier;

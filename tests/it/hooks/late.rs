@@ -1,0 +1,86 @@
+//! Answers that follow, from the program that ships, in an environment that freezes as Lambda's do.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use defender_enrich::sandbox::{Fault, Route, Sandbox, Times};
+use serde_json::{Value, json};
+
+use super::slack::{RESPONSE_URL, Slack};
+use super::{SLACK, TEAMS, activity, form, now, slack_headers, teams_headers};
+use crate::freezing::{Environment, Extensions, Step, request};
+use crate::harness::{ALERT, new_sandbox};
+
+fn program(sandbox: &Sandbox, slack: &Slack) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_lambda"));
+    program.env_clear().envs(sandbox.settings()).env("SLACK_RESPONSE_URL", &slack.origin);
+    program
+}
+
+fn event(path: &str, body: &str, headers: &[(&'static str, String)]) -> Value {
+    let mut event = request("POST", path, None);
+    event["headers"] = headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    event["body"] = json!(body);
+    event
+}
+
+fn slash_command() -> Value {
+    let body = form(&format!("alert {ALERT}"), &[("response_url", RESPONSE_URL), ("trigger_id", "398738663015.1")]);
+    event(SLACK, &body, &slack_headers(now(), &body))
+}
+
+#[track_caller]
+fn message(answer: Result<Value, Value>) -> Value {
+    let reply = answer.expect("a response");
+    assert_eq!(reply["statusCode"], 200, "{reply}");
+    serde_json::from_str(reply["body"].as_str().expect("a body")).expect("JSON")
+}
+
+#[tokio::test]
+async fn a_slow_answer_follows_to_slack_before_the_environment_freezes() {
+    let (sandbox, slack) = (new_sandbox().await, Slack::start().await);
+    sandbox.fail(Route::Alert, Times::Once, Fault::delay(Duration::from_secs(4)));
+    let environment = Environment::start(program(&sandbox, &slack), Extensions::Taken).await;
+    environment.frozen().await;
+    let begin = Instant::now();
+    let first = message(environment.invoke(&slash_command()).await);
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    assert!(first["text"].as_str().is_some_and(|text| text.starts_with("Looking it up")), "{first}");
+    let posted = slack.posted(1).await;
+    environment.frozen().await;
+    assert!(posted[0].1["blocks"].is_array(), "{posted:?}");
+    assert!(environment.last(Step::Answered) < posted[0].2 && posted[0].2 < environment.last(Step::Frozen));
+    assert!(!environment.log().contains("CANARY"), "{}", environment.log());
+}
+
+#[tokio::test]
+async fn where_nothing_outlives_an_answer_slack_is_told_in_time_and_honestly() {
+    let (sandbox, slack) = (new_sandbox().await, Slack::start().await);
+    sandbox.fail(Route::Alert, Times::Always, Fault::delay(Duration::from_secs(4)));
+    let environment = Environment::start(program(&sandbox, &slack), Extensions::Refused(403)).await;
+    environment.frozen().await;
+    let begin = Instant::now();
+    let told = message(environment.invoke(&slash_command()).await);
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    assert!(told["text"].as_str().is_some_and(|text| text.contains("Ask again in a moment")), "{told}");
+    environment.frozen().await;
+}
+
+#[tokio::test]
+async fn a_lookup_that_is_late_for_teams_is_there_for_the_next_ask() {
+    let (sandbox, slack) = (new_sandbox().await, Slack::start().await);
+    sandbox.fail(Route::Alert, Times::Once, Fault::delay(Duration::from_millis(4900)));
+    let environment = Environment::start(program(&sandbox, &slack), Extensions::Taken).await;
+    let body = activity(&format!("alert {ALERT}"));
+    let ask = event(TEAMS, &body, &teams_headers(&body));
+    let begin = Instant::now();
+    let first = message(environment.invoke(&ask).await);
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(
+        first["text"].as_str().is_some_and(|text| text.contains("https://security.microsoft.com/alerts/")),
+        "{first}"
+    );
+    environment.frozen().await;
+    assert!(message(environment.invoke(&ask).await)["attachments"].is_array());
+    assert_eq!(sandbox.seen().iter().filter(|seen| seen.route == Some(Route::Alert)).count(), 1);
+}

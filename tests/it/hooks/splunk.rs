@@ -1,0 +1,90 @@
+//! Splunk's webhook alert action.
+
+use serde_json::{Value, json};
+
+use super::{post, splunk};
+use crate::client::Ask;
+use crate::harness::{DESK_042, FILE_SHA1, MACHINE, World};
+use crate::log::Log;
+
+fn action(row: &Value) -> String {
+    json!({
+        "sid": "scheduler__admin_search__RMD5_at_1762158900_132", "search_name": "Malware on an endpoint",
+        "app": "search", "owner": "admin",
+        "results_link": "https://splunk.contoso.com:8000/app/search/@go?sid=1", "result": row
+    })
+    .to_string()
+}
+
+fn ask(row: &Value) -> Ask {
+    post(&splunk(), &action(row))
+}
+
+fn kinds(answer: &Value) -> Vec<&str> {
+    let results = answer["results"].as_array().expect("results");
+    results.iter().map(|item| item["enrichment"]["kind"].as_str().unwrap_or("problem")).collect()
+}
+
+#[tokio::test]
+async fn the_fields_of_a_row_are_asked_about_as_a_batch() {
+    let world = World::start().await;
+    let row = json!({"dest": MACHINE, "user": ["CONTOSO\\dana.reyes", "unknown"], "file_hash": FILE_SHA1, "host": "forwarder-01"});
+    let answer = world.send(ask(&row)).await.answer();
+    assert_eq!(kinds(&answer), ["machine", "user", "file"]);
+    assert_eq!(answer["results"][0]["enrichment"]["id"], DESK_042);
+    assert_eq!(answer["counts"], json!({"requests": 3, "ok": 3, "failed": 0}));
+}
+
+#[tokio::test]
+async fn a_mapping_of_the_operators_replaces_the_known_fields() {
+    let world = World::with(&[("SPLUNK_FIELDS", "machine=ComputerName")]).await;
+    let row = json!({"ComputerName": MACHINE, "user": "dana.reyes"});
+    assert_eq!(kinds(&world.send(ask(&row)).await.answer()), ["machine"]);
+}
+
+#[tokio::test]
+async fn more_subjects_than_a_batch_takes_are_told() {
+    let world = World::start().await;
+    let users: Vec<_> = (0..30).map(|number| format!("user-{number}")).collect();
+    let answer = world.send(ask(&json!({"user": users}))).await.answer();
+    assert_eq!(answer["counts"]["requests"], 25);
+    assert!(answer.to_string().contains("5 more subjects were found"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_row_without_subjects_and_a_body_that_is_none_are_told() {
+    let world = World::start().await;
+    let none = world.send(ask(&json!({"count": "8"}))).await.problem(422, "invalid_request");
+    assert!(none["detail"].as_str().is_some_and(|detail| detail.contains("SPLUNK_FIELDS")), "{none}");
+    world.send(post(&splunk(), "[]")).await.problem(422, "invalid_request");
+    assert_eq!(world.defender_calls(), 0);
+}
+
+#[tokio::test]
+async fn the_token_is_in_no_line_of_the_log_and_in_no_answer() {
+    for json in [true, false] {
+        let (log, _guard) = Log::start(json);
+        let world = World::start().await;
+        let mut told = String::new();
+        for target in [
+            splunk(),
+            format!("{}&limit=3&CANARY=1", splunk()),
+            format!("{}&limit=x", splunk()),
+            "/v1/hooks/splunk?token=CANARY-wrong".to_owned(),
+            "/v1/hooks/splunk?token=CANARY&token=CANARY".to_owned(),
+            "/v1/hooks/splunk/CANARY?token=CANARY".to_owned(),
+            "/v1/enrich?token=CANARY".to_owned(),
+            "/healthz?token=CANARY".to_owned(),
+        ] {
+            told += &world.send(post(&target, &action(&json!({"user": "dana.reyes"})))).await.text();
+        }
+        world.send(Ask::get(&splunk()).anonymous()).await.problem(405, "method_not_allowed");
+        for secret in ["token=", "demo-splunk-token", "CANARY"] {
+            assert!(!log.text().contains(secret), "{}", log.text());
+        }
+        assert!(!told.contains("demo-splunk-token") && !told.contains("CANARY-wrong"), "{told}");
+        if json {
+            assert_eq!(log.requests()[0]["caller"], "demo");
+        }
+    }
+}
