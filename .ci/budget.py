@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Budgets of size and speed: each is twice its goal, so that a clear regression fails and noise does not.
 
-    python3 .ci/budget.py BOOTSTRAP CRITERION_DIR WHOLE_TABLE
+    python3 .ci/budget.py sizes BOOTSTRAP
+    python3 .ci/budget.py ratios CRITERION_DIR WHOLE_TABLE
 
 BOOTSTRAP: the program that ships. CRITERION_DIR: what `cargo bench --bench normalize` has left behind, for lists of
 1,000. WHOLE_TABLE: what `cargo bench --bench whole` has printed. The goals are in docs/performance.md.
@@ -36,13 +37,19 @@ def ratios(table):
     return {row[0]: float(row[-1]) for row in rows if row[-1].replace(".", "").isdigit()}
 
 
-def main():
-    bootstrap, criterion, table = sys.argv[1:]
-    whole = ratios(table)
-    reference = median_ns(criterion, "reference_ Value parse and write")
-    measured = [
+def sizes(bootstrap):
+    """What is loaded at every cold start."""
+    return [
         ("program, MB", os.path.getsize(bootstrap) / 1e6, 8),
         ("program zipped, MB", zipped(bootstrap) / 1e6, 3.5),
+    ]
+
+
+def speed(criterion, table):
+    """What an answer costs, as ratios inside one run."""
+    whole = ratios(table)
+    reference = median_ns(criterion, "reference_ Value parse and write")
+    return [
         ("body to answer, of a Value round trip", median_ns(criterion, "body to answer") / reference, 1 / 2.5),
         ("all to OCSF, of all to JSON",
          median_ns(criterion, "render all as", "ocsf") / median_ns(criterion, "render all as", "json"), 3),
@@ -51,6 +58,10 @@ def main():
         ("warm call, of a constant's", whole["warm call, p50, ms"], 2.8),
         ("processor time of a warm call, of a constant's", whole["processor time of a warm call, ms"], 2.2),
     ]
+
+
+def main():
+    measured = {"sizes": sizes, "ratios": speed}[sys.argv[1]](*sys.argv[2:])
     failed = 0
     for name, value, goal in measured:
         fits = value <= TWICE * goal

@@ -37,12 +37,13 @@ pub(super) fn line(answer: &Answer, severity: Severity, counts: &Counts, listed:
                 amount(counts)
             )
         }
-        (Kind::Machine | Kind::User | Kind::File, Some(_), _) => {
+        (Kind::Machine | Kind::User | Kind::File, Some(first), _) => {
+            // The first is the worst that is open, where any is: its severity is that of its title.
             format!(
                 "{} {name}: {}, highest {}: {title}",
                 capital(answer.kind.as_str()),
                 amount(counts),
-                severity.as_str()
+                first.severity.as_str()
             )
         }
         (Kind::User | Kind::File, None, _) => {

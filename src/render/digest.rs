@@ -174,10 +174,7 @@ fn about(enrichment: &Enrichment<'_>) -> Option<Shown> {
         Kind::Alert | Kind::Incident => {
             "It may belong to another tenant, be older than Defender keeps it, or be mistyped."
         }
-        Kind::Machine => {
-            "Either nothing was raised on it, or Defender does not watch it: check the name, and that the device is \
-             onboarded."
-        }
+        Kind::Machine => "Defender tells of devices that it watches: check the name, and that the device is onboarded.",
         Kind::User => "Defender does not tell the two apart: check the spelling.",
         Kind::File => "Defender does not tell the two apart: check the hash.",
     };

@@ -93,7 +93,7 @@ fn alerts(enrichment: &Enrichment<'_>) -> String {
     let by_severity: Vec<_> = by_severity.collect();
     match counts.alerts {
         0 => "0".to_owned(),
-        all => format!("{all}, {} open: {}", counts.open, by_severity.join(", ")),
+        all => format!("{all} ({}), {} open", by_severity.join(", "), counts.open),
     }
 }
 

@@ -153,7 +153,7 @@ mod tests {
 - **Severity:** High, still open
 - **Status:** Open
 - **Verdict:** Undetermined
-- **Alerts:** 2, 1 open: 1 high, 1 low
+- **Alerts:** 2 \\(1 high, 1 low\\), 1 open
 - **Devices:** desk-042\\[.\\]contoso\\[.\\]com
 - **Users:** CONTOSO\\dana
 - **Techniques:** T1003.001

@@ -84,7 +84,7 @@ mod tests {
     fn a_few_lines_tell_the_most_telling_first() {
         let right = "\
 Machine desk-042[.]contoso[.]com: 2 alerts, 1 open, highest high: <b>Credentials</b> read
-Severity: High, still open · Status: Open · Verdict: Undetermined · Alerts: 2, 1 open: 1 high, 1 low · Devices: desk-042[.]contoso[.]com · Users: CONTOSO\\dana
+Severity: High, still open · Status: Open · Verdict: Undetermined · Alerts: 2 (1 high, 1 low), 1 open · Devices: desk-042[.]contoso[.]com · Users: CONTOSO\\dana
 Techniques: T1003.001 · Seen: 2026-11-03 08:14 UTC
 - High, new: <b>Credentials</b> read · desk-042[.]contoso[.]com · CONTOSO\\dana · 2026-11-03 08:14 UTC
 - Low, resolved: Tool seen at evil[.]example · desk-042[.]contoso[.]com · CONTOSO\\dana · 2026-11-03 08:14 UTC
@@ -98,7 +98,7 @@ Microsoft Defender for Endpoint · 2026-11-03 08:14 UTC · just fetched
     fn nothing_found_is_a_sentence_and_what_it_may_mean() {
         let right = "\
 No alerts for machine desk-042[.]contoso[.]com.
-Either nothing was raised on it, or Defender does not watch it: check the name, and that the device is onboarded.
+Defender tells of devices that it watches: check the name, and that the device is onboarded.
 https://security.microsoft.com/machines/362ded5edf49a09eff1a4645db892f3af1c2e2cd
 Microsoft Defender for Endpoint · 2026-11-03 08:14 UTC · just fetched
 ";
