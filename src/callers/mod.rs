@@ -15,7 +15,9 @@ use crate::hooks::{HookSecrets, NotProven, SecretsError, standard_webhooks};
 use crate::notify::Destinations;
 use crate::upstream::Context;
 use keys::KeysError;
-use secret::{CallerSecret, SecretHolder};
+#[cfg(feature = "cli")]
+use secret::CallerSecret;
+use secret::SecretHolder;
 
 /// The principal that a front door has verified by SigV4; only the event's own context tells it, never a header.
 #[derive(Clone, Debug)]

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::HeaderValue;
 use url::Url;
 
 use super::error::CredentialError;
 use super::tokens::Tokens;
+use crate::domain::text::Text;
 use crate::upstream::{Api, Call, Context, Reply, Upstream, UpstreamError};
 
 /// A call that carries a token, and brought no answer.
@@ -62,7 +62,7 @@ impl Authorized {
         url: &Url,
         permission: &'static str,
         ctx: &Context,
-    ) -> Result<Bytes, CallError> {
+    ) -> Result<Text, CallError> {
         self.send(api, permission, ctx, |token| Call::get(api, url.clone(), token), Reply::into_body).await
     }
 

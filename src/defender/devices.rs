@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 
 use crate::domain::subject::DeviceId;
+use crate::domain::text::Text;
 use crate::domain::time::Moment;
 
 /// What matters of a device's record when a name is resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeviceRecord {
     pub(crate) id: DeviceId,
-    pub(crate) name: String,
+    pub(crate) name: Text,
     pub(crate) last_seen: Option<Moment>,
     /// It is onboarded, and its sensor reports.
     pub(crate) is_active: bool,
@@ -44,7 +45,7 @@ mod tests {
     fn record(digit: char, seen: i64, is_active: bool, is_superseded: bool) -> DeviceRecord {
         DeviceRecord {
             id: DeviceId::parse(&digit.to_string().repeat(40)).expect("an id"),
-            name: "desk-042.contoso.com".to_owned(),
+            name: "desk-042.contoso.com".into(),
             last_seen: Some(Moment::from_unix_seconds(seen)),
             is_active,
             is_superseded,

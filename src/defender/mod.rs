@@ -16,6 +16,7 @@ use crate::credentials::{Authorized, CallError};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::subject::{Account, AlertId, DeviceId, DeviceName, IncidentId, Kind, Sha1, Sha256};
+use crate::domain::text::Text;
 use crate::domain::warning::{WarningCode, Warnings};
 use crate::upstream::{self, Api, Context, next_page};
 use devices::DeviceRecord;
@@ -116,7 +117,7 @@ impl Defender {
     async fn alerts(&self, path: &[&str], ctx: &Context) -> Result<Findings, CallError> {
         let mut url = address(&self.endpoint, path)?;
         let mut notes = Warnings::default();
-        let (mut alerts, mut bodies): (Vec<_>, Vec<Bytes>) = (Vec::new(), Vec::new());
+        let (mut alerts, mut bodies): (Vec<_>, Vec<Text>) = (Vec::new(), Vec::new());
         loop {
             let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
                 return Ok(Findings::unknown());
@@ -140,15 +141,17 @@ impl Defender {
 /// What a list's body holds, without a call. `None`: it is no list of alerts.
 pub fn findings_of_list(body: &Bytes, portal: Portal) -> Option<Findings> {
     let mut notes = Warnings::default();
-    let page = wire::alerts(body, portal, &mut notes).ok()?;
-    Some(Findings::new(page.items, None, vec![body.clone()], notes))
+    let body = Text::try_from(body.clone()).ok()?;
+    let page = wire::alerts(&body, portal, &mut notes).ok()?;
+    Some(Findings::new(page.items, None, vec![body], notes))
 }
 
 /// What an incident's body holds, without a call. `None`: it is no incident.
 pub fn findings_of_incident(body: &Bytes, id: IncidentId, portal: Portal) -> Option<Findings> {
     let mut notes = Warnings::default();
-    let (incident, alerts) = wire::incident(body, id, portal, &mut notes).ok()?;
-    Some(Findings::new(alerts, Some(incident), vec![body.clone()], notes))
+    let body = Text::try_from(body.clone()).ok()?;
+    let (incident, alerts) = wire::incident(&body, id, portal, &mut notes).ok()?;
+    Some(Findings::new(alerts, Some(incident), vec![body], notes))
 }
 
 fn address(base: &Url, path: &[&str]) -> Result<Url, CallError> {

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use super::evidence::Evidence;
 use super::extra::Extra;
 use super::portal;
+use super::text::Text;
 use super::time::Moment;
 use super::words::{AlertStatus, AlertVerdict, Severity, SeverityId, Unfamiliar};
 
@@ -17,11 +18,11 @@ use super::words::{AlertStatus, AlertVerdict, Severity, SeverityId, Unfamiliar};
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Alert {
     /// Its id; only lists of old have been seen without.
-    pub id: Option<String>,
+    pub id: Option<Text>,
     /// Its title.
-    pub title: Option<String>,
+    pub title: Option<Text>,
     /// What Defender says about it; text, may hold line breaks.
-    pub description: Option<String>,
+    pub description: Option<Text>,
     /// How bad it is.
     pub severity: Severity,
     /// The same as OCSF numbers it.
@@ -31,33 +32,33 @@ pub struct Alert {
     /// What the analysts decided.
     pub verdict: AlertVerdict,
     /// Defender's classification.
-    pub classification: Option<String>,
+    pub classification: Option<Text>,
     /// Defender's determination.
-    pub determination: Option<String>,
+    pub determination: Option<Text>,
     /// Defender's category.
-    pub category: Option<String>,
+    pub category: Option<Text>,
     /// MITRE ATT&CK techniques: `T1059.001`.
-    pub techniques: Vec<String>,
+    pub techniques: Vec<Text>,
     /// The threat's name.
-    pub threat_name: Option<String>,
+    pub threat_name: Option<Text>,
     /// The threat's family.
-    pub threat_family: Option<String>,
+    pub threat_family: Option<Text>,
     /// What detected it.
-    pub detection_source: Option<String>,
+    pub detection_source: Option<Text>,
     /// The product that raised it.
-    pub service_source: Option<String>,
+    pub service_source: Option<Text>,
     /// The detector's id.
-    pub detector_id: Option<String>,
+    pub detector_id: Option<Text>,
     /// The automated investigation's id.
-    pub investigation_id: Option<String>,
+    pub investigation_id: Option<Text>,
     /// Where that investigation stands.
-    pub investigation_state: Option<String>,
+    pub investigation_state: Option<Text>,
     /// Who works on it.
-    pub assigned_to: Option<String>,
+    pub assigned_to: Option<Text>,
     /// The incident it belongs to.
-    pub incident_id: Option<String>,
+    pub incident_id: Option<Text>,
     /// The tenant it was raised in.
-    pub tenant_id: Option<String>,
+    pub tenant_id: Option<Text>,
     /// The device it was raised on; the first where there are several.
     pub device: Option<Device>,
     /// The further devices of an incident's alert.
@@ -84,7 +85,7 @@ pub struct Alert {
     /// False where Defender does not send evidence: then `[]` says nothing.
     pub evidence_loaded: bool,
     /// Its page in the portal.
-    pub url: Option<String>,
+    pub url: Option<Text>,
     /// Upstream members that have no home here.
     pub extra: Extra,
     /// Defender's words where the answer says `other`.
@@ -111,12 +112,10 @@ impl Alert {
         self.extra.text("providerAlertId")
     }
 
-    /// Roughly what it occupies, in bytes.
+    /// Roughly what it occupies, in bytes, beside the body that its texts are parts of.
     pub(super) fn weight(&self) -> usize {
-        let texts = [&self.id, &self.title, &self.description, &self.category, &self.detector_id, &self.url];
-        let texts: usize = texts.iter().map(|text| text.as_ref().map_or(0, String::len)).sum();
         let evidence: usize = self.evidence.iter().map(Evidence::weight).sum();
-        size_of::<Self>() + texts + evidence + self.extra.weight() + 64 * self.techniques.len() + 256
+        size_of::<Self>() + size_of_val(&*self.techniques) + evidence + self.extra.weight() + 256
     }
 }
 
@@ -125,11 +124,11 @@ impl Alert {
 #[schemars(rename = "AlertDevice")]
 pub struct Device {
     /// Its id: 40 hexadecimal digits.
-    pub id: Option<String>,
+    pub id: Option<Text>,
     /// Its DNS name, host name or free text.
-    pub name: Option<String>,
+    pub name: Option<Text>,
     /// Its device group.
-    pub group: Option<String>,
+    pub group: Option<Text>,
 }
 
 /// An account, shown as `DOMAIN\name`.
@@ -137,9 +136,9 @@ pub struct Device {
 #[schemars(with = "String", rename = "AlertAccount")]
 pub struct Account {
     /// Its domain.
-    pub domain: Option<String>,
+    pub domain: Option<Text>,
     /// Its name.
-    pub name: String,
+    pub name: Text,
 }
 
 impl fmt::Display for Account {
@@ -161,18 +160,18 @@ impl Serialize for Account {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LoggedOnUser {
     /// The account name.
-    pub name: Option<String>,
+    pub name: Option<Text>,
     /// Its domain.
-    pub domain: Option<String>,
+    pub domain: Option<Text>,
 }
 
 /// What an analyst wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Comment {
     /// The text.
-    pub text: Option<String>,
+    pub text: Option<Text>,
     /// Who wrote it.
-    pub author: Option<String>,
+    pub author: Option<Text>,
     /// When.
     pub created_at: Option<Moment>,
 }

@@ -16,6 +16,7 @@ use super::resolution::{Step, StepName};
 use super::rollup::{self, Counts, Span};
 use super::subject::Kind;
 use super::summary;
+use super::text::Text;
 use super::time::Moment;
 use super::warning::{Warning, WarningCode, Warnings};
 use super::words::{AlertStatus, IncidentStatus, ListStatus, Severity, SeverityId, Status, Verdict};
@@ -219,7 +220,7 @@ impl Answer {
             last_seen: span.last_seen,
             updated_at: incident.and_then(|incident| incident.updated_at).or(span.updated_at),
             counts,
-            techniques: rollup::distinct(ordered.iter().flat_map(|alert| alert.techniques.iter().map(String::as_str))),
+            techniques: rollup::distinct(ordered.iter().flat_map(|alert| alert.techniques.iter().map(Text::as_str))),
             categories: rollup::distinct(ordered.iter().filter_map(|alert| category(alert))),
             threats: rollup::distinct(ordered.iter().filter_map(|alert| threat(alert))),
             entities,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::extra::Extra;
+use super::text::Text;
 use super::time::Moment;
 
 /// One item of evidence: what is common to all types, and the members of its own.
@@ -12,16 +13,16 @@ pub struct Evidence {
     /// Defender's word for the type, in `snake_case`: `file`, `process`, `user`, `ip`, `url`, `registry`, `mailbox`,
     /// `mail_message`, or any other.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: Text,
     /// The part it played, where Defender tells.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
+    pub role: Option<Text>,
     /// What Defender thinks of it: `malicious`, `suspicious`, `no_threats_found` …
-    pub verdict: Option<String>,
+    pub verdict: Option<Text>,
     /// What was done about it: `remediated`, `prevented`, `none` …
-    pub remediation_status: Option<String>,
+    pub remediation_status: Option<Text>,
     /// What the detection did: `detected`, `blocked`, `prevented` …
-    pub detection_status: Option<String>,
+    pub detection_status: Option<Text>,
     /// When it was seen.
     pub observed_at: Option<Moment>,
     /// The members of its type.
@@ -60,15 +61,15 @@ pub enum Detail {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct File {
     /// Its name.
-    pub name: Option<String>,
+    pub name: Option<Text>,
     /// Its directory, without the name.
-    pub path: Option<String>,
+    pub path: Option<Text>,
     /// SHA-1 of its content.
-    pub sha1: Option<String>,
+    pub sha1: Option<Text>,
     /// SHA-256 of its content.
-    pub sha256: Option<String>,
+    pub sha256: Option<Text>,
     /// MD5 of its content.
-    pub md5: Option<String>,
+    pub md5: Option<Text>,
 }
 
 /// A process, and the one that started it.
@@ -77,17 +78,17 @@ pub struct Process {
     /// Its number.
     pub pid: Option<i64>,
     /// With what it was started.
-    pub command_line: Option<String>,
+    pub command_line: Option<Text>,
     /// When it was started.
     pub created_at: Option<Moment>,
     /// The name of its image.
-    pub name: Option<String>,
+    pub name: Option<Text>,
     /// The directory of its image.
-    pub path: Option<String>,
+    pub path: Option<Text>,
     /// SHA-1 of its image.
-    pub sha1: Option<String>,
+    pub sha1: Option<Text>,
     /// SHA-256 of its image.
-    pub sha256: Option<String>,
+    pub sha256: Option<Text>,
     /// The process that started it.
     pub parent: Parent,
 }
@@ -99,9 +100,9 @@ pub struct Parent {
     /// Its number.
     pub pid: Option<i64>,
     /// The name of its image.
-    pub name: Option<String>,
+    pub name: Option<Text>,
     /// The directory of its image.
-    pub path: Option<String>,
+    pub path: Option<Text>,
     /// When it was started.
     pub created_at: Option<Moment>,
 }
@@ -110,22 +111,22 @@ pub struct Parent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct User {
     /// The account name.
-    pub name: Option<String>,
+    pub name: Option<Text>,
     /// Its domain.
-    pub domain: Option<String>,
+    pub domain: Option<Text>,
     /// Its user principal name.
-    pub upn: Option<String>,
+    pub upn: Option<Text>,
     /// Its security identifier.
-    pub sid: Option<String>,
+    pub sid: Option<Text>,
     /// Its object id in Entra.
-    pub aad_id: Option<String>,
+    pub aad_id: Option<Text>,
 }
 
 /// A network address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Ip {
     /// Version 4 or 6; null has been seen.
-    pub address: Option<String>,
+    pub address: Option<Text>,
 }
 
 /// A web address.
@@ -133,68 +134,50 @@ pub struct Ip {
 #[schemars(rename = "UrlAddress")]
 pub struct Address {
     /// The address as Defender has it.
-    pub url: Option<String>,
+    pub url: Option<Text>,
 }
 
 /// A registry key, with a value where one is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Registry {
     /// The hive: `HKEY_LOCAL_MACHINE` …
-    pub hive: Option<String>,
+    pub hive: Option<Text>,
     /// The key below the hive.
-    pub key: Option<String>,
+    pub key: Option<Text>,
     /// The name of the value.
-    pub value_name: Option<String>,
+    pub value_name: Option<Text>,
     /// The value.
-    pub value: Option<String>,
+    pub value: Option<Text>,
     /// Its type.
-    pub value_type: Option<String>,
+    pub value_type: Option<Text>,
 }
 
 /// A mailbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Mailbox {
     /// Its address.
-    pub address: Option<String>,
+    pub address: Option<Text>,
     /// Its name.
-    pub display_name: Option<String>,
+    pub display_name: Option<Text>,
 }
 
 /// A mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Mail {
     /// The sender's address.
-    pub sender: Option<String>,
+    pub sender: Option<Text>,
     /// The recipient's address.
-    pub recipient: Option<String>,
+    pub recipient: Option<Text>,
     /// Its subject.
-    pub subject: Option<String>,
+    pub subject: Option<Text>,
     /// What became of it: `Delivered`, `Blocked` …
-    pub delivery_action: Option<String>,
+    pub delivery_action: Option<Text>,
 }
 
 impl Evidence {
-    /// Roughly what it occupies, in bytes.
+    /// Roughly what it occupies, in bytes, beside the body that its texts are parts of.
     pub(super) fn weight(&self) -> usize {
-        let text =
-            |texts: &[&Option<String>]| texts.iter().map(|text| text.as_ref().map_or(0, String::len)).sum::<usize>();
-        let detail = match &self.detail {
-            Detail::File(file) => text(&[&file.name, &file.path, &file.sha1, &file.sha256, &file.md5]),
-            Detail::Process(process) => {
-                size_of::<Process>()
-                    + text(&[&process.command_line, &process.name, &process.path, &process.sha1, &process.sha256])
-                    + text(&[&process.parent.name, &process.parent.path])
-            }
-            Detail::User(user) => text(&[&user.name, &user.domain, &user.upn, &user.sid, &user.aad_id]),
-            Detail::Ip(ip) => text(&[&ip.address]),
-            Detail::Url(address) => text(&[&address.url]),
-            Detail::Registry(registry) => {
-                text(&[&registry.hive, &registry.key, &registry.value_name, &registry.value, &registry.value_type])
-            }
-            Detail::Mailbox(mailbox) => text(&[&mailbox.address, &mailbox.display_name]),
-            Detail::Mail(mail) => text(&[&mail.sender, &mail.recipient, &mail.subject, &mail.delivery_action]),
-            Detail::Other {} => 0,
-        };
-        size_of::<Self>() + self.kind.len() + detail + self.extra.weight()
+        let apart = if let Detail::Process(_) = self.detail { size_of::<Process>() } else { 0 };
+        size_of::<Self>() + apart + self.extra.weight()
     }
 }

@@ -2,11 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use bytes::Bytes;
-
 use super::alert::Alert;
 use super::incident::Incident;
 use super::subject::Kind;
+use super::text::Text;
 use super::warning::{Warning, WarningCode, Warnings, quoted};
 
 /// What a backend found for one subject.
@@ -19,18 +18,21 @@ pub struct Findings {
     /// Whether Defender knows the subject, as far as it tells.
     pub known: bool,
     /// The upstream bodies, verbatim; several where a list came in pages.
-    pub bodies: Vec<Bytes>,
+    pub bodies: Vec<Text>,
     /// What came up while reading them.
     pub warnings: Vec<Warning>,
     /// They are about what was asked for: only then they may be shown to the next who asks.
     pub is_to_the_point: bool,
+    /// How many bytes of bodies their texts are parts of.
+    held: usize,
 }
 
 impl Findings {
     /// The findings of a body, with alerts that came twice told apart.
-    pub fn new(alerts: Vec<Alert>, incident: Option<Incident>, bodies: Vec<Bytes>, mut warnings: Warnings) -> Self {
+    pub fn new(alerts: Vec<Alert>, incident: Option<Incident>, bodies: Vec<Text>, mut warnings: Warnings) -> Self {
+        let held = bodies.iter().map(|body| body.len()).sum();
         let alerts = distinct(alerts, &mut warnings);
-        Self { alerts, incident, known: true, bodies, warnings: warnings.into_vec(), is_to_the_point: true }
+        Self { alerts, incident, known: true, bodies, warnings: warnings.into_vec(), is_to_the_point: true, held }
     }
 
     /// What Defender answers about something that it does not know.
@@ -42,6 +44,7 @@ impl Findings {
             bodies: Vec::new(),
             warnings: Vec::new(),
             is_to_the_point: true,
+            held: 0,
         }
     }
 
@@ -65,8 +68,7 @@ impl Findings {
     /// Roughly what they occupy, in bytes.
     pub fn weight(&self) -> usize {
         let alerts: usize = self.alerts.iter().map(Alert::weight).sum();
-        let bodies: usize = self.bodies.iter().map(Bytes::len).sum();
-        size_of::<Self>() + alerts + bodies + 128 * self.warnings.len()
+        size_of::<Self>() + alerts + self.held + 128 * self.warnings.len()
     }
 }
 
@@ -76,7 +78,7 @@ fn distinct(alerts: Vec<Alert>, warnings: &mut Warnings) -> Vec<Alert> {
     if alerts.iter().filter_map(|alert| alert.id.as_deref()).all(|id| ids.insert(id)) {
         return alerts;
     }
-    let mut seen: HashMap<String, Vec<usize>> = HashMap::with_capacity(alerts.len());
+    let mut seen: HashMap<Text, Vec<usize>> = HashMap::with_capacity(alerts.len());
     let mut kept: Vec<Alert> = Vec::with_capacity(alerts.len());
     for alert in alerts {
         if let Some(id) = &alert.id {

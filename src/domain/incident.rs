@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::alert::Comment;
 use super::extra::Extra;
 use super::subject::IncidentId;
+use super::text::Text;
 use super::time::Moment;
 use super::words::{AlertVerdict, IncidentStatus, Severity, SeverityId, Unfamiliar, Verdict};
 
@@ -13,9 +14,9 @@ use super::words::{AlertVerdict, IncidentStatus, Severity, SeverityId, Unfamilia
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Incident {
     /// Its number.
-    pub id: String,
+    pub id: Text,
     /// Its name.
-    pub name: Option<String>,
+    pub name: Option<Text>,
     /// How bad Defender says it is.
     pub severity: Severity,
     /// The same as OCSF numbers it.
@@ -23,11 +24,11 @@ pub struct Incident {
     /// Where the work on it stands.
     pub status: IncidentStatus,
     /// Defender's classification.
-    pub classification: Option<String>,
+    pub classification: Option<Text>,
     /// Defender's determination.
-    pub determination: Option<String>,
+    pub determination: Option<Text>,
     /// Who works on it.
-    pub assigned_to: Option<String>,
+    pub assigned_to: Option<Text>,
     /// When it was opened.
     pub created_at: Option<Moment>,
     /// When it last changed.
@@ -35,11 +36,11 @@ pub struct Incident {
     /// The incidents that led here, from the one asked for on.
     pub redirected_from: Vec<String>,
     /// Its tags.
-    pub tags: Vec<String>,
+    pub tags: Vec<Text>,
     /// What analysts wrote.
     pub comments: Vec<Comment>,
     /// Its page in the portal.
-    pub url: Option<String>,
+    pub url: Option<Text>,
     /// Upstream members that have no home here.
     pub extra: Extra,
     /// Defender's words where the answer says `other`.

@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod extra;
 pub mod findings;
 pub mod incident;
+pub mod line;
 pub mod notified;
 pub mod path;
 pub mod portal;

@@ -33,7 +33,7 @@ impl Portal {
     pub fn alert(self, id: &str, tenant: Option<&str>) -> Option<String> {
         // The id came from Defender: only one of the known form is put into a link.
         let id = AlertId::parse(id)?;
-        Some(in_tenant(format!("{}/alerts/{}", self.origin(), id.as_str()), tenant))
+        Some(in_tenant([self.origin(), "/alerts/", id.as_str()], tenant))
     }
 
     /// The page of an incident.
@@ -80,14 +80,15 @@ impl Portal {
 pub fn incident_beside(page: &str, id: &str, tenant: Option<&str>) -> Option<String> {
     let of_page = |portal: &Portal| page.strip_prefix(portal.origin()).is_some_and(|path| path.starts_with('/'));
     let portal = [Portal::Commercial, Portal::GccHigh, Portal::Dod].into_iter().find(of_page)?;
-    Some(in_tenant(portal.incident(IncidentId::parse(id)?), tenant))
+    Some(in_tenant([&*portal.incident(IncidentId::parse(id)?), "", ""], tenant))
 }
 
-/// A page, with its tenant where that is known.
-fn in_tenant(page: String, tenant: Option<&str>) -> String {
+/// The page at this address, with its tenant where that is known.
+fn in_tenant(page: [&str; 3], tenant: Option<&str>) -> String {
+    let [one, two, three] = page;
     match tenant.filter(|tenant| is_guid(tenant)) {
-        Some(tenant) => format!("{page}?tid={tenant}"),
-        None => page,
+        Some(tenant) => [one, two, three, "?tid=", tenant].concat(),
+        None => page.concat(),
     }
 }
 

@@ -14,6 +14,7 @@ use super::evidence::{Detail, Evidence, Ip};
 use super::extra::Extra;
 use super::findings::Findings;
 use super::subject::Kind;
+use super::text::Text;
 use super::time::Moment;
 use super::warning::{WarningCode, Warnings};
 use super::words::{AlertStatus, AlertVerdict, ListStatus, Severity, Status, Unfamiliar, Verdict, Word};
@@ -26,27 +27,31 @@ fn moment() -> impl Strategy<Value = Option<Moment>> {
     option::of((1_700_000_000_i64..1_700_000_050).prop_map(Moment::from_unix_seconds))
 }
 
+fn text(pattern: &'static str) -> impl Strategy<Value = Text> {
+    pattern.prop_map(Text::from)
+}
+
 fn evidence() -> impl Strategy<Value = Evidence> {
     (0_u8..250).prop_map(|n| Evidence {
-        kind: "ip".to_owned(),
+        kind: "ip".into(),
         role: None,
         verdict: None,
         remediation_status: None,
         detection_status: None,
         observed_at: None,
-        detail: Detail::Ip(Ip { address: Some(format!("192.0.2.{n}")) }),
+        detail: Detail::Ip(Ip { address: Some(format!("192.0.2.{n}").into()) }),
         extra: Extra::default(),
     })
 }
 
 prop_compose! {
     fn alert()(
-        id in option::weighted(0.9, "da[0-9]{1,2}_1"),
-        title in option::of("\\PC{0,200}|[ -~\\x00-\\x1f\u{202e}\u{2028}]{0,40}"),
+        id in option::weighted(0.9, text("da[0-9]{1,2}_1")),
+        title in option::of(text("\\PC{0,200}|[ -~\\x00-\\x1f\u{202e}\u{2028}]{0,40}")),
         severity in word::<Severity>(),
         status in word::<AlertStatus>(),
         verdict in word::<AlertVerdict>(),
-        (category, techniques) in (option::of("[A-C]|null"), vec("T[1-3]", 0..3)),
+        (category, techniques) in (option::of(text("[A-C]|null")), vec(text("T[1-3]"), 0..3)),
         (first_seen, last_seen, updated_at) in (moment(), moment(), moment()),
         evidence in vec(evidence(), 0..40),
     ) -> Alert {
@@ -55,7 +60,7 @@ prop_compose! {
             classification: None, determination: None, category, techniques, threat_name: None, threat_family: None,
             detection_source: None, service_source: None, detector_id: None, investigation_id: None,
             investigation_state: None, assigned_to: None, incident_id: None, tenant_id: None,
-            device: Some(Device { id: None, name: Some("desk-042".to_owned()), group: None }),
+            device: Some(Device { id: None, name: Some("desk-042".into()), group: None }),
             further_devices: Vec::new(), user: None, logged_on_users: Vec::new(), created_at: None, updated_at,
             first_seen, last_seen, resolved_at: None, comments: Vec::new(), evidence_loaded: !evidence.is_empty(),
             evidence, url: None, extra: Extra::default(),

@@ -4,19 +4,20 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use bytes::Bytes;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::text::Text;
+
 /// Upstream bodies, verbatim.
 #[derive(Clone, Copy, Debug)]
-pub struct Raw<'a>(&'a [Bytes]);
+pub struct Raw<'a>(&'a [Text]);
 
 impl<'a> Raw<'a> {
     /// The bodies of one answer, in the order in which they came.
-    pub fn new(bodies: &'a [Bytes]) -> Self {
+    pub fn new(bodies: &'a [Text]) -> Self {
         Self(bodies)
     }
 
@@ -24,7 +25,7 @@ impl<'a> Raw<'a> {
     pub fn text(self) -> Option<Cow<'a, str>> {
         match self.0 {
             [] => None,
-            [body] => std::str::from_utf8(body).ok().map(Cow::Borrowed),
+            [body] => Some(Cow::Borrowed(body)),
             _ => serde_json::to_string(&self).ok().map(Cow::Owned),
         }
     }
@@ -49,14 +50,14 @@ impl<'a> Raw<'a> {
 }
 
 /// The items of a list: in the envelope of `OData`, or bare as it is put together from a batch.
-fn items(body: &[u8]) -> Vec<&RawValue> {
+fn items(body: &str) -> Vec<&RawValue> {
     #[derive(Deserialize)]
     struct Envelope<'a> {
         #[serde(borrow)]
         value: Vec<&'a RawValue>,
     }
-    let envelope = serde_json::from_slice::<Envelope<'_>>(body).map(|envelope| envelope.value);
-    envelope.or_else(|_| serde_json::from_slice(body)).unwrap_or_default()
+    let envelope = serde_json::from_str::<Envelope<'_>>(body).map(|envelope| envelope.value);
+    envelope.or_else(|_| serde_json::from_str(body)).unwrap_or_default()
 }
 
 /// The id of an alert, or of the row of hunting that stands for it.
@@ -69,9 +70,9 @@ fn id_of(item: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::from_str::<Identified<'_>>(item.get()).ok().map(|alert| alert.id)
 }
 
-impl Serialize for Raw<'_> {
+impl<'a> Serialize for Raw<'a> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let verbatim = |body: &'_ Bytes| serde_json::from_slice::<Box<RawValue>>(body).ok();
+        let verbatim = |body: &'a Text| serde_json::from_str::<&RawValue>(body).ok();
         match self.0 {
             [] => serializer.serialize_none(),
             [body] => verbatim(body).serialize(serializer),
@@ -103,9 +104,9 @@ mod tests {
     #[test]
     fn each_alert_of_a_list_is_found_as_it_was_sent() {
         let bodies = [
-            Bytes::from_static(br#"{"@odata.context":"x","value":[ {"id":"a","n":1.10}, {"id":"b"} ]}"#),
-            Bytes::from_static(br#"[{"AlertId":"c","Title":"t"},{"id":7},{"n":1}]"#),
-            Bytes::from_static(br#"{"value":[{"id":"twice","n":1},{"id":"twice","n":2},{"id":"b"}]}"#),
+            Text::of_static(r#"{"@odata.context":"x","value":[ {"id":"a","n":1.10}, {"id":"b"} ]}"#),
+            Text::of_static(r#"[{"AlertId":"c","Title":"t"},{"id":7},{"n":1}]"#),
+            Text::of_static(r#"{"value":[{"id":"twice","n":1},{"id":"twice","n":2},{"id":"b"}]}"#),
         ];
         let alerts = Raw::new(&bodies).alerts();
         let mut found: Vec<_> = alerts.iter().map(|(id, text)| (&**id, *text)).collect();
@@ -116,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_is_no_list_holds_no_alerts() {
-        let bodies = [Bytes::from_static(b"<html>"), Bytes::from_static(br#"{"value":{}}"#), Bytes::from_static(b"7")];
+        let bodies = [Text::of_static("<html>"), Text::of_static(r#"{"value":{}}"#), Text::of_static("7")];
         assert!(Raw::new(&bodies).alerts().is_empty());
         assert_eq!(Raw::new(&[]).text(), None);
     }

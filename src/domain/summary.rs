@@ -2,9 +2,9 @@
 
 use super::alert::Alert;
 use super::enrichment::Answer;
+use super::line::one_line;
 use super::rollup::Counts;
 use super::subject::Kind;
-use super::text::one_line;
 use super::words::{Severity, Word};
 
 /// Characters of a summary.

@@ -1,101 +1,162 @@
-//! Foreign text on one line: nothing in it that cannot be seen, and no more of it than there is room for.
+//! A text that is a part of what Defender sent, and is kept without being copied.
 
-/// Marks that may stand on one letter: written languages need no more, and a pile of them runs over other lines.
-const MOST_MARKS: usize = 3;
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::str::Utf8Error;
 
-/// A foreign text on one line, without characters that cannot be seen, cut at a word to at most `most` characters.
+use bytes::Bytes;
+use bytestring::ByteString;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Serialize, Serializer};
+
+/// A text: a body, a part of one, or one of its own. To clone it, or to take a part of it, copies nothing.
 ///
-/// What is past the cut is not looked at, however long the text is.
-pub fn one_line(text: &str, most: usize) -> String {
-    let mut line = String::with_capacity(text.len().min(most));
-    let (mut length, mut gap, mut marks) = (0, false, 0);
-    for letter in text.chars() {
-        if letter.is_whitespace() || letter.is_control() {
-            gap = length > 0;
-            continue;
-        }
-        if !letter.is_ascii() && is_invisible(letter) {
-            continue;
-        }
-        marks = if !letter.is_ascii() && is_stacked(letter) { marks + 1 } else { 0 };
-        if marks > MOST_MARKS || (marks > 0 && (gap || length == 0)) {
-            continue;
-        }
-        length += 1 + usize::from(gap);
-        if length > most {
-            return cut(&line, most);
-        }
-        if gap {
-            line.push(' ');
-            gap = false;
-        }
-        line.push(letter);
+/// A part keeps its whole body in memory.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Text(ByteString);
+
+impl Text {
+    /// A text that is known before.
+    pub const fn of_static(text: &'static str) -> Self {
+        Self(ByteString::from_static(text))
     }
-    line
+
+    /// A part of this text; of anything else a copy.
+    pub fn part(&self, part: &str) -> Self {
+        let start = part.as_ptr().addr().checked_sub(self.as_ptr().addr());
+        let end = start.and_then(|start| start.checked_add(part.len()));
+        if end.is_some_and(|end| end <= self.len()) { Self(self.0.slice_ref(part)) } else { Self::from(part) }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-/// The beginning of a line that goes on.
-fn cut(line: &str, most: usize) -> String {
-    let mut short: String = line.chars().take(most.saturating_sub(1)).collect();
-    if let Some(at) = short.rfind(' ').filter(|at| 2 * at > short.len()) {
-        short.truncate(at);
+impl TryFrom<Bytes> for Text {
+    type Error = Utf8Error;
+
+    fn try_from(bytes: Bytes) -> Result<Self, Utf8Error> {
+        ByteString::try_from(bytes).map(Self)
     }
-    if most > 0 {
-        short.push('…');
-    }
-    short
 }
 
-/// Characters that change how a line reads without being seen: directions, joiners, selectors, fillers, tags.
-///
-/// Source: <https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point>, and the interlinear marks.
-fn is_invisible(letter: char) -> bool {
-    matches!(u32::from(letter),
-        0xAD | 0x34F | 0x61C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F
-        | 0x2028..=0x202E | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFB
-        | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF)
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
 }
 
-/// Marks that are drawn over or under the letter before them, any number of them.
-fn is_stacked(letter: char) -> bool {
-    matches!(u32::from(letter),
-        0x300..=0x36F | 0x483..=0x489 | 0x1AB0..=0x1AFF | 0x1DC0..=0x1DFF | 0x20D0..=0x20FF | 0xFE20..=0xFE2F)
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Cow<'_, str>> for Text {
+    fn from(text: Cow<'_, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+/// As `str` hashes, so that the one finds the other.
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        **self == *other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl JsonSchema for Text {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        String::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
-    fn a_line_is_cut_at_a_word() {
-        assert_eq!(one_line("one two  three\n\u{202e}four", 40), "one two three four");
-        assert_eq!(one_line("one two three four", 12), "one two…");
-        assert_eq!(one_line("abcdefghijklmnop", 8), "abcdefg…");
-        assert_eq!(one_line("abc def", 5), "abc…");
-        assert_eq!(one_line("abc", 0), "");
+    fn a_part_shares_the_memory_of_its_body() {
+        let body = Text::from("{\"name\":\"Grüße\"}");
+        let part = body.part(&body[9..16]);
+        assert_eq!(part, "Grüße");
+        assert_eq!(part.as_ptr(), body[9..].as_ptr());
+        assert_eq!(part.part(&part[..2]).as_ptr(), body[9..].as_ptr());
     }
 
     #[test]
-    fn what_cannot_be_seen_is_left_out() {
-        assert_eq!(one_line("a\u{200b}b\u{2066}c\u{feff}d\u{e0041}e\u{3164}f\u{fe0f}", 40), "abcdef");
-        assert_eq!(one_line("\u{1b}[31mred\u{9b}0m\u{0}", 40), "[31mred 0m");
-    }
-
-    #[test]
-    fn marks_do_not_pile_up() {
-        let pile = format!("\u{301}e{}x", "\u{301}".repeat(500));
-        assert_eq!(one_line(&pile, 40), "e\u{301}\u{301}\u{301}x");
-    }
-
-    proptest! {
-        #[test]
-        fn a_line_is_one_line_of_bounded_length(text in "(\\PC|[\\x00-\\x1f\u{2028}\u{202e}\u{85}]){0,400}", most in 0_usize..200) {
-            let line = one_line(&text, most);
-            prop_assert!(line.chars().count() <= most);
-            let breaks = |letter: char| letter.is_control() || ['\u{2028}', '\u{2029}'].contains(&letter);
-            prop_assert!(!line.chars().any(breaks), "a line break");
+    fn what_is_no_part_is_copied() {
+        let body = Text::from("a body");
+        for other in ["", "a body", "another, longer body than that"] {
+            let part = body.part(other);
+            assert_eq!(part, other);
         }
+        let (one, rest) = body.split_at(3);
+        assert_eq!(body.part(one).part(rest), "ody");
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_no_text() {
+        assert!(Text::try_from(Bytes::from_static(b"a\xffb")).is_err());
+        assert_eq!(Text::try_from(Bytes::from_static("ä".as_bytes())).expect("a text"), "ä");
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
@@ -44,12 +45,38 @@ impl Moment {
         if text.starts_with("0001-01-01T") {
             return None;
         }
-        let zoned = match text.get(10..) {
-            Some(clock) if !clock.contains(['Z', 'z', '+', '-']) => Cow::Owned(format!("{text}Z")),
-            _ => Cow::Borrowed(text),
+        Self::parse_usual(text).or_else(|| {
+            let zoned = match text.get(10..) {
+                Some(clock) if !clock.contains(['Z', 'z', '+', '-']) => Cow::Owned(format!("{text}Z")),
+                _ => Cow::Borrowed(text),
+            };
+            // Outside of these years there is no RFC 3339.
+            let parsed: Timestamp =
+                zoned.parse().ok().filter(|_| zoned.starts_with(|first: char| first.is_ascii_digit()))?;
+            Some(Self { unix_ms: i64::try_from(parsed.as_nanosecond().div_euclid(1_000_000)).ok()? })
+        })
+    }
+
+    /// The form that nearly every time has, `2026-11-03T08:15:42.0366667Z`: a list of alerts holds thousands.
+    fn parse_usual(text: &str) -> Option<Self> {
+        let (date_time, fraction) = text.strip_suffix('Z')?.split_at_checked(19)?;
+        let [y0, y1, y2, y3, b'-', mo0, mo1, b'-', d0, d1, b'T', h0, h1, b':', mi0, mi1, b':', s0, s1] =
+            *date_time.as_bytes()
+        else {
+            return None;
         };
-        let parsed: Timestamp = zoned.parse().ok()?;
-        Some(Self { unix_ms: parsed.as_millisecond() })
+        let two = |tens, ones| i8::try_from(number(&[tens, ones])?).ok();
+        let year = i16::try_from(number(&[y0, y1, y2, y3])?).ok()?;
+        let second = DateTime::new(year, two(mo0, mo1)?, two(d0, d1)?, two(h0, h1)?, two(mi0, mi1)?, two(s0, s1)?, 0);
+        let ms = match fraction.strip_prefix('.').unwrap_or(fraction).as_bytes() {
+            [] if fraction.is_empty() => 0,
+            [a] => number(&[*a, b'0', b'0'])?,
+            [a, b] => number(&[*a, *b, b'0'])?,
+            [a, b, c, rest @ ..] if rest.len() <= 6 => number(rest).and(number(&[*a, *b, *c]))?,
+            _ => return None,
+        };
+        let second = Offset::UTC.to_timestamp(second.ok()?).ok()?;
+        Some(Self { unix_ms: second.as_millisecond() + i64::from(ms) })
     }
 
     /// How long ago this was at `now`; zero for the future.
@@ -65,6 +92,11 @@ impl Moment {
     }
 }
 
+/// The number that these digits write; at most nine of them.
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| 10 * number + u32::from(digit - b'0')))
+}
+
 impl From<SystemTime> for Moment {
     fn from(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -76,17 +108,23 @@ impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = Timestamp::from_millisecond(self.unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
         let at = Offset::UTC.to_datetime(at);
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let numbers = [
             at.year(),
-            at.month(),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second(),
-            at.millisecond()
-        )
+            at.month().into(),
+            at.day().into(),
+            at.hour().into(),
+            at.minute().into(),
+            at.second().into(),
+            at.millisecond(),
+        ];
+        for (places, mut number) in [0..4, 5..7, 8..10, 11..13, 14..16, 17..19, 20..23].into_iter().zip(numbers) {
+            for place in text.get_mut(places).into_iter().flatten().rev() {
+                *place += u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -113,6 +151,8 @@ impl JsonSchema for Moment {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn shown(text: &str) -> Option<String> {
@@ -137,8 +177,38 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_none() {
-        for text in ["", "yesterday", "0001-01-01T00:00:00Z", "2026-13-01T00:00:00Z", "5"] {
+        for text in [
+            "",
+            "yesterday",
+            "0001-01-01T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-02-30T00:00:00Z",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00,5.Z",
+            "2026-01-01T00:00:00.1234567890Z",
+            "2026-01-01T00:00:0éZ",
+            "-000001-01-01T00:00:00Z",
+            "5",
+        ] {
             assert_eq!(shown(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_usual_form_is_read_as_any_other(at in -62_135_596_799_i64..253_402_300_799, fraction in "|\\.[0-9]{1,9}") {
+            let second = Timestamp::from_second(at).expect("a time").to_string();
+            let usual = second.replace('Z', &format!("{fraction}Z"));
+            let other = second.replace('Z', &format!("{fraction}+00:00"));
+            prop_assert_eq!(Moment::parse_usual(&usual), Moment::parse(&other));
+            prop_assert!(Moment::parse_usual(&usual).is_some());
+            prop_assert!(Moment::parse_usual(&other).is_none());
+        }
+
+        #[test]
+        fn what_is_shown_is_read_as_the_same(ms in -62_135_510_400_000_i64..253_402_300_799_999) {
+            let moment = Moment { unix_ms: ms };
+            prop_assert_eq!(Moment::parse(&moment.to_string()), Some(moment));
         }
     }
 }

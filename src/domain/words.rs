@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use super::text::Text;
+
 /// A word of a closed set, in the set's order.
 pub trait Word: Copy + Eq + 'static {
     /// Every word of the set, in the order in which counts show them.
@@ -296,9 +298,9 @@ impl From<AlertVerdict> for Verdict {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unfamiliar {
     /// For the severity.
-    pub severity: Option<String>,
+    pub severity: Option<Text>,
     /// For the status.
-    pub status: Option<String>,
+    pub status: Option<Text>,
 }
 
 /// The entry whose key has the same letters as Defender's word: case, spaces and punctuation do not count.
@@ -315,7 +317,40 @@ pub(super) fn same_letters(one: &str, other: &str) -> bool {
 }
 
 /// Defender's `PascalCase` or `camelCase` word as `snake_case`: `MailMessage` → `mail_message`.
-pub fn snake_case(word: &str) -> String {
+pub fn snake_case(word: &str) -> Text {
+    match USUAL.iter().find(|(known, _)| *known == word) {
+        Some((_, snake_case)) => Text::of_static(snake_case),
+        None => in_snake_case(word).into(),
+    }
+}
+
+/// The words of nearly every item of evidence, through either API.
+const USUAL: [(&str, &str); 22] = [
+    ("Detected", "detected"),
+    ("detected", "detected"),
+    ("File", "file"),
+    ("file", "file"),
+    ("Process", "process"),
+    ("process", "process"),
+    ("User", "user"),
+    ("user", "user"),
+    ("Ip", "ip"),
+    ("ip", "ip"),
+    ("Url", "url"),
+    ("url", "url"),
+    ("device", "device"),
+    ("Suspicious", "suspicious"),
+    ("suspicious", "suspicious"),
+    ("Malicious", "malicious"),
+    ("malicious", "malicious"),
+    ("NoThreatsFound", "no_threats_found"),
+    ("noThreatsFound", "no_threats_found"),
+    ("none", "none"),
+    ("Prevented", "prevented"),
+    ("prevented", "prevented"),
+];
+
+fn in_snake_case(word: &str) -> String {
     let mut out = String::with_capacity(word.len() + 4);
     let mut before = ' ';
     for letter in word.chars() {
@@ -368,8 +403,12 @@ mod tests {
             ("None", "none"),
             ("Detected", "detected"),
             ("Partially Investigated", "partially_investigated"),
-        ] {
+        ]
+        .into_iter()
+        .chain(USUAL)
+        {
             assert_eq!(snake_case(word), right);
+            assert_eq!(in_snake_case(word), right);
         }
     }
 }

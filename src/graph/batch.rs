@@ -16,6 +16,7 @@ use tokio::time::sleep;
 use super::{Graph, PREFER, READ_ALERTS};
 use crate::credentials::{CallError, CredentialError, Refusal};
 use crate::domain::subject::AlertId;
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::upstream::body::{self, MembersReader};
 use crate::upstream::members::Members;
@@ -37,7 +38,7 @@ const SPARED: Duration = Duration::from_millis(150);
 /// The alerts that came, by id.
 #[derive(Default)]
 pub(super) struct Completed {
-    bodies: HashMap<String, Bytes>,
+    bodies: HashMap<String, Text>,
     bytes: usize,
     /// How many stayed throttled.
     pub(super) throttled: usize,
@@ -47,14 +48,14 @@ pub(super) struct Completed {
 
 impl Completed {
     /// The body of an alert; `None` if Graph does not know it, or did not tell.
-    pub(super) fn body(&self, id: &str) -> Option<&Bytes> {
+    pub(super) fn body(&self, id: &str) -> Option<&Text> {
         self.bodies.get(id)
     }
 }
 
 /// What became of one item.
 enum Item {
-    Here(Bytes),
+    Here(Text),
     /// Graph does not give it out: tuned away, outside the incident model.
     Gone,
     Later(Duration),
@@ -158,7 +159,7 @@ impl Graph {
 }
 
 /// The items of a batch's answer, in the order of their ids; Graph keeps none.
-fn items(answer: &Bytes, count: usize) -> Result<Vec<Item>, CallError> {
+fn items(answer: &Text, count: usize) -> Result<Vec<Item>, CallError> {
     let mut read = MembersReader(|members: Members<'_>| item(members, answer));
     let responses = body::list(answer, "responses", &mut read).map_err(CallError::Upstream)?.items;
     let mut items: Vec<Option<Item>> = (0..count).map(|_| None).collect();
@@ -171,7 +172,7 @@ fn items(answer: &Bytes, count: usize) -> Result<Vec<Item>, CallError> {
     items.into_iter().collect::<Option<_>>().ok_or(missing)
 }
 
-fn item(mut members: Members<'_>, answer: &Bytes) -> (Option<usize>, Result<Item, CallError>) {
+fn item(mut members: Members<'_>, answer: &Text) -> (Option<usize>, Result<Item, CallError>) {
     let notes = &mut Warnings::default();
     let at = members.text(&["id"], notes).and_then(|id| id.parse().ok());
     let status = members.integer(&["status"], notes).and_then(|status| u16::try_from(status).ok());
@@ -179,7 +180,7 @@ fn item(mut members: Members<'_>, answer: &Bytes) -> (Option<usize>, Result<Item
     let wait = members.object("headers", notes).and_then(|mut headers| headers.text_in_any_case("retry-after"));
     let body = members.take("body").map(RawValue::get).unwrap_or_default();
     let item = if status.is_success() {
-        Ok(Item::Here(answer.slice_ref(body.as_bytes())))
+        Ok(Item::Here(answer.part(body)))
     } else {
         let wait = wait.and_then(|wait| HeaderValue::from_str(&wait).ok());
         let headers = HeaderMap::from_iter(wait.map(|wait| (header::RETRY_AFTER, wait)));
@@ -215,8 +216,8 @@ mod tests {
 
     #[test]
     fn items_are_told_apart_by_their_ids() {
-        let answer = Bytes::from_static(
-            br#"{"responses":[
+        let answer = Text::of_static(
+            r#"{"responses":[
                 {"id":"2","status":429,"headers":{"retry-AFTER":"2.128"},"body":{"error":{"code":"TooManyRequests"}}},
                 {"id":"0","status":200,"headers":{},"body":{"id":"a"}},
                 {"id":"3","status":"503","body":null},
@@ -224,7 +225,7 @@ mod tests {
                 {"id":"77","status":200,"body":{}}]}"#,
         );
         let read = items(&answer, 4).expect("items");
-        assert!(matches!(read.first(), Some(Item::Here(body)) if body == &br#"{"id":"a"}"#[..]));
+        assert!(matches!(read.first(), Some(Item::Here(body)) if *body == r#"{"id":"a"}"#));
         assert!(matches!(read.get(1), Some(Item::Gone)));
         assert!(matches!(read.get(2), Some(Item::Later(wait)) if *wait == Duration::from_secs_f64(2.128)));
         assert!(matches!(read.get(3), Some(Item::Later(PAUSE))));
@@ -234,7 +235,7 @@ mod tests {
     #[test]
     fn a_missing_role_is_nothing_that_a_thin_alert_stands_in_for() {
         let answer =
-            Bytes::from_static(br#"{"responses":[{"id":"0","status":403,"body":{"error":{"code":"Forbidden"}}}]}"#);
+            Text::of_static(r#"{"responses":[{"id":"0","status":403,"body":{"error":{"code":"Forbidden"}}}]}"#);
         assert!(matches!(items(&answer, 1), Err(CallError::Forbidden { permission: READ_ALERTS })));
     }
 }

@@ -11,6 +11,7 @@ use super::{Graph, RUN_HUNTING, wire};
 use crate::credentials::CallError;
 use crate::domain::findings::Findings;
 use crate::domain::subject::AlertId;
+use crate::domain::text::Text;
 use crate::domain::warning::{WarningCode, Warnings};
 use crate::upstream::{Api, Body, Call, Context, Reply, UpstreamError};
 
@@ -31,10 +32,10 @@ impl Graph {
         let ids: Vec<AlertId> = rows.iter().filter_map(|row| AlertId::parse(row.alert_id())).collect();
         let completed = self.complete(&ids, ctx).await?;
         let (mut alerts, mut thin) = (Vec::with_capacity(rows.len()), 0_usize);
-        let mut list = vec![b'['];
+        let mut list = String::from("[");
         for row in rows {
             if !alerts.is_empty() {
-                list.push(b',');
+                list.push(',');
             }
             let whole = completed.body(row.alert_id()).and_then(|body| {
                 let alert = wire::alert(body, self.portal, &mut notes).ok()?;
@@ -42,19 +43,19 @@ impl Graph {
             });
             if let Some((alert, body)) = whole {
                 alerts.push(alert);
-                list.extend_from_slice(body);
+                list.push_str(body);
             } else {
                 thin += 1;
-                list.extend_from_slice(row.body().as_bytes());
+                list.push_str(&row.body());
                 alerts.push(row.into_alert(self.portal, &mut notes));
             }
         }
         note_thin(thin, &completed, &mut notes);
-        list.push(b']');
+        list.push(']');
         Ok(Findings::new(alerts, None, vec![list.into()], notes))
     }
 
-    async fn hunt(&self, quarry: &Quarry, ctx: &Context) -> Result<Bytes, CallError> {
+    async fn hunt(&self, quarry: &Quarry, ctx: &Context) -> Result<Text, CallError> {
         let unfit = || CallError::Upstream(UpstreamError::malformed("a name that no query can hold"));
         let query = hunting::query(quarry).ok_or_else(unfit)?;
         let url = self.address(&["security", "runHuntingQuery"])?;
@@ -88,7 +89,7 @@ fn note_thin(thin: usize, completed: &Completed, notes: &mut Warnings) {
 /// Our queries are right by construction: a semantic error means that the table is not there for this tenant or app.
 ///
 /// Kusto's sentence is the only thing that tells it from any other 400.
-fn read(reply: Reply) -> Result<Bytes, UpstreamError> {
+fn read(reply: Reply) -> Result<Text, UpstreamError> {
     #[derive(Deserialize)]
     struct Envelope {
         error: Inner,

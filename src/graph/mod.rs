@@ -13,7 +13,6 @@ mod hunting;
 mod roles;
 mod wire;
 
-use bytes::Bytes;
 use url::Url;
 
 use crate::config::Settings;
@@ -22,6 +21,7 @@ use crate::domain::alert::Alert;
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::subject::{AlertId, IncidentId, Kind};
+use crate::domain::text::Text;
 use crate::domain::warning::{WarningCode, Warnings};
 use crate::upstream::{self, Api, Call, Context, Reply, UpstreamError, next_page};
 pub(crate) use hunting::Quarry;
@@ -95,7 +95,7 @@ impl Graph {
     async fn alerts_of(
         &self,
         id: IncidentId,
-        bodies: &mut Vec<Bytes>,
+        bodies: &mut Vec<Text>,
         notes: &mut Warnings,
         ctx: &Context,
     ) -> Result<Vec<Alert>, CallError> {
@@ -118,7 +118,7 @@ impl Graph {
         Ok(alerts)
     }
 
-    async fn get(&self, url: &Url, permission: &'static str, ctx: &Context) -> Result<Bytes, CallError> {
+    async fn get(&self, url: &Url, permission: &'static str, ctx: &Context) -> Result<Text, CallError> {
         let call = |token| Call { prefer: Some(PREFER), ..Call::get(Api::Graph, url.clone(), token) };
         self.calls.send(Api::Graph, permission, ctx, call, Reply::into_body).await
     }

@@ -4,9 +4,10 @@ use super::digest::{Fact, MOST_OF_A_NAME, capital, day_and_time, said};
 use super::shown::Shown;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::entities::{self, UserEntity};
+use crate::domain::line::one_line;
 use crate::domain::resolution::StepName;
 use crate::domain::subject::Kind;
-use crate::domain::text::one_line;
+use crate::domain::text::Text;
 use crate::domain::words::{Severity, Word};
 
 /// Characters of a fact.
@@ -141,7 +142,7 @@ fn name(enrichment: &Enrichment<'_>) -> String {
 
 fn tags(enrichment: &Enrichment<'_>) -> String {
     let tags = enrichment.incident.as_ref().map(|incident| incident.tags.as_slice()).unwrap_or_default();
-    let tags: Vec<_> = tags.iter().map(String::as_str).collect();
+    let tags: Vec<_> = tags.iter().map(Text::as_str).collect();
     some(&tags, MOST_NAMES, false)
 }
 

@@ -12,6 +12,7 @@ use crate::domain::findings::Findings;
 use crate::domain::incident::Incident;
 use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::Kind;
+use crate::domain::text::Text;
 use crate::domain::time::Moment;
 use crate::domain::warning::{Warning, WarningCode, Warnings};
 use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Unfamiliar, Word};
@@ -166,8 +167,8 @@ fn trick(rng: &mut Rng) -> &'static str {
     TRICKS[rng.usize(..TRICKS.len())]
 }
 
-fn some(rng: &mut Rng) -> Option<String> {
-    (rng.u8(0..8) > 0).then(|| text(rng))
+fn some(rng: &mut Rng) -> Option<Text> {
+    (rng.u8(0..8) > 0).then(|| text(rng).into())
 }
 
 fn list<T>(rng: &mut Rng, most: usize, mut item: impl FnMut(&mut Rng) -> T) -> Vec<T> {
@@ -183,13 +184,13 @@ fn moment(rng: &mut Rng) -> Option<Moment> {
 }
 
 /// A page as Defender sends it, or as somebody would like it to.
-fn page(rng: &mut Rng) -> Option<String> {
+fn page(rng: &mut Rng) -> Option<Text> {
     let page = "https://security.microsoft.com/alerts/da1_1";
     match rng.u8(0..4) {
         0 => None,
-        1 => Some(page.to_owned()),
-        2 => Some(format!("{page}?tid={}", text(rng))),
-        _ => Some(text(rng)),
+        1 => Some(page.into()),
+        2 => Some(format!("{page}?tid={}", text(rng)).into()),
+        _ => Some(text(rng).into()),
     }
 }
 
@@ -202,7 +203,7 @@ fn evidence(rng: &mut Rng) -> Evidence {
         _ => Detail::Url(Address { url: some(rng) }),
     };
     Evidence {
-        kind: text(rng),
+        kind: text(rng).into(),
         role: None,
         verdict: None,
         remediation_status: None,
@@ -230,7 +231,7 @@ pub(super) fn alert(rng: &mut Rng) -> Alert {
         classification: some(rng),
         determination: some(rng),
         category: some(rng),
-        techniques: list(rng, 3, text),
+        techniques: list(rng, 3, |rng| text(rng).into()),
         threat_name: some(rng),
         threat_family: some(rng),
         detection_source: None,
@@ -243,7 +244,7 @@ pub(super) fn alert(rng: &mut Rng) -> Alert {
         tenant_id: some(rng),
         device: rng.bool().then(|| device(rng)),
         further_devices: list(rng, 1, device),
-        user: rng.bool().then(|| Account { domain: some(rng), name: text(rng) }),
+        user: rng.bool().then(|| Account { domain: some(rng), name: text(rng).into() }),
         logged_on_users: Vec::new(),
         created_at: moment(rng),
         updated_at: moment(rng),
@@ -262,7 +263,7 @@ pub(super) fn alert(rng: &mut Rng) -> Alert {
 fn incident(rng: &mut Rng) -> Incident {
     let severity: Severity = word(rng);
     Incident {
-        id: text(rng),
+        id: text(rng).into(),
         name: some(rng),
         severity,
         severity_id: severity.id(),
@@ -273,7 +274,7 @@ fn incident(rng: &mut Rng) -> Incident {
         created_at: moment(rng),
         updated_at: moment(rng),
         redirected_from: Vec::new(),
-        tags: list(rng, 5, text),
+        tags: list(rng, 5, |rng| text(rng).into()),
         comments: Vec::new(),
         url: page(rng),
         extra: Extra::default(),
@@ -307,7 +308,7 @@ pub(super) fn answer(rng: &mut Rng) -> Answer {
         kind,
         input: text(rng),
         id: text(rng),
-        url: page(rng),
+        url: page(rng).map(|page| page.to_string()),
         resolution: list(rng, 2, step),
         warnings: list(rng, 3, warning),
         findings: Arc::new(Findings::new(alerts, incident, Vec::new(), Warnings::default())),

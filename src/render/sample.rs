@@ -25,7 +25,7 @@ fn noon() -> Moment {
 fn alert(title: &str, severity: Severity, status: AlertStatus) -> Alert {
     Alert {
         id: None,
-        title: Some(title.to_owned()),
+        title: Some(title.into()),
         description: None,
         severity,
         severity_id: severity.id(),
@@ -34,7 +34,7 @@ fn alert(title: &str, severity: Severity, status: AlertStatus) -> Alert {
         classification: None,
         determination: None,
         category: None,
-        techniques: vec!["T1003.001".to_owned()],
+        techniques: vec!["T1003.001".into()],
         threat_name: None,
         threat_family: None,
         detection_source: None,
@@ -45,13 +45,9 @@ fn alert(title: &str, severity: Severity, status: AlertStatus) -> Alert {
         assigned_to: None,
         incident_id: None,
         tenant_id: None,
-        device: Some(Device {
-            id: Some(DEVICE.to_owned()),
-            name: Some("desk-042.contoso.com".to_owned()),
-            group: None,
-        }),
+        device: Some(Device { id: Some(DEVICE.into()), name: Some("desk-042.contoso.com".into()), group: None }),
         further_devices: Vec::new(),
-        user: Some(Account { domain: Some("CONTOSO".to_owned()), name: "dana".to_owned() }),
+        user: Some(Account { domain: Some("CONTOSO".into()), name: "dana".into() }),
         logged_on_users: Vec::new(),
         created_at: None,
         updated_at: None,
@@ -69,7 +65,7 @@ fn alert(title: &str, severity: Severity, status: AlertStatus) -> Alert {
 
 fn two_alerts() -> Vec<Alert> {
     let mut first = alert("<b>Credentials</b> read", Severity::High, AlertStatus::New);
-    first.url = Some("https://security.microsoft.com/alerts/da1_1".to_owned());
+    first.url = Some("https://security.microsoft.com/alerts/da1_1".into());
     vec![first, alert("Tool seen at evil.example", Severity::Low, AlertStatus::Resolved)]
 }
 
@@ -126,11 +122,11 @@ pub(super) fn nothing() -> Answer {
 /// An alert in which every text is the same.
 fn filled(text: &str) -> Alert {
     let mut alert = alert(text, Severity::High, AlertStatus::New);
-    alert.techniques = vec![text.to_owned()];
-    alert.threat_name = Some(text.to_owned());
-    alert.device = Some(Device { id: None, name: Some(text.to_owned()), group: None });
-    alert.user = Some(Account { domain: Some(text.to_owned()), name: text.to_owned() });
-    alert.url = Some("https://security.microsoft.com/alerts/da1_1".to_owned());
+    alert.techniques = vec![text.into()];
+    alert.threat_name = Some(text.into());
+    alert.device = Some(Device { id: None, name: Some(text.into()), group: None });
+    alert.user = Some(Account { domain: Some(text.into()), name: text.into() });
+    alert.url = Some("https://security.microsoft.com/alerts/da1_1".into());
     alert
 }
 
@@ -147,16 +143,16 @@ pub(super) fn filled_incident(text: &str) -> Answer {
         let text = format!("{n}{text}");
         let mut alert = filled(&text);
         let details = [
-            Detail::File(File { name: Some(text.clone()), ..File::default() }),
-            Detail::Url(Address { url: Some(text) }),
+            Detail::File(File { name: Some(text.as_str().into()), ..File::default() }),
+            Detail::Url(Address { url: Some(text.into()) }),
         ];
         alert.evidence = details.into_iter().map(evidence).collect();
         alert
     };
     let mut incident = incident(text);
-    incident.determination = Some(text.to_owned());
-    incident.assigned_to = Some(text.to_owned());
-    incident.tags = vec![text.to_owned(); 9];
+    incident.determination = Some(text.into());
+    incident.assigned_to = Some(text.into());
+    incident.tags = vec![text.into(); 9];
     let mut answer = answer(Kind::Incident, (0..30).map(alert).collect(), Some(incident));
     let note = |n: usize| Warning { code: WarningCode::Partial, detail: format!("{n}{text}") };
     answer.warnings = (0..9).map(note).collect();
@@ -168,7 +164,7 @@ pub(super) fn filled_incident(text: &str) -> Answer {
 
 fn evidence(detail: Detail) -> Evidence {
     Evidence {
-        kind: "file".to_owned(),
+        kind: "file".into(),
         role: None,
         verdict: None,
         remediation_status: None,
@@ -181,8 +177,8 @@ fn evidence(detail: Detail) -> Evidence {
 
 fn incident(name: &str) -> Incident {
     Incident {
-        id: "3107".to_owned(),
-        name: Some(name.to_owned()),
+        id: "3107".into(),
+        name: Some(name.into()),
         severity: Severity::High,
         severity_id: Severity::High.id(),
         status: IncidentStatus::InProgress,
@@ -192,7 +188,7 @@ fn incident(name: &str) -> Incident {
         created_at: None,
         updated_at: None,
         redirected_from: Vec::new(),
-        tags: vec!["Finance".to_owned()],
+        tags: vec!["Finance".into()],
         comments: Vec::new(),
         url: None,
         extra: Extra::default(),

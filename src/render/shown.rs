@@ -5,7 +5,7 @@
 
 use super::defang::defanged;
 use super::escape::Escape;
-use crate::domain::text::one_line;
+use crate::domain::line::one_line;
 
 /// A letter and its neighbours.
 #[derive(Clone, Copy, Debug)]

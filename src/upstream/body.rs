@@ -1,18 +1,17 @@
 //! Bodies as a whole: one object, or a list in the envelope that `OData` puts around it.
 
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::UpstreamError;
-use super::members::{Members, Name, ObjectOf, ReadObject};
+use super::members::{Members, Name};
+use super::objects::{ObjectOf, ReadObject};
+use crate::domain::text::Text;
 
 /// Reads a body that has to be one object.
-pub(crate) fn object<'de, S: ReadObject<'de>>(body: &'de [u8], reader: &mut S) -> Result<S::Item, UpstreamError> {
-    let text = std::str::from_utf8(body).map_err(|_| UpstreamError::malformed("not UTF-8"))?;
-    let mut json = serde_json::Deserializer::from_str(text);
-    let read = ObjectOf(reader).deserialize(&mut json).and_then(|read| json.end().map(|()| read));
+pub(crate) fn object<'de, S: ReadObject<'de>>(body: &'de Text, reader: &mut S) -> Result<S::Item, UpstreamError> {
+    let mut json = serde_json::Deserializer::from_str(body);
+    let read = ObjectOf(reader, body).deserialize(&mut json).and_then(|read| json.end().map(|()| read));
     let read = read.map_err(|error| {
         UpstreamError::malformed(if error.is_data() { "JSON of another shape" } else { "not JSON" })
     })?;
@@ -29,13 +28,13 @@ pub(crate) struct Page<T> {
 
 /// Reads `{"value":[…],"@odata.nextLink":"…"}`. `value` has to be a list of objects: anything else must not pass for
 /// an empty list.
-pub(crate) fn page<'de, S: ReadObject<'de>>(body: &'de [u8], items: &mut S) -> Result<Page<S::Item>, UpstreamError> {
+pub(crate) fn page<'de, S: ReadObject<'de>>(body: &'de Text, items: &mut S) -> Result<Page<S::Item>, UpstreamError> {
     list(body, "value", items)
 }
 
 /// The same, with the list under another name.
 pub(crate) fn list<'de, S: ReadObject<'de>>(
-    body: &'de [u8],
+    body: &'de Text,
     name: &'static str,
     items: &mut S,
 ) -> Result<Page<S::Item>, UpstreamError> {
@@ -51,11 +50,11 @@ struct PageReader<'s, S> {
 impl<'de, S: ReadObject<'de>> ReadObject<'de> for PageReader<'_, S> {
     type Item = (Option<Vec<S::Item>>, Option<String>);
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Self::Item, A::Error> {
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Self::Item, A::Error> {
         let (mut items, mut next_link) = (None, None);
         while let Some(name) = map.next_key::<Name<'de>>()? {
             if name.0 == self.name {
-                items = Some(map.next_value_seed(StrictList(self.items))?);
+                items = Some(map.next_value_seed(StrictList(self.items, body))?);
             } else if name.0 == "@odata.nextLink" {
                 next_link = map.next_value::<Option<String>>()?;
             } else {
@@ -66,9 +65,9 @@ impl<'de, S: ReadObject<'de>> ReadObject<'de> for PageReader<'_, S> {
     }
 }
 
-struct StrictList<'s, S>(&'s mut S);
+struct StrictList<'s, 'de, S>(&'s mut S, &'de Text);
 
-impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for StrictList<'_, S> {
+impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for StrictList<'_, 'de, S> {
     type Value = Vec<S::Item>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -76,7 +75,7 @@ impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for StrictList<'_, S> {
     }
 }
 
-impl<'de, S: ReadObject<'de>> Visitor<'de> for StrictList<'_, S> {
+impl<'de, S: ReadObject<'de>> Visitor<'de> for StrictList<'_, 'de, S> {
     type Value = Vec<S::Item>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -85,7 +84,7 @@ impl<'de, S: ReadObject<'de>> Visitor<'de> for StrictList<'_, S> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(ObjectOf(self.0))? {
+        while let Some(item) = seq.next_element_seed(ObjectOf(self.0, self.1))? {
             items.push(item.ok_or_else(|| serde::de::Error::custom("an item that is no object"))?);
         }
         Ok(items)
@@ -98,7 +97,7 @@ pub(crate) struct MembersReader<F>(pub(crate) F);
 impl<'de, T, F: FnMut(Members<'de>) -> T> ReadObject<'de> for MembersReader<F> {
     type Item = T;
 
-    fn read<A: MapAccess<'de>>(&mut self, map: A) -> Result<T, A::Error> {
-        Ok((self.0)(Members::deserialize(MapAccessDeserializer::new(map))?))
+    fn read<A: MapAccess<'de>>(&mut self, map: A, body: &'de Text) -> Result<T, A::Error> {
+        Ok((self.0)(Members::within(body).filled(map)?))
     }
 }

@@ -7,12 +7,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, de};
-use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::domain::extra::Extra;
+use crate::domain::text::Text;
 use crate::domain::time::Moment;
 use crate::domain::warning::Warnings;
 
@@ -28,6 +28,8 @@ pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 #[derive(Default)]
 pub(crate) struct Members<'de> {
     list: Vec<Member<'de>>,
+    /// What they stand in: the texts that are taken out become parts of it.
+    body: Option<&'de Text>,
 }
 
 /// One member; without its value once that was taken out.
@@ -63,6 +65,19 @@ const MANY: usize = 128;
 const USUAL: usize = 20;
 
 impl<'de> Members<'de> {
+    /// None yet, of an object in this body.
+    pub(crate) fn within(body: &'de Text) -> Self {
+        Self { list: Vec::new(), body: Some(body) }
+    }
+
+    /// These, and all that are left of an object.
+    pub(crate) fn filled<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            self.put(name.0, map.next_value()?);
+        }
+        Ok(self)
+    }
+
     /// Takes in a member; null is as if it were not there, and of two of one name the later counts.
     pub(crate) fn put(&mut self, name: Cow<'de, str>, value: &'de RawValue) {
         if value.get() != "null" && !name.starts_with("@odata.") {
@@ -73,9 +88,29 @@ impl<'de> Members<'de> {
         }
     }
 
-    /// The members of an object; `None` if the text is none.
-    pub(crate) fn of(raw: &'de RawValue) -> Option<Self> {
-        serde_json::from_str(raw.get()).ok()
+    /// The members of an object that stands in the same body; `None` if it is none.
+    fn of(&self, raw: &'de RawValue) -> Option<Self> {
+        if !raw.get().starts_with('{') {
+            return None;
+        }
+        Object(self.body).deserialize(&mut serde_json::Deserializer::from_str(raw.get())).ok()
+    }
+
+    /// A string's text, or a number or truth value as it is written; `None` for lists and objects.
+    fn text_of(&self, raw: &'de RawValue) -> Option<Text> {
+        match raw.get().as_bytes().first()? {
+            b'"' => string_of(raw).map(|text| self.kept(text)),
+            b'[' | b'{' => None,
+            _ => Some(self.kept(Cow::Borrowed(raw.get()))),
+        }
+    }
+
+    /// A text that outlives these members.
+    fn kept(&self, text: Cow<'de, str>) -> Text {
+        match (text, self.body) {
+            (Cow::Borrowed(part), Some(body)) => body.part(part),
+            (text, _) => text.into(),
+        }
     }
 
     /// Takes a member out.
@@ -101,11 +136,12 @@ impl<'de> Members<'de> {
             last.extend(self.list.iter().enumerate().map(|(at, member)| (&member.name, at)));
         }
         self.list.iter().enumerate().filter_map(move |(at, Member { mark, name, value })| {
+            let value = (*value)?;
             let is_last = match last.get(name) {
                 Some(last) => *last == at,
                 None => !self.list.iter().skip(at + 1).any(|later| later.is(name, *mark)),
             };
-            value.filter(|_| is_last).map(|value| (name, value))
+            is_last.then_some((name, value))
         })
     }
 
@@ -120,9 +156,9 @@ impl<'de> Members<'de> {
     }
 
     /// A text: a string, or a number or truth value as it is written.
-    pub(crate) fn text(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<String> {
+    pub(crate) fn text(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<Text> {
         let (name, raw) = self.take_any(names)?;
-        let text = text_of(raw);
+        let text = self.text_of(raw);
         if text.is_none() {
             notes.unexpected_type(name, "a text");
             self.put_back(name, raw);
@@ -145,7 +181,7 @@ impl<'de> Members<'de> {
     /// A whole number, written as a number or as digits in a string.
     pub(crate) fn integer(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<i64> {
         let (name, raw) = self.take_any(names)?;
-        let integer = text_of(raw).and_then(|text| text.parse().ok());
+        let integer = number_of(raw);
         if integer.is_none() {
             notes.unexpected_type(name, "a whole number");
             self.put_back(name, raw);
@@ -154,11 +190,11 @@ impl<'de> Members<'de> {
     }
 
     /// A list of texts; a single text is a list of one.
-    pub(crate) fn texts(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<String> {
+    pub(crate) fn texts(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<Text> {
         let Some((name, raw)) = self.take_any(names) else { return Vec::new() };
-        let texts = match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-            Ok(list) => list.into_iter().filter(|raw| raw.get() != "null").map(text_of).collect(),
-            Err(_) => text_of(raw).map(|one| vec![one]),
+        let texts = match list_of(raw) {
+            Some(list) => list.into_iter().map(|item| self.text_of(item)).collect(),
+            None => self.text_of(raw).map(|one| vec![one]),
         };
         texts.unwrap_or_else(|| {
             notes.unexpected_type(name, "a list of texts");
@@ -170,9 +206,9 @@ impl<'de> Members<'de> {
     /// A list of objects; a single object is a list of one, an empty one a list of none.
     pub(crate) fn objects(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<Members<'de>> {
         let Some((name, raw)) = self.take_any(names) else { return Vec::new() };
-        let objects = match serde_json::from_str::<Vec<&'de RawValue>>(raw.get()) {
-            Ok(list) => list.into_iter().filter(|raw| raw.get() != "null").map(Members::of).collect(),
-            Err(_) => Members::of(raw).map(|one| if one.is_empty() { Vec::new() } else { vec![one] }),
+        let objects = match list_of(raw) {
+            Some(list) => list.into_iter().map(|item| self.of(item)).collect(),
+            None => self.of(raw).map(|one| if one.is_empty() { Vec::new() } else { vec![one] }),
         };
         objects.unwrap_or_else(|| {
             notes.unexpected_type(name, "a list of objects");
@@ -195,12 +231,12 @@ impl<'de> Members<'de> {
     pub(crate) fn whole_objects(
         &mut self,
         name: &'static str,
-        own: &[&str],
+        is_own: impl Fn(&str) -> bool,
         notes: &mut Warnings,
     ) -> Vec<Members<'de>> {
         let raw = self.peek(name);
         let objects = self.objects(&[name], notes);
-        let has_others = |object: &Members<'_>| object.left().any(|(name, _)| !own.contains(&&**name));
+        let has_others = |object: &Members<'_>| object.left().any(|(name, _)| !is_own(name));
         if let Some(raw) = raw.filter(|_| objects.iter().any(has_others)) {
             self.put_back(name, raw);
         }
@@ -210,7 +246,7 @@ impl<'de> Members<'de> {
     /// One object; anything else is kept and told.
     pub(crate) fn object(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Members<'de>> {
         let raw = self.take(name)?;
-        let object = Members::of(raw);
+        let object = self.of(raw);
         if object.is_none() {
             notes.unexpected_type(name, "an object");
             self.put_back(name, raw);
@@ -219,9 +255,9 @@ impl<'de> Members<'de> {
     }
 
     /// A text whose name is written in any case, as those of headers are.
-    pub(crate) fn text_in_any_case(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn text_in_any_case(&mut self, name: &str) -> Option<Text> {
         let (_, raw) = self.left().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        text_of(raw)
+        self.text_of(raw)
     }
 
     /// Takes a member out if it is a list of nothing.
@@ -231,12 +267,12 @@ impl<'de> Members<'de> {
 
     /// One member by itself, to look at without taking it out.
     pub(crate) fn only(&self, name: &str) -> Self {
-        Self { list: self.list.iter().filter(|member| member.name == name).cloned().collect() }
+        Self { list: self.list.iter().filter(|member| member.name == name).cloned().collect(), body: self.body }
     }
 
     /// A text, without taking it out.
-    pub(crate) fn peek_text(&self, name: &str) -> Option<String> {
-        self.peek(name).and_then(text_of)
+    pub(crate) fn peek_text(&self, name: &str) -> Option<Text> {
+        self.peek(name).and_then(|raw| self.text_of(raw))
     }
 
     /// What no home was found for, as an object of its own, without lists and objects of nothing; `None` if that is all.
@@ -257,7 +293,7 @@ impl<'de> Members<'de> {
             if is_deeper_than(value.get(), DEEPEST) {
                 notes.unexpected_type(name, "of a depth that is passed on: it is left out");
             } else {
-                extra.keep(&**name, value.to_owned());
+                extra.keep(self.kept(name.clone()), value.to_owned());
             }
         }
         extra
@@ -272,19 +308,23 @@ fn object_of<'m>(members: impl Iterator<Item = (&'m Cow<'m, str>, &'m RawValue)>
     RawValue::from_string(format!("{{{}}}", parts.join(","))).ok()
 }
 
-/// A string's text, or a number or truth value as it is written; `None` for lists and objects.
-fn text_of(raw: &RawValue) -> Option<String> {
-    match raw.get().as_bytes().first()? {
-        b'"' => string_of(raw).map(Cow::into_owned),
-        b'[' | b'{' => None,
-        _ => Some(raw.get().to_owned()),
-    }
+/// The items of a list that are not null; `None` if it is none.
+fn list_of(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    let mut list: Vec<&RawValue> =
+        if raw.get().starts_with('[') { serde_json::from_str(raw.get()).ok()? } else { return None };
+    list.retain(|item| item.get() != "null");
+    Some(list)
+}
+
+/// A whole number, written as a number or as digits in a string.
+fn number_of(raw: &RawValue) -> Option<i64> {
+    string_of(raw).unwrap_or(Cow::Borrowed(raw.get())).parse().ok()
 }
 
 /// A string's text, borrowed where it holds no escapes; `None` for anything else.
 fn string_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     let inside = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inside.as_bytes().contains(&b'\\') { serde_json::from_str(raw.get()).ok() } else { Some(Cow::Borrowed(inside)) }
+    if inside.contains('\\') { serde_json::from_str(raw.get()).ok() } else { Some(Cow::Borrowed(inside)) }
 }
 
 /// Whether lists and objects nest deeper than `most`.
@@ -307,152 +347,27 @@ fn is_deeper_than(json: &str, most: usize) -> bool {
     false
 }
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
+/// An object that stands in this body.
+struct Object<'de>(Option<&'de Text>);
 
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Members::default();
-                while let Some(name) = map.next_key::<Name<'de>>()? {
-                    members.put(name.0, map.next_value()?);
-                }
-                Ok(members)
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
-/// Reads the members of one object, with what it needs at hand.
-pub(crate) trait ReadObject<'de> {
-    /// What an object becomes.
-    type Item;
-
-    /// Reads one object.
-    fn read<A: MapAccess<'de>>(&mut self, map: A) -> Result<Self::Item, A::Error>;
-
-    /// Takes note of something that stands where an object should, and is passed over.
-    fn pass_over(&mut self, _: Value) {}
-}
-
-/// Keeps under a name what stood there, or among the items of a list there, and was no object; and tells it.
-pub(crate) fn keep_passed_over(extra: &mut Extra, name: &str, values: Vec<Value>, is_list: bool, notes: &mut Warnings) {
-    let value =
-        if is_list { Some(Value::Array(values)).filter(|list| *list != json!([])) } else { values.into_iter().next() };
-    if let Some(Ok(raw)) = value.map(|value| to_raw_value(&value)) {
-        notes.unexpected_type(name, "a list of objects");
-        extra.keep(name, raw);
-    }
-}
-
-/// The arms of a visitor for everything that is neither a list nor an object: passed over.
-macro_rules! scalars_are_passed_over {
-    () => {
-        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
-            self.0.pass_over(value.into());
-            Ok(None)
-        }
-
-        fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
-            self.0.pass_over(value.into());
-            Ok(None)
-        }
-
-        fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
-            self.0.pass_over(value.into());
-            Ok(None)
-        }
-
-        fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
-            self.0.pass_over(value.into());
-            Ok(None)
-        }
-
-        fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
-            self.0.pass_over(value.into());
-            Ok(None)
-        }
-    };
-}
-
-/// One object that `S` reads; anything else is passed over.
-pub(crate) struct ObjectOf<'s, S>(pub(crate) &'s mut S);
-
-impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for ObjectOf<'_, S> {
-    type Value = Option<S::Item>;
+impl<'de> DeserializeSeed<'de> for Object<'de> {
+    type Value = Members<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
+        deserializer.deserialize_map(self)
     }
 }
 
-impl<'de, S: ReadObject<'de>> Visitor<'de> for ObjectOf<'_, S> {
-    type Value = Option<S::Item>;
+impl<'de> Visitor<'de> for Object<'de> {
+    type Value = Members<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        self.0.read(map).map(Some)
+        Members { list: Vec::new(), body: self.0 }.filled(map)
     }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            list.push(item);
-        }
-        self.0.pass_over(Value::Array(list));
-        Ok(None)
-    }
-
-    scalars_are_passed_over!();
-}
-
-/// A list of objects that `S` reads one after the other, passing over what is none; a single object is a list of one.
-/// Anything else, null among it, is no list: `None`.
-pub(crate) struct ListOf<'s, S>(pub(crate) &'s mut S);
-
-impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for ListOf<'_, S> {
-    type Value = Option<Vec<S::Item>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, S: ReadObject<'de>> Visitor<'de> for ListOf<'_, S> {
-    type Value = Option<Vec<S::Item>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(ObjectOf(self.0))? {
-            items.extend(item);
-        }
-        Ok(Some(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        Ok(Some(vec![self.0.read(map)?]))
-    }
-
-    scalars_are_passed_over!();
 }
 
 #[cfg(test)]
@@ -460,7 +375,7 @@ mod tests {
     use super::*;
 
     fn members(json: &str) -> Members<'_> {
-        serde_json::from_str(json).expect("an object")
+        Object(None).deserialize(&mut serde_json::Deserializer::from_str(json)).expect("an object")
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod context;
 mod error;
 mod judge;
 pub(crate) mod members;
+pub(crate) mod objects;
 mod pages;
 mod quota;
 mod send;

@@ -1,6 +1,6 @@
 //! Reading a list on: how far, and never away from the API's own origin.
 
-use bytes::Bytes;
+use crate::domain::text::Text;
 use url::Url;
 
 use super::address::is_within;
@@ -32,9 +32,9 @@ impl Stop {
 }
 
 /// The next page, where it may be asked for after the bodies that were read.
-pub(crate) fn next_page(link: &str, base: &Url, root: &str, read: &[Bytes]) -> Result<Url, Stop> {
+pub(crate) fn next_page(link: &str, base: &Url, root: &str, read: &[Text]) -> Result<Url, Stop> {
     let next = Url::parse(link).ok().filter(|next| is_within(next, base, root)).ok_or(Stop::Elsewhere)?;
-    let bytes: usize = read.iter().map(Bytes::len).sum();
+    let bytes: usize = read.iter().map(|body| body.len()).sum();
     if read.len() < MOST_PAGES && bytes < MOST_BYTES { Ok(next) } else { Err(Stop::Enough) }
 }
 
@@ -45,12 +45,12 @@ mod tests {
     #[test]
     fn reading_on_ends() {
         let base = Url::parse("https://defender.example").expect("a URL");
-        let on = |link: &str, read: &[Bytes]| next_page(link, &base, "api", read).map(String::from);
+        let on = |link: &str, read: &[Text]| next_page(link, &base, "api", read).map(String::from);
         let link = "https://defender.example/api/alerts?$skip=1";
-        let page = Bytes::from_static(b"{}");
+        let page = Text::of_static("{}");
         assert_eq!(on(link, &vec![page.clone(); MOST_PAGES - 1]).as_deref(), Ok(link));
         assert_eq!(on(link, &vec![page.clone(); MOST_PAGES]), Err(Stop::Enough));
-        assert_eq!(on(link, &[Bytes::from(vec![b' '; MOST_BYTES])]), Err(Stop::Enough));
+        assert_eq!(on(link, &[Text::from(" ".repeat(MOST_BYTES))]), Err(Stop::Enough));
         assert_eq!(on("https://evil.example/api/alerts", std::slice::from_ref(&page)), Err(Stop::Elsewhere));
         assert_eq!(on("not a link", &[page]), Err(Stop::Elsewhere));
     }

@@ -14,6 +14,7 @@ use super::context::Context;
 use super::error::UpstreamError;
 use super::judge::judge;
 use super::quota::{Api, Quota};
+use crate::domain::text::Text;
 
 /// Tries of one call in all.
 const TRIES: u32 = 3;
@@ -87,8 +88,12 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// The body of a 2xx answer; what any other stands for.
-    pub(crate) fn into_body(self) -> Result<Bytes, UpstreamError> {
-        if self.status.is_success() { Ok(self.body) } else { Err(judge(self.status, &self.headers, &self.body)) }
+    pub(crate) fn into_body(self) -> Result<Text, UpstreamError> {
+        if self.status.is_success() {
+            Text::try_from(self.body).map_err(|_| UpstreamError::malformed("not UTF-8"))
+        } else {
+            Err(judge(self.status, &self.headers, &self.body))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::members::Members;
 use crate::domain::alert::{Comment, LoggedOnUser};
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Unfamiliar, Word};
 
@@ -42,7 +43,7 @@ pub(crate) fn incident_status(
 }
 
 /// A word that is none of a closed set, once that was told.
-fn told<W: Word>(member: &str, word: String, notes: &mut Warnings) -> String {
+fn told<W: Word>(member: &str, word: Text, notes: &mut Warnings) -> Text {
     notes.unknown_word::<W>(member, &word);
     word
 }
@@ -70,8 +71,8 @@ pub(crate) struct CommentNames {
 
 /// The comments of an alert or an incident; they stay whole among what has no home if they hold more than is read here.
 pub(crate) fn comments(members: &mut Members<'_>, names: &CommentNames, notes: &mut Warnings) -> Vec<Comment> {
-    let own: Vec<&str> = ["comment"].iter().chain(names.author).chain(names.created).copied().collect();
-    let comments = members.whole_objects("comments", &own, notes);
+    let is_own = |name: &str| name == "comment" || names.author.contains(&name) || names.created.contains(&name);
+    let comments = members.whole_objects("comments", is_own, notes);
     let comment = |mut comment: Members<'_>| Comment {
         text: comment.text(&["comment"], notes),
         author: comment.text(names.author, notes),
@@ -82,7 +83,7 @@ pub(crate) fn comments(members: &mut Members<'_>, names: &CommentNames, notes: &
 
 /// Who was logged on, of an alert or a device; they stay whole among what has no home if they hold more.
 pub(crate) fn logged_on_users(members: &mut Members<'_>, notes: &mut Warnings) -> Vec<LoggedOnUser> {
-    let users = members.whole_objects("loggedOnUsers", &["accountName", "domainName"], notes);
+    let users = members.whole_objects("loggedOnUsers", |name| matches!(name, "accountName" | "domainName"), notes);
     let user = |mut user: Members<'_>| LoggedOnUser {
         name: user.text(&["accountName"], notes),
         domain: user.text(&["domainName"], notes),

@@ -10,9 +10,11 @@ use crate::domain::alert::{Account, Alert, Device};
 use crate::domain::evidence::Evidence;
 use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::Unfamiliar;
-use crate::upstream::members::{ListOf, Members, Name, ReadObject, keep_passed_over};
+use crate::upstream::members::{Members, Name};
+use crate::upstream::objects::{ListOf, ReadObject, keep_passed_over};
 use crate::upstream::triage::{self, CommentNames};
 
 /// Reads one alert.
@@ -26,14 +28,14 @@ pub(super) struct AlertReader<'n> {
 impl<'de> ReadObject<'de> for AlertReader<'_> {
     type Item = Alert;
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Alert, A::Error> {
-        let mut members = Members::default();
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Alert, A::Error> {
+        let mut members = Members::within(body);
         let mut evidence: Option<Vec<Evidence>> = None;
         let mut odd = Extra::default();
         while let Some(name) = map.next_key::<Name<'de>>()? {
             if matches!(&*name.0, "evidence" | "entities") {
                 let mut reader = EvidenceReader { notes: self.notes, passed_over: Vec::new() };
-                let items = map.next_value_seed(ListOf(&mut reader))?;
+                let items = map.next_value_seed(ListOf(&mut reader, body))?;
                 let passed_over = reader.passed_over;
                 keep_passed_over(&mut odd, &name.0, passed_over, items.is_some(), self.notes);
                 evidence.get_or_insert_default().extend(items.unwrap_or_default());
@@ -59,7 +61,7 @@ impl AlertReader<'_> {
         let verdict = triage::verdict(classification.as_deref(), determination.as_deref(), "classification", notes);
         let id = members.text(&["alertId", "id"], notes);
         let tenant_id = members.text(&["aadTenantId"], notes);
-        let url = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref()));
+        let url = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref())).map(Text::from);
         let (device, further_devices) = devices(&mut members, notes);
         Alert {
             title: members.text(&["title"], notes),

@@ -4,15 +4,15 @@
 //!
 //! Source: <https://learn.microsoft.com/defender-endpoint/api/alerts>, <https://learn.microsoft.com/defender-xdr/api-list-incidents>.
 
-use serde::Deserialize;
 use serde::de::MapAccess;
-use serde::de::value::MapAccessDeserializer;
 use serde_json::Value;
 
 use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Parent, Process, Registry, User};
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::snake_case;
-use crate::upstream::members::{Members, ReadObject};
+use crate::upstream::members::Members;
+use crate::upstream::objects::ReadObject;
 
 /// Reads one item of evidence.
 pub(super) struct EvidenceReader<'n> {
@@ -24,9 +24,8 @@ pub(super) struct EvidenceReader<'n> {
 impl<'de> ReadObject<'de> for EvidenceReader<'_> {
     type Item = Evidence;
 
-    fn read<A: MapAccess<'de>>(&mut self, map: A) -> Result<Evidence, A::Error> {
-        let members = Members::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(normalize(members, self.notes))
+    fn read<A: MapAccess<'de>>(&mut self, map: A, body: &'de Text) -> Result<Evidence, A::Error> {
+        Ok(normalize(Members::within(body).filled(map)?, self.notes))
     }
 
     fn pass_over(&mut self, value: Value) {
@@ -37,8 +36,8 @@ impl<'de> ReadObject<'de> for EvidenceReader<'_> {
 fn normalize(mut members: Members<'_>, notes: &mut Warnings) -> Evidence {
     let word = members.text(&["entityType"], notes).unwrap_or_default();
     let kind = match snake_case(&word) {
-        kind if kind.is_empty() => "unknown".to_owned(),
-        kind if kind == "mail_box" => "mailbox".to_owned(),
+        kind if kind.is_empty() => Text::of_static("unknown"),
+        kind if kind == "mail_box" => Text::of_static("mailbox"),
         kind => kind,
     };
     let mut snake =

@@ -7,9 +7,11 @@ use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
 use crate::domain::portal::Portal;
 use crate::domain::subject::IncidentId;
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::Unfamiliar;
-use crate::upstream::members::{ListOf, Members, Name, ReadObject};
+use crate::upstream::members::{Members, Name};
+use crate::upstream::objects::{ListOf, ReadObject};
 use crate::upstream::triage;
 
 /// Reads one incident.
@@ -23,13 +25,13 @@ pub(super) struct IncidentReader<'n> {
 impl<'de> ReadObject<'de> for IncidentReader<'_> {
     type Item = (Incident, Vec<Alert>);
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Self::Item, A::Error> {
-        let mut members = Members::default();
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Self::Item, A::Error> {
+        let mut members = Members::within(body);
         let mut alerts = Vec::new();
         while let Some(name) = map.next_key::<Name<'de>>()? {
             if name.0 == "alerts" {
                 let mut reader = AlertReader { portal: self.portal, notes: self.notes, is_complete: true };
-                alerts = map.next_value_seed(ListOf(&mut reader))?.unwrap_or_default();
+                alerts = map.next_value_seed(ListOf(&mut reader, body))?.unwrap_or_default();
             } else {
                 members.put(name.0, map.next_value()?);
             }
@@ -66,7 +68,7 @@ impl IncidentReader<'_> {
             redirected_from: Vec::new(),
             tags: members.texts(&["tags"], notes),
             comments: triage::comments(&mut members, &COMMENT, notes),
-            url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id))),
+            url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id).into())),
             extra: members.rest(notes),
             unfamiliar,
             merged_into,

@@ -9,6 +9,7 @@ use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
 use crate::domain::portal::Portal;
 use crate::domain::subject::IncidentId;
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::upstream::UpstreamError;
 use crate::upstream::body::{MembersReader, Page, object, page};
@@ -19,18 +20,18 @@ use incident::IncidentReader;
 pub(super) use records::{devices, sha1_of_file};
 
 /// The body of `GET /api/alerts/{id}`.
-pub(super) fn alert(body: &[u8], portal: Portal, notes: &mut Warnings) -> Result<Alert, UpstreamError> {
+pub(super) fn alert(body: &Text, portal: Portal, notes: &mut Warnings) -> Result<Alert, UpstreamError> {
     object(body, &mut AlertReader { portal, notes, is_complete: true })
 }
 
 /// The body of a list of alerts.
-pub(super) fn alerts(body: &[u8], portal: Portal, notes: &mut Warnings) -> Result<Page<Alert>, UpstreamError> {
+pub(super) fn alerts(body: &Text, portal: Portal, notes: &mut Warnings) -> Result<Page<Alert>, UpstreamError> {
     page(body, &mut AlertReader { portal, notes, is_complete: false })
 }
 
 /// The body of `GET /api/incidents/{id}`.
 pub(super) fn incident(
-    body: &[u8],
+    body: &Text,
     id: IncidentId,
     portal: Portal,
     notes: &mut Warnings,
@@ -39,6 +40,6 @@ pub(super) fn incident(
 }
 
 /// A list of objects, each read by its members.
-fn records<'de, T>(body: &'de [u8], read: impl FnMut(Members<'de>) -> T) -> Result<Vec<T>, UpstreamError> {
+fn records<'de, T>(body: &'de Text, read: impl FnMut(Members<'de>) -> T) -> Result<Vec<T>, UpstreamError> {
     page(body, &mut MembersReader(read)).map(|page| page.items)
 }

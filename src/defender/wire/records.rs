@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::records as list_of;
 use crate::defender::devices::DeviceRecord;
 use crate::domain::subject::{DeviceId, Sha1, Sha256};
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::upstream::UpstreamError;
 use crate::upstream::members::Members;
@@ -13,7 +14,7 @@ use crate::upstream::members::Members;
 ///
 /// Source: <https://learn.microsoft.com/defender-endpoint/api/machine>; `mergedIntoMachineId`, `isPotentialDuplication`
 /// and `isExcluded` are sent, but not documented there.
-pub(in crate::defender) fn devices(body: &[u8]) -> Result<Vec<DeviceRecord>, UpstreamError> {
+pub(in crate::defender) fn devices(body: &Text) -> Result<Vec<DeviceRecord>, UpstreamError> {
     Ok(list_of(body, device)?.into_iter().flatten().collect())
 }
 
@@ -36,13 +37,13 @@ fn device(mut members: Members<'_>) -> Option<DeviceRecord> {
 }
 
 /// The body of `GET /api/files/{sha256}`: the file's SHA-1.
-pub(in crate::defender) fn sha1_of_file(body: &[u8], asked: &Sha256) -> Result<Sha1, UpstreamError> {
+pub(in crate::defender) fn sha1_of_file(body: &Text, asked: &Sha256) -> Result<Sha1, UpstreamError> {
     #[derive(Deserialize)]
     struct File {
         sha1: String,
         sha256: Option<String>,
     }
-    let file: File = serde_json::from_slice(body).map_err(|_| UpstreamError::malformed("no file record"))?;
+    let file: File = serde_json::from_str(body).map_err(|_| UpstreamError::malformed("no file record"))?;
     if file.sha256.is_some_and(|sha256| !sha256.eq_ignore_ascii_case(asked.as_str())) {
         return Err(UpstreamError::malformed("the answer is about another subject"));
     }

@@ -10,9 +10,11 @@ use super::words::word;
 use crate::domain::alert::Alert;
 use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::Unfamiliar;
-use crate::upstream::members::{ListOf, Members, Name, ReadObject, keep_passed_over};
+use crate::upstream::members::{Members, Name};
+use crate::upstream::objects::{ListOf, ReadObject, keep_passed_over};
 use crate::upstream::triage::{self, CommentNames};
 
 /// Documented samples of old say `createdBy` and `createdTime`.
@@ -28,14 +30,14 @@ pub(super) struct AlertReader<'n> {
 impl<'de> ReadObject<'de> for AlertReader<'_> {
     type Item = Alert;
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Alert, A::Error> {
-        let mut members = Members::default();
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Alert, A::Error> {
+        let mut members = Members::within(body);
         let mut found = EvidenceReader::new(self.notes);
         let mut evidence = Vec::new();
         let mut odd = Extra::default();
         while let Some(name) = map.next_key::<Name<'de>>()? {
             if name.0 == "evidence" {
-                let items = map.next_value_seed(ListOf(&mut found))?;
+                let items = map.next_value_seed(ListOf(&mut found, body))?;
                 let passed_over = found.passed_over();
                 keep_passed_over(&mut odd, &name.0, passed_over, items.is_some(), found.notes);
                 evidence.extend(items.unwrap_or_default());
@@ -72,7 +74,7 @@ impl AlertReader<'_> {
         let verdict = triage::verdict(as_it_came.as_deref(), determination.as_deref(), "classification", notes);
         let id = members.text(&["id"], notes);
         let tenant_id = members.text(&["tenantId"], notes);
-        let page = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref()));
+        let page = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref())).map(Text::from);
         let own_page = members.peek_text("alertWebUrl");
         let is_own =
             own_page.as_deref().zip(id.as_deref()).is_some_and(|(page, id)| self.portal.is_alert_page(page, id));
@@ -126,7 +128,7 @@ impl AlertReader<'_> {
 }
 
 /// The category, and all of them where there are several: `category` was one, `categories` is to replace it.
-fn category(members: &mut Members<'_>, notes: &mut Warnings) -> (Option<String>, Option<Vec<String>>) {
+fn category(members: &mut Members<'_>, notes: &mut Warnings) -> (Option<Text>, Option<Vec<Text>>) {
     let one = members.text(&["category"], notes);
     let several = members.texts(&["categories"], notes);
     let category = one.or_else(|| several.first().cloned());

@@ -14,9 +14,11 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::words::pascal_case;
 use crate::domain::alert::{Device, LoggedOnUser};
 use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Parent, Process, Registry, User};
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::snake_case;
-use crate::upstream::members::{Members, Name, ReadObject};
+use crate::upstream::members::{Members, Name};
+use crate::upstream::objects::ReadObject;
 use crate::upstream::triage;
 
 /// What a device says of itself when it is the one that the alert was raised on.
@@ -71,9 +73,9 @@ impl<'n> EvidenceReader<'n> {
 impl<'de> ReadObject<'de> for EvidenceReader<'_> {
     type Item = Evidence;
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Evidence, A::Error> {
-        let mut members = Members::default();
-        let mut kind = String::new();
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Evidence, A::Error> {
+        let mut members = Members::within(body);
+        let mut kind = Text::default();
         while let Some(name) = map.next_key::<Name<'de>>()? {
             let value = map.next_value::<&RawValue>()?;
             if name.0 == "@odata.type" {
@@ -94,18 +96,18 @@ impl<'de> ReadObject<'de> for EvidenceReader<'_> {
 }
 
 /// `#microsoft.graph.security.analyzedMessageEvidence` → `mail_message`: as the older APIs call it, where they do.
-fn kind_of(odata_type: &str) -> String {
+fn kind_of(odata_type: &str) -> Text {
     let word = odata_type.rsplit('.').next().unwrap_or_default();
     match word.strip_suffix("Evidence").unwrap_or(word) {
-        "registryKey" | "registryValue" => "registry".to_owned(),
-        "analyzedMessage" => "mail_message".to_owned(),
-        "ioTDevice" => "iot_device".to_owned(),
+        "registryKey" | "registryValue" => Text::of_static("registry"),
+        "analyzedMessage" => Text::of_static("mail_message"),
+        "ioTDevice" => Text::of_static("iot_device"),
         word => snake_case(word),
     }
 }
 
-fn normalize(kind: String, mut members: Members<'_>, notes: &mut Warnings) -> Evidence {
-    let kind = if kind.is_empty() { "unknown".to_owned() } else { kind };
+fn normalize(kind: Text, mut members: Members<'_>, notes: &mut Warnings) -> Evidence {
+    let kind = if kind.is_empty() { Text::of_static("unknown") } else { kind };
     let mut snake =
         |name: &'static str| members.text(&[name], notes).filter(|word| !word.is_empty()).map(|word| snake_case(&word));
     let verdict = snake("verdict");
@@ -213,7 +215,7 @@ fn mail<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut War
         sender,
         recipient: members.text(&["recipientEmailAddress"], notes),
         subject: members.text(&["subject"], notes),
-        delivery_action: members.text(&["deliveryAction"], notes).map(|word| pascal_case(&word)),
+        delivery_action: members.text(&["deliveryAction"], notes).map(|word| pascal_case(&word).into()),
     }
 }
 
@@ -224,7 +226,7 @@ mod tests {
 
     fn read(json: &str) -> serde_json::Value {
         let mut notes = Warnings::default();
-        let evidence = object(json.as_bytes(), &mut EvidenceReader::new(&mut notes)).expect("evidence");
+        let evidence = object(&json.into(), &mut EvidenceReader::new(&mut notes)).expect("evidence");
         assert!(notes.into_vec().is_empty(), "{json}");
         serde_json::to_value(&evidence).expect("JSON")
     }
@@ -277,7 +279,7 @@ mod tests {
             r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"a","hostName":"one"}"##,
             r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"b","deviceDnsName":"two","detailedRoles":["PrimaryDevice"],"loggedOnUsers":[{"accountName":"x","domainName":"D"}]}"##,
         ] {
-            object(json.as_bytes(), &mut reader).expect("evidence");
+            object(&json.into(), &mut reader).expect("evidence");
         }
         let (devices, users) = reader.seen();
         let names: Vec<_> = devices.iter().map(|device| device.name.as_deref()).collect();

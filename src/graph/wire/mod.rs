@@ -10,6 +10,7 @@ use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
 use crate::domain::portal::Portal;
 use crate::domain::subject::IncidentId;
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::upstream::UpstreamError;
 use crate::upstream::body::{Page, object, page};
@@ -19,18 +20,18 @@ use incident::IncidentReader;
 pub(super) use row::rows;
 
 /// An alert, by itself or as an item of a batch.
-pub(super) fn alert(body: &[u8], portal: Portal, notes: &mut Warnings) -> Result<Alert, UpstreamError> {
+pub(super) fn alert(body: &Text, portal: Portal, notes: &mut Warnings) -> Result<Alert, UpstreamError> {
     object(body, &mut AlertReader { portal, notes })
 }
 
 /// A page of alerts.
-pub(super) fn alerts(body: &[u8], portal: Portal, notes: &mut Warnings) -> Result<Page<Alert>, UpstreamError> {
+pub(super) fn alerts(body: &Text, portal: Portal, notes: &mut Warnings) -> Result<Page<Alert>, UpstreamError> {
     page(body, &mut AlertReader { portal, notes })
 }
 
 /// An incident, with its alerts where it was expanded.
 pub(super) fn incident(
-    body: &[u8],
+    body: &Text,
     id: IncidentId,
     portal: Portal,
     notes: &mut Warnings,

@@ -12,11 +12,13 @@ use serde_json::value::RawValue;
 
 use crate::domain::alert::{Alert, Device};
 use crate::domain::portal::Portal;
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::{AlertStatus, AlertVerdict, Unfamiliar};
 use crate::upstream::UpstreamError;
 use crate::upstream::body::list;
-use crate::upstream::members::{Members, Name, ReadObject};
+use crate::upstream::members::{Members, Name};
+use crate::upstream::objects::ReadObject;
 use crate::upstream::triage;
 
 /// The columns that are read, as they are called within.
@@ -37,12 +39,12 @@ const COLUMNS: [(&str, &str); 12] = [
 
 /// One row.
 pub(in crate::graph) struct Row<'de> {
-    alert_id: String,
+    alert_id: Text,
     members: Members<'de>,
 }
 
 /// The rows of an answer, one for each alert, in their order.
-pub(in crate::graph) fn rows(body: &[u8]) -> Result<Vec<Row<'_>>, UpstreamError> {
+pub(in crate::graph) fn rows(body: &Text) -> Result<Vec<Row<'_>>, UpstreamError> {
     let mut rows = list(body, "results", &mut RowReader)?.items;
     let mut seen = HashSet::new();
     rows.retain(|row| !row.alert_id.is_empty() && seen.insert(row.alert_id.clone()));
@@ -54,8 +56,8 @@ struct RowReader;
 impl<'de> ReadObject<'de> for RowReader {
     type Item = Row<'de>;
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<Row<'de>, A::Error> {
-        let mut members = Members::default();
+    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Row<'de>, A::Error> {
+        let mut members = Members::within(body);
         while let Some(name) = map.next_key::<Name<'de>>()? {
             let value = map.next_value::<&'de RawValue>()?;
             let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(&name.0));
@@ -105,7 +107,7 @@ impl Row<'_> {
             verdict: AlertVerdict::Undetermined,
             classification: None,
             determination: None,
-            category: serde_json::from_str::<Vec<String>>(&categories).ok().and_then(|list| list.into_iter().next()),
+            category: first_of(&categories),
             techniques: techniques_in(&techniques),
             threat_name: None,
             threat_family: members.text(&["ThreatFamily"], notes),
@@ -129,7 +131,7 @@ impl Row<'_> {
             comments: Vec::new(),
             evidence: Vec::new(),
             evidence_loaded: false,
-            url: portal.alert(&self.alert_id, None),
+            url: portal.alert(&self.alert_id, None).map(Text::from),
             extra: members.rest(notes),
             unfamiliar,
             id: Some(self.alert_id),
@@ -137,15 +139,20 @@ impl Row<'_> {
     }
 }
 
+/// The first of the texts in a text that is JSON.
+fn first_of(list: &str) -> Option<Text> {
+    serde_json::from_str::<Vec<String>>(list).ok()?.into_iter().next().map(Text::from)
+}
+
 /// The MITRE ids in a text such as `["PowerShell (T1059.001)"]`.
-fn techniques_in(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
+fn techniques_in(text: &Text) -> Vec<Text> {
+    let mut found: Vec<Text> = Vec::new();
     for part in text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.') {
         let (technique, sub) = part.split_once('.').unwrap_or((part, "000"));
         let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
         let is_id = technique.strip_prefix('T').is_some_and(|number| digits(number, 4)) && digits(sub, 3);
-        if is_id && !found.iter().any(|known| known == part) {
-            found.push(part.to_owned());
+        if is_id && !found.iter().any(|known| *known == *part) {
+            found.push(text.part(part));
         }
     }
     found
@@ -160,7 +167,8 @@ mod tests {
         let pascal = r#"{"schema":[],"results":[{"Timestamp":"2026-02-03T04:05:06.42Z","AlertId":"da1_1","Title":"Odd","Severity":"High","Categories":"[\"Execution\"]","AttackTechniques":"[\"PowerShell (T1059.001)\",\"Phishing(T1566)\"]","DeviceId":"ab","AccountSid":"","Rank":7}]}"#;
         let camel = r#"{"results":[{"timestamp":"2026-02-03T04:05:06.42Z","alertId":"da1_1","title":"Odd","severity":"High","categories":"[\"Execution\"]","attackTechniques":"[\"PowerShell (T1059.001)\",\"Phishing(T1566)\"]","deviceId":"ab","Rank":7}]}"#;
         let thin = |body: &str| {
-            let row = rows(body.as_bytes()).expect("rows").into_iter().next().expect("a row");
+            let body = Text::from(body);
+            let row = rows(&body).expect("rows").into_iter().next().expect("a row");
             let document: serde_json::Value = serde_json::from_str(&row.body()).expect("a document");
             assert_eq!(document["AlertId"], "da1_1");
             row.into_alert(Portal::Commercial, &mut Warnings::default())
@@ -177,14 +185,16 @@ mod tests {
     #[test]
     fn an_answer_without_results_is_none() {
         for body in [r#"{"schema":[]}"#, r#"{"results":null}"#, r#"{"results":[1]}"#, "[]", "<html>"] {
-            assert!(rows(body.as_bytes()).is_err(), "{body}");
+            assert!(rows(&body.into()).is_err(), "{body}");
         }
-        assert!(rows(br#"{"results":[]}"#).is_ok_and(|rows| rows.is_empty()));
+        assert!(rows(&Text::of_static(r#"{"results":[]}"#)).is_ok_and(|rows| rows.is_empty()));
     }
 
     #[test]
     fn an_alert_is_named_once() {
-        let rows = rows(br#"{"results":[{"AlertId":"a"},{"AlertId":"b"},{"AlertId":"a"},{"AlertId":""},{}]}"#);
+        let body =
+            Text::of_static(r#"{"results":[{"AlertId":"a"},{"AlertId":"b"},{"AlertId":"a"},{"AlertId":""},{}]}"#);
+        let rows = rows(&body);
         let ids: Vec<_> = rows.expect("rows").iter().map(|row| row.alert_id().to_owned()).collect();
         assert_eq!(ids, ["a", "b"]);
     }

@@ -1,6 +1,7 @@
 //! Graph's words as Defender spells them elsewhere: `truePositive` → `TruePositive`, and the later names of a
 //! determination as the older.
 
+use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::upstream::members::Members;
 
@@ -14,11 +15,10 @@ const RENAMED: &[(&str, &str)] = &[
 ];
 
 /// A word of an enumeration in `PascalCase`; `unknown` says as little as null.
-pub(super) fn word(members: &mut Members<'_>, name: &'static str, notes: &mut Warnings) -> Option<String> {
+pub(super) fn word(members: &mut Members<'_>, name: &'static str, notes: &mut Warnings) -> Option<Text> {
     let word = members.text(&[name], notes).filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("unknown"))?;
-    let older =
-        RENAMED.iter().find(|(later, _)| later.eq_ignore_ascii_case(&word)).map(|(_, older)| (*older).to_owned());
-    Some(older.unwrap_or_else(|| pascal_case(&word)))
+    let older = RENAMED.iter().find(|(later, _)| later.eq_ignore_ascii_case(&word));
+    Some(older.map_or_else(|| pascal_case(&word).into(), |(_, older)| Text::of_static(older)))
 }
 
 /// The word with a capital at its start.
@@ -30,6 +30,7 @@ pub(super) fn pascal_case(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::body::{MembersReader, object};
 
     #[test]
     fn later_spellings_are_the_older_words() {
@@ -45,7 +46,8 @@ mod tests {
             ("", None),
         ] {
             let json = format!(r#"{{"determination":{theirs:?}}}"#);
-            let mut members: Members<'_> = serde_json::from_str(&json).expect("an object");
+            let json = Text::from(json);
+            let mut members = object(&json, &mut MembersReader(|members| members)).expect("an object");
             let word = word(&mut members, "determination", &mut Warnings::default());
             assert_eq!(word.as_deref(), ours, "{theirs}");
         }

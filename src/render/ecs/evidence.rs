@@ -7,6 +7,7 @@ use super::sparse::Filled;
 use crate::domain::alert::{Account, Alert};
 use crate::domain::evidence::{self, Detail, Evidence};
 use crate::domain::path::Place;
+use crate::domain::text::Text;
 
 /// What the first item of a sort holds.
 fn first<'a, T>(alert: &'a Alert, sort: impl Fn(&'a Detail) -> Option<T>) -> Option<T> {
@@ -166,7 +167,7 @@ pub(super) const DESTINATION: [&str; 2] = ["destination", "command_and_control"]
 
 /// The first address of one of these roles: what Defender does not tell the role of stands on neither side.
 pub(super) fn address_of(items: &[Evidence], roles: [&str; 2]) -> Address {
-    let plays = |role: &String| roles.contains(&role.as_str());
+    let plays = |role: &Text| roles.contains(&role.as_str());
     let mut played = items.iter().filter(|item| item.role.as_ref().is_some_and(plays));
     Address { ip: played.find_map(|item| address(&item.detail)) }
 }
@@ -183,13 +184,13 @@ mod tests {
 
     fn ip(address: &str, role: Option<&str>) -> Evidence {
         Evidence {
-            kind: "ip".to_owned(),
-            role: role.map(str::to_owned),
+            kind: "ip".into(),
+            role: role.map(Text::from),
             verdict: None,
             remediation_status: None,
             detection_status: None,
             observed_at: None,
-            detail: Detail::Ip(evidence::Ip { address: Some(address.to_owned()) }),
+            detail: Detail::Ip(evidence::Ip { address: Some(address.into()) }),
             extra: Extra::default(),
         }
     }

@@ -1,5 +1,7 @@
 //! Objects of which only that is written what is told: no null, no empty list, no empty object.
 
+use crate::domain::text::Text;
+
 /// What may have nothing to say.
 pub(super) trait Sparse {
     /// Whether it is left out.
@@ -36,7 +38,7 @@ pub(super) trait Filled {
     fn filled(&self) -> Option<&str>;
 }
 
-impl Filled for Option<String> {
+impl Filled for Option<Text> {
     fn filled(&self) -> Option<&str> {
         self.as_deref().filter(|text| !text.is_empty())
     }

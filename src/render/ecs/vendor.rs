@@ -10,6 +10,7 @@ use crate::domain::enrichment::Enrichment;
 use crate::domain::evidence::{Detail, Evidence};
 use crate::domain::extra::Extra;
 use crate::domain::incident;
+use crate::domain::text::Text;
 use crate::domain::time::Moment;
 use crate::domain::warning::{Warning, WarningCode};
 use crate::domain::words::Word;
@@ -180,7 +181,7 @@ impl<'a> Incident<'a> {
             created_at: incident.created_at,
             updated_at: incident.updated_at,
             redirected_from: incident.redirected_from.iter().map(String::as_str).collect(),
-            tags: incident.tags.iter().map(String::as_str).collect(),
+            tags: incident.tags.iter().map(Text::as_str).collect(),
             comments: incident.comments.iter().map(Comment::of).collect(),
             url: incident.url.filled(),
             extra: some(&incident.extra),

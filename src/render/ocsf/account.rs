@@ -93,6 +93,7 @@ pub(super) fn is_email(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::text::Text;
 
     #[test]
     fn only_addresses_pass_for_addresses() {
@@ -115,12 +116,11 @@ mod tests {
 
     #[test]
     fn an_account_is_named_by_what_there_is() {
-        let user =
-            evidence::User { aad_id: Some("o1".to_owned()), upn: Some("a@b.example".to_owned()), ..Default::default() };
+        let user = evidence::User { aad_id: Some("o1".into()), upn: Some("a@b.example".into()), ..Default::default() };
         let account = User::of(&user).expect("an account");
         assert_eq!((account.name, account.uid, account.uid_alt), (Some("a@b.example"), Some("o1"), None));
         let only_domain =
-            evidence::User { domain: Some("CONTOSO".to_owned()), name: Some(String::new()), ..Default::default() };
+            evidence::User { domain: Some("CONTOSO".into()), name: Some(Text::default()), ..Default::default() };
         assert!(User::of(&only_domain).is_none());
     }
 

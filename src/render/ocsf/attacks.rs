@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use super::object::{Absent, filled, object};
 use crate::domain::alert::Alert;
 use crate::domain::tactic;
+use crate::domain::text::Text;
 
 object! {
     /// A tactic, a technique, or both.
@@ -41,7 +42,7 @@ pub(super) fn of(alert: &Alert) -> Vec<Attack<'_>> {
     named(alert.category.as_deref(), &alert.techniques)
 }
 
-fn named<'a>(category: Option<&str>, techniques: &'a [String]) -> Vec<Attack<'a>> {
+fn named<'a>(category: Option<&str>, techniques: &'a [Text]) -> Vec<Attack<'a>> {
     let tactic = category.and_then(tactic::Tactic::of_category);
     let tactic = tactic.map(|tactic| Tactic { uid: tactic.id, name: tactic.name });
     let techniques = techniques.iter().filter_map(|id| filled(Some(id)));
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     fn shown(category: &str, techniques: &[&str]) -> serde_json::Value {
-        let techniques: Vec<_> = techniques.iter().map(|id| (*id).to_owned()).collect();
+        let techniques: Vec<_> = techniques.iter().map(|id| Text::from(*id)).collect();
         serde_json::to_value(named(Some(category), &techniques)).expect("JSON")
     }
 

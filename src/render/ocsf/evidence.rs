@@ -278,12 +278,13 @@ mod tests {
 
     use super::*;
     use crate::domain::extra::Extra;
+    use crate::domain::text::Text;
 
     fn shown(kind: &str, detail: Detail) -> Value {
         let item = Evidence {
-            kind: kind.to_owned(),
-            role: Some("destination".to_owned()),
-            verdict: Some("malicious".to_owned()),
+            kind: kind.into(),
+            role: Some("destination".into()),
+            verdict: Some("malicious".into()),
             remediation_status: None,
             detection_status: None,
             observed_at: None,
@@ -296,14 +297,14 @@ mod tests {
     #[test]
     fn an_item_without_anything_still_tells_its_type() {
         let right = json!({"verdict_id": 2, "verdict": "True Positive", "data": {"type": "ip", "role": "destination"}});
-        assert_eq!(shown("ip", Detail::Ip(evidence::Ip { address: Some(String::new()) })), right);
+        assert_eq!(shown("ip", Detail::Ip(evidence::Ip { address: Some(Text::default()) })), right);
     }
 
     #[test]
     fn a_process_without_a_number_is_told_by_its_image() {
         let process = evidence::Process {
-            name: Some("a.exe".to_owned()),
-            command_line: Some("a.exe -x".to_owned()),
+            name: Some("a.exe".into()),
+            command_line: Some("a.exe -x".into()),
             ..Default::default()
         };
         let item = shown("process", Detail::Process(Box::new(process)));
@@ -313,27 +314,27 @@ mod tests {
 
     #[test]
     fn an_address_is_the_end_that_its_role_says() {
-        let item = shown("ip", Detail::Ip(evidence::Ip { address: Some("2001:db8::1".to_owned()) }));
+        let item = shown("ip", Detail::Ip(evidence::Ip { address: Some("2001:db8::1".into()) }));
         assert_eq!((&item["dst_endpoint"]["ip"], item.get("src_endpoint")), (&json!("2001:db8::1"), None));
     }
 
     #[test]
     fn a_registry_value_has_a_name_and_a_key() {
-        let registry = |value_name: Option<String>| {
-            let (hive, key) = (Some("HKEY_USERS".to_owned()), Some("Run".to_owned()));
+        let registry = |value_name: Option<Text>| {
+            let (hive, key) = (Some("HKEY_USERS".into()), Some("Run".into()));
             shown(
                 "registry",
                 Detail::Registry(evidence::Registry {
                     hive,
                     key,
                     value_name,
-                    value: Some("x".to_owned()),
+                    value: Some("x".into()),
                     value_type: None,
                 }),
             )
         };
         assert_eq!(
-            registry(Some("Start".to_owned()))["reg_value"],
+            registry(Some("Start".into()))["reg_value"],
             json!({"name": "Start", "path": r"HKEY_USERS\Run", "data": "x"})
         );
         let nameless = registry(None);

@@ -23,6 +23,7 @@ use super::words;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::incident::Incident;
 use crate::domain::raw::Raw;
+use crate::domain::text::Text;
 use crate::domain::words::{Severity, Verdict};
 
 object! {
@@ -105,7 +106,7 @@ impl<'a> IncidentEvent<'a> {
             tenant_uid: enrichment.alerts.iter().find_map(|alert| filled(alert.tenant_id.as_deref())),
             correlation_uid: Some(&incident.id),
             log_name: "incidents",
-            labels: incident.tags.iter().map(String::as_str).filter(|tag| !tag.is_empty()).collect(),
+            labels: incident.tags.iter().map(Text::as_str).filter(|tag| !tag.is_empty()).collect(),
             is_truncated: Some(true).filter(|_| enrichment.truncated),
             debug: enrichment.warnings.iter().map(|warning| warning.detail.as_str()).collect(),
             ..Metadata::of(

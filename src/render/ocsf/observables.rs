@@ -292,15 +292,15 @@ mod tests {
     #[test]
     fn a_value_is_told_once_at_the_path_where_it_stands_first() {
         let file = |name: &str| Evidence {
-            kind: "file".to_owned(),
+            kind: "file".into(),
             role: None,
             verdict: None,
             remediation_status: None,
             detection_status: None,
             observed_at: None,
             detail: Detail::File(evidence::File {
-                name: Some(name.to_owned()),
-                sha1: Some("ab".to_owned()),
+                name: Some(name.into()),
+                sha1: Some("ab".into()),
                 ..Default::default()
             }),
             extra: Extra::default(),

@@ -4,6 +4,7 @@ use crate::domain::alert::{Alert, Device};
 use crate::domain::enrichment::Enrichment;
 use crate::domain::extra::Extra;
 use crate::domain::subject::Kind;
+use crate::domain::text::Text;
 use crate::domain::words::{AlertStatus, AlertVerdict, Status, Unfamiliar, Verdict};
 
 /// The alert without its details, if one was found and is not listed; the summary stands for the title.
@@ -13,15 +14,14 @@ pub(super) fn of(enrichment: &Enrichment<'_>) -> Option<Alert> {
 }
 
 fn without_details(enrichment: &Enrichment<'_>) -> Alert {
-    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let mut devices = enrichment.entities.devices.iter().map(|device| Device {
-        id: device.id.map(str::to_owned),
-        name: device.name.map(str::to_owned),
+        id: device.id.map(Text::from),
+        name: device.name.map(Text::from),
         group: None,
     });
     Alert {
-        id: Some(enrichment.id.to_owned()),
-        title: Some(enrichment.summary.clone()),
+        id: Some(enrichment.id.into()),
+        title: Some(enrichment.summary.as_str().into()),
         description: None,
         severity: enrichment.severity,
         severity_id: enrichment.severity_id,
@@ -39,9 +39,9 @@ fn without_details(enrichment: &Enrichment<'_>) -> Alert {
         },
         classification: None,
         determination: None,
-        category: enrichment.categories.first().map(|category| (*category).to_owned()),
-        techniques: owned(&enrichment.techniques),
-        threat_name: enrichment.threats.first().map(|threat| (*threat).to_owned()),
+        category: enrichment.categories.first().copied().map(Text::from),
+        techniques: enrichment.techniques.iter().copied().map(Text::from).collect(),
+        threat_name: enrichment.threats.first().copied().map(Text::from),
         threat_family: None,
         detection_source: None,
         service_source: None,
@@ -63,7 +63,7 @@ fn without_details(enrichment: &Enrichment<'_>) -> Alert {
         comments: Vec::new(),
         evidence: Vec::new(),
         evidence_loaded: false,
-        url: enrichment.url.map(str::to_owned),
+        url: enrichment.url.map(Text::from),
         extra: Extra::default(),
         unfamiliar: Unfamiliar::default(),
     }

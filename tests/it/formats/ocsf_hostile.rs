@@ -11,6 +11,7 @@ use defender_enrich::domain::extra::Extra;
 use defender_enrich::domain::findings::Findings;
 use defender_enrich::domain::incident::Incident;
 use defender_enrich::domain::subject::{IncidentId, Kind};
+use defender_enrich::domain::text::Text;
 use defender_enrich::domain::time::Moment;
 use defender_enrich::domain::warning::Warnings;
 use defender_enrich::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Unfamiliar, Word};
@@ -24,7 +25,7 @@ use serde_json::value::RawValue;
 use super::ocsf_rules::broken;
 
 /// What people, products and attackers write. Boxed, as everything is made of it.
-fn text() -> BoxedStrategy<Option<String>> {
+fn text() -> BoxedStrategy<Option<Text>> {
     let hostile = prop_oneof![
         Just(String::new()),
         Just("null".to_owned()),
@@ -39,7 +40,7 @@ fn text() -> BoxedStrategy<Option<String>> {
         "[0-9a-f:.]{2,20}",
         "T[0-9]{4}(\\.[0-9]{3})?",
     ];
-    option::of(hostile).boxed()
+    option::of(hostile.prop_map(Text::from)).boxed()
 }
 
 fn moment() -> BoxedStrategy<Option<Moment>> {
@@ -106,7 +107,7 @@ fn detail() -> impl Strategy<Value = Detail> {
 
 prop_compose! {
     fn evidence()(
-        kind in "[a-z_]{1,8}",
+        kind in "[a-z_]{1,8}".prop_map(Text::from),
         role in option::of(prop::sample::select(&["destination", "source", ""][..])),
         (verdict, remediation_status) in (text(), text()),
         detection_status in option::of(prop::sample::select(&["detected", "blocked", "prevented", "odd", ""][..])),
@@ -114,7 +115,7 @@ prop_compose! {
         detail in detail(),
         extra in extra(),
     ) -> Evidence {
-        let owned = |word: Option<&str>| word.map(str::to_owned);
+        let owned = |word: Option<&str>| word.map(Text::from);
         Evidence {
             kind, role: owned(role), verdict, remediation_status, detection_status: owned(detection_status),
             observed_at, detail, extra,
@@ -175,7 +176,7 @@ prop_compose! {
         target in option::of(1_u64..99),
     ) -> Incident {
         Incident {
-            id: "77".to_owned(), name, severity, severity_id: severity.id(), status, classification, determination,
+            id: "77".into(), name, severity, severity_id: severity.id(), status, classification, determination,
             assigned_to, created_at, updated_at, redirected_from: Vec::new(), tags, comments, url, extra,
             unfamiliar: Unfamiliar { severity: severity_word, status: status_word },
             merged_into: target.and_then(IncidentId::new),
