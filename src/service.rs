@@ -7,6 +7,7 @@ use axum::Router;
 use futures_util::future::join_all;
 
 use crate::afterwards::Afterwards;
+use crate::cache::Repetitions;
 use crate::callers::Callers;
 use crate::config::{BackendChoice, SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
@@ -16,7 +17,7 @@ use crate::domain::portal::Portal;
 use crate::enrich::{Auto, Backend, Context, Deadline, Enricher};
 use crate::graph::Graph;
 use crate::hooks::splunk::Fields;
-use crate::http::{self, Repetitions};
+use crate::http;
 use crate::notify::Notifier;
 use crate::response_url::SlackMessages;
 use crate::upstream::{HttpClient, Quota, Upstream};

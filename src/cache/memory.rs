@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::flights::Flights;
+use super::shelf::Shelf;
 use crate::config::CacheTimes;
 use crate::domain::enrichment::CacheState;
 use crate::domain::time::Moment;
 use crate::upstream::Deadline;
 
 /// Bytes that are remembered. What one entry costs beside its content bounds their number as well: to 8192.
-const MOST_BYTES: u64 = 32 << 20;
+const MOST_BYTES: usize = 32 << 20;
 const COST_OF_AN_ENTRY: usize = 4 << 10;
 
 /// That there is nothing is remembered no longer than this.
@@ -56,7 +57,7 @@ pub(crate) struct Recalled<V> {
 /// The memory for one sort of question.
 pub(crate) struct Memory<K, V: Memorable, E: Outcome> {
     /// `None`: nothing is remembered.
-    kept: Option<moka::sync::Cache<K, Entry<V>>>,
+    kept: Option<Shelf<K, Entry<V>>>,
     flights: Flights<K, Entry<V>, E>,
     times: CacheTimes,
     clock: fn() -> Moment,
@@ -76,15 +77,7 @@ where
     E: Outcome,
 {
     pub(crate) fn new(times: CacheTimes, clock: fn() -> Moment) -> Self {
-        let weigh =
-            |_: &K, entry: &Entry<V>| u32::try_from(entry.value.weight() + COST_OF_AN_ENTRY).unwrap_or(u32::MAX);
-        let kept = (!times.fresh.is_zero()).then(|| {
-            moka::sync::Cache::builder()
-                .max_capacity(MOST_BYTES)
-                .weigher(weigh)
-                .time_to_live(times.fresh.max(times.stale))
-                .build()
-        });
+        let kept = (!times.fresh.is_zero()).then(|| Shelf::new(MOST_BYTES, times.fresh.max(times.stale)));
         Self { kept, flights: Flights::new(), times, clock }
     }
 
@@ -94,8 +87,8 @@ where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
-        let known = self.kept.as_ref().and_then(|kept| kept.get(&key));
         let now = (self.clock)();
+        let known = self.kept.as_ref().and_then(|kept| kept.get(&key, now));
         if let Some(entry) = &known
             && entry.fetched_at.age_at(now) < self.fresh_for(&entry.value)
         {
@@ -141,9 +134,8 @@ where
                 Ok(Ok(entry)) if entry.landed_at < arrived => {}
                 Ok(Ok(entry)) => {
                     if let Some(kept) = self.kept.as_ref().filter(|_| was_first && entry.value.may_be_kept()) {
-                        kept.insert(key.clone(), entry.clone());
-                        // An insertion is rare, for it has cost a call; the bound holds at once.
-                        kept.run_pending_tasks();
+                        let weight = entry.value.weight() + COST_OF_AN_ENTRY;
+                        kept.put(key.clone(), entry.clone(), weight, entry.fetched_at);
                     }
                     return Ok(entry);
                 }

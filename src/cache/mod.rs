@@ -1,6 +1,9 @@
-//! Answers already known, and questions already on their way.
+//! Answers already known, questions already on their way, and deliveries that came before.
 
 mod flights;
 mod memory;
+mod repetitions;
+mod shelf;
 
 pub(crate) use memory::{Memorable, Memory, Outcome, Recalled};
+pub(crate) use repetitions::Repetitions;

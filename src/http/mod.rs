@@ -22,7 +22,6 @@ use axum::routing::{get, post};
 
 use crate::service::Service;
 pub use edge::{AnswerLimit, RequestId};
-pub(crate) use hooks::Repetitions;
 pub use openapi::{document, schemas};
 #[cfg(feature = "cli")]
 pub(crate) use problem::told_in_full;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
+use memchr::memchr;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -324,7 +325,11 @@ fn number_of(raw: &RawValue) -> Option<i64> {
 /// A string's text, borrowed where it holds no escapes; `None` for anything else.
 fn string_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     let inside = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inside.contains('\\') { serde_json::from_str(raw.get()).ok() } else { Some(Cow::Borrowed(inside)) }
+    if memchr(b'\\', inside.as_bytes()).is_some() {
+        serde_json::from_str(raw.get()).ok()
+    } else {
+        Some(Cow::Borrowed(inside))
+    }
 }
 
 /// Whether lists and objects nest deeper than `most`.

@@ -124,6 +124,8 @@ impl<'de, S: ReadObject<'de>> Visitor<'de> for ListOf<'_, 'de, S> {
         while let Some(item) = seq.next_element_seed(ObjectOf(self.0, self.1))? {
             items.extend(item);
         }
+        // Most lists are short and there are many of them: the room for more would be a third of what is kept.
+        items.shrink_to_fit();
         Ok(Some(items))
     }
 

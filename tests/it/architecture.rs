@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "service",
         &[
             "afterwards",
+            "cache",
             "callers",
             "config",
             "credentials",

@@ -3,7 +3,6 @@
 
 mod chat;
 mod pagerduty;
-mod repetitions;
 mod slack;
 mod splunk;
 mod teams;
@@ -29,7 +28,6 @@ use crate::domain::warning::{Warning, WarningCode};
 use crate::enrich::Context;
 use crate::hooks::{Found, HookSecrets};
 use crate::service::Service;
-pub(crate) use repetitions::Repetitions;
 
 /// A route for each sender.
 pub(super) fn routes() -> Router<Arc<Service>> {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
 use ring::digest::{SHA256, digest};
 
+use super::shelf::Shelf;
+use crate::domain::time::Moment;
+
 /// Deliveries that are remembered: more than come in the time in which one is repeated, and little memory.
-const MOST: u64 = 4096;
+const MOST: usize = 4096;
 /// `PagerDuty` delivers again for two days, but an environment of Lambda hardly lives for hours.
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -15,20 +16,18 @@ const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(crate) struct Repetitions {
     /// Digests, so that nobody's ids can be long.
-    known: Cache<Vec<u8>, ()>,
+    known: Shelf<Vec<u8>, ()>,
 }
 
 impl Repetitions {
     pub(crate) fn new() -> Self {
-        // The oldest is forgotten first; moka's own choice would rather not take a new one in.
-        let known = Cache::builder().max_capacity(MOST).eviction_policy(EvictionPolicy::lru()).time_to_live(REMEMBERED);
-        Self { known: known.build() }
+        Self { known: Shelf::new(MOST, REMEMBERED) }
     }
 
     /// Whether a delivery of this hook was there before; from now on it was.
-    pub(super) fn repeats(&self, hook: &str, delivery: &[u8]) -> bool {
+    pub(crate) fn repeats(&self, hook: &str, delivery: &[u8]) -> bool {
         let key = digest(&SHA256, &[hook.as_bytes(), b"\0", delivery].concat());
-        !self.known.entry(key.as_ref().to_vec()).or_insert(()).is_fresh()
+        self.known.put(key.as_ref().to_vec(), (), 1, Moment::now())
     }
 }
 
@@ -51,8 +50,6 @@ mod tests {
         for number in 0..3 * MOST {
             assert!(!repetitions.repeats("slack", &number.to_be_bytes()));
         }
-        repetitions.known.run_pending_tasks();
-        assert!(repetitions.known.entry_count() <= MOST);
         assert!(repetitions.repeats("slack", &(3 * MOST - 1).to_be_bytes()));
         assert!(!repetitions.repeats("slack", &0_u64.to_be_bytes()));
     }
