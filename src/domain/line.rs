@@ -7,6 +7,10 @@ const MOST_MARKS: usize = 3;
 ///
 /// What is past the cut is not looked at, however long the text is.
 pub fn one_line(text: &str, most: usize) -> String {
+    if text.len() <= most && is_one_line(text) { text.to_owned() } else { cleaned(text, most) }
+}
+
+fn cleaned(text: &str, most: usize) -> String {
     let mut line = String::with_capacity(text.len().min(most));
     let (mut length, mut gap, mut marks) = (0, false, 0);
     for letter in text.chars() {
@@ -32,6 +36,18 @@ pub fn one_line(text: &str, most: usize) -> String {
         line.push(letter);
     }
     line
+}
+
+/// Whether a text is plain already: ASCII that can be seen, with single spaces inside.
+fn is_one_line(text: &str) -> bool {
+    let mut before = b' ';
+    for byte in text.bytes() {
+        if !(byte.is_ascii_graphic() || (byte == b' ' && before != b' ')) {
+            return false;
+        }
+        before = byte;
+    }
+    before != b' ' || text.is_empty()
 }
 
 /// The beginning of a line that goes on.
@@ -96,6 +112,11 @@ mod tests {
             prop_assert!(line.chars().count() <= most);
             let breaks = |letter: char| letter.is_control() || ['\u{2028}', '\u{2029}'].contains(&letter);
             prop_assert!(!line.chars().any(breaks), "a line break");
+        }
+
+        #[test]
+        fn what_is_a_line_already_stays_as_it_is(text in "[ a-c~!]{0,12}|[ -~]{0,60}", most in 0_usize..80) {
+            prop_assert_eq!(one_line(&text, most), cleaned(&text, most));
         }
     }
 }

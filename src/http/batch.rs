@@ -140,7 +140,7 @@ fn listed(raw: &RawValue, pointer: &str, options: &Options) -> Result<Vec<Result
 fn spread(fields: &mut Fields, options: &Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
     let named = decode::subjects(fields)?;
     let item = |(name, value): (String, Value)| {
-        let question = decode::question(&name, value, &fields.pointer(&name))?;
+        let question = decode::question(&name, value, || fields.pointer(&name))?;
         Ok(Asked { question, options: options.clone(), warnings: Vec::new() })
     };
     Ok(named.into_iter().map(item).collect())

@@ -29,7 +29,7 @@ pub(super) fn asked(mut fields: Fields, defaults: Options) -> Result<Asked, Prob
     if named.next().is_some() {
         return Err(several());
     }
-    let question = question(&name, value, &fields.pointer(&name))?;
+    let question = question(&name, value, || fields.pointer(&name))?;
     Ok(Asked { question, options, warnings: unknown_fields(&fields) })
 }
 
@@ -41,8 +41,8 @@ pub(super) fn subjects(fields: &mut Fields) -> Result<Vec<(String, Value)>, Prob
     names.into_iter().filter_map(take).collect()
 }
 
-/// Reads one subject.
-pub(super) fn question(name: &str, value: Value, pointer: &str) -> Result<Question, Problem> {
+/// Reads one subject; `pointer` says where it stands, if that has to be told.
+pub(super) fn question(name: &str, value: Value, pointer: impl FnOnce() -> String) -> Result<Question, Problem> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.field() == name);
     let text = match value {
         Value::String(text) => text,
@@ -50,14 +50,14 @@ pub(super) fn question(name: &str, value: Value, pointer: &str) -> Result<Questi
         _ => {
             let detail =
                 format!("{name} has to be a string{}.", if kind == Some(Kind::Incident) { " or a number" } else { "" });
-            return Err(Problem::at(Code::InvalidRequest, pointer, detail).about(kind));
+            return Err(Problem::at(Code::InvalidRequest, pointer(), detail).about(kind));
         }
     };
     let question = match kind {
         Some(kind) => Question::parse(kind, &text),
         None => Question::detect(&text),
     };
-    question.map_err(|error| Problem::of_subject(&error, pointer).about(kind))
+    question.map_err(|error| Problem::of_subject(&error, pointer()).about(kind))
 }
 
 /// A warning for each field that nobody knows.

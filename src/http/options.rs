@@ -36,14 +36,14 @@ pub(super) struct Notify {
 impl Options {
     /// Takes the options out of the fields.
     pub(super) fn take(fields: &mut Fields) -> Result<Self, Problem> {
-        let pointer = fields.pointer("notify");
+        let notify = read(fields, "notify", notify)?;
         Ok(Self {
             format: read(fields, "format", format)?,
             limit: read(fields, "limit", limit)?,
             raw: read(fields, "include", include)?,
             not_found_is_200: read(fields, "not_found", not_found)?,
             max_chars: read(fields, "max_chars", max_chars)?,
-            notify: read(fields, "notify", notify)?.map(|name| Notify { name, pointer }),
+            notify: notify.map(|name| Notify { name, pointer: fields.pointer("notify") }),
         })
     }
 
@@ -97,9 +97,8 @@ fn read<T>(
     name: &'static str,
     parse: fn(&Value) -> Result<T, String>,
 ) -> Result<Option<T>, Problem> {
-    let pointer = fields.pointer(name);
     let value = fields.take(name)?;
-    let invalid = |detail| Problem::at(Code::InvalidRequest, pointer, detail);
+    let invalid = |detail| Problem::at(Code::InvalidRequest, fields.pointer(name), detail);
     value.map(|value| parse(&value)).transpose().map_err(invalid)
 }
 

@@ -65,6 +65,9 @@ impl<'de, S: ReadObject<'de>> ReadObject<'de> for PageReader<'_, S> {
     }
 }
 
+/// What an item of a list takes at least in most bodies, in bytes: room is made for as many as there may be.
+const USUAL: usize = 2 << 10;
+
 struct StrictList<'s, 'de, S>(&'s mut S, &'de Text);
 
 impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for StrictList<'_, 'de, S> {
@@ -83,7 +86,7 @@ impl<'de, S: ReadObject<'de>> Visitor<'de> for StrictList<'_, 'de, S> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(self.1.len() / USUAL);
         while let Some(item) = seq.next_element_seed(ObjectOf(self.0, self.1))? {
             items.push(item.ok_or_else(|| serde::de::Error::custom("an item that is no object"))?);
         }
