@@ -123,9 +123,9 @@ impl Defender {
                 return Ok(Findings::unknown());
             };
             let page = wire::alerts(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
-            alerts.extend(page.items);
+            let next_link = page.append_to(&mut alerts);
             bodies.push(body);
-            let Some(link) = page.next_link else { break };
+            let Some(link) = next_link else { break };
             match next_page(&link, &self.endpoint, "api", &bodies) {
                 Ok(next) => url = next,
                 Err(stop) => {

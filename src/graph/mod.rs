@@ -104,9 +104,9 @@ impl Graph {
         loop {
             let body = self.get(&url, READ_INCIDENTS, ctx).await?;
             let page = wire::alerts(&body, self.portal, notes).map_err(CallError::Upstream)?;
-            alerts.extend(page.items);
+            let next_link = page.append_to(&mut alerts);
             bodies.push(body);
-            let Some(link) = page.next_link else { break };
+            let Some(link) = next_link else { break };
             match next_page(&link, &self.base, "v1.0", bodies) {
                 Ok(next) => url = next,
                 Err(stop) => {

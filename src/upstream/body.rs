@@ -26,6 +26,18 @@ pub(crate) struct Page<T> {
     pub(crate) next_link: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// Puts what is on it after what was on the pages before, of which there is mostly none. Where the next one is.
+    pub(crate) fn append_to(mut self, items: &mut Vec<T>) -> Option<String> {
+        if items.is_empty() {
+            *items = self.items;
+        } else {
+            items.append(&mut self.items);
+        }
+        self.next_link
+    }
+}
+
 /// Reads `{"value":[…],"@odata.nextLink":"…"}`. `value` has to be a list of objects: anything else must not pass for
 /// an empty list.
 pub(crate) fn page<'de, S: ReadObject<'de>>(body: &'de Text, items: &mut S) -> Result<Page<S::Item>, UpstreamError> {
@@ -90,6 +102,7 @@ impl<'de, S: ReadObject<'de>> Visitor<'de> for StrictList<'_, 'de, S> {
         while let Some(item) = seq.next_element_seed(ObjectOf(self.0, self.1))? {
             items.push(item.ok_or_else(|| serde::de::Error::custom("an item that is no object"))?);
         }
+        items.shrink_to_fit();
         Ok(items)
     }
 }
