@@ -3,18 +3,20 @@
 //! A wrong setting is a sentence that names the variable and says what it should be; what it holds is never echoed.
 
 mod cloud;
+mod source;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Uri;
-use url::{Host, Url};
+use url::Url;
 
 pub use cloud::{Cloud, Region};
 
 use crate::domain::portal::Portal;
 use crate::hooks::splunk::Fields;
+use source::Source;
 
 /// A setting that cannot be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -254,56 +256,8 @@ impl Settings {
     }
 }
 
-/// Reads single settings.
-struct Source<'a>(&'a dyn Fn(&str) -> Option<String>);
-
+/// The settings that are more than one variable, or no plain word, number or address.
 impl Source<'_> {
-    fn text(&self, name: &'static str) -> Option<String> {
-        (self.0)(name).filter(|value| !value.is_empty())
-    }
-
-    fn optional_word<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Result<Option<T>, SettingError> {
-        let Some(value) = self.text(name) else { return Ok(None) };
-        let found = words.iter().find(|(word, _)| *word == value).map(|(_, known)| *known);
-        found.map(Some).ok_or_else(|| {
-            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            SettingError::new(name, format!("must be one of: {}", known.join(", ")))
-        })
-    }
-
-    fn word<T: Copy>(&self, name: &'static str, words: &[(&str, T)], default: T) -> Result<T, SettingError> {
-        Ok(self.optional_word(name, words)?.unwrap_or(default))
-    }
-
-    fn number(
-        &self,
-        name: &'static str,
-        range: std::ops::RangeInclusive<u64>,
-        default: u64,
-    ) -> Result<u64, SettingError> {
-        let Some(value) = self.text(name) else { return Ok(default) };
-        value.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
-            SettingError::new(name, format!("must be a whole number from {} to {}", range.start(), range.end()))
-        })
-    }
-
-    fn count(&self, name: &'static str) -> Result<Option<u32>, SettingError> {
-        if self.text(name).is_none() {
-            return Ok(None);
-        }
-        let number = self.number(name, 1..=u64::from(u32::MAX), 1)?;
-        u32::try_from(number).map(Some).map_err(|_| SettingError::new(name, "must be a smaller number"))
-    }
-
-    fn secret(&self, name: &'static str) -> Result<Option<SecretId>, SettingError> {
-        let Some(value) = self.text(name) else { return Ok(None) };
-        // Secrets Manager: 1 to 512 of these characters, or an ARN of at most 2048.
-        let fits = value.len() <= 2048
-            && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+=.@-:!".contains(&byte));
-        fits.then_some(Some(SecretId(value)))
-            .ok_or_else(|| SettingError::new(name, "must be the name or the ARN of a secret in AWS Secrets Manager"))
-    }
-
     fn destination_addresses(&self) -> Result<DestinationAddresses, SettingError> {
         let words = &[("true", DestinationAddresses::PublicAndPrivate), ("false", DestinationAddresses::Public)];
         self.word("ENRICH_ALLOW_PRIVATE_DESTINATIONS", words, DestinationAddresses::Public)
@@ -365,40 +319,6 @@ impl Source<'_> {
             |error| SettingError::new(name, format!("must be of the form machine=dest,host;user=src_user: {error}"));
         Fields::parse(&value).map_err(wrong)
     }
-
-    /// An address of this machine.
-    fn loopback(&self, name: &'static str) -> Result<Option<Url>, SettingError> {
-        let url = self.optional_url(name)?;
-        if url.as_ref().is_some_and(|url| url.scheme() != "http") {
-            return Err(SettingError::new(name, "must be an http:// address on loopback, for tests"));
-        }
-        Ok(url)
-    }
-
-    fn optional_url(&self, name: &'static str) -> Result<Option<Url>, SettingError> {
-        self.text(name).map(|value| parse_url(name, &value)).transpose()
-    }
-
-    fn url(&self, name: &'static str, default: &str) -> Result<Url, SettingError> {
-        parse_url(name, self.text(name).as_deref().unwrap_or(default))
-    }
-}
-
-/// An origin to talk to: https, or http on loopback; no credentials, query or fragment in it.
-fn parse_url(name: &'static str, value: &str) -> Result<Url, SettingError> {
-    let problem = "must be an https:// address without user, query and fragment (http:// only for loopback)";
-    let refused = || SettingError::new(name, problem);
-    let url = Url::parse(value).map_err(|_| refused())?;
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(refused()),
-    };
-    let scheme_fits = url.scheme() == "https" || (url.scheme() == "http" && loopback);
-    let plain =
-        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
-    if scheme_fits && plain { Ok(url) } else { Err(refused()) }
 }
 
 #[cfg(test)]

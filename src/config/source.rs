@@ -1,0 +1,96 @@
+//! Single variables: a text, a word of several, a number, a secret's name, an address.
+
+use std::ops::RangeInclusive;
+
+use url::{Host, Url};
+
+use super::{SecretId, SettingError};
+
+/// Variables by their names; an empty one counts as absent.
+pub(super) struct Source<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
+
+impl Source<'_> {
+    pub(super) fn text(&self, name: &'static str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn optional_word<T: Copy>(
+        &self,
+        name: &'static str,
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, SettingError> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        let found = words.iter().find(|(word, _)| *word == value).map(|(_, known)| *known);
+        found.map(Some).ok_or_else(|| {
+            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            SettingError::new(name, format!("must be one of: {}", known.join(", ")))
+        })
+    }
+
+    pub(super) fn word<T: Copy>(&self, name: &'static str, words: &[(&str, T)], default: T) -> Result<T, SettingError> {
+        Ok(self.optional_word(name, words)?.unwrap_or(default))
+    }
+
+    pub(super) fn number(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Result<u64, SettingError> {
+        let Some(value) = self.text(name) else { return Ok(default) };
+        value.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+            SettingError::new(name, format!("must be a whole number from {} to {}", range.start(), range.end()))
+        })
+    }
+
+    pub(super) fn count(&self, name: &'static str) -> Result<Option<u32>, SettingError> {
+        if self.text(name).is_none() {
+            return Ok(None);
+        }
+        let number = self.number(name, 1..=u64::from(u32::MAX), 1)?;
+        u32::try_from(number).map(Some).map_err(|_| SettingError::new(name, "must be a smaller number"))
+    }
+
+    pub(super) fn secret(&self, name: &'static str) -> Result<Option<SecretId>, SettingError> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        // Secrets Manager: 1 to 512 of these characters, or an ARN of at most 2048.
+        let fits = value.len() <= 2048
+            && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+=.@-:!".contains(&byte));
+        fits.then_some(Some(SecretId(value)))
+            .ok_or_else(|| SettingError::new(name, "must be the name or the ARN of a secret in AWS Secrets Manager"))
+    }
+
+    /// An address of this machine.
+    pub(super) fn loopback(&self, name: &'static str) -> Result<Option<Url>, SettingError> {
+        let url = self.optional_url(name)?;
+        if url.as_ref().is_some_and(|url| url.scheme() != "http") {
+            return Err(SettingError::new(name, "must be an http:// address on loopback, for tests"));
+        }
+        Ok(url)
+    }
+
+    pub(super) fn optional_url(&self, name: &'static str) -> Result<Option<Url>, SettingError> {
+        self.text(name).map(|value| parse_url(name, &value)).transpose()
+    }
+
+    pub(super) fn url(&self, name: &'static str, default: &str) -> Result<Url, SettingError> {
+        parse_url(name, self.text(name).as_deref().unwrap_or(default))
+    }
+}
+
+/// An origin to talk to: https, or http on loopback; no credentials, query or fragment in it.
+fn parse_url(name: &'static str, value: &str) -> Result<Url, SettingError> {
+    let problem = "must be an https:// address without user, query and fragment (http:// only for loopback)";
+    let refused = || SettingError::new(name, problem);
+    let url = Url::parse(value).map_err(|_| refused())?;
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err(refused()),
+    };
+    let scheme_fits = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    if scheme_fits && plain { Ok(url) } else { Err(refused()) }
+}
