@@ -8,9 +8,10 @@ mod splunk;
 mod teams;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
@@ -38,31 +39,34 @@ pub(super) fn routes() -> Router<Arc<Service>> {
         .route("/v1/hooks/pagerduty", post(pagerduty::answer))
 }
 
-/// What a hook's request is, and by when it has to be answered.
-struct Call<'c> {
-    service: &'c Arc<Service>,
-    visit: &'c Visit,
+/// A hook's request without its body, and by when it has to be answered.
+struct Call {
+    service: Arc<Service>,
+    visit: Visit,
+    parts: Parts,
     /// The request's own context, with the sender's patience for a deadline.
     quick: Context,
 }
 
 /// Reads the body, lets the sender prove that it is its own, and answers it.
 async fn answer_proven(
-    call: &Call<'_>,
-    parts: &Parts,
-    body: Body,
+    (service, visit, request): (Arc<Service>, Visit, Request),
+    patience: Duration,
     verify: impl FnOnce(&HookSecrets, &Parts, &[u8]) -> Result<Arc<str>, NotAdmitted>,
-    answer: impl AsyncFnOnce(&Parts, &Bytes) -> Result<Response, Problem>,
+    answer: impl AsyncFnOnce(&Call, &Bytes) -> Result<Response, Problem>,
 ) -> Response {
+    let (parts, body) = request.into_parts();
+    let quick = visit.ctx.within(patience);
+    let call = Call { service, visit, parts, quick };
     let request_id = &*call.visit.ctx.request_id;
     let proven = async {
         let bytes = body::within_bound(body).await?;
-        let verified = call.service.callers.prove(&call.quick, |secrets| verify(secrets, parts, &bytes)).await;
+        let verified = call.service.callers.prove(&call.quick, |secrets| verify(secrets, &call.parts, &bytes)).await;
         Ok::<_, Problem>((verified?, bytes))
     };
     match proven.await {
         Ok((sender, bytes)) => {
-            let answered = answer(parts, &bytes).await;
+            let answered = answer(&call, &bytes).await;
             called_by(sender, answered.unwrap_or_else(|problem| problem.response(request_id)))
         }
         Err(problem) => problem.response(request_id),
@@ -70,12 +74,7 @@ async fn answer_proven(
 }
 
 /// Asks about what was found in somebody else's record, as a batch does.
-async fn ask_about(
-    found: &Found,
-    options: &Options,
-    warnings: &[Warning],
-    call: &Call<'_>,
-) -> Result<Vec<u8>, Problem> {
+async fn ask_about(found: &Found, options: &Options, warnings: &[Warning], call: &Call) -> Result<Vec<u8>, Problem> {
     let mut warnings = warnings.to_vec();
     if found.left_out() > 0 {
         let detail = format!("{} more subjects were found: a batch has at most 25.", found.left_out());
@@ -84,5 +83,5 @@ async fn ask_about(
     let asked = |question| Asked { question, options: options.clone(), warnings: warnings.clone() };
     let items = found.questions().iter().cloned().map(|question| Ok(asked(question))).collect();
     let visit = Visit { ctx: call.quick.clone(), ..call.visit.clone() };
-    batch::answer(call.service, items, options, &visit).await
+    batch::answer(&call.service, items, options, &visit).await
 }

@@ -15,7 +15,7 @@ use super::super::fields::Fields;
 use super::super::options::Options;
 use super::super::problem::{Code, Problem};
 use super::super::respond::{self, Told};
-use super::{Call, answer_proven, ask_about};
+use super::{answer_proven, ask_about};
 use crate::hooks::Found;
 use crate::hooks::pagerduty::{self, Event};
 use crate::service::Service;
@@ -29,29 +29,26 @@ pub(super) async fn answer(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let call = Call { service: &service, visit: &visit, quick: visit.ctx.within(PATIENCE) };
     answer_proven(
-        &call,
-        &parts,
-        body,
+        (service, visit, request),
+        PATIENCE,
         |secrets, parts, body| {
             let keys = secrets.pagerduty.as_ref().map_err(|error| *error)?;
             Ok(pagerduty::verify(keys, &parts.headers, body)?)
         },
-        async |parts, body| {
+        async |call, body| {
             let event = Event::parse(body).map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))?;
             // The event's own id is signed; the header is not.
-            let delivery = event.id.as_deref().or_else(|| pagerduty::webhook_id(&parts.headers));
-            let repeated = delivery.is_some_and(|id| service.repetitions.repeats("pagerduty", id.as_bytes()));
+            let delivery = event.id.as_deref().or_else(|| pagerduty::webhook_id(&call.parts.headers));
+            let repeated = delivery.is_some_and(|id| call.service.repetitions.repeats("pagerduty", id.as_bytes()));
             let (kind, found) = match (event.is_ping(), repeated) {
                 (true, _) => ("ping", Found::default()),
                 (false, true) => ("repeated", Found::default()),
                 (false, false) => ("batch", event.subjects()),
             };
-            let mut fields = Fields::from_query(parts.uri.query().unwrap_or_default())?;
+            let mut fields = Fields::from_query(call.parts.uri.query().unwrap_or_default())?;
             let options = Options::take(&mut fields)?;
-            let answered = ask_about(&found, &options, &decode::unknown_fields(&fields), &call).await?;
+            let answered = ask_about(&found, &options, &decode::unknown_fields(&fields), call).await?;
             let mut response = respond::json(answered, Told { kind: Some(kind), ..Told::default() });
             *response.status_mut() = StatusCode::ACCEPTED;
             Ok(response)

@@ -35,19 +35,16 @@ pub(super) async fn answer(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let call = Call { service: &service, visit: &visit, quick: visit.ctx.within(PATIENCE) };
     answer_proven(
-        &call,
-        &parts,
-        body,
+        (service, visit, request),
+        PATIENCE,
         |secrets, parts, body| {
             let keys = secrets.slack.as_ref().map_err(|error| *error)?;
             Ok(slack::verify(keys, &parts.headers, body, Moment::now())?)
         },
-        async |_, body| {
+        async |call, body| {
             Ok(match SlackForm::parse(body) {
-                Ok(SlackForm::Command(command)) => commanded(&call, command, body).await,
+                Ok(SlackForm::Command(command)) => commanded(call, command, body).await,
                 Ok(SlackForm::CertificateCheck) => respond::json(Vec::new(), of_kind("ssl_check")),
                 Err(error) => say(&error.to_string(), of_kind("none")),
             })
@@ -56,7 +53,7 @@ pub(super) async fn answer(
     .await
 }
 
-async fn commanded(call: &Call<'_>, command: SlashCommand, body: &[u8]) -> Response {
+async fn commanded(call: &Call, command: SlashCommand, body: &[u8]) -> Response {
     match command.command() {
         Command::Help => say(&help(&command.name).join("\n"), of_kind("help")),
         Command::Wrong(sentence) => say(&sentence, of_kind("none")),
@@ -69,7 +66,7 @@ async fn commanded(call: &Call<'_>, command: SlashCommand, body: &[u8]) -> Respo
     }
 }
 
-async fn ask(call: &Call<'_>, question: Question, audience: Audience, later: Option<ResponseUrl>) -> Response {
+async fn ask(call: &Call, question: Question, audience: Audience, later: Option<ResponseUrl>) -> Response {
     let ctx = &call.visit.ctx;
     let afterwards = call.service.afterwards();
     let later = later.filter(|_| afterwards.can_outlive_an_answer());

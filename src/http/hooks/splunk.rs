@@ -13,7 +13,7 @@ use super::super::fields::Fields;
 use super::super::options::Options;
 use super::super::problem::{Code, Problem};
 use super::super::respond::{self, Told};
-use super::{Call, answer_proven, ask_about};
+use super::{answer_proven, ask_about};
 use crate::hooks::splunk::{self, AlertAction};
 use crate::service::Service;
 
@@ -26,25 +26,24 @@ pub(super) async fn answer(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let call = Call { service: &service, visit: &visit, quick: visit.ctx.within(PATIENCE) };
-    let query = parts.uri.query().unwrap_or_default();
     answer_proven(
-        &call,
-        &parts,
-        body,
-        |secrets, _, _| Ok(splunk::verify(secrets.splunk.as_ref().map_err(|error| *error)?, query)?),
-        async |_, body| {
-            let mut fields = Fields::from_query(query)?;
+        (service, visit, request),
+        PATIENCE,
+        |secrets, parts, _| {
+            let tokens = secrets.splunk.as_ref().map_err(|error| *error)?;
+            Ok(splunk::verify(tokens, parts.uri.query().unwrap_or_default())?)
+        },
+        async |call, body| {
+            let mut fields = Fields::from_query(call.parts.uri.query().unwrap_or_default())?;
             fields.take_raw("token");
             let options = Options::take(&mut fields)?;
             let alert = AlertAction::parse(body).map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))?;
-            let found = alert.subjects(&service.splunk_fields);
+            let found = alert.subjects(&call.service.splunk_fields);
             if found.questions().is_empty() {
                 let detail = "result names no subject: rename a field of the search to dest, user or file_hash, or set SPLUNK_FIELDS.";
                 return Err(Problem::at(Code::InvalidRequest, "/result", detail));
             }
-            let answered = ask_about(&found, &options, &decode::unknown_fields(&fields), &call).await?;
+            let answered = ask_about(&found, &options, &decode::unknown_fields(&fields), call).await?;
             Ok(respond::json(answered, Told { kind: Some("batch"), ..Told::default() }))
         },
     )

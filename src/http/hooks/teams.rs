@@ -31,19 +31,16 @@ pub(super) async fn answer(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let call = Call { service: &service, visit: &visit, quick: visit.ctx.within(PATIENCE) };
     answer_proven(
-        &call,
-        &parts,
-        body,
+        (service, visit, request),
+        PATIENCE,
         |secrets, parts, body| {
             let keys = secrets.teams.as_ref().map_err(|error| *error)?;
             Ok(teams::verify(keys, &parts.headers, body)?)
         },
-        async |_, body| {
+        async |call, body| {
             Ok(match Activity::parse(body).map(|activity| activity.command()) {
-                Ok(Command::Ask { question, .. }) => ask(&call, question).await,
+                Ok(Command::Ask { question, .. }) => ask(call, question).await,
                 // A line of its own needs an empty one before it.
                 Ok(Command::Help) => say(&help(CALLED).join("\n\n"), of_kind("help")),
                 Ok(Command::Wrong(sentence)) => say(&sentence, of_kind("none")),
@@ -54,7 +51,7 @@ pub(super) async fn answer(
     .await
 }
 
-async fn ask(call: &Call<'_>, question: Question) -> Response {
+async fn ask(call: &Call, question: Question) -> Response {
     let ctx = &call.visit.ctx;
     let afterwards = call.service.afterwards();
     let kind = question.subject.kind().as_str();
