@@ -11,12 +11,12 @@ use futures_util::stream::{self, StreamExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::body::json_bytes;
 use super::decode::{self, Asked};
 use super::edge::{AnswerLimit, Visit};
-use super::enrich::{check_found, query_options, shown};
+use super::enrich::{check_found, query_options, showing};
 use super::fields::Fields;
 use super::notify::{self, Addressee};
 use super::options::Options;
@@ -25,7 +25,7 @@ use super::respond::{self, Told};
 use crate::domain::enrichment::{Answer, Enrichment, SCHEMA_VERSION};
 use crate::domain::notified::Notified;
 use crate::domain::warning::Warning;
-use crate::render;
+use crate::render::{self, BodyForm, Shape};
 use crate::service::Service;
 
 /// Subjects of one batch.
@@ -222,10 +222,14 @@ fn embedded(
     notified: Option<&Notified>,
     each: AnswerLimit,
 ) -> Result<Box<RawValue>, Problem> {
-    let is_json = asked.options.shape().format.is_json();
-    // A string is escaped once more, which at most doubles what it takes.
-    let each = if is_json { each } else { AnswerLimit(each.0 / 2) };
-    let text = String::from_utf8(shown(answer, asked, notified, each)).ok();
-    let raw = text.and_then(|text| if is_json { RawValue::from_string(text) } else { to_raw_value(&text) }.ok());
+    let shape = asked.options.shape();
+    let (form, most) = if shape.format.is_json() {
+        (BodyForm::Plain, each.0)
+    } else {
+        // A string is escaped once more, which at most doubles what it takes.
+        (BodyForm::Quoted, each.0 / 2)
+    };
+    let body = render::render(answer, &showing(asked, notified), Shape { form, ..shape }, most);
+    let raw = String::from_utf8(body).ok().and_then(|json| RawValue::from_string(json).ok());
     raw.ok_or_else(|| Problem::new(Code::Internal, "A bug of this service."))
 }

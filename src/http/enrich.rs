@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::accept;
 use super::body::json_bytes;
 use super::decode::{self, Asked};
-use super::edge::{AnswerLimit, Visit};
+use super::edge::Visit;
 use super::fields::Fields;
 use super::notify;
 use super::options::Options;
@@ -19,7 +19,7 @@ use crate::domain::enrichment::{Answer, Showing};
 use crate::domain::notified::Notified;
 use crate::domain::subject::Kind;
 use crate::domain::warning::Warning;
-use crate::render;
+use crate::render::{self, Shape};
 use crate::service::Service;
 
 /// `POST /v1/enrich` and `POST /`.
@@ -74,8 +74,10 @@ async fn respond_to(service: &Service, asked: &Asked, visit: &Visit) -> Result<R
     let answer = answer.map_err(|error| Problem::from(error).about(kind))?;
     check_found(&answer, asked).map_err(|problem| problem.about(kind))?;
     let notified = notify::tell(addressee.as_ref(), service, &answer, asked, &notify::time_to_post(&visit.ctx)).await;
-    let body = shown(&answer, asked, notified.as_ref(), visit.limit);
-    let mut response = respond::of_type(body, asked.options.shape().format.media_type(), Told::of(&answer));
+    let shape = Shape { form: visit.form, ..asked.options.shape() };
+    let body = render::render(&answer, &showing(asked, notified.as_ref()), shape, visit.limit.0);
+    let mut response = respond::of_type(body, shape.format.media_type(), Told::of(&answer));
+    response.extensions_mut().insert(shape.form);
     if let Some(notified) = &notified {
         notify::tell_in_header(response.headers_mut(), notified);
     }
@@ -86,11 +88,6 @@ async fn respond_to(service: &Service, asked: &Asked, visit: &Visit) -> Result<R
 pub(super) fn check_found(answer: &Answer, asked: &Asked) -> Result<(), Problem> {
     let missing = !answer.findings.known && matches!(answer.kind, Kind::Alert | Kind::Machine | Kind::Incident);
     if missing && !asked.options.not_found_is_200() { Err(Problem::not_found(answer.kind)) } else { Ok(()) }
-}
-
-/// The answer as this caller wants it.
-pub(super) fn shown(answer: &Answer, asked: &Asked, notified: Option<&Notified>, limit: AnswerLimit) -> Vec<u8> {
-    render::render(answer, &showing(asked, notified), asked.options.shape(), limit.0)
 }
 
 /// How much of an answer is shown.

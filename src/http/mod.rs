@@ -20,6 +20,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
+pub use crate::render::BodyForm;
 use crate::service::Service;
 pub use edge::{AnswerLimit, RequestId};
 pub use openapi::{document, schemas};

@@ -198,7 +198,7 @@ mod tests {
         let own = options("limit=3&format=ecs").expect("options");
         let all = own.or(options("limit=9&not_found=200&format=text&max_chars=500").expect("options"));
         assert_eq!((all.limit(), all.not_found_is_200()), (3, true));
-        assert_eq!(all.shape(), Shape { format: Format::Ecs, max_chars: 500 });
+        assert_eq!(all.shape(), Shape { max_chars: 500, ..Shape::of(Format::Ecs) });
     }
 
     #[test]

@@ -1,19 +1,26 @@
 //! How a body of data is made to fit the front door: without the upstream body, then with fewer alerts.
 
+use super::writing::BodyForm;
 use crate::domain::enrichment::{Answer, Enrichment, Showing};
 use crate::domain::warning::{Warning, WarningCode};
 
-/// What `write` makes of the answer, within `most` escaped bytes.
+/// What `write` makes of the answer in a form, within `most` escaped bytes.
 pub(super) fn fitted(
     answer: &Answer,
     showing: &Showing,
     most: usize,
-    write: impl Fn(&Enrichment<'_>) -> Vec<u8>,
+    form: BodyForm,
+    write: impl Fn(&Enrichment<'_>, BodyForm) -> Vec<u8>,
 ) -> Vec<u8> {
     let mut showing = showing.clone();
     loop {
-        let body = write(&answer.enrichment(&showing));
-        if fits(&body, most) {
+        let body = write(&answer.enrichment(&showing), form);
+        let has_room = match form {
+            BodyForm::Plain => fits(&body, most),
+            // Escaped already, and in quotes.
+            BodyForm::Quoted => body.len() <= most.saturating_add(2),
+        };
+        if has_room {
             return body;
         }
         if showing.raw {

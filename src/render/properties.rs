@@ -20,7 +20,7 @@ fn rendered(checks: [(Format, Check); 2]) {
         let (answer, showing) = (hostile::answer(&mut rng), hostile::showing(&mut rng));
         let max_chars = rng.usize(Shape::LEAST_CHARS..=Shape::MAX_CHARS);
         for (format, check) in checks {
-            let body = render(&answer, &showing, Shape { format, max_chars }, usize::MAX);
+            let body = render(&answer, &showing, Shape { max_chars, ..Shape::of(format) }, usize::MAX);
             check(seed, std::str::from_utf8(&body).expect("UTF-8"), max_chars);
         }
     }

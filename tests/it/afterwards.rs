@@ -122,6 +122,8 @@ async fn the_function() {
                 there.spawn("test", deadline, async { panic!("canary") }).is_ok().to_string()
             }),
         )
+        .route("/bug", get(async || -> () { panic!("canary") }))
+        .route("/long", get(async || "x".repeat(7 << 20)))
         .route("/outlives", get(async move || afterwards.can_outlive_an_answer().to_string()));
     front_door::run(router, extension).await.expect("an environment that goes on");
 }
@@ -253,6 +255,24 @@ async fn a_panic_in_the_work_costs_nothing_but_the_work() {
     assert!(environment.log().contains("work after an answer has panicked"), "{}", environment.log());
     assert!(!environment.log().contains("canary"), "{}", environment.log());
     assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
+}
+
+#[tokio::test]
+async fn a_bug_is_told_to_lambda_and_costs_one_answer() {
+    let environment = Environment::start(function(), Extensions::Taken).await;
+    let told = environment.invoke(&ask("/bug")).await.expect_err("no answer").to_string();
+    assert!(told.contains("a bug of this service") && !told.contains("canary"), "{told}");
+    assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
+    assert!(!environment.log().contains("canary"), "{}", environment.log());
+}
+
+#[tokio::test]
+async fn an_answer_that_lambda_does_not_take_is_logged_and_costs_nothing_else() {
+    let environment = Environment::start(function(), Extensions::Taken).await;
+    let told = environment.invoke(&ask("/long")).await.expect_err("no answer");
+    assert_eq!(told["errorType"], "Function.ResponseSizeTooLarge");
+    assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
+    assert!(environment.log().contains("Lambda does not take the answer"), "{}", environment.log());
 }
 
 #[tokio::test]

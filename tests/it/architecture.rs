@@ -173,7 +173,7 @@ fn only_the_front_door_knows_of_lambda_and_only_credentials_of_aws() {
             assert!(["front_door", "bin"].contains(&room.as_str()), "{}", file.display());
         }
         if code.contains("lambda_runtime_api_client") {
-            assert_eq!(room, "afterwards", "{}", file.display());
+            assert!(["front_door", "afterwards"].contains(&room.as_str()), "{}", file.display());
         }
         if code.contains("aws_sdk_") || code.contains("aws_smithy_") || code.contains("aws_config") {
             assert_eq!(room, "credentials", "{}", file.display());

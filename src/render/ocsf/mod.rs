@@ -30,6 +30,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
+use super::writing::{BodyForm, Writing};
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::raw::Raw;
@@ -37,31 +38,33 @@ use crate::domain::subject::Kind;
 use detection::Detection;
 use incident::IncidentEvent;
 
+/// What an event takes in most cases, in bytes.
+const USUAL: usize = 4 << 10;
+
 /// One finding, or the bundle of a list's.
-pub(in crate::render) fn document(enrichment: &Enrichment<'_>) -> Vec<u8> {
+pub(in crate::render) fn document(enrichment: &Enrichment<'_>, form: BodyForm) -> Vec<u8> {
     let outline = outline::of(enrichment);
     let events = events(enrichment, outline.as_ref());
-    let written = match (enrichment.kind, events.first()) {
-        (Kind::Alert | Kind::Incident, Some(event)) => serde_json::to_vec(event),
+    let mut body = Writing::new(form, USUAL * events.len());
+    match (enrichment.kind, events.first()) {
+        (Kind::Alert | Kind::Incident, Some(event)) => body.json(event),
         (Kind::Alert | Kind::Incident, None) | (Kind::Machine | Kind::User | Kind::File, _) => {
-            serde_json::to_vec(&Bundle::of(&events))
+            body.json(&Bundle::of(&events));
         }
-    };
-    // Every part of an event is made of strings, numbers and lists: it always serializes.
-    written.unwrap_or_default()
+    }
+    body.finish()
 }
 
 /// The same findings, a line each.
-pub(in crate::render) fn lines(enrichment: &Enrichment<'_>) -> Vec<u8> {
+pub(in crate::render) fn lines(enrichment: &Enrichment<'_>, form: BodyForm) -> Vec<u8> {
     let outline = outline::of(enrichment);
-    let mut lines = Vec::new();
-    for event in events(enrichment, outline.as_ref()) {
-        // The same: it always serializes, and writing to memory does not fail.
-        if serde_json::to_writer(&mut lines, &event).is_ok() {
-            lines.push(b'\n');
-        }
+    let events = events(enrichment, outline.as_ref());
+    let mut body = Writing::new(form, USUAL * events.len());
+    for event in &events {
+        body.json(event);
+        body.text("\n");
     }
-    lines
+    body.finish()
 }
 
 /// An event of either class.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State as Extracted};
+use axum::extract::{DefaultBodyLimit, Path, State as Extracted};
 use axum::routing::{get, post};
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ use tokio::sync::{oneshot, watch};
 use super::process::Process;
 use super::{Extensions, Step};
 
+/// Bytes of an answer that Lambda takes.
+const MOST_ANSWERED: usize = 6 << 20;
 const EXTENSION_ID: &str = "7f4d3e6c-0d4b-4d0e-8a55-0d6f1f6f2a01";
 const EXTENSION_ID_HEADER: &str = "lambda-extension-identifier";
 
@@ -83,6 +85,7 @@ impl Lambda {
         Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next_invocation))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .layer(DefaultBodyLimit::disable())
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2020-01-01/extension/register", post(register))
             .route("/2020-01-01/extension/event/next", get(next_event))
@@ -183,6 +186,7 @@ async fn next_invocation(Extracted(lambda): Extracted<Arc<Lambda>>) -> Response<
     let invocation = handed.await.expect("an invocation");
     Response::builder()
         .header("content-type", "application/json")
+        .header("lambda-runtime-invocation-id", invocation_id(&invocation.id))
         .header("lambda-runtime-aws-request-id", invocation.id)
         .header("lambda-runtime-deadline-ms", invocation.deadline_ms.to_string())
         .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:123456789012:function:enrich")
@@ -190,11 +194,36 @@ async fn next_invocation(Extracted(lambda): Extracted<Arc<Lambda>>) -> Response<
         .expect("a response")
 }
 
-async fn response(Extracted(lambda): Extracted<Arc<Lambda>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+/// The name by which Lambda knows a reply again, other than the request's.
+fn invocation_id(id: &str) -> String {
+    format!("invocation-{id}")
+}
+
+fn assert_named(headers: &HeaderMap, id: &str) {
+    assert_eq!(headers.get("lambda-runtime-invocation-id").expect("a name"), &invocation_id(id));
+}
+
+async fn response(
+    Extracted(lambda): Extracted<Arc<Lambda>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    assert_named(&headers, &id);
+    if body.len() > MOST_ANSWERED {
+        lambda.answer(&id, Err(json!({"errorType": "Function.ResponseSizeTooLarge"})));
+        return StatusCode::PAYLOAD_TOO_LARGE;
+    }
     lambda.answer(&id, Ok(serde_json::from_slice(&body).expect("JSON")))
 }
 
-async fn error(Extracted(lambda): Extracted<Arc<Lambda>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+async fn error(
+    Extracted(lambda): Extracted<Arc<Lambda>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    assert_named(&headers, &id);
     lambda.answer(&id, Err(serde_json::from_slice(&body).expect("JSON")))
 }
 

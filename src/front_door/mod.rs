@@ -1,0 +1,119 @@
+//! Lambda's front doors: Function URL, HTTP API 2.0 and 1.0, REST API and ALB events in, the matching answers out.
+//!
+//! `lambda_http`'s own conversion panics on an invalid base64 body and on a `Host` header that is no host, and decodes
+//! an ALB's query twice. Each of these can be had by one request from outside; so its event types are read, and turned
+//! into a request here. Invocations are fetched by `lambda_runtime`.
+
+mod event;
+mod reply;
+mod runtime_api;
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::Router;
+use futures_util::FutureExt;
+use lambda_http::lambda_runtime::{LambdaEvent, LambdaInvocation, Runtime};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Context, Error, service_fn};
+use tower::ServiceExt;
+use tower::layer::layer_fn;
+
+use self::reply::Door;
+use self::runtime_api::RuntimeApi;
+use crate::afterwards::{Afterwards, Extension, ExtensionError};
+use crate::domain::time::Moment;
+use crate::enrich::Deadline;
+use crate::http::{AnswerLimit, BodyForm, RequestId};
+
+/// What is kept of an invocation's time to hand the answer over.
+const MARGIN: Duration = Duration::from_millis(400);
+/// An ALB takes 1 MB from Lambda.
+const ALB_LIMIT: AnswerLimit = AnswerLimit(900_000);
+
+/// Serves Lambda's events until the environment ends. With an extension, the environment is not frozen before the work
+/// is done that outlives the answers.
+pub async fn run(router: Router, extension: Option<Extension>) -> Result<(), Error> {
+    let afterwards = extension.as_ref().map(|extension| extension.afterwards().clone());
+    let api = RuntimeApi::of_environment();
+    let answers = layer_fn(move |inner| answering(inner, router.clone(), api.clone(), afterwards.clone()));
+    let runtime = Runtime::new(service_fn(no_answer)).layer(answers);
+    tokio::select! {
+        ended = runtime.run_concurrent() => ended,
+        Err(broken) = listen(extension) => Err(broken.into()),
+    }
+}
+
+/// What Lambda is told of an event that there is no answer to.
+async fn no_answer(_: LambdaEvent<LambdaRequest>) -> Result<(), Error> {
+    Err("a bug of this service: there is no answer".into())
+}
+
+async fn listen(extension: Option<Extension>) -> Result<Infallible, ExtensionError> {
+    match extension {
+        Some(extension) => extension.run().await,
+        None => pending().await,
+    }
+}
+
+/// Answers invocations, and tells when an answer is out. What is no event of a front door, or meets a bug of ours, is
+/// left to `inner`: the runtime's own service tells Lambda of it.
+fn answering<S>(
+    inner: S,
+    router: Router,
+    api: RuntimeApi,
+    afterwards: Option<Afterwards>,
+) -> impl tower::Service<LambdaInvocation, Response = (), Error = Error, Future: Send> + Clone + Send + 'static
+where
+    S: tower::Service<LambdaInvocation, Response = (), Error = Error, Future: Send> + Clone + Send + 'static,
+{
+    service_fn(move |invocation: LambdaInvocation| {
+        let (inner, router, api, afterwards) = (inner.clone(), router.clone(), api.clone(), afterwards.clone());
+        async move {
+            let id = invocation.context.request_id.clone();
+            let reply = match serde_json::from_slice(&invocation.body) {
+                Ok(event) => AssertUnwindSafe(answer(router, event, &invocation.context)).catch_unwind().await.ok(),
+                Err(_) => None,
+            };
+            let outcome = match reply {
+                Some(reply) => api.hand_over(&id, &invocation.parts.headers, reply).await,
+                None => inner.oneshot(invocation).await,
+            };
+            if let Some(afterwards) = afterwards {
+                afterwards.answered(id);
+            }
+            outcome
+        }
+    })
+}
+
+/// Answers one event, with what its front door takes.
+pub async fn answer(router: Router, event: LambdaRequest, context: &Context) -> Vec<u8> {
+    let (door, request) = match event {
+        LambdaRequest::ApiGatewayV1(event) => (Door::V1, event::from_v1(event)),
+        LambdaRequest::ApiGatewayV2(event) => (Door::V2, event::from_v2(event)),
+        LambdaRequest::Alb(event) => (Door::Alb, event::from_alb(event)),
+        // No other event is compiled in; its type only leaves room for more.
+        _ => (Door::V2, event::Incoming::default()),
+    };
+    let mut request = request.into_request();
+    let extensions = request.extensions_mut();
+    extensions.insert(deadline(context));
+    extensions.insert(RequestId(context.request_id.clone()));
+    // Every door's reply holds the body as a string.
+    extensions.insert(BodyForm::Quoted);
+    if door == Door::Alb {
+        extensions.insert(ALB_LIMIT);
+    }
+    let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+    door.reply(response).await
+}
+
+/// The invocation's deadline, less what it takes to hand the answer over.
+fn deadline(context: &Context) -> Deadline {
+    let end = Moment::from(UNIX_EPOCH + Duration::from_millis(context.deadline));
+    let left = Moment::now().age_at(end);
+    Deadline::after(left.saturating_sub(MARGIN.min(left / 4)))
+}
