@@ -95,24 +95,26 @@ impl Moment {
     fn rfc_3339(self) -> [u8; 24] {
         let at = Timestamp::from_millisecond(self.unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
         let at = Offset::UTC.to_datetime(at);
-        let mut text = *b"0000-00-00T00:00:00.000Z";
-        let numbers = [
-            at.year(),
-            at.month().into(),
-            at.day().into(),
-            at.hour().into(),
-            at.minute().into(),
-            at.second().into(),
-            at.millisecond(),
-        ];
-        for (places, mut number) in [0..4, 5..7, 8..10, 11..13, 14..16, 17..19, 20..23].into_iter().zip(numbers) {
-            for place in text.get_mut(places).into_iter().flatten().rev() {
-                *place += u8::try_from(number % 10).unwrap_or_default();
-                number /= 10;
-            }
-        }
-        text
+        let [y0, y1] = two_digits(at.year() / 100);
+        let [y2, y3] = two_digits(at.year() % 100);
+        let [mo0, mo1] = two_digits(at.month().into());
+        let [d0, d1] = two_digits(at.day().into());
+        let [h0, h1] = two_digits(at.hour().into());
+        let [mi0, mi1] = two_digits(at.minute().into());
+        let [s0, s1] = two_digits(at.second().into());
+        let [ms0, ms1] = two_digits(at.millisecond() / 10);
+        let [ms2, _] = two_digits(at.millisecond() % 10 * 10);
+        [
+            y0, y1, y2, y3, b'-', mo0, mo1, b'-', d0, d1, b'T', h0, h1, b':', mi0, mi1, b':', s0, s1, b'.', ms0, ms1,
+            ms2, b'Z',
+        ]
     }
+}
+
+/// A number below 100 as it is written.
+fn two_digits(number: i16) -> [u8; 2] {
+    let digit = |number: i16| b'0' + u8::try_from(number % 10).unwrap_or_default();
+    [digit(number / 10), digit(number)]
 }
 
 /// The number that these digits write; at most nine of them.

@@ -5,13 +5,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
+use std::{iter, mem};
 
-use memchr::memchr;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
+use super::nested;
+use super::values::{is_deeper_than, is_null, list_of, number_of, string_of};
 use crate::domain::extra::Extra;
 use crate::domain::text::Text;
 use crate::domain::time::Moment;
@@ -29,35 +30,53 @@ pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 #[derive(Default)]
 pub(crate) struct Members<'de> {
     list: Vec<Member<'de>>,
+    /// Of each family the place of the last member, counted from 1.
+    last: [u32; FAMILIES],
     /// What they stand in: the texts that are taken out become parts of it.
     body: Option<&'de Text>,
 }
 
 /// One member; without its value once that was taken out.
-#[derive(Clone)]
 struct Member<'de> {
-    mark: u32,
+    mark: Mark,
+    /// The place of the one of its family that came before, counted from 1.
+    before: u32,
     name: Cow<'de, str>,
     value: Option<&'de RawValue>,
 }
 
-impl<'de> Member<'de> {
-    fn new(name: Cow<'de, str>, value: &'de RawValue) -> Self {
-        Self { mark: mark(&name), name, value: Some(value) }
-    }
-
+impl Member<'_> {
     /// Whether it has this name, whose mark is `mark`.
-    fn is(&self, name: &str, mark: u32) -> bool {
+    fn is(&self, name: &str, mark: Mark) -> bool {
         self.mark == mark && self.name == name
     }
 }
 
 /// Two names of one object rarely share it: comparing numbers first spares comparing texts.
-fn mark(name: &str) -> u32 {
-    let bytes = name.as_bytes();
-    let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
-    u32::from_le_bytes([at(0), at(bytes.len() / 2), at(bytes.len().wrapping_sub(1)), bytes.len().to_le_bytes()[0]])
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Mark(u32);
+
+impl Mark {
+    fn of(name: &str) -> Self {
+        let bytes = name.as_bytes();
+        let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
+        Self(u32::from_le_bytes([
+            at(0),
+            at(bytes.len() / 2),
+            at(bytes.len().wrapping_sub(1)),
+            bytes.len().to_le_bytes()[0],
+        ]))
+    }
+
+    /// The family of the names with this mark: all over all families, whichever bytes differ.
+    fn family(self) -> usize {
+        const GOLDEN: u32 = 0x9E37_79B9;
+        (self.0.wrapping_mul(GOLDEN) >> (u32::BITS - FAMILIES.ilog2())) as usize
+    }
 }
+
+/// About as many as there are members in most objects: then most families have one.
+const FAMILIES: usize = 32;
 
 /// More members than any documented object has. Beyond, looking for a later one of each name that is left would take a
 /// hostile body's sender no effort and us quadratic time.
@@ -68,7 +87,12 @@ const USUAL: usize = 20;
 impl<'de> Members<'de> {
     /// None yet, of an object in this body.
     pub(crate) fn within(body: &'de Text) -> Self {
-        Self { list: Vec::new(), body: Some(body) }
+        Self::of_part(Some(body))
+    }
+
+    /// None yet, of an object in a body, if it is one that is kept.
+    pub(super) fn of_part(body: Option<&'de Text>) -> Self {
+        Self { body, ..Self::default() }
     }
 
     /// These, and all that are left of an object.
@@ -81,20 +105,34 @@ impl<'de> Members<'de> {
 
     /// Takes in a member; null is as if it were not there, and of two of one name the later counts.
     pub(crate) fn put(&mut self, name: Cow<'de, str>, value: &'de RawValue) {
-        if value.get() != "null" && !name.starts_with("@odata.") {
+        let is_odata = name.starts_with('@') && name.starts_with("@odata.");
+        if !is_odata && !is_null(value) {
             if self.list.is_empty() {
                 self.list.reserve(USUAL);
             }
-            self.list.push(Member::new(name, value));
+            self.add(name, value);
         }
     }
 
-    /// The members of an object that stands in the same body; `None` if it is none.
-    fn of(&self, raw: &'de RawValue) -> Option<Self> {
-        if !raw.get().starts_with('{') {
-            return None;
-        }
-        Object(self.body).deserialize(&mut serde_json::Deserializer::from_str(raw.get())).ok()
+    fn add(&mut self, name: Cow<'de, str>, value: &'de RawValue) {
+        let mark = Mark::of(&name);
+        // No body is large enough for more members than there are numbers.
+        let place = u32::try_from(self.list.len() + 1).unwrap_or_default();
+        let before = self.last.get_mut(mark.family()).map_or(0, |last| mem::replace(last, place));
+        self.list.push(Member { mark, before, name, value: Some(value) });
+    }
+
+    /// The places of the members that may have a name of this mark, the last first.
+    fn places(&self, mark: Mark) -> impl Iterator<Item = usize> {
+        let place = |counted: u32| counted.checked_sub(1).map(|place| place as usize);
+        let last = self.last.get(mark.family()).copied().and_then(place);
+        iter::successors(last, move |at| self.list.get(*at).and_then(|member| place(member.before)))
+    }
+
+    /// The place of the last member of this name.
+    fn place(&self, name: &str) -> Option<usize> {
+        let mark = Mark::of(name);
+        self.places(mark).find(|at| self.list.get(*at).is_some_and(|member| member.is(name, mark)))
     }
 
     /// A string's text, or a number or truth value as it is written; `None` for lists and objects.
@@ -116,8 +154,8 @@ impl<'de> Members<'de> {
 
     /// Takes a member out.
     pub(crate) fn take(&mut self, name: &str) -> Option<&'de RawValue> {
-        let mark = mark(name);
-        self.list.iter_mut().rev().find(|member| member.is(name, mark))?.value.take()
+        let place = self.place(name)?;
+        self.list.get_mut(place)?.value.take()
     }
 
     /// Takes the first of several spellings out.
@@ -136,24 +174,20 @@ impl<'de> Members<'de> {
         if self.list.len() > MANY {
             last.extend(self.list.iter().enumerate().map(|(at, member)| (&member.name, at)));
         }
-        self.list.iter().enumerate().filter_map(move |(at, Member { mark, name, value })| {
+        self.list.iter().enumerate().filter_map(move |(at, Member { name, value, .. })| {
             let value = (*value)?;
-            let is_last = match last.get(name) {
-                Some(last) => *last == at,
-                None => !self.list.iter().skip(at + 1).any(|later| later.is(name, *mark)),
-            };
-            is_last.then_some((name, value))
+            let last = last.get(name).copied().or_else(|| self.place(name));
+            (last == Some(at)).then_some((name, value))
         })
     }
 
     fn put_back(&mut self, name: &'static str, value: &'de RawValue) {
-        self.list.push(Member::new(Cow::Borrowed(name), value));
+        self.add(Cow::Borrowed(name), value);
     }
 
     /// A member, without taking it out.
     fn peek(&self, name: &str) -> Option<&'de RawValue> {
-        let mark = mark(name);
-        self.list.iter().rev().find(|member| member.is(name, mark))?.value
+        self.list.get(self.place(name)?)?.value
     }
 
     /// A text: a string, or a number or truth value as it is written.
@@ -207,11 +241,8 @@ impl<'de> Members<'de> {
     /// A list of objects; a single object is a list of one, an empty one a list of none.
     pub(crate) fn objects(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<Members<'de>> {
         let Some((name, raw)) = self.take_any(names) else { return Vec::new() };
-        let objects = match list_of(raw) {
-            Some(list) => list.into_iter().map(|item| self.of(item)).collect(),
-            None => self.of(raw).map(|one| if one.is_empty() { Vec::new() } else { vec![one] }),
-        };
-        objects.unwrap_or_else(|| {
+        let one = || nested::object(raw, self.body).map(|one| if one.is_empty() { vec![] } else { vec![one] });
+        nested::objects(raw, self.body).or_else(one).unwrap_or_else(|| {
             notes.unexpected_type(name, "a list of objects");
             self.put_back(name, raw);
             Vec::new()
@@ -247,7 +278,7 @@ impl<'de> Members<'de> {
     /// One object; anything else is kept and told.
     pub(crate) fn object(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Members<'de>> {
         let raw = self.take(name)?;
-        let object = self.of(raw);
+        let object = nested::object(raw, self.body);
         if object.is_none() {
             notes.unexpected_type(name, "an object");
             self.put_back(name, raw);
@@ -263,12 +294,18 @@ impl<'de> Members<'de> {
 
     /// Takes a member out if it is a list of nothing.
     pub(crate) fn take_if_empty(&mut self, name: &str) {
-        self.list.retain(|member| member.name != name || member.value.is_none_or(|raw| raw.get() != "[]"));
+        if self.peek(name).is_some_and(|raw| raw.get() == "[]") {
+            self.take(name);
+        }
     }
 
     /// One member by itself, to look at without taking it out.
-    pub(crate) fn only(&self, name: &str) -> Self {
-        Self { list: self.list.iter().filter(|member| member.name == name).cloned().collect(), body: self.body }
+    pub(crate) fn only(&self, name: &'static str) -> Self {
+        let mut only = Self::of_part(self.body);
+        if let Some(value) = self.peek(name) {
+            only.put_back(name, value);
+        }
+        only
     }
 
     /// A text, without taking it out.
@@ -309,78 +346,12 @@ fn object_of<'m>(members: impl Iterator<Item = (&'m Cow<'m, str>, &'m RawValue)>
     RawValue::from_string(format!("{{{}}}", parts.join(","))).ok()
 }
 
-/// The items of a list that are not null; `None` if it is none.
-fn list_of(raw: &RawValue) -> Option<Vec<&RawValue>> {
-    let mut list: Vec<&RawValue> =
-        if raw.get().starts_with('[') { serde_json::from_str(raw.get()).ok()? } else { return None };
-    list.retain(|item| item.get() != "null");
-    Some(list)
-}
-
-/// A whole number, written as a number or as digits in a string.
-fn number_of(raw: &RawValue) -> Option<i64> {
-    string_of(raw).unwrap_or(Cow::Borrowed(raw.get())).parse().ok()
-}
-
-/// A string's text, borrowed where it holds no escapes; `None` for anything else.
-fn string_of(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let inside = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if memchr(b'\\', inside.as_bytes()).is_some() {
-        serde_json::from_str(raw.get()).ok()
-    } else {
-        Some(Cow::Borrowed(inside))
-    }
-}
-
-/// Whether lists and objects nest deeper than `most`.
-fn is_deeper_than(json: &str, most: usize) -> bool {
-    let mut depth = 0_usize;
-    let (mut quoted, mut escaped) = (false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'[' | b'{' if !quoted => depth += 1,
-            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > most {
-            return true;
-        }
-    }
-    false
-}
-
-/// An object that stands in this body.
-struct Object<'de>(Option<&'de Text>);
-
-impl<'de> DeserializeSeed<'de> for Object<'de> {
-    type Value = Members<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Object<'de> {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        Members { list: Vec::new(), body: self.0 }.filled(map)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn members(json: &str) -> Members<'_> {
-        Object(None).deserialize(&mut serde_json::Deserializer::from_str(json)).expect("an object")
+        nested::object(serde_json::from_str(json).expect("JSON"), None).expect("an object")
     }
 
     #[test]
@@ -440,6 +411,5 @@ mod tests {
         let json = format!("{{\"deep\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
         assert!(members(&json).rest(&mut notes).is_empty());
         assert_eq!(notes.into_vec().len(), 1);
-        assert!(!is_deeper_than(r#"{"a":"[[[[[[\"[["}"#, 1));
     }
 }

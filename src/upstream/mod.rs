@@ -8,11 +8,13 @@ mod context;
 mod error;
 mod judge;
 pub(crate) mod members;
+mod nested;
 pub(crate) mod objects;
 mod pages;
 mod quota;
 mod send;
 pub(crate) mod triage;
+mod values;
 
 pub(crate) use address::address;
 pub use client::HttpClient;

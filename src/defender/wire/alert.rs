@@ -38,7 +38,11 @@ impl<'de> ReadObject<'de> for AlertReader<'_> {
                 let items = map.next_value_seed(ListOf(&mut reader, body))?;
                 let passed_over = reader.passed_over;
                 keep_passed_over(&mut odd, &name.0, passed_over, items.is_some(), self.notes);
-                evidence.get_or_insert_default().extend(items.unwrap_or_default());
+                let items = items.unwrap_or_default();
+                match &mut evidence {
+                    Some(evidence) => evidence.extend(items),
+                    None => evidence = Some(items),
+                }
             } else {
                 members.put(name.0, map.next_value()?);
             }
