@@ -3,8 +3,9 @@
 use super::writing::{self, BodyForm};
 use crate::domain::enrichment::Enrichment;
 
-/// What the head of an answer takes in most cases, and what an alert does, in bytes.
-const USUAL: usize = 2 << 10;
+/// More than the head of an answer takes in most cases, and than an alert does, in bytes: memory that is not written to
+/// costs nothing, and moving what is written does.
+const USUAL: usize = 3 << 10;
 
 /// The answer's own form.
 pub(super) fn document(enrichment: &Enrichment<'_>, form: BodyForm) -> Vec<u8> {

@@ -12,7 +12,7 @@ use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
 use super::nested;
-use super::values::{is_deeper_than, is_null, list_of, number_of, string_of};
+use super::values::{is_deeper_than, is_null, list_of, number_of, string_of, text_of};
 use crate::domain::extra::Extra;
 use crate::domain::text::Text;
 use crate::domain::time::Moment;
@@ -83,11 +83,18 @@ const FAMILIES: usize = 32;
 const MANY: usize = 128;
 /// What most objects have that are not null. Twenty are the most for which the allocator keeps a place at hand.
 const USUAL: usize = 20;
+/// What most alerts and incidents have that are not null.
+const MORE: usize = 40;
 
 impl<'de> Members<'de> {
     /// None yet, of an object in this body.
     pub(crate) fn within(body: &'de Text) -> Self {
         Self::of_part(Some(body))
+    }
+
+    /// None yet, of an alert or an incident in this body.
+    pub(crate) fn of_many(body: &'de Text) -> Self {
+        Self { list: Vec::with_capacity(MORE), ..Self::within(body) }
     }
 
     /// None yet, of an object in a body, if it is one that is kept.
@@ -107,7 +114,7 @@ impl<'de> Members<'de> {
     pub(crate) fn put(&mut self, name: Cow<'de, str>, value: &'de RawValue) {
         let is_odata = name.starts_with('@') && name.starts_with("@odata.");
         if !is_odata && !is_null(value) {
-            if self.list.is_empty() {
+            if self.list.capacity() == 0 {
                 self.list.reserve(USUAL);
             }
             self.add(name, value);
@@ -135,13 +142,9 @@ impl<'de> Members<'de> {
         self.places(mark).find(|at| self.list.get(*at).is_some_and(|member| member.is(name, mark)))
     }
 
-    /// A string's text, or a number or truth value as it is written; `None` for lists and objects.
+    /// A text that outlives these members; `None` for lists and objects.
     fn text_of(&self, raw: &'de RawValue) -> Option<Text> {
-        match raw.get().as_bytes().first()? {
-            b'"' => string_of(raw).map(|text| self.kept(text)),
-            b'[' | b'{' => None,
-            _ => Some(self.kept(Cow::Borrowed(raw.get()))),
-        }
+        text_of(raw).map(|text| self.kept(text))
     }
 
     /// A text that outlives these members.
@@ -188,6 +191,17 @@ impl<'de> Members<'de> {
     /// A member, without taking it out.
     fn peek(&self, name: &str) -> Option<&'de RawValue> {
         self.list.get(self.place(name)?)?.value
+    }
+
+    /// A text that only says which of several words it is.
+    pub(crate) fn word(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Cow<'de, str>> {
+        let raw = self.take(name)?;
+        let word = text_of(raw);
+        if word.is_none() {
+            notes.unexpected_type(name, "a text");
+            self.put_back(name, raw);
+        }
+        word
     }
 
     /// A text: a string, or a number or truth value as it is written.
@@ -363,6 +377,16 @@ mod tests {
         let extra = serde_json::to_string(&members.rest(&mut notes)).expect("JSON");
         assert_eq!(extra, r#"{"a":1.10,"c":{"x":[123456789012345678901234567890]}}"#);
         assert!(notes.into_vec().is_empty());
+    }
+
+    #[test]
+    fn half_a_code_point_costs_no_more_than_its_member() {
+        let mut notes = Warnings::default();
+        let mut members = members(r#"{"a":"\ud83d","b":"x"}"#);
+        assert_eq!(members.text(&["a"], &mut notes), None);
+        assert_eq!(members.text(&["b"], &mut notes).as_deref(), Some("x"));
+        let extra = serde_json::to_string(&members.rest(&mut notes)).expect("JSON");
+        assert_eq!((extra.as_str(), notes.into_vec().len()), (r#"{"a":"\ud83d"}"#, 1));
     }
 
     #[test]

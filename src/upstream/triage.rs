@@ -1,6 +1,8 @@
 //! What people and products say about an alert or an incident, in the words of whichever API: severity, status,
 //! verdict, remarks.
 
+use std::borrow::Cow;
+
 use super::members::Members;
 use crate::domain::alert::{Comment, LoggedOnUser};
 use crate::domain::text::Text;
@@ -9,7 +11,7 @@ use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, 
 
 /// The severity of an alert or an incident.
 pub(crate) fn severity(members: &mut Members<'_>, unfamiliar: &mut Unfamiliar, notes: &mut Warnings) -> Severity {
-    let Some(word) = members.text(&["severity"], notes) else { return Severity::Unknown };
+    let Some(word) = members.word("severity", notes) else { return Severity::Unknown };
     Severity::parse(&word).unwrap_or_else(|| {
         unfamiliar.severity = Some(told::<Severity>("severity", word, notes));
         Severity::Other
@@ -22,7 +24,7 @@ pub(crate) fn alert_status(
     unfamiliar: &mut Unfamiliar,
     notes: &mut Warnings,
 ) -> AlertStatus {
-    let Some(word) = members.text(&["status"], notes) else { return AlertStatus::Unknown };
+    let Some(word) = members.word("status", notes) else { return AlertStatus::Unknown };
     AlertStatus::parse(&word).unwrap_or_else(|| {
         unfamiliar.status = Some(told::<AlertStatus>("status", word, notes));
         AlertStatus::Other
@@ -35,7 +37,7 @@ pub(crate) fn incident_status(
     unfamiliar: &mut Unfamiliar,
     notes: &mut Warnings,
 ) -> IncidentStatus {
-    let Some(word) = members.text(&["status"], notes) else { return IncidentStatus::Unknown };
+    let Some(word) = members.word("status", notes) else { return IncidentStatus::Unknown };
     IncidentStatus::parse(&word).unwrap_or_else(|| {
         unfamiliar.status = Some(told::<IncidentStatus>("incident status", word, notes));
         IncidentStatus::Other
@@ -43,9 +45,9 @@ pub(crate) fn incident_status(
 }
 
 /// A word that is none of a closed set, once that was told.
-fn told<W: Word>(member: &str, word: Text, notes: &mut Warnings) -> Text {
+fn told<W: Word>(member: &str, word: Cow<'_, str>, notes: &mut Warnings) -> Text {
     notes.unknown_word::<W>(member, &word);
-    word
+    word.into()
 }
 
 /// What a classification and a determination come to.

@@ -32,6 +32,15 @@ pub(super) fn string_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
+/// A string's text, or a number or truth value as it is written; `None` for lists and objects.
+pub(super) fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
+    match raw.get().as_bytes().first()? {
+        b'"' => string_of(raw),
+        b'[' | b'{' => None,
+        _ => Some(Cow::Borrowed(raw.get())),
+    }
+}
+
 /// What is between quotes, the first escape at `first`, as text; `None` if any of the escapes is a code point. Paths
 /// are full of the others, and read so in a third of the time.
 fn unescaped(inside: &str, first: usize) -> Option<String> {

@@ -29,7 +29,7 @@ impl<'de> ReadObject<'de> for AlertReader<'_> {
     type Item = Alert;
 
     fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Alert, A::Error> {
-        let mut members = Members::within(body);
+        let mut members = Members::of_many(body);
         let mut evidence: Option<Vec<Evidence>> = None;
         let mut odd = Extra::default();
         while let Some(name) = map.next_key::<Name<'de>>()? {

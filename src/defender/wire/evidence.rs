@@ -34,14 +34,14 @@ impl<'de> ReadObject<'de> for EvidenceReader<'_> {
 }
 
 fn normalize(mut members: Members<'_>, notes: &mut Warnings) -> Evidence {
-    let word = members.text(&["entityType"], notes).unwrap_or_default();
+    let word = members.word("entityType", notes).unwrap_or_default();
     let kind = match snake_case(&word) {
         kind if kind.is_empty() => Text::of_static("unknown"),
         kind if kind == "mail_box" => Text::of_static("mailbox"),
         kind => kind,
     };
     let mut snake =
-        |name: &'static str| members.text(&[name], notes).filter(|word| !word.is_empty()).map(|word| snake_case(&word));
+        |name: &'static str| members.word(name, notes).filter(|word| !word.is_empty()).map(|word| snake_case(&word));
     let verdict = snake("verdict");
     let remediation_status = snake("remediationStatus");
     let detection_status = snake("detectionStatus");

@@ -31,7 +31,7 @@ impl<'de> ReadObject<'de> for AlertReader<'_> {
     type Item = Alert;
 
     fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Alert, A::Error> {
-        let mut members = Members::within(body);
+        let mut members = Members::of_many(body);
         let mut found = EvidenceReader::new(self.notes);
         let mut evidence = Vec::new();
         let mut odd = Extra::default();

@@ -29,7 +29,7 @@ impl<'de> ReadObject<'de> for IncidentReader<'_> {
     type Item = (Incident, Vec<Alert>);
 
     fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Self::Item, A::Error> {
-        let mut members = Members::within(body);
+        let mut members = Members::of_many(body);
         let mut alerts = Vec::new();
         while let Some(name) = map.next_key::<Name<'de>>()? {
             if name.0 == "alerts" {
