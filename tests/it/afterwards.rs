@@ -276,6 +276,15 @@ async fn an_answer_that_lambda_does_not_take_is_logged_and_costs_nothing_else() 
 }
 
 #[tokio::test]
+async fn an_answer_whose_connection_breaks_is_handed_over_once_more() {
+    let environment = Environment::start(function(), Extensions::Taken).await;
+    environment.hang_up(1);
+    assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
+    environment.frozen().await;
+    assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
+}
+
+#[tokio::test]
 async fn of_two_invocations_at_once_the_slower_one_holds_the_environment() {
     let environment = Environment::of_several(function(), Extensions::Taken, 2).await;
     environment.frozen().await;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub(super) struct State {
     /// Invocations that were handed out, by their id.
     under_way: HashMap<String, Answer>,
     invocations: usize,
+    /// Answers that are not heard: their connections break.
+    hang_ups: usize,
 }
 
 /// Where the answer to an invocation goes.
@@ -100,6 +103,10 @@ impl Lambda {
             let deadline_ms = u128::from(end) + span.as_millis();
             state.waiting.push_back((Invocation { id, deadline_ms, event: event.clone() }, answer));
         });
+    }
+
+    pub(super) fn hang_up(&self, times: usize) {
+        self.change(|state| state.hang_ups = times);
     }
 
     pub(super) fn look<T>(&self, at: impl FnOnce(&State) -> T) -> T {
@@ -210,6 +217,15 @@ async fn response(
     body: Bytes,
 ) -> StatusCode {
     assert_named(&headers, &id);
+    let hangs_up = lambda.change(|state| {
+        let hangs_up = state.hang_ups > 0;
+        state.hang_ups -= usize::from(hangs_up);
+        hangs_up
+    });
+    if hangs_up {
+        // Ends the connection's task without a word.
+        resume_unwind(Box::new("hung up"));
+    }
     if body.len() > MOST_ANSWERED {
         lambda.answer(&id, Err(json!({"errorType": "Function.ResponseSizeTooLarge"})));
         return StatusCode::PAYLOAD_TOO_LARGE;

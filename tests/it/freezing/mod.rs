@@ -98,6 +98,11 @@ impl Environment {
         self.patiently("an answer", async { heard.await.expect("an answer") }).await
     }
 
+    /// Lets the connections of the next answers break before they are heard.
+    pub(crate) fn hang_up(&self, times: usize) {
+        self.lambda.hang_up(times);
+    }
+
     /// Waits until the process is stopped.
     pub(crate) async fn frozen(&self) {
         self.patiently("frozen", self.lambda.until(|state| state.is_frozen)).await;
