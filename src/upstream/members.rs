@@ -380,6 +380,27 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_objects_may_hold_nulls_and_nothing_else() {
+        for (json, found) in [
+            (r#"[{"n":1},null,{"n":2}]"#, Some(2)),
+            (r#"{"n":1}"#, Some(1)),
+            ("[null]", Some(0)),
+            ("[]", Some(0)),
+            ("{}", Some(0)),
+            (r#"[{"n":1},7]"#, None),
+            ("[[{}]]", None),
+            (r#""{""#, None),
+        ] {
+            let mut notes = Warnings::default();
+            let json = format!("{{\"a\":{json}}}");
+            let mut members = members(&json);
+            assert_eq!(members.objects(&["a"], &mut notes).len(), found.unwrap_or(0), "{json}");
+            let is_odd = found.is_none();
+            assert_eq!((!notes.into_vec().is_empty(), !members.is_empty()), (is_odd, is_odd), "{json}");
+        }
+    }
+
+    #[test]
     fn half_a_code_point_costs_no_more_than_its_member() {
         let mut notes = Warnings::default();
         let mut members = members(r#"{"a":"\ud83d","b":"x"}"#);

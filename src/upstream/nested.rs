@@ -10,7 +10,7 @@ use crate::domain::text::Text;
 
 /// The members of an object that stands in this body; `None` if it is none.
 pub(super) fn object<'de>(raw: &'de RawValue, body: Option<&'de Text>) -> Option<Members<'de>> {
-    read(raw, '{', Object(body))
+    read(raw, '{', Object(body))?
 }
 
 /// The members of the objects of a list that stands in this body, without the nulls in it; `None` if it is none.
@@ -23,30 +23,34 @@ fn read<'de, S: DeserializeSeed<'de>>(raw: &'de RawValue, first: char, seed: S) 
     raw.get().starts_with(first).then(|| seed.deserialize(&mut serde_json::Deserializer::from_str(raw.get())).ok())?
 }
 
-/// An object that stands in this body.
+/// An object that stands in this body, or null.
 struct Object<'de>(Option<&'de Text>);
 
 impl<'de> DeserializeSeed<'de> for Object<'de> {
-    type Value = Members<'de>;
+    type Value = Option<Members<'de>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
+        deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Object<'de> {
-    type Value = Members<'de>;
+    type Value = Option<Members<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        Members::of_part(self.0).filled(map)
+        Members::of_part(self.0).filled(map).map(Some)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
     }
 }
 
-/// A list of such objects, without the nulls in it.
+/// A list of such objects.
 struct Objects<'de>(Option<&'de Text>);
 
 impl<'de> DeserializeSeed<'de> for Objects<'de> {
@@ -64,38 +68,11 @@ impl<'de> Visitor<'de> for Objects<'de> {
         f.write_str("a list of objects")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut objects = Vec::new();
-        while let Some(object) = seq.next_element_seed(MaybeObject(self.0))? {
+        while let Some(object) = list.next_element_seed(Object(self.0))? {
             objects.extend(object);
         }
         Ok(objects)
-    }
-}
-
-/// Such an object, or null.
-struct MaybeObject<'de>(Option<&'de Text>);
-
-impl<'de> DeserializeSeed<'de> for MaybeObject<'de> {
-    type Value = Option<Members<'de>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_option(self)
-    }
-}
-
-impl<'de> Visitor<'de> for MaybeObject<'de> {
-    type Value = Option<Members<'de>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or null")
-    }
-
-    fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        Object(self.0).deserialize(deserializer).map(Some)
     }
 }
