@@ -202,24 +202,26 @@ impl JsonSchema for OtherEntity<'_> {
 struct Distinct<T> {
     list: Vec<T>,
     seen: HashSet<T>,
+    /// What was added before: on most lists one device, or one user, after the other is the same.
+    before: Option<T>,
     capped: bool,
 }
 
 impl<T: Copy + Eq + Hash> Distinct<T> {
     fn new() -> Self {
-        Self { list: Vec::new(), seen: HashSet::new(), capped: false }
+        Self { list: Vec::new(), seen: HashSet::new(), before: None, capped: false }
     }
 
     fn add(&mut self, entity: T) {
-        if self.capped || self.seen.contains(&entity) {
+        if self.capped || self.before == Some(entity) {
             return;
         }
+        self.before = Some(entity);
         if self.list.len() == MOST {
-            self.capped = true;
-            return;
+            self.capped = !self.seen.contains(&entity);
+        } else if self.seen.insert(entity) {
+            self.list.push(entity);
         }
-        self.seen.insert(entity);
-        self.list.push(entity);
     }
 }
 

@@ -32,15 +32,15 @@ pub struct Counts {
 impl Counts {
     /// Counts these alerts.
     pub(super) fn of(alerts: &[Alert]) -> Self {
-        let open = alerts.iter().filter(|alert| alert.status.is_open()).count();
-        Self {
-            alerts: alerts.len(),
-            open,
-            resolved: alerts.len() - open,
-            by_severity: Tally::of(alerts.iter().map(|alert| alert.severity)),
-            by_status: Tally::of(alerts.iter().map(|alert| alert.status)),
-            by_verdict: Tally::of(alerts.iter().map(|alert| alert.verdict)),
+        let (mut by_severity, mut by_status, mut by_verdict) = (Tally::new(), Tally::new(), Tally::new());
+        let mut open = 0;
+        for alert in alerts {
+            by_severity.add(alert.severity);
+            by_status.add(alert.status);
+            by_verdict.add(alert.verdict);
+            open += usize::from(alert.status.is_open());
         }
+        Self { alerts: alerts.len(), open, resolved: alerts.len() - open, by_severity, by_status, by_verdict }
     }
 }
 
@@ -51,14 +51,14 @@ pub struct Tally<W: Word> {
 }
 
 impl<W: Word> Tally<W> {
-    fn of(words: impl Iterator<Item = W>) -> Self {
-        let mut times: Vec<_> = W::ALL.iter().map(|word| (*word, 0)).collect();
-        for word in words {
-            if let Some((_, times)) = times.iter_mut().find(|(known, _)| *known == word) {
-                *times += 1;
-            }
+    fn new() -> Self {
+        Self { times: W::ALL.iter().map(|word| (*word, 0)).collect() }
+    }
+
+    fn add(&mut self, word: W) {
+        if let Some((_, times)) = self.times.iter_mut().find(|(known, _)| *known == word) {
+            *times += 1;
         }
-        Self { times }
     }
 
     /// How often this word came.
@@ -141,8 +141,39 @@ pub(super) fn ordered(alerts: &[Alert]) -> Vec<&Alert> {
     ordered
 }
 
+/// So many texts are looked through in less time than one is hashed.
+const FEW: usize = 16;
+
 /// The distinct texts, first sight first.
 pub(super) fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut list = Vec::new();
     let mut seen = HashSet::new();
-    texts.filter(|text| seen.insert(*text)).collect()
+    for text in texts {
+        let is_new = if list.len() < FEW {
+            !list.contains(&text)
+        } else {
+            if seen.is_empty() {
+                seen.extend(list.iter().copied());
+            }
+            seen.insert(text)
+        };
+        if is_new {
+            list.push(text);
+        }
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_many_texts_there_are_each_is_listed_once() {
+        for many in [0, 1, FEW - 1, FEW, FEW + 1, 100] {
+            let texts: Vec<_> = (0..many).map(|n| n.to_string()).collect();
+            let all = texts.iter().chain(texts.iter().rev()).chain(&texts).map(String::as_str);
+            assert_eq!(distinct(all), texts, "{many}");
+        }
+    }
 }
