@@ -21,9 +21,11 @@ impl Extra {
         self.members.push((name.into(), value));
     }
 
-    /// Keeps what another has kept.
-    pub fn append(&mut self, mut other: Self) {
+    /// These, and what another has kept.
+    #[must_use]
+    pub fn and(mut self, mut other: Self) -> Self {
         self.members.append(&mut other.members);
+        self
     }
 
     /// A member that is a text.

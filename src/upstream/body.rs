@@ -11,11 +11,12 @@ use crate::domain::text::Text;
 /// Reads a body that has to be one object.
 pub(crate) fn object<'de, S: ReadObject<'de>>(body: &'de Text, reader: &mut S) -> Result<S::Item, UpstreamError> {
     let mut json = serde_json::Deserializer::from_str(body);
-    let read = ObjectOf(reader, body).deserialize(&mut json).and_then(|read| json.end().map(|()| read));
-    let read = read.map_err(|error| {
+    let mut read = Vec::with_capacity(1);
+    let outcome = ObjectOf(reader, body, &mut read).deserialize(&mut json).and_then(|_| json.end());
+    outcome.map_err(|error| {
         UpstreamError::malformed(if error.is_data() { "JSON of another shape" } else { "not JSON" })
     })?;
-    read.ok_or(UpstreamError::malformed("JSON, but no object"))
+    read.pop().ok_or(UpstreamError::malformed("JSON, but no object"))
 }
 
 /// One page of a list.
@@ -99,8 +100,10 @@ impl<'de, S: ReadObject<'de>> Visitor<'de> for StrictList<'_, 'de, S> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut items = Vec::with_capacity(self.1.len() / USUAL);
-        while let Some(item) = seq.next_element_seed(ObjectOf(self.0, self.1))? {
-            items.push(item.ok_or_else(|| serde::de::Error::custom("an item that is no object"))?);
+        while let Some(is_one) = seq.next_element_seed(ObjectOf(self.0, self.1, &mut items))? {
+            if !is_one {
+                return Err(serde::de::Error::custom("an item that is no object"));
+            }
         }
         items.shrink_to_fit();
         Ok(items)

@@ -32,45 +32,50 @@ pub(crate) fn keep_passed_over(extra: &mut Extra, name: &str, values: Vec<Value>
     }
 }
 
-/// The arms of a visitor for everything that is neither a list nor an object: passed over.
+/// The arms of a visitor for everything that is neither a list nor an object: passed over, and told by this value.
 macro_rules! scalars_are_passed_over {
-    () => {
+    ($told:expr) => {
         fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
+            Ok($told)
         }
 
         fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
             self.0.pass_over(value.into());
-            Ok(None)
+            Ok($told)
         }
 
         fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
             self.0.pass_over(value.into());
-            Ok(None)
+            Ok($told)
         }
 
         fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
             self.0.pass_over(value.into());
-            Ok(None)
+            Ok($told)
         }
 
         fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
             self.0.pass_over(value.into());
-            Ok(None)
+            Ok($told)
         }
 
         fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
             self.0.pass_over(value.into());
-            Ok(None)
+            Ok($told)
         }
     };
 }
 
-/// One object that `S` reads; anything else is passed over.
-pub(crate) struct ObjectOf<'s, 'de, S>(pub(crate) &'s mut S, pub(crate) &'de Text);
+/// One object, which `S` reads, and which joins others: what it becomes may be large, and would be moved from hand to
+/// hand on its way. Whether it is one: anything else is passed over.
+pub(crate) struct ObjectOf<'s, 'de, S: ReadObject<'de>>(
+    pub(crate) &'s mut S,
+    pub(crate) &'de Text,
+    pub(crate) &'s mut Vec<S::Item>,
+);
 
 impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for ObjectOf<'_, 'de, S> {
-    type Value = Option<S::Item>;
+    type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
@@ -78,14 +83,15 @@ impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for ObjectOf<'_, 'de, S> {
 }
 
 impl<'de, S: ReadObject<'de>> Visitor<'de> for ObjectOf<'_, 'de, S> {
-    type Value = Option<S::Item>;
+    type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        self.0.read(map, self.1).map(Some)
+        self.2.push(self.0.read(map, self.1)?);
+        Ok(true)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
@@ -94,10 +100,10 @@ impl<'de, S: ReadObject<'de>> Visitor<'de> for ObjectOf<'_, 'de, S> {
             list.push(item);
         }
         self.0.pass_over(Value::Array(list));
-        Ok(None)
+        Ok(false)
     }
 
-    scalars_are_passed_over!();
+    scalars_are_passed_over!(false);
 }
 
 /// A list of objects that `S` reads one after the other, passing over what is none; a single object is a list of one.
@@ -121,9 +127,7 @@ impl<'de, S: ReadObject<'de>> Visitor<'de> for ListOf<'_, 'de, S> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(ObjectOf(self.0, self.1))? {
-            items.extend(item);
-        }
+        while seq.next_element_seed(ObjectOf(self.0, self.1, &mut items))?.is_some() {}
         // Most lists are short and there are many of them: the room for more would be a third of what is kept.
         items.shrink_to_fit();
         Ok(Some(items))
@@ -133,5 +137,5 @@ impl<'de, S: ReadObject<'de>> Visitor<'de> for ListOf<'_, 'de, S> {
         Ok(Some(vec![self.0.read(map, self.1)?]))
     }
 
-    scalars_are_passed_over!();
+    scalars_are_passed_over!(None);
 }

@@ -48,14 +48,18 @@ impl<'de> ReadObject<'de> for AlertReader<'_> {
             }
         }
         let evidence_loaded = evidence.as_ref().is_some_and(|items| self.is_complete || !items.is_empty());
-        let mut alert = self.normalize(members, evidence.unwrap_or_default(), evidence_loaded);
-        alert.extra.append(odd);
-        Ok(alert)
+        Ok(self.normalize(members, evidence.unwrap_or_default(), evidence_loaded, odd))
     }
 }
 
 impl AlertReader<'_> {
-    fn normalize(&mut self, mut members: Members<'_>, evidence: Vec<Evidence>, evidence_loaded: bool) -> Alert {
+    fn normalize(
+        &mut self,
+        mut members: Members<'_>,
+        evidence: Vec<Evidence>,
+        evidence_loaded: bool,
+        odd: Extra,
+    ) -> Alert {
         let notes = &mut *self.notes;
         let mut unfamiliar = Unfamiliar::default();
         let severity = triage::severity(&mut members, &mut unfamiliar, notes);
@@ -100,7 +104,7 @@ impl AlertReader<'_> {
             evidence,
             evidence_loaded,
             url,
-            extra: members.rest(notes),
+            extra: members.rest(notes).and(odd),
             unfamiliar,
             id,
             tenant_id,

@@ -46,8 +46,7 @@ impl<'de> ReadObject<'de> for AlertReader<'_> {
             }
         }
         let (devices, logged_on_users) = found.seen();
-        let mut alert = self.normalize(members);
-        alert.extra.append(odd);
+        let alert = self.normalize(members, odd);
         let mut devices = devices.into_iter();
         // Graph always sends evidence: none is none.
         Ok(Alert {
@@ -63,7 +62,7 @@ impl<'de> ReadObject<'de> for AlertReader<'_> {
 
 impl AlertReader<'_> {
     /// Everything but what the evidence tells.
-    fn normalize(&mut self, mut members: Members<'_>) -> Alert {
+    fn normalize(&mut self, mut members: Members<'_>, odd: Extra) -> Alert {
         let notes = &mut *self.notes;
         let mut unfamiliar = Unfamiliar::default();
         let severity = triage::severity(&mut members, &mut unfamiliar, notes);
@@ -115,7 +114,7 @@ impl AlertReader<'_> {
             evidence: Vec::new(),
             evidence_loaded: false,
             url: if is_own { own_page } else { page },
-            extra: members.rest(notes),
+            extra: members.rest(notes).and(odd),
             unfamiliar,
             id,
             tenant_id,
