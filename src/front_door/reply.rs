@@ -1,7 +1,7 @@
 //! From a response to what Lambda hands to the front door.
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderName, Response};
+use http::{HeaderMap, HeaderName, Response, header};
 use http_body_util::{BodyExt, Collected};
 use serde::{Serialize, Serializer};
 
@@ -24,8 +24,11 @@ impl Door {
         let (parts, body) = response.into_parts();
         // Every body of ours is in memory already: there is nothing that could fail.
         let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-        let form = parts.extensions.get().copied().unwrap_or_default();
-        let (status, headers) = (parts.status, parts.headers);
+        // Of an answer to HEAD the body was taken away, with its quotes.
+        let form = parts.extensions.get().copied().filter(|_| !body.is_empty()).unwrap_or_default();
+        let (status, mut headers) = (parts.status, parts.headers);
+        // It counts the body as it was written, or the one that was taken away: the door counts what it sends.
+        headers.remove(header::CONTENT_LENGTH);
         let head = Head { status_code: status.as_u16(), ..Head::default() };
         let head = match self {
             Self::V1 => Head { multi_value_headers: headers, ..head },

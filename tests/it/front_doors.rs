@@ -56,6 +56,8 @@ async fn through(world: &World, event: &Value, context: &Context) -> (Heard, Val
         let value = value.as_str().or(value[0].as_str()).expect("a value");
         headers.insert(HeaderName::try_from(name.as_str()).unwrap(), HeaderValue::from_str(value).unwrap());
     }
+    // The door counts what it sends; a count of ours could only be wrong.
+    assert!(!headers.contains_key("content-length"), "{headers:?}");
     let status = u16::try_from(reply["statusCode"].as_u64().unwrap()).unwrap();
     assert_ne!(reply["isBase64Encoded"], true);
     let heard = Heard { status, headers, body: reply["body"].as_str().unwrap().as_bytes().to_vec() };
@@ -120,6 +122,27 @@ async fn one_subject_through_every_door_gives_one_body() {
         assert_eq!(*body, bodies[0].1, "{name}");
     }
     assert_eq!(world.calls(Route::Alert), 1);
+}
+
+#[tokio::test]
+async fn a_head_request_gets_the_headers_of_a_get_and_an_empty_body() {
+    let world = World::start().await;
+    let queries = events().into_iter().filter(|name| event(name)["body"].is_null());
+    let mut asked = 0;
+    for name in queries {
+        let event = event(&name);
+        let method =
+            if event.pointer("/requestContext/http").is_some() { "/requestContext/http/method" } else { "/httpMethod" };
+        let [get, head] = ["GET", "HEAD"].map(|word| changed(event.clone(), &[(method, json!(word))]));
+        let (got, _) = through(&world, &get, &context()).await;
+        let head: LambdaRequest = serde_json::from_value(head).expect("an event of a front door");
+        let reply = front_door::answer(world.service.router(), head, &context()).await;
+        let reply: Value = serde_json::from_slice(&reply).expect("JSON");
+        assert_eq!((&reply["statusCode"], &reply["body"]), (&json!(got.status), &json!("")), "{name}: {reply}");
+        assert_eq!(reply["headers"]["content-length"], Value::Null, "{name}: {reply}");
+        asked += 1;
+    }
+    assert!(asked > 0);
 }
 
 #[tokio::test]
