@@ -108,6 +108,8 @@ impl Formatter for BodyForm {
             match letters.next() {
                 Some('"') => out.write_all(br#"\""#)?,
                 Some('\n') => out.write_all(br"\n")?,
+                Some('\r') => out.write_all(br"\r")?,
+                Some('\t') => out.write_all(br"\t")?,
                 Some('\\') => out.write_all(br"\\")?,
                 other => write!(out, r"\u{:04x}", other.map_or(0, u32::from))?,
             }
@@ -140,6 +142,7 @@ mod tests {
         let raw = "{ \"a\\\\\\u0007\\\"\" :\r\n\t[\"\\n\", 1.10] }";
         let value = RawValue::from_string(raw.to_owned()).expect("JSON");
         assert_eq!(both(|out| out.json(&value)), (raw.to_owned(), raw.to_owned()));
+        assert_eq!(json(&value, BodyForm::Quoted, 0), serde_json::to_vec(raw).expect("JSON"));
     }
 
     proptest! {

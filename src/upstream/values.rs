@@ -42,7 +42,7 @@ pub(super) fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 /// What is between quotes, the first escape at `first`, as text; `None` if any of the escapes is a code point. Paths
-/// are full of the others, and read so in a third of the time.
+/// are full of the others, and read so with a third of the instructions.
 fn unescaped(inside: &str, first: usize) -> Option<String> {
     let mut text = String::with_capacity(inside.len());
     let (mut rest, mut next) = (inside, Some(first));

@@ -87,9 +87,8 @@ impl Lambda {
     pub(super) fn router(self: &Arc<Self>) -> Router {
         Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next_invocation))
-            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/{outcome}", post(reply))
             .layer(DefaultBodyLimit::disable())
-            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2020-01-01/extension/register", post(register))
             .route("/2020-01-01/extension/event/next", get(next_event))
             .with_state(self.clone())
@@ -206,17 +205,14 @@ fn invocation_id(id: &str) -> String {
     format!("invocation-{id}")
 }
 
-fn assert_named(headers: &HeaderMap, id: &str) {
-    assert_eq!(headers.get("lambda-runtime-invocation-id").expect("a name"), &invocation_id(id));
-}
-
-async fn response(
+/// Hears a `response`, or an `error`.
+async fn reply(
     Extracted(lambda): Extracted<Arc<Lambda>>,
-    Path(id): Path<String>,
+    Path((id, outcome)): Path<(String, String)>,
     headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    assert_named(&headers, &id);
+    assert_eq!(headers.get("lambda-runtime-invocation-id").expect("a name"), &invocation_id(&id));
     let hangs_up = lambda.change(|state| {
         let hangs_up = state.hang_ups > 0;
         state.hang_ups -= usize::from(hangs_up);
@@ -230,17 +226,12 @@ async fn response(
         lambda.answer(&id, Err(json!({"errorType": "Function.ResponseSizeTooLarge"})));
         return StatusCode::PAYLOAD_TOO_LARGE;
     }
-    lambda.answer(&id, Ok(serde_json::from_slice(&body).expect("JSON")))
-}
-
-async fn error(
-    Extracted(lambda): Extracted<Arc<Lambda>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> StatusCode {
-    assert_named(&headers, &id);
-    lambda.answer(&id, Err(serde_json::from_slice(&body).expect("JSON")))
+    let body = serde_json::from_slice(&body).expect("JSON");
+    match outcome.as_str() {
+        "response" => lambda.answer(&id, Ok(body)),
+        "error" => lambda.answer(&id, Err(body)),
+        _ => StatusCode::NOT_FOUND,
+    }
 }
 
 async fn register(Extracted(lambda): Extracted<Arc<Lambda>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
