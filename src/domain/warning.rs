@@ -85,6 +85,12 @@ impl Warnings {
         self.add(WarningCode::UnknownValue, detail);
     }
 
+    /// Adds "MEMBER is left out".
+    pub fn left_out(&mut self, member: &str) {
+        let detail = format!("{} is left out: it is nested too deep, or no JSON.", quoted(member));
+        self.add(WarningCode::UnknownValue, detail);
+    }
+
     /// Adds all of another's.
     pub fn extend(&mut self, others: &[Warning]) {
         for other in others {

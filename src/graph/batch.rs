@@ -10,7 +10,6 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
-use serde_json::value::RawValue;
 use tokio::time::sleep;
 
 use super::{Graph, PREFER, READ_ALERTS};
@@ -20,6 +19,7 @@ use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::upstream::body::{self, MembersReader};
 use crate::upstream::members::Members;
+use crate::upstream::value::Value;
 use crate::upstream::{Api, Body, Call, Context, MOST_BYTES, Reply, UpstreamError, judge};
 
 /// Graph takes no more in one batch.
@@ -178,7 +178,7 @@ fn item(mut members: Members<'_>, answer: &Text) -> (Option<usize>, Result<Item,
     let status = members.integer(&["status"], notes).and_then(|status| u16::try_from(status).ok());
     let status = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
     let wait = members.object("headers", notes).and_then(|mut headers| headers.text_in_any_case("retry-after"));
-    let body = members.take("body").map(RawValue::get).unwrap_or_default();
+    let body = members.take("body").map(Value::json).unwrap_or_default();
     let item = if status.is_success() {
         Ok(Item::Here(answer.part(body)))
     } else {

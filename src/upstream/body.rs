@@ -1,22 +1,26 @@
 //! Bodies as a whole: one object, or a list in the envelope that `OData` puts around it.
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::error::UpstreamError;
-use super::members::{Members, Name};
-use super::objects::{ObjectOf, ReadObject};
+use super::json::{Json, Malformed};
+use super::members::Members;
+use super::objects::{ReadObject, object_among};
 use crate::domain::text::Text;
+
+impl From<Malformed> for UpstreamError {
+    fn from(malformed: Malformed) -> Self {
+        Self::malformed(match malformed {
+            Malformed::NotJson => "not JSON",
+            Malformed::OtherShape => "JSON of another shape",
+        })
+    }
+}
 
 /// Reads a body that has to be one object.
 pub(crate) fn object<'de, S: ReadObject<'de>>(body: &'de Text, reader: &mut S) -> Result<S::Item, UpstreamError> {
-    let mut json = serde_json::Deserializer::from_str(body);
-    let mut read = Vec::with_capacity(1);
-    let outcome = ObjectOf(reader, body, &mut read).deserialize(&mut json).and_then(|_| json.end());
-    outcome.map_err(|error| {
-        UpstreamError::malformed(if error.is_data() { "JSON of another shape" } else { "not JSON" })
-    })?;
-    read.pop().ok_or(UpstreamError::malformed("JSON, but no object"))
+    let mut json = Json::of(body);
+    let object = reader.read(&mut json)?;
+    json.end()?;
+    Ok(object)
 }
 
 /// One page of a list.
@@ -63,17 +67,20 @@ struct PageReader<'s, S> {
 impl<'de, S: ReadObject<'de>> ReadObject<'de> for PageReader<'_, S> {
     type Item = (Option<Vec<S::Item>>, Option<String>);
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Self::Item, A::Error> {
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Self::Item, Malformed> {
         let (mut items, mut next_link) = (None, None);
-        while let Some(name) = map.next_key::<Name<'de>>()? {
-            if name.0 == self.name {
-                items = Some(map.next_value_seed(StrictList(self.items, body))?);
-            } else if name.0 == "@odata.nextLink" {
-                next_link = map.next_value::<Option<String>>()?;
-            } else {
-                map.next_value::<&'de RawValue>()?;
+        json.object(|json| {
+            let name = json.name()?;
+            if name == self.name {
+                items = Some(strict_list(json, self.items)?);
+                return Ok(());
             }
-        }
+            let value = json.value()?;
+            if name == "@odata.nextLink" && !value.is_null() {
+                next_link = Some(value.string().ok_or(Malformed::OtherShape)?.into_owned());
+            }
+            Ok(())
+        })?;
         Ok((items, next_link))
     }
 }
@@ -81,33 +88,15 @@ impl<'de, S: ReadObject<'de>> ReadObject<'de> for PageReader<'_, S> {
 /// What an item of a list takes at least in most bodies, in bytes: room is made for as many as there may be.
 const USUAL: usize = 2 << 10;
 
-struct StrictList<'s, 'de, S>(&'s mut S, &'de Text);
-
-impl<'de, S: ReadObject<'de>> DeserializeSeed<'de> for StrictList<'_, 'de, S> {
-    type Value = Vec<S::Item>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, S: ReadObject<'de>> Visitor<'de> for StrictList<'_, 'de, S> {
-    type Value = Vec<S::Item>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a list of objects")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut items = Vec::with_capacity(self.1.len() / USUAL);
-        while let Some(is_one) = seq.next_element_seed(ObjectOf(self.0, self.1, &mut items))? {
-            if !is_one {
-                return Err(serde::de::Error::custom("an item that is no object"));
-            }
-        }
-        items.shrink_to_fit();
-        Ok(items)
-    }
+/// A list that holds nothing but objects.
+fn strict_list<'de, S: ReadObject<'de>>(json: &mut Json<'de>, reader: &mut S) -> Result<Vec<S::Item>, Malformed> {
+    let mut items = Vec::with_capacity(json.body().len() / USUAL);
+    json.list(|json| {
+        let is_one = object_among(json, reader, &mut items)?;
+        if is_one { Ok(()) } else { Err(Malformed::OtherShape) }
+    })?;
+    items.shrink_to_fit();
+    Ok(items)
 }
 
 /// Reads an object by its members.
@@ -116,7 +105,7 @@ pub(crate) struct MembersReader<F>(pub(crate) F);
 impl<'de, T, F: FnMut(Members<'de>) -> T> ReadObject<'de> for MembersReader<F> {
     type Item = T;
 
-    fn read<A: MapAccess<'de>>(&mut self, map: A, body: &'de Text) -> Result<T, A::Error> {
-        Ok((self.0)(Members::within(body).filled(map)?))
+    fn read(&mut self, json: &mut Json<'de>) -> Result<T, Malformed> {
+        Ok((self.0)(Members::of(json)?))
     }
 }

@@ -5,74 +5,67 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::{iter, mem};
+use std::mem;
 
-use serde::Deserialize;
-use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
-use super::nested;
-use super::values::{is_deeper_than, is_null, list_of, number_of, string_of, text_of};
+use super::json::{Json, Malformed};
+use super::value::{Form, Value};
 use crate::domain::extra::Extra;
 use crate::domain::text::Text;
 use crate::domain::time::Moment;
 use crate::domain::warning::Warnings;
 
-/// A value nested deeper than this is no document of Microsoft's.
-const DEEPEST: usize = 64;
-
-/// A member's name, borrowed where it holds no escapes.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
-
-/// The members of one JSON object that are not null, each as it was written.
-#[derive(Default)]
+/// The members of one JSON object, each as it was written.
 pub(crate) struct Members<'de> {
     list: Vec<Member<'de>>,
     /// Of each family the place of the last member, counted from 1.
     last: [u32; FAMILIES],
     /// What they stand in: the texts that are taken out become parts of it.
-    body: Option<&'de Text>,
+    body: &'de Text,
 }
 
-/// One member; without its value once that was taken out.
+/// The body of what stands in none.
+static NO_BODY: Text = Text::of_static("");
+
+impl Default for Members<'_> {
+    fn default() -> Self {
+        Self::within(&NO_BODY)
+    }
+}
+
+/// One member: no larger than it has to be, as there are many.
 struct Member<'de> {
-    mark: Mark,
+    name: Cow<'de, str>,
+    json: &'de str,
+    /// `None` if there is none, or once it was taken out.
+    form: Option<Form>,
     /// The place of the one of its family that came before, counted from 1.
     before: u32,
-    name: Cow<'de, str>,
-    value: Option<&'de RawValue>,
 }
 
-impl Member<'_> {
-    /// Whether it has this name, whose mark is `mark`.
-    fn is(&self, name: &str, mark: Mark) -> bool {
-        self.mark == mark && self.name == name
+impl<'de> Member<'de> {
+    /// Null is as if it were not there.
+    fn set(&mut self, value: Value<'de>) {
+        let is_there = !value.is_null() && !self.name.starts_with("@odata.");
+        self.json = value.json;
+        self.form = is_there.then_some(value.form);
+    }
+
+    fn value(&self) -> Option<Value<'de>> {
+        self.form.map(|form| Value { json: self.json, form })
     }
 }
 
-/// Two names of one object rarely share it: comparing numbers first spares comparing texts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Mark(u32);
-
-impl Mark {
-    fn of(name: &str) -> Self {
-        let bytes = name.as_bytes();
-        let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
-        Self(u32::from_le_bytes([
-            at(0),
-            at(bytes.len() / 2),
-            at(bytes.len().wrapping_sub(1)),
-            bytes.len().to_le_bytes()[0],
-        ]))
-    }
-
-    /// The family of the names with this mark: all over all families, whichever bytes differ.
-    fn family(self) -> usize {
-        const GOLDEN: u32 = 0x9E37_79B9;
-        (self.0.wrapping_mul(GOLDEN) >> (u32::BITS - FAMILIES.ilog2())) as usize
-    }
+/// The family of a name: of the names of one object, few share it. All members over all families, whichever signs of
+/// their names differ.
+fn family(name: &str) -> usize {
+    const GOLDEN: u32 = 0x9E37_79B9;
+    let bytes = name.as_bytes();
+    let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
+    let [length, ..] = bytes.len().to_le_bytes();
+    let mark = [at(0), at(bytes.len() / 2), at(bytes.len().wrapping_sub(1)), length];
+    (u32::from_le_bytes(mark).wrapping_mul(GOLDEN) >> (u32::BITS - FAMILIES.ilog2())) as usize
 }
 
 /// About as many as there are members in most objects: then most families have one.
@@ -81,88 +74,123 @@ const FAMILIES: usize = 32;
 /// More members than any documented object has. Beyond, looking for a later one of each name that is left would take a
 /// hostile body's sender no effort and us quadratic time.
 const MANY: usize = 128;
-/// What most objects have that are not null. Twenty are the most for which the allocator keeps a place at hand.
-const USUAL: usize = 20;
-/// What most alerts and incidents have that are not null.
-const MORE: usize = 40;
+/// What most objects within others have at most.
+const USUAL: usize = 8;
 
 impl<'de> Members<'de> {
     /// None yet, of an object in this body.
     pub(crate) fn within(body: &'de Text) -> Self {
-        Self::of_part(Some(body))
+        Self { list: Vec::new(), last: [0; FAMILIES], body }
     }
 
-    /// None yet, of an alert or an incident in this body.
-    pub(crate) fn of_many(body: &'de Text) -> Self {
-        Self { list: Vec::with_capacity(MORE), ..Self::within(body) }
+    /// Those of the object that has to stand next.
+    pub(super) fn of(json: &mut Json<'de>) -> Result<Self, Malformed> {
+        let mut members = Self::within(json.body());
+        members.read_all(json)?;
+        Ok(members)
     }
 
-    /// None yet, of an object in a body, if it is one that is kept.
-    pub(super) fn of_part(body: Option<&'de Text>) -> Self {
-        Self { body, ..Self::default() }
-    }
-
-    /// These, and all that are left of an object.
-    pub(crate) fn filled<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
-        while let Some(name) = map.next_key::<Name<'de>>()? {
-            self.put(name.0, map.next_value()?);
-        }
-        Ok(self)
-    }
-
-    /// Takes in a member; null is as if it were not there, and of two of one name the later counts.
-    pub(crate) fn put(&mut self, name: Cow<'de, str>, value: &'de RawValue) {
-        let is_odata = name.starts_with('@') && name.starts_with("@odata.");
-        if !is_odata && !is_null(value) {
-            if self.list.capacity() == 0 {
-                self.list.reserve(USUAL);
+    /// These replaced by the members of the object that has to stand next. Of each, `other` may read the value itself.
+    ///
+    /// Objects of one list mostly have the same members in the same order: then names and places are those of the
+    /// object before, and nothing but the values is new.
+    pub(crate) fn read(
+        &mut self,
+        json: &mut Json<'de>,
+        mut other: impl FnMut(&str, &mut Json<'de>) -> Result<bool, Malformed>,
+    ) -> Result<(), Malformed> {
+        self.body = json.body();
+        let mut count = 0;
+        json.object(|json| {
+            let name = self.list.get(count).map(|member| &member.name);
+            if !name.is_some_and(|name| matches!(name, Cow::Borrowed(name) if json.is_past_name(name))) {
+                self.cut(count);
+                self.add(json.name()?);
             }
-            self.add(name, value);
+            if let Some(member) = self.list.get_mut(count) {
+                member.form = None;
+                if !other(&member.name, json)? {
+                    member.set(json.value()?);
+                }
+            }
+            count += 1;
+            Ok(())
+        })?;
+        self.cut(count);
+        Ok(())
+    }
+
+    /// These replaced by the members of the object that has to stand next.
+    pub(crate) fn read_all(&mut self, json: &mut Json<'de>) -> Result<(), Malformed> {
+        self.read(json, |_, _| Ok(false))
+    }
+
+    /// Takes in a member; of two of one name the later counts.
+    pub(crate) fn put(&mut self, name: Cow<'de, str>, value: Value<'de>) {
+        self.add(name);
+        if let Some(member) = self.list.last_mut() {
+            member.set(value);
         }
     }
 
-    fn add(&mut self, name: Cow<'de, str>, value: &'de RawValue) {
-        let mark = Mark::of(&name);
+    /// A place for a member of this name.
+    fn add(&mut self, name: Cow<'de, str>) {
+        if self.list.capacity() == 0 {
+            self.list.reserve(USUAL);
+        }
         // No body is large enough for more members than there are numbers.
         let place = u32::try_from(self.list.len() + 1).unwrap_or_default();
-        let before = self.last.get_mut(mark.family()).map_or(0, |last| mem::replace(last, place));
-        self.list.push(Member { mark, before, name, value: Some(value) });
+        let before = self.last.get_mut(family(&name)).map_or(0, |last| mem::replace(last, place));
+        self.list.push(Member { name, json: "", form: None, before });
     }
 
-    /// The places of the members that may have a name of this mark, the last first.
-    fn places(&self, mark: Mark) -> impl Iterator<Item = usize> {
-        let place = |counted: u32| counted.checked_sub(1).map(|place| place as usize);
-        let last = self.last.get(mark.family()).copied().and_then(place);
-        iter::successors(last, move |at| self.list.get(*at).and_then(|member| place(member.before)))
+    /// Leaves the first few.
+    fn cut(&mut self, count: usize) {
+        while self.list.len() > count
+            && let Some(Member { name, before, .. }) = self.list.pop()
+            && let Some(last) = self.last.get_mut(family(&name))
+        {
+            *last = before;
+        }
     }
 
     /// The place of the last member of this name.
     fn place(&self, name: &str) -> Option<usize> {
-        let mark = Mark::of(name);
-        self.places(mark).find(|at| self.list.get(*at).is_some_and(|member| member.is(name, mark)))
+        let mut counted = self.last.get(family(name)).copied()?;
+        loop {
+            let place = counted.checked_sub(1)? as usize;
+            let member = self.list.get(place)?;
+            if member.name == name {
+                return Some(place);
+            }
+            counted = member.before;
+        }
     }
 
     /// A text that outlives these members; `None` for lists and objects.
-    fn text_of(&self, raw: &'de RawValue) -> Option<Text> {
-        text_of(raw).map(|text| self.kept(text))
+    fn text_of(&self, value: Value<'de>) -> Option<Text> {
+        value.text().map(|text| self.kept(text))
     }
 
     /// A text that outlives these members.
     fn kept(&self, text: Cow<'de, str>) -> Text {
-        match (text, self.body) {
-            (Cow::Borrowed(part), Some(body)) => body.part(part),
-            (text, _) => text.into(),
+        match text {
+            Cow::Borrowed(part) => self.body.part(part),
+            Cow::Owned(own) => own.into(),
         }
     }
 
     /// Takes a member out.
-    pub(crate) fn take(&mut self, name: &str) -> Option<&'de RawValue> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value<'de>> {
         let place = self.place(name)?;
-        self.list.get_mut(place)?.value.take()
+        let member = self.list.get_mut(place)?;
+        let value = member.value()?;
+        member.form = None;
+        Some(value)
     }
 
     /// Takes the first of several spellings out.
-    pub(crate) fn take_any(&mut self, names: &[&'static str]) -> Option<(&'static str, &'de RawValue)> {
+    pub(crate) fn take_any(&mut self, names: &[&'static str]) -> Option<(&'static str, Value<'de>)> {
         names.iter().find_map(|name| Some((*name, self.take(name)?)))
     }
 
@@ -171,104 +199,123 @@ impl<'de> Members<'de> {
         self.left().next().is_none()
     }
 
+    /// The members of an object; `None` if it is none.
+    fn nested(&self, value: Value<'de>) -> Option<Self> {
+        Self::of(&mut Json::of_part(value.json(), self.body)).ok()
+    }
+
+    /// The members of the objects of a list, without the nulls in it; `None` if it is none.
+    fn nested_list(&self, value: Value<'de>) -> Option<Vec<Self>> {
+        let mut objects = Vec::new();
+        let list = Json::of_part(value.json(), self.body).list(|json| {
+            if json.peek() == Some(b'{') {
+                objects.push(Self::of(json)?);
+            } else if !json.value()?.is_null() {
+                return Err(Malformed::OtherShape);
+            }
+            Ok(())
+        });
+        list.is_ok().then_some(objects)
+    }
+
     /// The members that have not been taken out; of several of one name the last.
-    fn left(&self) -> impl Iterator<Item = (&Cow<'de, str>, &'de RawValue)> {
+    fn left(&self) -> impl Iterator<Item = (&Cow<'de, str>, Value<'de>)> {
         let mut last = HashMap::new();
         if self.list.len() > MANY {
             last.extend(self.list.iter().enumerate().map(|(at, member)| (&member.name, at)));
         }
-        self.list.iter().enumerate().filter_map(move |(at, Member { name, value, .. })| {
-            let value = (*value)?;
+        self.list.iter().enumerate().filter_map(move |(at, member)| {
+            let (name, value) = (&member.name, member.value()?);
             let last = last.get(name).copied().or_else(|| self.place(name));
             (last == Some(at)).then_some((name, value))
         })
     }
 
-    fn put_back(&mut self, name: &'static str, value: &'de RawValue) {
-        self.add(Cow::Borrowed(name), value);
+    fn put_back(&mut self, name: &'static str, value: Value<'de>) {
+        self.put(Cow::Borrowed(name), value);
     }
 
     /// A member, without taking it out.
-    fn peek(&self, name: &str) -> Option<&'de RawValue> {
-        self.list.get(self.place(name)?)?.value
+    fn peek(&self, name: &str) -> Option<Value<'de>> {
+        self.list.get(self.place(name)?)?.value()
     }
 
     /// A text that only says which of several words it is.
     pub(crate) fn word(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Cow<'de, str>> {
-        let raw = self.take(name)?;
-        let word = text_of(raw);
+        let value = self.take(name)?;
+        let word = value.text();
         if word.is_none() {
             notes.unexpected_type(name, "a text");
-            self.put_back(name, raw);
+            self.put_back(name, value);
         }
         word
     }
 
     /// A text: a string, or a number or truth value as it is written.
     pub(crate) fn text(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<Text> {
-        let (name, raw) = self.take_any(names)?;
-        let text = self.text_of(raw);
+        let (name, value) = self.take_any(names)?;
+        let text = self.text_of(value);
         if text.is_none() {
             notes.unexpected_type(name, "a text");
-            self.put_back(name, raw);
+            self.put_back(name, value);
         }
         text
     }
 
     /// A moment. .NET's "no time" is none; a text that is no time is kept.
     pub(crate) fn moment(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<Moment> {
-        let (name, raw) = self.take_any(names)?;
-        let text = string_of(raw);
+        let (name, value) = self.take_any(names)?;
+        let text = value.string();
         let moment = text.as_deref().and_then(Moment::parse);
         if moment.is_none() && !text.is_some_and(|text| text.is_empty() || text.starts_with("0001-01-01T")) {
             notes.unexpected_type(name, "a time");
-            self.put_back(name, raw);
+            self.put_back(name, value);
         }
         moment
     }
 
     /// A whole number, written as a number or as digits in a string.
     pub(crate) fn integer(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<i64> {
-        let (name, raw) = self.take_any(names)?;
-        let integer = number_of(raw);
+        let (name, value) = self.take_any(names)?;
+        let integer = value.number();
         if integer.is_none() {
             notes.unexpected_type(name, "a whole number");
-            self.put_back(name, raw);
+            self.put_back(name, value);
         }
         integer
     }
 
     /// A list of texts; a single text is a list of one.
     pub(crate) fn texts(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<Text> {
-        let Some((name, raw)) = self.take_any(names) else { return Vec::new() };
-        let texts = match list_of(raw) {
+        let Some((name, value)) = self.take_any(names) else { return Vec::new() };
+        let texts = match value.list(self.body) {
             Some(list) => list.into_iter().map(|item| self.text_of(item)).collect(),
-            None => self.text_of(raw).map(|one| vec![one]),
+            None => self.text_of(value).map(|one| vec![one]),
         };
         texts.unwrap_or_else(|| {
             notes.unexpected_type(name, "a list of texts");
-            self.put_back(name, raw);
+            self.put_back(name, value);
             Vec::new()
         })
     }
 
     /// A list of objects; a single object is a list of one, an empty one a list of none.
     pub(crate) fn objects(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<Members<'de>> {
-        let Some((name, raw)) = self.take_any(names) else { return Vec::new() };
-        let one = || nested::object(raw, self.body).map(|one| if one.is_empty() { vec![] } else { vec![one] });
-        nested::objects(raw, self.body).or_else(one).unwrap_or_else(|| {
+        let Some((name, value)) = self.take_any(names) else { return Vec::new() };
+        let one = || Some(self.nested(value)?).map(|one| if one.is_empty() { vec![] } else { vec![one] });
+        self.nested_list(value).or_else(one).unwrap_or_else(|| {
             notes.unexpected_type(name, "a list of objects");
-            self.put_back(name, raw);
+            self.put_back(name, value);
             Vec::new()
         })
     }
 
     /// A list of objects that also stays whole among what has no home.
     pub(crate) fn kept_objects(&mut self, name: &'static str, notes: &mut Warnings) -> Vec<Members<'de>> {
-        let raw = self.peek(name);
+        let value = self.peek(name);
         let objects = self.objects(&[name], notes);
-        if let Some(raw) = raw.filter(|_| !objects.is_empty()) {
-            self.put_back(name, raw);
+        if let Some(value) = value.filter(|_| !objects.is_empty()) {
+            self.put_back(name, value);
         }
         objects
     }
@@ -280,42 +327,42 @@ impl<'de> Members<'de> {
         is_own: impl Fn(&str) -> bool,
         notes: &mut Warnings,
     ) -> Vec<Members<'de>> {
-        let raw = self.peek(name);
+        let value = self.peek(name);
         let objects = self.objects(&[name], notes);
         let has_others = |object: &Members<'_>| object.left().any(|(name, _)| !is_own(name));
-        if let Some(raw) = raw.filter(|_| objects.iter().any(has_others)) {
-            self.put_back(name, raw);
+        if let Some(value) = value.filter(|_| objects.iter().any(has_others)) {
+            self.put_back(name, value);
         }
         objects
     }
 
     /// One object; anything else is kept and told.
     pub(crate) fn object(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Members<'de>> {
-        let raw = self.take(name)?;
-        let object = nested::object(raw, self.body);
+        let value = self.take(name)?;
+        let object = self.nested(value);
         if object.is_none() {
             notes.unexpected_type(name, "an object");
-            self.put_back(name, raw);
+            self.put_back(name, value);
         }
         object
     }
 
     /// A text whose name is written in any case, as those of headers are.
     pub(crate) fn text_in_any_case(&mut self, name: &str) -> Option<Text> {
-        let (_, raw) = self.left().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        self.text_of(raw)
+        let (_, value) = self.left().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        self.text_of(value)
     }
 
     /// Takes a member out if it is a list of nothing.
     pub(crate) fn take_if_empty(&mut self, name: &str) {
-        if self.peek(name).is_some_and(|raw| raw.get() == "[]") {
+        if self.peek(name).is_some_and(|value| value.json() == "[]") {
             self.take(name);
         }
     }
 
     /// One member by itself, to look at without taking it out.
     pub(crate) fn only(&self, name: &'static str) -> Self {
-        let mut only = Self::of_part(self.body);
+        let mut only = Self::within(self.body);
         if let Some(value) = self.peek(name) {
             only.put_back(name, value);
         }
@@ -324,13 +371,12 @@ impl<'de> Members<'de> {
 
     /// A text, without taking it out.
     pub(crate) fn peek_text(&self, name: &str) -> Option<Text> {
-        self.peek(name).and_then(|raw| self.text_of(raw))
+        self.peek(name).and_then(|value| self.text_of(value))
     }
 
     /// What no home was found for, as an object of its own, without lists and objects of nothing; `None` if that is all.
     pub(crate) fn rest_as_object(self) -> Option<Box<RawValue>> {
-        let says_anything = |raw: &RawValue| !matches!(raw.get(), "[]" | "{}") && !is_deeper_than(raw.get(), DEEPEST);
-        object_of(self.left().filter(|(_, raw)| says_anything(raw)))
+        object_of(self.left().filter(|(_, value)| !matches!(value.json(), "[]" | "{}")))
     }
 
     /// The members as an object; `None` if there are none.
@@ -339,13 +385,12 @@ impl<'de> Members<'de> {
     }
 
     /// What no home was found for.
-    pub(crate) fn rest(self, notes: &mut Warnings) -> Extra {
+    pub(crate) fn rest(&self, notes: &mut Warnings) -> Extra {
         let mut extra = Extra::default();
         for (name, value) in self.left() {
-            if is_deeper_than(value.get(), DEEPEST) {
-                notes.unexpected_type(name, "of a depth that is passed on: it is left out");
-            } else {
-                extra.keep(self.kept(name.clone()), value.to_owned());
+            match value.kept() {
+                Some(kept) => extra.keep(self.kept(name.clone()), kept),
+                None => notes.left_out(name),
             }
         }
         extra
@@ -353,19 +398,22 @@ impl<'de> Members<'de> {
 }
 
 /// These members as an object; `None` if there are none.
-fn object_of<'m>(members: impl Iterator<Item = (&'m Cow<'m, str>, &'m RawValue)>) -> Option<Box<RawValue>> {
-    let parts: Option<Vec<String>> =
-        members.map(|(name, raw)| Some(format!("{}:{}", serde_json::to_string(name).ok()?, raw.get()))).collect();
-    let parts = parts.filter(|parts| !parts.is_empty())?;
-    RawValue::from_string(format!("{{{}}}", parts.join(","))).ok()
+fn object_of<'m>(members: impl Iterator<Item = (&'m Cow<'m, str>, Value<'m>)>) -> Option<Box<RawValue>> {
+    let part = |(name, value): (_, Value<'_>)| Some(format!("{}:{}", serde_json::to_string(name).ok()?, value.kept()?));
+    let parts: Vec<String> = members.filter_map(part).collect();
+    if parts.is_empty() { None } else { RawValue::from_string(format!("{{{}}}", parts.join(","))).ok() }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample;
+
     use super::*;
 
     fn members(json: &str) -> Members<'_> {
-        nested::object(serde_json::from_str(json).expect("JSON"), None).expect("an object")
+        Members::of(&mut Json::of_part(json, &NO_BODY)).expect("an object")
     }
 
     #[test]
@@ -451,10 +499,61 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_deep_is_not_passed_on() {
-        let mut notes = Warnings::default();
-        let json = format!("{{\"deep\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
-        assert!(members(&json).rest(&mut notes).is_empty());
-        assert_eq!(notes.into_vec().len(), 1);
+    fn what_is_too_deep_or_no_string_is_not_passed_on() {
+        let deep = format!("{{\"deep\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
+        for json in [&deep, r#"{"title":"\q"}"#] {
+            let mut notes = Warnings::default();
+            assert!(members(json).rest(&mut notes).is_empty());
+            assert!(matches!(notes.into_vec().as_slice(), [note] if note.detail.contains("is left out")));
+        }
     }
+
+    /// The members of these objects by name, each object read by a reader of its own or after the one before.
+    fn all(objects: &Text, is_after_another: bool) -> Vec<String> {
+        let mut members = Members::default();
+        let mut all = Vec::new();
+        let list = Json::of(objects).list(|json| {
+            if !is_after_another {
+                members = Members::default();
+            }
+            members.read(json, |name, json| {
+                let is_own = name == "own";
+                if is_own {
+                    json.value()?;
+                }
+                Ok(is_own)
+            })?;
+            let notes = &mut Warnings::default();
+            let taken =
+                (members.text(&["a", "b"], notes), members.integer(&["c"], notes), members.take("own").is_some());
+            let rest = serde_json::to_string(&members.rest(notes)).expect("JSON");
+            all.push(format!("{taken:?} {rest} {:?}", mem::take(notes).into_vec()));
+            Ok(())
+        });
+        assert!(list.is_ok(), "{objects}");
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_matter_what_was_read_before(
+            objects in vec(
+                vec((sample::select(NAMES.as_slice()), sample::select(VALUES.as_slice())), 0..8),
+                0..6,
+            ),
+            gap in sample::select(["", " ", "\n\t"].as_slice()),
+        ) {
+            let object = |members: &Vec<(&str, &str)>| {
+                let members: Vec<_> = members.iter().map(|(name, value)| format!("{name}{gap}:{value}{gap}")).collect();
+                format!("{{{gap}{}}}", members.join(","))
+            };
+            let objects: Vec<_> = objects.iter().flat_map(|members| [object(members), object(members)]).collect();
+            let objects = Text::from(format!("[{}]", objects.join(",")));
+            prop_assert_eq!(all(&objects, true), all(&objects, false), "{}", objects);
+        }
+    }
+
+    const NAMES: [&str; 9] =
+        [r#""a""#, r#""b""#, r#""c""#, r#""own""#, r#""\u0061""#, r#""a\"""#, r#""a\\""#, r#""@odata.x""#, r#""""#];
+    const VALUES: [&str; 6] = ["null", "1", r#""x""#, r#""\"y""#, "[1]", r#"{"a":1}"#];
 }

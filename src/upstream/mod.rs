@@ -6,15 +6,15 @@ pub(crate) mod body;
 mod client;
 mod context;
 mod error;
+pub(crate) mod json;
 mod judge;
 pub(crate) mod members;
-mod nested;
 pub(crate) mod objects;
 mod pages;
 mod quota;
 mod send;
 pub(crate) mod triage;
-mod values;
+pub(crate) mod value;
 
 pub(crate) use address::address;
 pub use client::HttpClient;

@@ -3,7 +3,7 @@
 //! The two differ in the names of some members (`id`/`alertId`, `alertCreationTime`/`creationTime`,
 //! `lastUpdateTime`/`lastUpdatedTime`, `evidence`/`entities`); no member means one thing here and another there.
 
-use serde::de::MapAccess;
+use std::mem;
 
 use super::evidence::EvidenceReader;
 use crate::domain::alert::{Account, Alert, Device};
@@ -13,64 +13,80 @@ use crate::domain::portal::Portal;
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::Unfamiliar;
-use crate::upstream::members::{Members, Name};
-use crate::upstream::objects::{ListOf, ReadObject, keep_passed_over};
+use crate::upstream::json::{Json, Malformed};
+use crate::upstream::members::Members;
+use crate::upstream::objects::{ReadObject, keep_passed_over, list_of};
 use crate::upstream::triage::{self, CommentNames};
 
-/// Reads one alert.
-pub(super) struct AlertReader<'n> {
-    pub(super) portal: Portal,
-    pub(super) notes: &'n mut Warnings,
-    /// Whether this body always carries evidence: an alert by id, an incident. A list's `[]` means "not loaded".
-    pub(super) is_complete: bool,
+/// Reads alerts, one after the other.
+pub(super) struct AlertReader<'n, 'de> {
+    portal: Portal,
+    notes: &'n mut Warnings,
+    is_complete: bool,
+    /// Those of the alert before.
+    members: Members<'de>,
+    /// Those of the item of evidence before.
+    item: Members<'de>,
 }
 
-impl<'de> ReadObject<'de> for AlertReader<'_> {
+impl<'n> AlertReader<'n, '_> {
+    /// A reader of bodies that always carry evidence, of an alert by id or an incident, if `is_complete`. A list's `[]`
+    /// means "not loaded".
+    pub(super) fn new(portal: Portal, notes: &'n mut Warnings, is_complete: bool) -> Self {
+        Self { portal, notes, is_complete, members: Members::default(), item: Members::default() }
+    }
+}
+
+impl<'de> ReadObject<'de> for AlertReader<'_, 'de> {
     type Item = Alert;
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Alert, A::Error> {
-        let mut members = Members::of_many(body);
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Alert, Malformed> {
+        let mut members = mem::take(&mut self.members);
         let mut evidence: Option<Vec<Evidence>> = None;
         let mut odd = Extra::default();
-        while let Some(name) = map.next_key::<Name<'de>>()? {
-            if matches!(&*name.0, "evidence" | "entities") {
-                let mut reader = EvidenceReader { notes: self.notes, passed_over: Vec::new() };
-                let items = map.next_value_seed(ListOf(&mut reader, body))?;
-                let passed_over = reader.passed_over;
-                keep_passed_over(&mut odd, &name.0, passed_over, items.is_some(), self.notes);
+        members.read(json, |name, json| {
+            let is_evidence = matches!(name, "evidence" | "entities");
+            if is_evidence {
+                let item = mem::take(&mut self.item);
+                let mut reader = EvidenceReader { notes: self.notes, members: item, passed_over: Vec::new() };
+                let items = list_of(json, &mut reader)?;
+                let EvidenceReader { members: item, passed_over, .. } = reader;
+                self.item = item;
+                keep_passed_over(&mut odd, name, &passed_over, items.is_some(), self.notes);
                 let items = items.unwrap_or_default();
                 match &mut evidence {
                     Some(evidence) => evidence.extend(items),
                     None => evidence = Some(items),
                 }
-            } else {
-                members.put(name.0, map.next_value()?);
             }
-        }
+            Ok(is_evidence)
+        })?;
         let evidence_loaded = evidence.as_ref().is_some_and(|items| self.is_complete || !items.is_empty());
-        Ok(self.normalize(members, evidence.unwrap_or_default(), evidence_loaded, odd))
+        let alert = self.normalize(&mut members, evidence.unwrap_or_default(), evidence_loaded, odd);
+        self.members = members;
+        Ok(alert)
     }
 }
 
-impl AlertReader<'_> {
+impl AlertReader<'_, '_> {
     fn normalize(
         &mut self,
-        mut members: Members<'_>,
+        members: &mut Members<'_>,
         evidence: Vec<Evidence>,
         evidence_loaded: bool,
         odd: Extra,
     ) -> Alert {
         let notes = &mut *self.notes;
         let mut unfamiliar = Unfamiliar::default();
-        let severity = triage::severity(&mut members, &mut unfamiliar, notes);
-        let status = triage::alert_status(&mut members, &mut unfamiliar, notes);
+        let severity = triage::severity(members, &mut unfamiliar, notes);
+        let status = triage::alert_status(members, &mut unfamiliar, notes);
         let classification = members.text(&["classification"], notes);
         let determination = members.text(&["determination"], notes);
         let verdict = triage::verdict(classification.as_deref(), determination.as_deref(), "classification", notes);
         let id = members.text(&["alertId", "id"], notes);
         let tenant_id = members.text(&["aadTenantId"], notes);
         let url = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref())).map(Text::from);
-        let (device, further_devices) = devices(&mut members, notes);
+        let (device, further_devices) = devices(members, notes);
         Alert {
             title: members.text(&["title"], notes),
             description: members.text(&["description"], notes),
@@ -93,14 +109,14 @@ impl AlertReader<'_> {
             incident_id: members.text(&["incidentId"], notes),
             device,
             further_devices,
-            user: related_user(&mut members, notes),
-            logged_on_users: triage::logged_on_users(&mut members, notes),
+            user: related_user(members, notes),
+            logged_on_users: triage::logged_on_users(members, notes),
             created_at: members.moment(&["alertCreationTime", "creationTime"], notes),
             updated_at: members.moment(&["lastUpdateTime", "lastUpdatedTime"], notes),
             first_seen: members.moment(&["firstEventTime", "firstActivity"], notes),
             last_seen: members.moment(&["lastEventTime", "lastActivity"], notes),
             resolved_at: members.moment(&["resolvedTime"], notes),
-            comments: triage::comments(&mut members, &COMMENT, notes),
+            comments: triage::comments(members, &COMMENT, notes),
             evidence,
             evidence_loaded,
             url,

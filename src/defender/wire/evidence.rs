@@ -4,36 +4,38 @@
 //!
 //! Source: <https://learn.microsoft.com/defender-endpoint/api/alerts>, <https://learn.microsoft.com/defender-xdr/api-list-incidents>.
 
-use serde::de::MapAccess;
-use serde_json::Value;
-
 use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Parent, Process, Registry, User};
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::snake_case;
+use crate::upstream::json::{Json, Malformed};
 use crate::upstream::members::Members;
 use crate::upstream::objects::ReadObject;
+use crate::upstream::value::Value;
 
-/// Reads one item of evidence.
-pub(super) struct EvidenceReader<'n> {
+/// Reads items of evidence, one after the other.
+pub(super) struct EvidenceReader<'n, 'de> {
     pub(super) notes: &'n mut Warnings,
-    /// What stood among them and was no item.
-    pub(super) passed_over: Vec<Value>,
+    /// Those of the item before.
+    pub(super) members: Members<'de>,
+    /// What stood among the items and was none.
+    pub(super) passed_over: Vec<Value<'de>>,
 }
 
-impl<'de> ReadObject<'de> for EvidenceReader<'_> {
+impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
     type Item = Evidence;
 
-    fn read<A: MapAccess<'de>>(&mut self, map: A, body: &'de Text) -> Result<Evidence, A::Error> {
-        Ok(normalize(Members::within(body).filled(map)?, self.notes))
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Evidence, Malformed> {
+        self.members.read_all(json)?;
+        Ok(normalize(&mut self.members, self.notes))
     }
 
-    fn pass_over(&mut self, value: Value) {
+    fn pass_over(&mut self, value: Value<'de>) {
         self.passed_over.push(value);
     }
 }
 
-fn normalize(mut members: Members<'_>, notes: &mut Warnings) -> Evidence {
+fn normalize(members: &mut Members<'_>, notes: &mut Warnings) -> Evidence {
     let word = members.word("entityType", notes).unwrap_or_default();
     let kind = match snake_case(&word) {
         kind if kind.is_empty() => Text::of_static("unknown"),
@@ -46,7 +48,7 @@ fn normalize(mut members: Members<'_>, notes: &mut Warnings) -> Evidence {
     let remediation_status = snake("remediationStatus");
     let detection_status = snake("detectionStatus");
     let observed_at = members.moment(&["evidenceCreationTime"], notes);
-    let detail = detail(&kind, &mut members, notes);
+    let detail = detail(&kind, members, notes);
     Evidence {
         kind,
         role: None,

@@ -21,12 +21,12 @@ pub(super) use records::{devices, sha1_of_file};
 
 /// The body of `GET /api/alerts/{id}`.
 pub(super) fn alert(body: &Text, portal: Portal, notes: &mut Warnings) -> Result<Alert, UpstreamError> {
-    object(body, &mut AlertReader { portal, notes, is_complete: true })
+    object(body, &mut AlertReader::new(portal, notes, true))
 }
 
 /// The body of a list of alerts.
 pub(super) fn alerts(body: &Text, portal: Portal, notes: &mut Warnings) -> Result<Page<Alert>, UpstreamError> {
-    page(body, &mut AlertReader { portal, notes, is_complete: false })
+    page(body, &mut AlertReader::new(portal, notes, false))
 }
 
 /// The body of `GET /api/incidents/{id}`.

@@ -2,7 +2,8 @@
 //!
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alert>.
 
-use serde::de::MapAccess;
+use std::mem;
+
 use serde_json::value::to_raw_value;
 
 use super::evidence::EvidenceReader;
@@ -13,40 +14,50 @@ use crate::domain::portal::Portal;
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::Unfamiliar;
-use crate::upstream::members::{Members, Name};
-use crate::upstream::objects::{ListOf, ReadObject, keep_passed_over};
+use crate::upstream::json::{Json, Malformed};
+use crate::upstream::members::Members;
+use crate::upstream::objects::{ReadObject, keep_passed_over, list_of};
 use crate::upstream::triage::{self, CommentNames};
 
 /// Documented samples of old say `createdBy` and `createdTime`.
 pub(super) const COMMENT: CommentNames =
     CommentNames { author: &["createdByDisplayName", "createdBy"], created: &["createdDateTime", "createdTime"] };
 
-/// Reads one alert.
-pub(super) struct AlertReader<'n> {
-    pub(super) portal: Portal,
-    pub(super) notes: &'n mut Warnings,
+/// Reads alerts, one after the other.
+pub(super) struct AlertReader<'n, 'de> {
+    portal: Portal,
+    notes: &'n mut Warnings,
+    /// Those of the alert before.
+    members: Members<'de>,
 }
 
-impl<'de> ReadObject<'de> for AlertReader<'_> {
+impl<'n> AlertReader<'n, '_> {
+    pub(super) fn new(portal: Portal, notes: &'n mut Warnings) -> Self {
+        Self { portal, notes, members: Members::default() }
+    }
+}
+
+impl<'de> ReadObject<'de> for AlertReader<'_, 'de> {
     type Item = Alert;
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Alert, A::Error> {
-        let mut members = Members::of_many(body);
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Alert, Malformed> {
+        let mut members = mem::take(&mut self.members);
         let mut found = EvidenceReader::new(self.notes);
         let mut evidence = Vec::new();
         let mut odd = Extra::default();
-        while let Some(name) = map.next_key::<Name<'de>>()? {
-            if name.0 == "evidence" {
-                let items = map.next_value_seed(ListOf(&mut found, body))?;
+        members.read(json, |name, json| {
+            let is_evidence = name == "evidence";
+            if is_evidence {
+                let items = list_of(json, &mut found)?;
                 let passed_over = found.passed_over();
-                keep_passed_over(&mut odd, &name.0, passed_over, items.is_some(), found.notes);
+                keep_passed_over(&mut odd, name, &passed_over, items.is_some(), found.notes);
                 evidence.extend(items.unwrap_or_default());
-            } else {
-                members.put(name.0, map.next_value()?);
             }
-        }
+            Ok(is_evidence)
+        })?;
         let (devices, logged_on_users) = found.seen();
-        let alert = self.normalize(members, odd);
+        let alert = self.normalize(&mut members, odd);
+        self.members = members;
         let mut devices = devices.into_iter();
         // Graph always sends evidence: none is none.
         Ok(Alert {
@@ -60,16 +71,16 @@ impl<'de> ReadObject<'de> for AlertReader<'_> {
     }
 }
 
-impl AlertReader<'_> {
+impl AlertReader<'_, '_> {
     /// Everything but what the evidence tells.
-    fn normalize(&mut self, mut members: Members<'_>, odd: Extra) -> Alert {
+    fn normalize(&mut self, members: &mut Members<'_>, odd: Extra) -> Alert {
         let notes = &mut *self.notes;
         let mut unfamiliar = Unfamiliar::default();
-        let severity = triage::severity(&mut members, &mut unfamiliar, notes);
-        let status = triage::alert_status(&mut members, &mut unfamiliar, notes);
+        let severity = triage::severity(members, &mut unfamiliar, notes);
+        let status = triage::alert_status(members, &mut unfamiliar, notes);
         let as_it_came = members.peek_text("classification").filter(|word| !word.is_empty());
-        let classification = word(&mut members, "classification", notes);
-        let determination = word(&mut members, "determination", notes);
+        let classification = word(members, "classification", notes);
+        let determination = word(members, "determination", notes);
         let verdict = triage::verdict(as_it_came.as_deref(), determination.as_deref(), "classification", notes);
         let id = members.text(&["id"], notes);
         let tenant_id = members.text(&["tenantId"], notes);
@@ -80,7 +91,7 @@ impl AlertReader<'_> {
         if is_own {
             members.take("alertWebUrl");
         }
-        let (category, further) = category(&mut members, notes);
+        let (category, further) = category(members, notes);
         let mut alert = Alert {
             title: members.text(&["title"], notes),
             description: members.text(&["description"], notes),
@@ -98,7 +109,7 @@ impl AlertReader<'_> {
             service_source: members.text(&["serviceSource"], notes),
             detector_id: members.text(&["detectorId"], notes),
             investigation_id: None,
-            investigation_state: word(&mut members, "investigationState", notes),
+            investigation_state: word(members, "investigationState", notes),
             assigned_to: members.text(&["assignedTo"], notes),
             incident_id: members.text(&["incidentId"], notes),
             device: None,
@@ -110,7 +121,7 @@ impl AlertReader<'_> {
             first_seen: members.moment(&["firstActivityDateTime"], notes),
             last_seen: members.moment(&["lastActivityDateTime"], notes),
             resolved_at: members.moment(&["resolvedDateTime"], notes),
-            comments: triage::comments(&mut members, &COMMENT, notes),
+            comments: triage::comments(members, &COMMENT, notes),
             evidence: Vec::new(),
             evidence_loaded: false,
             url: if is_own { own_page } else { page },

@@ -7,9 +7,7 @@
 
 use std::mem;
 
-use serde::de::MapAccess;
-use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
 use super::words::pascal_case;
 use crate::domain::alert::{Device, LoggedOnUser};
@@ -17,24 +15,34 @@ use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::snake_case;
-use crate::upstream::members::{Members, Name};
+use crate::upstream::json::{Json, Malformed};
+use crate::upstream::members::Members;
 use crate::upstream::objects::ReadObject;
 use crate::upstream::triage;
+use crate::upstream::value::Value;
 
 /// What a device says of itself when it is the one that the alert was raised on.
 const MAIN_ROLES: [&str; 2] = ["PrimaryDevice", "Main device"];
 
-/// Reads the items of one alert, and notes the devices and who was logged on to them.
-pub(super) struct EvidenceReader<'n> {
+/// Reads the items of one alert, one after the other, and notes the devices and who was logged on to them.
+pub(super) struct EvidenceReader<'n, 'de> {
     pub(super) notes: &'n mut Warnings,
     devices: Vec<Device>,
     logged_on_users: Vec<LoggedOnUser>,
-    passed_over: Vec<Value>,
+    passed_over: Vec<Value<'de>>,
+    /// Those of the item before.
+    members: Members<'de>,
 }
 
-impl<'n> EvidenceReader<'n> {
+impl<'n, 'de> EvidenceReader<'n, 'de> {
     pub(super) fn new(notes: &'n mut Warnings) -> Self {
-        Self { notes, devices: Vec::new(), logged_on_users: Vec::new(), passed_over: Vec::new() }
+        Self {
+            notes,
+            devices: Vec::new(),
+            logged_on_users: Vec::new(),
+            passed_over: Vec::new(),
+            members: Members::default(),
+        }
     }
 
     /// The devices, the main one first, and who was logged on to them.
@@ -43,7 +51,7 @@ impl<'n> EvidenceReader<'n> {
     }
 
     /// What stood among the items and was none, since this was last asked.
-    pub(super) fn passed_over(&mut self) -> Vec<Value> {
+    pub(super) fn passed_over(&mut self) -> Vec<Value<'de>> {
         mem::take(&mut self.passed_over)
     }
 
@@ -70,27 +78,28 @@ impl<'n> EvidenceReader<'n> {
     }
 }
 
-impl<'de> ReadObject<'de> for EvidenceReader<'_> {
+impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
     type Item = Evidence;
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Evidence, A::Error> {
-        let mut members = Members::within(body);
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Evidence, Malformed> {
+        let mut members = mem::take(&mut self.members);
         let mut kind = Text::default();
-        while let Some(name) = map.next_key::<Name<'de>>()? {
-            let value = map.next_value::<&RawValue>()?;
-            if name.0 == "@odata.type" {
-                kind = serde_json::from_str(value.get()).map(|word: Name<'_>| kind_of(&word.0)).unwrap_or_default();
-            } else {
-                members.put(name.0, value);
+        members.read(json, |name, json| {
+            let is_type = name == "@odata.type";
+            if is_type {
+                kind = json.value()?.string().map(|word| kind_of(&word)).unwrap_or_default();
             }
-        }
+            Ok(is_type)
+        })?;
         if kind == "device" {
             self.note_device(&members);
         }
-        Ok(normalize(kind, members, self.notes))
+        let evidence = normalize(kind, &mut members, self.notes);
+        self.members = members;
+        Ok(evidence)
     }
 
-    fn pass_over(&mut self, value: Value) {
+    fn pass_over(&mut self, value: Value<'de>) {
         self.passed_over.push(value);
     }
 }
@@ -106,7 +115,7 @@ fn kind_of(odata_type: &str) -> Text {
     }
 }
 
-fn normalize(kind: Text, mut members: Members<'_>, notes: &mut Warnings) -> Evidence {
+fn normalize(kind: Text, members: &mut Members<'_>, notes: &mut Warnings) -> Evidence {
     let kind = if kind.is_empty() { Text::of_static("unknown") } else { kind };
     let mut snake =
         |name: &'static str| members.text(&[name], notes).filter(|word| !word.is_empty()).map(|word| snake_case(&word));
@@ -119,7 +128,7 @@ fn normalize(kind: Text, mut members: Members<'_>, notes: &mut Warnings) -> Evid
         members.take_if_empty(name);
     }
     let mut parts = Vec::new();
-    let detail = detail(&kind, &mut members, &mut parts, notes);
+    let detail = detail(&kind, members, &mut parts, notes);
     let mut extra = members.rest(notes);
     for (name, part) in parts {
         if let Some(rest) = part.rest_as_object() {
@@ -275,11 +284,13 @@ mod tests {
     fn the_main_device_comes_first() {
         let mut notes = Warnings::default();
         let mut reader = EvidenceReader::new(&mut notes);
-        for json in [
+        let bodies = [
             r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"a","hostName":"one"}"##,
             r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"b","deviceDnsName":"two","detailedRoles":["PrimaryDevice"],"loggedOnUsers":[{"accountName":"x","domainName":"D"}]}"##,
-        ] {
-            object(&json.into(), &mut reader).expect("evidence");
+        ];
+        let bodies = bodies.map(Text::from);
+        for body in &bodies {
+            object(body, &mut reader).expect("evidence");
         }
         let (devices, users) = reader.seen();
         let names: Vec<_> = devices.iter().map(|device| device.name.as_deref()).collect();

@@ -2,19 +2,17 @@
 //!
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-incident>.
 
-use serde::de::MapAccess;
-
 use super::alert::{AlertReader, COMMENT};
 use super::words::word;
 use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
 use crate::domain::portal::Portal;
 use crate::domain::subject::IncidentId;
-use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::domain::words::Unfamiliar;
-use crate::upstream::members::{Members, Name};
-use crate::upstream::objects::{ListOf, ReadObject};
+use crate::upstream::json::{Json, Malformed};
+use crate::upstream::members::Members;
+use crate::upstream::objects::{ReadObject, list_of};
 use crate::upstream::triage;
 
 /// Reads one incident.
@@ -28,17 +26,17 @@ pub(super) struct IncidentReader<'n> {
 impl<'de> ReadObject<'de> for IncidentReader<'_> {
     type Item = (Incident, Vec<Alert>);
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Self::Item, A::Error> {
-        let mut members = Members::of_many(body);
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Self::Item, Malformed> {
+        let mut members = Members::within(json.body());
         let mut alerts = Vec::new();
-        while let Some(name) = map.next_key::<Name<'de>>()? {
-            if name.0 == "alerts" {
-                let mut reader = AlertReader { portal: self.portal, notes: self.notes };
-                alerts = map.next_value_seed(ListOf(&mut reader, body))?.unwrap_or_default();
-            } else {
-                members.put(name.0, map.next_value()?);
+        members.read(json, |name, json| {
+            let are_alerts = name == "alerts";
+            if are_alerts {
+                let mut reader = AlertReader::new(self.portal, self.notes);
+                alerts = list_of(json, &mut reader)?.unwrap_or_default();
             }
-        }
+            Ok(are_alerts)
+        })?;
         Ok((self.normalize(members), alerts))
     }
 }

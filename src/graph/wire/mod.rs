@@ -21,12 +21,12 @@ pub(super) use row::rows;
 
 /// An alert, by itself or as an item of a batch.
 pub(super) fn alert(body: &Text, portal: Portal, notes: &mut Warnings) -> Result<Alert, UpstreamError> {
-    object(body, &mut AlertReader { portal, notes })
+    object(body, &mut AlertReader::new(portal, notes))
 }
 
 /// A page of alerts.
 pub(super) fn alerts(body: &Text, portal: Portal, notes: &mut Warnings) -> Result<Page<Alert>, UpstreamError> {
-    page(body, &mut AlertReader { portal, notes })
+    page(body, &mut AlertReader::new(portal, notes))
 }
 
 /// An incident, with its alerts where it was expanded.

@@ -7,9 +7,6 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use serde::de::MapAccess;
-use serde_json::value::RawValue;
-
 use crate::domain::alert::{Alert, Device};
 use crate::domain::portal::Portal;
 use crate::domain::text::Text;
@@ -17,7 +14,8 @@ use crate::domain::warning::Warnings;
 use crate::domain::words::{AlertStatus, AlertVerdict, Unfamiliar};
 use crate::upstream::UpstreamError;
 use crate::upstream::body::list;
-use crate::upstream::members::{Members, Name};
+use crate::upstream::json::{Json, Malformed};
+use crate::upstream::members::Members;
 use crate::upstream::objects::ReadObject;
 use crate::upstream::triage;
 
@@ -56,16 +54,18 @@ struct RowReader;
 impl<'de> ReadObject<'de> for RowReader {
     type Item = Row<'de>;
 
-    fn read<A: MapAccess<'de>>(&mut self, mut map: A, body: &'de Text) -> Result<Row<'de>, A::Error> {
-        let mut members = Members::within(body);
-        while let Some(name) = map.next_key::<Name<'de>>()? {
-            let value = map.next_value::<&'de RawValue>()?;
-            let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(&name.0));
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Row<'de>, Malformed> {
+        let mut members = Members::within(json.body());
+        json.object(|json| {
+            let name = json.name()?;
+            let value = json.value()?;
+            let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(&name));
             // A column without a value is an empty text.
-            if value.get() != "\"\"" {
-                members.put(column.map_or(name.0, |(_, within)| Cow::Borrowed(*within)), value);
+            if value.json() != "\"\"" {
+                members.put(column.map_or(name, |(_, within)| Cow::Borrowed(*within)), value);
             }
-        }
+            Ok(())
+        })?;
         let alert_id = members.text(&["AlertId"], &mut Warnings::default()).unwrap_or_default();
         Ok(Row { alert_id, members })
     }

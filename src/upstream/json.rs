@@ -1,0 +1,279 @@
+//! JSON, read once from its front to its end: what stands next is looked at, and then gone into, taken, or passed over.
+//!
+//! A member of a foreign object may be of any type, so a value has to be had as it was written as well as read. Through
+//! serde's interface that takes two looks at each: one for its end, one for its text. Most of a body are strings, whose
+//! ends are found here; whatever else a value is, `serde_json` reads it.
+
+use std::borrow::Cow;
+
+use memchr::memchr2;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::value::{Form, Value};
+use crate::domain::text::Text;
+
+/// Why a body cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    /// It is no JSON.
+    NotJson,
+    /// It is JSON, with something else where an object or a list has to be.
+    OtherShape,
+}
+
+/// A body, or a part of one, and how far it is read.
+pub(crate) struct Json<'de> {
+    text: &'de str,
+    at: usize,
+    body: &'de Text,
+}
+
+impl<'de> Json<'de> {
+    /// All of a body.
+    pub(super) fn of(body: &'de Text) -> Self {
+        Self::of_part(body, body)
+    }
+
+    /// A part of a body.
+    pub(super) fn of_part(part: &'de str, body: &'de Text) -> Self {
+        Self { text: part, at: 0, body }
+    }
+
+    /// The body in which this stands.
+    pub(crate) fn body(&self) -> &'de Text {
+        self.body
+    }
+
+    /// Goes into the object that has to stand next. `member` reads a name and its value.
+    pub(crate) fn object(&mut self, member: impl FnMut(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
+        self.each(b'{', member, b'}')
+    }
+
+    /// Goes into the list that has to stand next. `item` reads each item.
+    pub(super) fn list(&mut self, item: impl FnMut(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
+        self.each(b'[', item, b']')
+    }
+
+    fn each(
+        &mut self,
+        first: u8,
+        mut read: impl FnMut(&mut Self) -> Result<(), Malformed>,
+        last: u8,
+    ) -> Result<(), Malformed> {
+        if !self.is_past(first) {
+            return self.value().and(Err(Malformed::OtherShape));
+        }
+        if self.is_past(last) {
+            return Ok(());
+        }
+        loop {
+            read(self)?;
+            if !self.is_past(b',') {
+                return self.pass(last);
+            }
+        }
+    }
+
+    /// Takes the name of the member that stands next.
+    pub(crate) fn name(&mut self) -> Result<Cow<'de, str>, Malformed> {
+        if self.peek() != Some(b'"') {
+            return Err(Malformed::NotJson);
+        }
+        let string = self.string()?;
+        self.pass(b':')?;
+        string.string().ok_or(Malformed::NotJson)
+    }
+
+    /// Goes past this name, if it stands next as it came before, without escapes. That is sooner seen than what other
+    /// name it is.
+    pub(super) fn is_past_name(&mut self, name: &str) -> bool {
+        if self.peek() != Some(b'"') {
+            return false;
+        }
+        let after = self.at + 1 + name.len();
+        let bytes = self.text.as_bytes();
+        let is_next =
+            bytes.get(self.at + 1..after) == Some(name.as_bytes()) && bytes.get(after..after + 2) == Some(b"\":");
+        self.at = if is_next { after + 2 } else { self.at };
+        is_next
+    }
+
+    /// Takes the value that stands next, as it was written.
+    pub(crate) fn value(&mut self) -> Result<Value<'de>, Malformed> {
+        const NULL: &str = "null";
+        let first = self.peek();
+        if first == Some(b'"') {
+            return self.string();
+        }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let end = if first == Some(b'n') && rest.starts_with(NULL) {
+            NULL.len()
+        } else {
+            let raw = <&RawValue>::deserialize(&mut serde_json::Deserializer::from_str(rest));
+            raw.map_err(|_| Malformed::NotJson)?.get().len()
+        };
+        self.at += end;
+        Ok(Value { json: rest.get(..end).unwrap_or_default(), form: Form::Other })
+    }
+
+    /// Makes sure that nothing is left.
+    pub(super) fn end(mut self) -> Result<(), Malformed> {
+        if self.peek().is_none() { Ok(()) } else { Err(Malformed::NotJson) }
+    }
+
+    /// The first sign of what stands next.
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.text.as_bytes().get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                next => return next.copied(),
+            }
+        }
+    }
+
+    /// Goes past this sign, if it stands next.
+    fn is_past(&mut self, sign: u8) -> bool {
+        let is_next = self.peek() == Some(sign);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    fn pass(&mut self, sign: u8) -> Result<(), Malformed> {
+        if self.is_past(sign) { Ok(()) } else { Err(Malformed::NotJson) }
+    }
+
+    /// The string that stands next. Control characters are let through: they may come as escapes just as well, and are
+    /// escaped wherever they are written.
+    #[inline]
+    fn string(&mut self) -> Result<Value<'de>, Malformed> {
+        let (start, mut end, mut has_escapes) = (self.at, self.at + 1, false);
+        loop {
+            let rest = self.text.as_bytes().get(end..).ok_or(Malformed::NotJson)?;
+            let found = memchr2(b'"', b'\\', rest).ok_or(Malformed::NotJson)?;
+            end += found + 1;
+            if rest.get(found) == Some(&b'"') {
+                break;
+            }
+            has_escapes = true;
+            // What is escaped may be a quotation mark.
+            end += 1;
+        }
+        self.at = end;
+        let json = self.text.get(start..end).ok_or(Malformed::NotJson)?;
+        Ok(Value { json, form: if has_escapes { Form::Escaped } else { Form::Plain } })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A whole text by way of this reader; `None` if it is no JSON, or holds half a code point.
+    fn read(text: &str) -> Option<serde_json::Value> {
+        let body = Text::from(text);
+        let mut json = Json::of(&body);
+        let value = read_next(&mut json).ok()?;
+        json.end().ok()?;
+        Some(value)
+    }
+
+    fn read_next(json: &mut Json<'_>) -> Result<serde_json::Value, Malformed> {
+        match json.peek() {
+            Some(b'{') => {
+                let mut members = serde_json::Map::new();
+                json.object(|json| {
+                    let name = json.name()?.into_owned();
+                    members.insert(name, read_next(json)?);
+                    Ok(())
+                })?;
+                Ok(members.into())
+            }
+            Some(b'[') => {
+                let mut items = Vec::new();
+                json.list(|json| {
+                    items.push(read_next(json)?);
+                    Ok(())
+                })?;
+                Ok(items.into())
+            }
+            _ => {
+                let value = json.value()?;
+                match value.string() {
+                    Some(text) => Ok(text.into()),
+                    None => serde_json::from_str(value.json()).map_err(|_| Malformed::NotJson),
+                }
+            }
+        }
+    }
+
+    fn value() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<f32>().prop_map(|number| f64::from(number).into()),
+            "[a-c\"\\\\/ {}\\[\\]:,\u{1f}\n\r\t\u{8}\u{c}é🔒]{0,40}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 40, 6, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..6).prop_map(Into::into),
+                btree_map("[a-c\"\\\\:é]{0,4}", inner, 0..6)
+                    .prop_map(|members| members.into_iter().collect::<serde_json::Map<_, _>>().into()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(value in value()) {
+            for text in [serde_json::to_string(&value), serde_json::to_string_pretty(&value)] {
+                let text = text.expect("JSON");
+                prop_assert_eq!(read(&text), Some(value.clone()), "{}", text);
+            }
+        }
+
+        #[test]
+        fn nothing_else_passes_for_json(text in "[{}\\[\\]:,\"\\\\ anulre10.]{0,12}|\\{\"[ab\\\\\"]{0,3}\" ?:[\"1nul\\[\\]{}, ]{0,8}\\}") {
+            prop_assert_eq!(read(&text), serde_json::from_str(&text).ok(), "{}", text);
+        }
+
+        #[test]
+        fn what_is_cut_off_or_followed_by_more_is_no_json(value in value(), cut in 0_usize..40, more in "[\\]},:\"a]") {
+            let text = serde_json::json!({ "value": [value] }).to_string();
+            let short = text.get(..text.len().saturating_sub(cut + 1)).unwrap_or_default();
+            prop_assert_eq!(read(short), None, "{}", short);
+            let long = text + &more;
+            prop_assert_eq!(read(&long), None, "{}", long);
+        }
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        for (depth, open, close) in [(1_000_000, "[", "]"), (1_000_000, "{\"a\":", "}")] {
+            let body = Text::from(format!("{}1{}", open.repeat(depth), close.repeat(depth)));
+            assert_eq!(Json::of(&body).value().map(|value| value.json().len()).ok(), Some(body.len()));
+            let body = Text::from(open.repeat(depth));
+            assert!(Json::of(&body).value().is_err());
+        }
+    }
+
+    #[test]
+    fn control_characters_are_let_through_and_written_as_escapes() {
+        let body = Text::from("{\"a\u{1}\":\"b\n\u{0}\"}");
+        let mut members = Vec::new();
+        let mut json = Json::of(&body);
+        let outcome = json.object(|json| {
+            let name = json.name()?;
+            members.push((name, json.value()?));
+            Ok(())
+        });
+        assert!(outcome.is_ok() && json.end().is_ok());
+        assert!(matches!(members.as_slice(), [(name, value)] if name == "a\u{1}"
+            && value.string().as_deref() == Some("b\n\u{0}")
+            && value.kept().is_some_and(|kept| kept.get() == r#""b\n\u0000""#)));
+    }
+}
