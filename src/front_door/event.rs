@@ -1,47 +1,187 @@
 //! From an event to a request.
+//!
+//! Lambda hands an event over as JSON, in a form of the front door's. Of all forms a dozen members matter; they are read
+//! at once, and tell which form it is.
+//!
+//! Sources: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>,
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::slice;
 
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use form_urlencoded::Serializer;
-use http::{HeaderMap, Method, Request, Uri};
-use lambda_http::aws_lambda_events::alb::AlbTargetGroupRequest;
-use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest};
-use lambda_http::aws_lambda_events::query_map::QueryMap;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
+use super::reply::Door;
 use crate::http::IamIdentity;
 
 /// A body that cannot be decoded is passed on as one that is surely no JSON: the edge answers it as any other such body.
 const UNDECODABLE: &[u8] = b"\0";
 
-/// What matters of an event.
-#[derive(Debug, Default)]
-pub(super) struct Incoming {
-    method: Method,
-    path: String,
-    query: String,
-    headers: HeaderMap,
-    body: Option<String>,
-    is_base64: bool,
-    identity: Option<String>,
+/// A request, and the front door through which it came.
+#[derive(Debug)]
+pub struct Event {
+    pub(super) door: Door,
+    pub(super) request: Request<Body>,
 }
 
-impl Incoming {
-    pub(super) fn into_request(self) -> Request<Body> {
-        let body = match (self.body, self.is_base64) {
-            (None, _) => Vec::new(),
-            (Some(text), false) => text.into_bytes(),
-            (Some(text), true) => STANDARD.decode(text).unwrap_or_else(|_| UNDECODABLE.to_vec()),
+impl Event {
+    /// Reads what Lambda hands over; `None` for what is no request.
+    pub fn read(json: &[u8]) -> Option<Self> {
+        let mut wire: Wire<'_> = serde_json::from_slice(json).ok()?;
+        let context = &mut wire.request_context;
+        let (door, method) = if let Some(http) = context.http.take() {
+            (Door::V2, http.method)
+        } else {
+            (if context.elb.is_some() { Door::Alb } else { Door::V1 }, wire.http_method.take()?)
         };
-        let mut request = Request::new(Body::from(body));
-        *request.method_mut() = self.method;
-        *request.uri_mut() = address(&self.path, &self.query);
-        *request.headers_mut() = self.headers;
-        if let Some(arn) = self.identity {
+        let mut request = Request::new(Body::from(wire.decoded_body()));
+        *request.method_mut() = method.parse::<Method>().ok()?;
+        *request.uri_mut() = match door {
+            Door::V2 => address(wire.path_without_stage(), wire.raw_query_string.as_deref().unwrap_or_default()),
+            Door::V1 | Door::Alb => address(wire.path.as_deref().unwrap_or_default(), &wire.query(door)),
+        };
+        *request.headers_mut() = wire.headers();
+        if let Some(arn) = wire.identity(door).filter(|arn| !arn.is_empty()) {
             request.extensions_mut().insert(IamIdentity { arn });
         }
-        request
+        Some(Self { door, request })
     }
+}
+
+/// What matters of an event of any form.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire<'a> {
+    #[serde(borrow)]
+    request_context: Context<'a>,
+    /// Of 1.0 and an ALB; the same of 2.0 is in the context.
+    http_method: Option<String>,
+    /// Of 1.0, without the stage; of an ALB.
+    path: Option<String>,
+    /// Of 2.0, with the stage.
+    raw_path: Option<String>,
+    /// Of 2.0, as it came.
+    raw_query_string: Option<String>,
+    /// Of 1.0 decoded, of an ALB as they came.
+    #[serde(borrow)]
+    query_string_parameters: Option<Lists<'a>>,
+    #[serde(borrow)]
+    multi_value_query_string_parameters: Option<Lists<'a>>,
+    #[serde(borrow)]
+    headers: Option<Lists<'a>>,
+    #[serde(borrow)]
+    multi_value_headers: Option<Lists<'a>>,
+    body: Option<String>,
+    is_base64_encoded: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Context<'a> {
+    /// Only an ALB has it.
+    elb: Option<IgnoredAny>,
+    /// Only 2.0 has it.
+    http: Option<Http>,
+    stage: Option<String>,
+    /// Whatever an authorizer of the caller's own says, or `{"iam":{"userArn":…}}` of 2.0.
+    #[serde(borrow)]
+    authorizer: Option<&'a RawValue>,
+    /// Of 1.0.
+    identity: Option<Identity>,
+}
+
+#[derive(Deserialize)]
+struct Http {
+    method: String,
+}
+
+#[derive(Deserialize)]
+struct Authorizer {
+    iam: Identity,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    user_arn: Option<String>,
+}
+
+impl Wire<'_> {
+    fn decoded_body(&mut self) -> Vec<u8> {
+        let text = self.body.take().unwrap_or_default();
+        if self.is_base64_encoded != Some(true) {
+            return text.into_bytes();
+        }
+        STANDARD.decode(text).unwrap_or_else(|_| UNDECODABLE.to_vec())
+    }
+
+    fn path_without_stage(&self) -> &str {
+        let path = self.raw_path.as_deref().unwrap_or_default();
+        let stage = self.request_context.stage.as_deref().filter(|stage| *stage != "$default");
+        let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+        rest.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
+    }
+
+    fn query(&self, door: Door) -> String {
+        let lists = self.multi_value_query_string_parameters.as_ref().filter(|lists| !lists.is_empty());
+        let pairs = lists.or(self.query_string_parameters.as_ref()).into_iter().flat_map(pairs);
+        if door == Door::Alb {
+            // An ALB hands the query over as it came, still encoded.
+            let pairs: Vec<_> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+            return pairs.join("&");
+        }
+        Serializer::new(String::new()).extend_pairs(pairs).finish()
+    }
+
+    /// All values of all headers: single values only count where there are no lists.
+    fn headers(&self) -> HeaderMap {
+        // What is no header cannot have come as one.
+        let header = |(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
+        let all = |lists| Option::into_iter(lists).flat_map(pairs).filter_map(header);
+        let mut headers = HeaderMap::new();
+        headers.extend(all(self.multi_value_headers.as_ref()));
+        for (name, value) in all(self.headers.as_ref()) {
+            headers.entry(name).or_insert(value);
+        }
+        headers
+    }
+
+    /// Whom a door that checks signatures found to be calling.
+    fn identity(&mut self, door: Door) -> Option<String> {
+        let context = &mut self.request_context;
+        match door {
+            Door::V1 => context.identity.take()?.user_arn,
+            Door::V2 => serde_json::from_str::<Authorizer>(context.authorizer?.get()).ok()?.iam.user_arn,
+            Door::Alb => None,
+        }
+    }
+}
+
+/// Names with a value each, or with a list of them.
+type Lists<'a> = BTreeMap<String, Values<'a>>;
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Values<'a> {
+    One(#[serde(borrow)] Cow<'a, str>),
+    Several(#[serde(borrow)] Vec<Cow<'a, str>>),
+}
+
+fn pairs<'l>(lists: &'l Lists<'_>) -> impl Iterator<Item = (&'l str, &'l str)> {
+    lists.iter().flat_map(|(name, values)| {
+        let values = match values {
+            Values::One(one) => slice::from_ref(one),
+            Values::Several(several) => several,
+        };
+        values.iter().map(|value| (&**name, &**value))
+    })
 }
 
 /// Path and query as a request target; one that cannot be any leads to no route.
@@ -60,75 +200,65 @@ fn address(path: &str, query: &str) -> Uri {
     escaped.parse().unwrap_or_else(|_| Uri::from_static("/-"))
 }
 
-pub(super) fn from_v1(event: ApiGatewayProxyRequest) -> Incoming {
-    let query = if event.multi_value_query_string_parameters.is_empty() {
-        event.query_string_parameters
-    } else {
-        event.multi_value_query_string_parameters
-    };
-    Incoming {
-        method: event.http_method,
-        // Unlike the context's path, this one is without the stage.
-        path: event.path.unwrap_or_default(),
-        query: encoded(&query),
-        headers: merged(event.multi_value_headers, &event.headers),
-        body: event.body,
-        is_base64: event.is_base64_encoded,
-        identity: event.request_context.identity.user_arn.filter(|arn| !arn.is_empty()),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
 
-pub(super) fn from_v2(event: ApiGatewayV2httpRequest) -> Incoming {
-    let path = event.raw_path.unwrap_or_default();
-    let stage = event.request_context.stage.filter(|stage| stage != "$default");
-    let without_stage = stage.and_then(|stage| path.strip_prefix(&format!("/{stage}")).map(str::to_owned));
-    let path = without_stage.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path);
-    let iam = event.request_context.authorizer.and_then(|authorizer| authorizer.iam);
-    Incoming {
-        method: event.request_context.http.method,
-        path: if path.is_empty() { "/".to_owned() } else { path },
-        query: event.raw_query_string.unwrap_or_default(),
-        headers: event.headers,
-        body: event.body,
-        is_base64: event.is_base64_encoded,
-        identity: iam.and_then(|iam| iam.user_arn).filter(|arn| !arn.is_empty()),
-    }
-}
+    use super::*;
 
-pub(super) fn from_alb(event: AlbTargetGroupRequest) -> Incoming {
-    let query = if event.multi_value_query_string_parameters.is_empty() {
-        event.query_string_parameters
-    } else {
-        event.multi_value_query_string_parameters
-    };
-    // An ALB hands the query over as it came, still encoded.
-    let pairs: Vec<_> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    Incoming {
-        method: event.http_method,
-        path: event.path.unwrap_or_default(),
-        query: pairs.join("&"),
-        headers: merged(event.multi_value_headers, &event.headers),
-        body: event.body,
-        is_base64: event.is_base64_encoded,
-        identity: None,
+    fn read(event: &Value) -> Event {
+        Event::read(event.to_string().as_bytes()).expect("an event")
     }
-}
 
-/// A decoded query, encoded again.
-fn encoded(query: &QueryMap) -> String {
-    let mut form = Serializer::new(String::new());
-    for (name, value) in query.iter() {
-        form.append_pair(name, value);
+    fn values(event: &Event, name: &str) -> Vec<String> {
+        event.request.headers().get_all(name).iter().map(|value| value.to_str().expect("text").to_owned()).collect()
     }
-    form.finish()
-}
 
-/// All values of all headers: single values only count where there are no lists.
-fn merged(mut lists: HeaderMap, singles: &HeaderMap) -> HeaderMap {
-    for (name, value) in singles {
-        if !lists.contains_key(name) {
-            lists.insert(name.clone(), value.clone());
+    #[test]
+    fn lists_of_headers_count_before_single_values() {
+        let event = read(&json!({
+            "httpMethod": "GET", "path": "/healthz", "requestContext": {},
+            "headers": {"Accept": "text/plain", "X-One": "1", "not a name": "x", "x-bad": "a\nb"},
+            "multiValueHeaders": {"accept": ["text/markdown", "text/plain"], "x-none": []},
+            "multiValueQueryStringParameters": null, "queryStringParameters": {"a b": "c&d", "e": ["1", "2"]},
+        }));
+        assert_eq!(event.door, Door::V1);
+        assert_eq!(values(&event, "accept"), ["text/markdown", "text/plain"]);
+        assert_eq!((values(&event, "x-one"), event.request.headers().keys_len()), (vec!["1".to_owned()], 2));
+        assert_eq!(event.request.uri(), "/healthz?a+b=c%26d&e=1&e=2");
+    }
+
+    #[test]
+    fn only_a_door_that_checks_signatures_names_a_caller() {
+        let arn = "arn:aws:iam::123456789012:user/soar";
+        for (context, expected) in [
+            (json!({"http": {"method": "GET"}, "authorizer": {"iam": {"userArn": arn}}}), Some(arn)),
+            (json!({"http": {"method": "GET"}, "authorizer": {"iam": {"userArn": ""}}}), None),
+            (json!({"http": {"method": "GET"}, "authorizer": {"lambda": {"iam": {"userArn": arn}}}}), None),
+            (json!({"http": {"method": "GET"}, "authorizer": {"iam": "of the caller's own"}}), None),
+            (json!({"http": {"method": "GET"}, "authorizer": null}), None),
+            (json!({"identity": {"userArn": arn}}), Some(arn)),
+            (json!({"identity": {"userArn": null}, "authorizer": {"iam": {"userArn": arn}}}), None),
+            (json!({"elb": {"targetGroupArn": "x"}, "identity": {"userArn": arn}}), None),
+        ] {
+            let event = read(&json!({"httpMethod": "GET", "requestContext": context}));
+            let identity = event.request.extensions().get::<IamIdentity>();
+            assert_eq!(identity.map(|identity| identity.arn.as_str()), expected, "{context}");
         }
     }
-    lists
+
+    #[test]
+    fn the_stage_is_no_part_of_the_path() {
+        for (stage, path, expected) in [
+            ("$default", "/v1/enrich", "/v1/enrich"),
+            ("prod", "/prod/v1/enrich", "/v1/enrich"),
+            ("prod", "/production/v1/enrich", "/production/v1/enrich"),
+            ("prod", "/prod", "/"),
+            ("prod", "/v1/enrich", "/v1/enrich"),
+        ] {
+            let context = json!({"http": {"method": "POST"}, "stage": stage});
+            let event = read(&json!({"rawPath": path, "requestContext": context}));
+            assert_eq!((event.door, event.request.uri().path()), (Door::V2, expected));
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! Lambda's front doors: Function URL, HTTP API 2.0 and 1.0, REST API and ALB events in, the matching answers out.
 //!
 //! `lambda_http`'s own conversion panics on an invalid base64 body and on a `Host` header that is no host, and decodes
-//! an ALB's query twice. Each of these can be had by one request from outside; so its event types are read, and turned
-//! into a request here. Invocations are fetched by `lambda_runtime`.
+//! an ALB's query twice. Each of these can be had by one request from outside. It also reads an event as one of every
+//! form in turn. So events are read here. Invocations are fetched by its `lambda_runtime`.
 
 mod event;
 mod reply;
@@ -16,11 +16,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use axum::Router;
 use futures_util::FutureExt;
 use lambda_http::lambda_runtime::{LambdaEvent, LambdaInvocation, Runtime};
-use lambda_http::request::LambdaRequest;
 use lambda_http::{Context, Error, service_fn};
+use serde_json::value::RawValue;
 use tower::ServiceExt;
 use tower::layer::layer_fn;
 
+pub use self::event::Event;
 use self::reply::Door;
 use self::runtime_api::RuntimeApi;
 use crate::afterwards::{Afterwards, Extension, ExtensionError};
@@ -47,8 +48,12 @@ pub async fn run(router: Router, extension: Option<Extension>) -> Result<(), Err
 }
 
 /// What Lambda is told of an event that there is no answer to.
-async fn no_answer(_: LambdaEvent<LambdaRequest>) -> Result<(), Error> {
-    Err("a bug of this service: there is no answer".into())
+async fn no_answer(event: LambdaEvent<Box<RawValue>>) -> Result<(), Error> {
+    Err(match Event::read(event.payload.get().as_bytes()) {
+        Some(_) => "a bug of this service: there is no answer",
+        None => "no event of a Function URL, an HTTP API, a REST API or an ALB",
+    }
+    .into())
 }
 
 async fn listen(extension: Option<Extension>) -> Result<Infallible, ExtensionError> {
@@ -73,9 +78,9 @@ where
         let (inner, router, api, afterwards) = (inner.clone(), router.clone(), api.clone(), afterwards.clone());
         async move {
             let id = invocation.context.request_id.clone();
-            let reply = match serde_json::from_slice(&invocation.body) {
-                Ok(event) => AssertUnwindSafe(answer(router, event, &invocation.context)).catch_unwind().await.ok(),
-                Err(_) => None,
+            let reply = match Event::read(&invocation.body) {
+                Some(event) => AssertUnwindSafe(answer(router, event, &invocation.context)).catch_unwind().await.ok(),
+                None => None,
             };
             let outcome = match reply {
                 Some(reply) => api.hand_over(&id, &invocation.parts.headers, reply).await,
@@ -90,15 +95,8 @@ where
 }
 
 /// Answers one event, with what its front door takes.
-pub async fn answer(router: Router, event: LambdaRequest, context: &Context) -> Vec<u8> {
-    let (door, request) = match event {
-        LambdaRequest::ApiGatewayV1(event) => (Door::V1, event::from_v1(event)),
-        LambdaRequest::ApiGatewayV2(event) => (Door::V2, event::from_v2(event)),
-        LambdaRequest::Alb(event) => (Door::Alb, event::from_alb(event)),
-        // No other event is compiled in; its type only leaves room for more.
-        _ => (Door::V2, event::Incoming::default()),
-    };
-    let mut request = request.into_request();
+pub async fn answer(router: Router, event: Event, context: &Context) -> Vec<u8> {
+    let Event { door, mut request } = event;
     let extensions = request.extensions_mut();
     extensions.insert(deadline(context));
     extensions.insert(RequestId(context.request_id.clone()));

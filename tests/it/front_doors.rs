@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use defender_enrich::front_door;
+use defender_enrich::front_door::{self, Event};
 use defender_enrich::sandbox::{Fault, Route, Times};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lambda_http::Context;
-use lambda_http::request::LambdaRequest;
 use serde_json::{Value, json};
 
 use crate::client::{Ask, Heard, timeless, timeless_text};
@@ -48,7 +47,7 @@ fn ending_in(span: Duration) -> Context {
 
 /// What an event's caller hears, and the reply as Lambda gets it.
 async fn through(world: &World, event: &Value, context: &Context) -> (Heard, Value) {
-    let event: LambdaRequest = serde_json::from_value(event.clone()).expect("an event of a front door");
+    let event = Event::read(event.to_string().as_bytes()).expect("an event of a front door");
     let reply = front_door::answer(world.service.router(), event, context).await;
     let reply: Value = serde_json::from_slice(&reply).unwrap();
     let mut headers = HeaderMap::new();
@@ -135,7 +134,7 @@ async fn a_head_request_gets_the_headers_of_a_get_and_an_empty_body() {
             if event.pointer("/requestContext/http").is_some() { "/requestContext/http/method" } else { "/httpMethod" };
         let [get, head] = ["GET", "HEAD"].map(|word| changed(event.clone(), &[(method, json!(word))]));
         let (got, _) = through(&world, &get, &context()).await;
-        let head: LambdaRequest = serde_json::from_value(head).expect("an event of a front door");
+        let head = Event::read(head.to_string().as_bytes()).expect("an event of a front door");
         let reply = front_door::answer(world.service.router(), head, &context()).await;
         let reply: Value = serde_json::from_slice(&reply).expect("JSON");
         assert_eq!((&reply["statusCode"], &reply["body"]), (&json!(got.status), &json!("")), "{name}: {reply}");
@@ -171,7 +170,7 @@ async fn text_is_handed_over_as_text() {
     let answer = move || async move { ([("content-type", "text/markdown; charset=utf-8")], text) };
     for name in events().into_iter().filter(|name| name.ends_with("-alert.json")) {
         let router = axum::Router::new().fallback(answer);
-        let event: LambdaRequest = serde_json::from_value(event(&name)).expect("an event of a front door");
+        let event = Event::read(event(&name).to_string().as_bytes()).expect("an event of a front door");
         let reply: Value = serde_json::from_slice(&front_door::answer(router, event, &context()).await).unwrap();
         assert_eq!((&reply["body"], &reply["isBase64Encoded"]), (&json!(text), &json!(false)), "{name}");
         let headers = ["headers", "multiValueHeaders"].map(|part| reply[part].to_string());
@@ -384,7 +383,7 @@ async fn lambdas_own_request_id_is_the_answers_unless_the_caller_gave_one() {
 #[test]
 fn an_event_that_is_no_request_is_no_event_of_a_front_door() {
     for odd in [event("not_http.json"), json!({}), json!({"Records": []}), json!([]), json!("ping"), json!(null)] {
-        assert!(serde_json::from_value::<LambdaRequest>(odd.clone()).is_err(), "{odd}");
+        assert!(Event::read(odd.to_string().as_bytes()).is_none(), "{odd}");
     }
 }
 

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use defender_enrich::front_door;
+use defender_enrich::front_door::{self, Event};
 use lambda_http::Context;
-use lambda_http::request::LambdaRequest;
 use serde_json::{Value, json};
 
 use super::{now, slack_headers};
@@ -21,7 +20,7 @@ async fn reply(world: &World, event: Value) -> Value {
     let mut context = Context::default();
     let end = jiff::Timestamp::now() + Duration::from_secs(10);
     context.deadline = u64::try_from(end.as_millisecond()).expect("a time after 1970");
-    let event: LambdaRequest = serde_json::from_value(event).expect("an event of a front door");
+    let event = Event::read(event.to_string().as_bytes()).expect("an event of a front door");
     let reply = front_door::answer(world.service.router(), event, &context).await;
     serde_json::from_slice(&reply).expect("JSON")
 }
