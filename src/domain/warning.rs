@@ -87,7 +87,7 @@ impl Warnings {
 
     /// Adds "MEMBER is left out".
     pub fn left_out(&mut self, member: &str) {
-        let detail = format!("{} is left out: it is nested too deep, or no JSON.", quoted(member));
+        let detail = format!("{} is left out: it is nested too deep.", quoted(member));
         self.add(WarningCode::UnknownValue, detail);
     }
 

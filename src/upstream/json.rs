@@ -2,7 +2,7 @@
 //!
 //! A member of a foreign object may be of any type, so a value has to be had as it was written as well as read. Through
 //! serde's interface that takes two looks at each: one for its end, one for its text. Most of a body are strings, whose
-//! ends are found here; whatever else a value is, `serde_json` reads it.
+//! ends are found here; `serde_json` reads those with escapes, and whatever else a value is.
 
 use std::borrow::Cow;
 
@@ -27,17 +27,21 @@ pub(crate) struct Json<'de> {
     text: &'de str,
     at: usize,
     body: &'de Text,
+    /// Whether it has any control character. Most bodies have none, and then no string does.
+    has_controls: bool,
 }
 
 impl<'de> Json<'de> {
     /// All of a body.
     pub(super) fn of(body: &'de Text) -> Self {
-        Self::of_part(body, body)
+        // Without stopping at the first, sixteen are looked at in one go.
+        let has_controls = body.bytes().fold(false, |any, byte| any | (byte < b' '));
+        Self { text: body, at: 0, body, has_controls }
     }
 
-    /// A part of a body.
-    pub(super) fn of_part(part: &'de str, body: &'de Text) -> Self {
-        Self { text: part, at: 0, body }
+    /// A part of a body that was read as a value of its own.
+    pub(super) fn of_value(value: Value<'de>, body: &'de Text) -> Self {
+        Self { text: value.json, at: 0, body, has_controls: false }
     }
 
     /// The body in which this stands.
@@ -102,19 +106,28 @@ impl<'de> Json<'de> {
     /// Takes the value that stands next, as it was written.
     pub(crate) fn value(&mut self) -> Result<Value<'de>, Malformed> {
         const NULL: &str = "null";
-        let first = self.peek();
-        if first == Some(b'"') {
-            return self.string();
+        match self.peek() {
+            Some(b'"') => self.string(),
+            Some(b'n') if self.rest().starts_with(NULL) => self.taken(NULL.len(), Form::Other),
+            _ => self.foreign(Form::Other),
         }
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let end = if first == Some(b'n') && rest.starts_with(NULL) {
-            NULL.len()
-        } else {
-            let raw = <&RawValue>::deserialize(&mut serde_json::Deserializer::from_str(rest));
-            raw.map_err(|_| Malformed::NotJson)?.get().len()
-        };
-        self.at += end;
-        Ok(Value { json: rest.get(..end).unwrap_or_default(), form: Form::Other })
+    }
+
+    /// A value that `serde_json` finds the end of, and finds well formed.
+    fn foreign(&mut self, form: Form) -> Result<Value<'de>, Malformed> {
+        let raw = <&RawValue>::deserialize(&mut serde_json::Deserializer::from_str(self.rest()));
+        let raw = raw.map_err(|_| Malformed::NotJson)?;
+        self.taken(raw.get().len(), form)
+    }
+
+    fn taken(&mut self, length: usize, form: Form) -> Result<Value<'de>, Malformed> {
+        let json = self.rest().get(..length).ok_or(Malformed::NotJson)?;
+        self.at += length;
+        Ok(Value { json, form })
+    }
+
+    fn rest(&self) -> &'de str {
+        self.text.get(self.at..).unwrap_or_default()
     }
 
     /// Makes sure that nothing is left.
@@ -143,25 +156,18 @@ impl<'de> Json<'de> {
         if self.is_past(sign) { Ok(()) } else { Err(Malformed::NotJson) }
     }
 
-    /// The string that stands next. Control characters are let through: they may come as escapes just as well, and are
-    /// escaped wherever they are written.
+    /// The string that stands next.
     #[inline]
     fn string(&mut self) -> Result<Value<'de>, Malformed> {
-        let (start, mut end, mut has_escapes) = (self.at, self.at + 1, false);
-        loop {
-            let rest = self.text.as_bytes().get(end..).ok_or(Malformed::NotJson)?;
-            let found = memchr2(b'"', b'\\', rest).ok_or(Malformed::NotJson)?;
-            end += found + 1;
-            if rest.get(found) == Some(&b'"') {
-                break;
-            }
-            has_escapes = true;
-            // What is escaped may be a quotation mark.
-            end += 1;
+        let inside = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
+        let end = memchr2(b'"', b'\\', inside).ok_or(Malformed::NotJson)?;
+        if inside.get(end) != Some(&b'"') {
+            return self.foreign(Form::Escaped);
         }
-        self.at = end;
-        let json = self.text.get(start..end).ok_or(Malformed::NotJson)?;
-        Ok(Value { json, form: if has_escapes { Form::Escaped } else { Form::Plain } })
+        if self.has_controls && inside.iter().take(end).any(|byte| *byte < b' ') {
+            return Err(Malformed::NotJson);
+        }
+        self.taken(end + 2, Form::Plain)
     }
 }
 
@@ -237,7 +243,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_else_passes_for_json(text in "[{}\\[\\]:,\"\\\\ anulre10.]{0,12}|\\{\"[ab\\\\\"]{0,3}\" ?:[\"1nul\\[\\]{}, ]{0,8}\\}") {
+        fn nothing_else_passes_for_json(text in "[{}\\[\\]:,\"\\\\ anulre10.\n\u{1}]{0,12}|\\{\"[ab\\\\\"\t]{0,3}\" ?:[\"1nul\\[\\]{}, ]{0,8}\\}") {
             prop_assert_eq!(read(&text), serde_json::from_str(&text).ok(), "{}", text);
         }
 
@@ -262,18 +268,17 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_let_through_and_written_as_escapes() {
-        let body = Text::from("{\"a\u{1}\":\"b\n\u{0}\"}");
-        let mut members = Vec::new();
-        let mut json = Json::of(&body);
-        let outcome = json.object(|json| {
-            let name = json.name()?;
-            members.push((name, json.value()?));
-            Ok(())
-        });
-        assert!(outcome.is_ok() && json.end().is_ok());
-        assert!(matches!(members.as_slice(), [(name, value)] if name == "a\u{1}"
-            && value.string().as_deref() == Some("b\n\u{0}")
-            && value.kept().is_some_and(|kept| kept.get() == r#""b\n\u0000""#)));
+    fn a_control_character_makes_a_string_none() {
+        for (text, is_json) in [
+            ("{\n\t\"a\" : \"b\"\r\n}", true),
+            ("{\"a\": \"b\u{7f}\u{80}\"}", true),
+            ("{\"a\nb\": 1}", false),
+            ("{\"a\": \"\t\"}", false),
+            ("{\"a\": \"\\n\u{0}\"}", false),
+            ("{\"a\": [\"\u{1f}\"]}", false),
+        ] {
+            let value = serde_json::from_str::<serde_json::Value>(text);
+            assert_eq!((read(text), value.is_ok()), (value.ok(), is_json), "{text:?}");
+        }
     }
 }

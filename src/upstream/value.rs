@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use memchr::memchr;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::json::Json;
 use crate::domain::text::Text;
@@ -66,24 +66,18 @@ impl<'de> Value<'de> {
     /// The items of a list that are not null; `None` if it is none.
     pub(super) fn list(self, body: &'de Text) -> Option<Vec<Self>> {
         let mut items = Vec::new();
-        let mut json = Json::of_part(self.json, body);
-        json.list(|json| {
+        let list = Json::of_value(self, body).list(|json| {
             items.push(json.value()?);
             Ok(())
-        })
-        .ok()?;
+        });
         items.retain(|item| !item.is_null());
-        Some(items)
+        list.is_ok().then_some(items)
     }
 
-    /// A copy of it that stands by itself; `None` if it is nested deeper than any document of Microsoft's, or a string
-    /// with an escape that is none.
+    /// A copy of it that stands by itself; `None` if it is nested deeper than any document of Microsoft's.
     pub(super) fn kept(self) -> Option<Box<RawValue>> {
-        if matches!(self.form, Form::Other) && is_deeper_than(self.json, DEEPEST) {
-            return None;
-        }
-        let as_it_came = RawValue::from_string(self.json.to_owned()).ok();
-        as_it_came.or_else(|| to_raw_value(&self.string()?).ok())
+        let is_too_deep = matches!(self.form, Form::Other) && is_deeper_than(self.json, DEEPEST);
+        if is_too_deep { None } else { RawValue::from_string(self.json.to_owned()).ok() }
     }
 }
 
