@@ -1,0 +1,224 @@
+//! What members mean: leniently, and without losing anything.
+//!
+//! Real bodies hold nulls or leave members out, write numbers as strings and single items without their list, and get
+//! new members at any time. A member of an unexpected type is kept as it came and told; it never fails the answer.
+
+use std::borrow::Cow;
+
+use super::Members;
+use crate::domain::text::Text;
+use crate::domain::time::Moment;
+use crate::domain::warning::Warnings;
+use crate::upstream::json::{Json, Malformed};
+use crate::upstream::value::Value;
+
+impl<'de> Members<'de> {
+    /// A text that only says which of several words it is.
+    pub(crate) fn word(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Cow<'de, str>> {
+        let value = self.take(name)?;
+        let word = value.text();
+        if word.is_none() {
+            notes.unexpected_type(name, "a text");
+            self.put_back(name, value);
+        }
+        word
+    }
+
+    /// A text: a string, or a number or truth value as it is written.
+    pub(crate) fn text(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<Text> {
+        let (name, value) = self.take_any(names)?;
+        let text = self.text_of(value);
+        if text.is_none() {
+            notes.unexpected_type(name, "a text");
+            self.put_back(name, value);
+        }
+        text
+    }
+
+    /// A moment. .NET's "no time" is none; a text that is no time is kept.
+    pub(crate) fn moment(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<Moment> {
+        let (name, value) = self.take_any(names)?;
+        let text = value.string();
+        let moment = text.as_deref().and_then(Moment::parse);
+        if moment.is_none() && !text.is_some_and(|text| text.is_empty() || text.starts_with("0001-01-01T")) {
+            notes.unexpected_type(name, "a time");
+            self.put_back(name, value);
+        }
+        moment
+    }
+
+    /// A whole number, written as a number or as digits in a string.
+    pub(crate) fn integer(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<i64> {
+        let (name, value) = self.take_any(names)?;
+        let integer = value.number();
+        if integer.is_none() {
+            notes.unexpected_type(name, "a whole number");
+            self.put_back(name, value);
+        }
+        integer
+    }
+
+    /// A list of texts; a single text is a list of one.
+    pub(crate) fn texts(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<Text> {
+        let Some((name, value)) = self.take_any(names) else { return Vec::new() };
+        let texts = match value.list(self.body) {
+            Some(list) => list.into_iter().map(|item| self.text_of(item)).collect(),
+            None => self.text_of(value).map(|one| vec![one]),
+        };
+        texts.unwrap_or_else(|| {
+            notes.unexpected_type(name, "a list of texts");
+            self.put_back(name, value);
+            Vec::new()
+        })
+    }
+
+    /// A list of objects; a single object is a list of one, an empty one a list of none.
+    pub(crate) fn objects(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<Members<'de>> {
+        let Some((name, value)) = self.take_any(names) else { return Vec::new() };
+        let one = || Some(self.nested(value)?).map(|one| if one.is_empty() { vec![] } else { vec![one] });
+        self.nested_list(value).or_else(one).unwrap_or_else(|| {
+            notes.unexpected_type(name, "a list of objects");
+            self.put_back(name, value);
+            Vec::new()
+        })
+    }
+
+    /// A list of objects that also stays whole among what has no home.
+    pub(crate) fn kept_objects(&mut self, name: &'static str, notes: &mut Warnings) -> Vec<Members<'de>> {
+        let value = self.peek(name);
+        let objects = self.objects(&[name], notes);
+        if let Some(value) = value.filter(|_| !objects.is_empty()) {
+            self.put_back(name, value);
+        }
+        objects
+    }
+
+    /// A list of objects of which these members have a home; it also stays whole if any of them has others.
+    pub(crate) fn whole_objects(
+        &mut self,
+        name: &'static str,
+        is_own: impl Fn(&str) -> bool,
+        notes: &mut Warnings,
+    ) -> Vec<Members<'de>> {
+        let value = self.peek(name);
+        let objects = self.objects(&[name], notes);
+        let has_others = |object: &Members<'_>| object.left().any(|(name, _)| !is_own(name));
+        if let Some(value) = value.filter(|_| objects.iter().any(has_others)) {
+            self.put_back(name, value);
+        }
+        objects
+    }
+
+    /// One object; anything else is kept and told.
+    pub(crate) fn object(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Members<'de>> {
+        let value = self.take(name)?;
+        let object = self.nested(value);
+        if object.is_none() {
+            notes.unexpected_type(name, "an object");
+            self.put_back(name, value);
+        }
+        object
+    }
+
+    /// A text whose name is written in any case, as those of headers are.
+    pub(crate) fn text_in_any_case(&mut self, name: &str) -> Option<Text> {
+        let (_, value) = self.left().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        self.text_of(value)
+    }
+
+    /// Takes a member out if it is a list of nothing.
+    pub(crate) fn take_if_empty(&mut self, name: &str) {
+        if self.peek(name).is_some_and(|value| value.json() == "[]") {
+            self.take(name);
+        }
+    }
+
+    /// A text, without taking it out.
+    pub(crate) fn peek_text(&self, name: &str) -> Option<Text> {
+        self.peek(name).and_then(|value| self.text_of(value))
+    }
+
+    /// A text that outlives these members; `None` for lists and objects.
+    fn text_of(&self, value: Value<'de>) -> Option<Text> {
+        value.text().map(|text| self.kept(text))
+    }
+
+    /// The members of an object; `None` if it is none.
+    fn nested(&self, value: Value<'de>) -> Option<Self> {
+        Self::of(&mut Json::of_value(value, self.body)).ok()
+    }
+
+    /// The members of the objects of a list, without the nulls in it; `None` if it is none.
+    fn nested_list(&self, value: Value<'de>) -> Option<Vec<Self>> {
+        let mut objects = Vec::new();
+        let list = Json::of_value(value, self.body).list(|json| {
+            if json.peek() == Some(b'{') {
+                objects.push(Self::of(json)?);
+            } else if !json.value()?.is_null() {
+                return Err(Malformed::OtherShape);
+            }
+            Ok(())
+        });
+        list.is_ok().then_some(objects)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::members;
+    use super::*;
+
+    #[test]
+    fn a_list_of_objects_may_hold_nulls_and_nothing_else() {
+        for (json, found) in [
+            (r#"[{"n":1},null,{"n":2}]"#, Some(2)),
+            (r#"{"n":1}"#, Some(1)),
+            ("[null]", Some(0)),
+            ("[]", Some(0)),
+            ("{}", Some(0)),
+            (r#"[{"n":1},7]"#, None),
+            ("[[{}]]", None),
+            (r#""{""#, None),
+        ] {
+            let mut notes = Warnings::default();
+            let json = format!("{{\"a\":{json}}}");
+            let mut members = members(&json);
+            assert_eq!(members.objects(&["a"], &mut notes).len(), found.unwrap_or(0), "{json}");
+            let is_odd = found.is_none();
+            assert_eq!((!notes.into_vec().is_empty(), !members.is_empty()), (is_odd, is_odd), "{json}");
+        }
+    }
+
+    #[test]
+    fn half_a_code_point_costs_no_more_than_its_member() {
+        let mut notes = Warnings::default();
+        let mut members = members(r#"{"a":"\ud83d","b":"x"}"#);
+        assert_eq!(members.text(&["a"], &mut notes), None);
+        assert_eq!(members.text(&["b"], &mut notes).as_deref(), Some("x"));
+        let extra = serde_json::to_string(&members.rest(&mut notes)).expect("JSON");
+        assert_eq!((extra.as_str(), notes.into_vec().len()), (r#"{"a":"\ud83d"}"#, 1));
+    }
+
+    #[test]
+    fn numbers_and_strings_stand_for_each_other() {
+        let mut notes = Warnings::default();
+        let mut members = members(r#"{"a":77,"b":"88","c":true}"#);
+        assert_eq!(members.text(&["a"], &mut notes).as_deref(), Some("77"));
+        assert_eq!(members.integer(&["b"], &mut notes), Some(88));
+        assert_eq!(members.text(&["c"], &mut notes).as_deref(), Some("true"));
+    }
+
+    #[test]
+    fn a_member_of_an_unexpected_type_is_kept_and_told() {
+        let mut notes = Warnings::default();
+        let mut members = members(r#"{"a":{"x":1},"b":"yesterday","c":"x","d":[[1]],"e":"0001-01-01T00:00:00Z"}"#);
+        assert_eq!(members.text(&["a"], &mut notes), None);
+        assert_eq!(members.moment(&["b"], &mut notes), None);
+        assert_eq!(members.integer(&["c"], &mut notes), None);
+        assert!(members.texts(&["d"], &mut notes).is_empty());
+        assert_eq!(members.moment(&["e"], &mut notes), None);
+        let extra = members.rest(&mut notes);
+        assert_eq!(extra.iter().count(), 4);
+        assert_eq!(notes.into_vec().len(), 4);
+    }
+}
