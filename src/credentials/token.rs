@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::domain::time::Moment;
 
@@ -14,8 +15,26 @@ use crate::domain::time::Moment;
 #[derive(Clone)]
 pub(crate) struct Token {
     header: HeaderValue,
-    expires_at: Option<Moment>,
-    renew_at: Option<Moment>,
+    end: Option<Limit>,
+    renewal: Option<Limit>,
+}
+
+/// A moment by both clocks. The wall clock goes on while a process is frozen, and the other is never set back.
+#[derive(Clone, Copy)]
+struct Limit {
+    wall: Moment,
+    /// `None`: too far away for it.
+    monotonic: Option<Instant>,
+}
+
+impl Limit {
+    fn after(now: Moment, span: Duration) -> Self {
+        Self { wall: now.later(span), monotonic: Instant::now().checked_add(span) }
+    }
+
+    fn is_ahead_of(self, now: Moment) -> bool {
+        now < self.wall && self.monotonic.is_none_or(|at| Instant::now() < at)
+    }
 }
 
 impl Token {
@@ -28,7 +47,9 @@ impl Token {
         let mut header = HeaderValue::from_str(&format!("Bearer {text}")).ok()?;
         header.set_sensitive(true);
         let expires_at = expires_at.or_else(|| Some(Moment::from_unix_seconds(Claims::of(text)?.exp?)));
-        Some(Self { header, expires_at, renew_at: expires_at.map(|end| renewal(now, end)) })
+        let life = expires_at.map(|end| now.age_at(end));
+        let limit = |span| Limit::after(now, span);
+        Some(Self { header, end: life.map(limit), renewal: life.map(renewal).map(limit) })
     }
 
     /// The `Authorization` header, marked sensitive.
@@ -38,18 +59,18 @@ impl Token {
 
     /// Whether it is good and far from its end.
     pub(crate) fn is_fresh(&self, now: Moment) -> bool {
-        self.renew_at.is_none_or(|end| now < end)
+        self.renewal.is_none_or(|at| at.is_ahead_of(now))
     }
 
     /// Whether it is good, if only for a moment.
     pub(crate) fn is_alive(&self, now: Moment) -> bool {
-        self.expires_at.is_none_or(|end| now < end)
+        self.end.is_none_or(|at| at.is_ahead_of(now))
     }
 
     /// Until when it is good, where that is known.
     #[cfg(feature = "cli")]
     pub(crate) fn expires_at(&self) -> Option<Moment> {
-        self.expires_at
+        self.end.map(|end| end.wall)
     }
 
     /// The application roles that it carries, as far as it can be read; nothing is believed, only shown and chosen by.
@@ -66,7 +87,7 @@ impl Token {
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("Token").field("expires_at", &self.end.map(|end| end.wall)).finish_non_exhaustive()
     }
 }
 
@@ -76,11 +97,11 @@ pub(crate) fn carries(roles: &[String], wanted: &str) -> bool {
     roles.iter().any(|role| role == wanted || *role == writing)
 }
 
-/// When a token is to be renewed: five minutes or a tenth of its life before its end, but never in its first half.
-fn renewal(now: Moment, end: Moment) -> Moment {
-    let life = now.age_at(end);
+/// After how much of its life a token is to be renewed: five minutes or a tenth before its end, but never in its first
+/// half.
+fn renewal(life: Duration) -> Duration {
     let margin = Duration::from_secs(300).max(life / 10).min(life / 2);
-    now.later(life.saturating_sub(margin))
+    life.saturating_sub(margin)
 }
 
 /// What of a JWT's claims is of use here.

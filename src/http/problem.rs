@@ -302,13 +302,14 @@ impl From<NotAdmitted> for Problem {
                 let detail = "Sign the request with a secret of the caller secret, at the time at which it is sent.";
                 Self { challenge: HOOKS, ..Self::new(Code::Unauthorized, detail).because(&reason) }
             }
-            NotAdmitted::SecretUnavailable => {
+            NotAdmitted::SecretUnavailable(_) => {
                 let detail = "The caller secret cannot be read from AWS Secrets Manager: check CALLER_SECRET_ID and the function's role.";
-                Self::new(Code::SecretUnavailable, detail).after(5)
+                Self::new(Code::SecretUnavailable, detail).after(5).because(&refused)
             }
-            NotAdmitted::SecretMisconfigured => {
-                let detail = "The caller secret is not of the form {\"api_keys\":{\"name\":[\"key\"]}}.";
-                Self::new(Code::Misconfigured, detail)
+            NotAdmitted::SecretMisconfigured(_) | NotAdmitted::KeysMisconfigured(_) => {
+                let detail =
+                    "The caller secret is of no use: the log and `defender-enrich check` say what is wrong with it.";
+                Self::new(Code::Misconfigured, detail).because(&refused)
             }
             NotAdmitted::HookMisconfigured(error) => {
                 Self::new(Code::Misconfigured, format!("The sender cannot be proven: {error}."))
