@@ -12,6 +12,7 @@ mod hooks;
 mod notify;
 mod openapi;
 mod options;
+mod origin;
 mod problem;
 mod respond;
 
@@ -24,6 +25,7 @@ pub use crate::render::BodyForm;
 use crate::service::Service;
 pub use edge::{AnswerLimit, RequestId};
 pub use openapi::{document, schemas};
+pub use origin::OwnAddress;
 #[cfg(feature = "cli")]
 pub(crate) use problem::told_in_full;
 

@@ -18,6 +18,7 @@ use crate::enrich::EnrichError;
 pub(crate) enum Code {
     InvalidJson,
     Unauthorized,
+    ForbiddenOrigin,
     NotFound,
     UnknownRoute,
     MethodNotAllowed,
@@ -44,9 +45,10 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::InvalidJson,
         Self::Unauthorized,
+        Self::ForbiddenOrigin,
         Self::NotFound,
         Self::UnknownRoute,
         Self::MethodNotAllowed,
@@ -88,6 +90,7 @@ impl Code {
         match self {
             Self::InvalidJson => (S::BAD_REQUEST, "invalid_json", "The body is not JSON"),
             Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "A valid key is needed"),
+            Self::ForbiddenOrigin => (S::FORBIDDEN, "forbidden_origin", "The request comes from elsewhere"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Defender does not know it"),
             Self::UnknownRoute => (S::NOT_FOUND, "unknown_route", "There is no such route"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This route takes another method"),
