@@ -148,7 +148,7 @@ impl Callers {
 
     /// Whether a chat may ask, whose answer can come after that to its request. While the secret is not known, it may.
     pub(crate) fn include_chats(&self) -> bool {
-        self.secret.known().is_none_or(|secret| secret.is_some_and(|secret| secret.hooks.include_chats()))
+        self.secret.may_include_chats()
     }
 
     /// What the caller secret holds.

@@ -145,12 +145,10 @@ impl SecretHolder {
         Ok(Some(cache.get(Patience::UntilDeadline, ctx).await?.content.clone()))
     }
 
-    /// The content as it was read last, without reading it; an error where it is not known.
-    pub(super) fn known(&self) -> Option<Option<Arc<CallerSecret>>> {
-        match &self.cache {
-            None => Some(None),
-            Some(cache) => cache.known().map(|secret| Some(secret.content.clone())),
-        }
+    /// Whether the content as it was read last has secrets of chats. While it is not known, it may have.
+    pub(super) fn may_include_chats(&self) -> bool {
+        let Some(cache) = &self.cache else { return false };
+        cache.known().is_none_or(|secret| secret.content.hooks.include_chats())
     }
 
     /// What had to be understood in the content as it was read last.

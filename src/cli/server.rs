@@ -120,7 +120,7 @@ mod tests {
             "slow"
         };
         let router = Router::new().route("/", get(|| async { "hello" })).route("/slow", get(slow));
-        let router = router.route("/never", get(|| pending::<&str>()));
+        let router = router.route("/never", get(pending::<&str>));
         let bounds = Bounds { connections, ..Bounds::answering_within(Duration::from_secs(5)) };
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(serve(listener, router, bounds, async move { drop(stopped.await) }));

@@ -10,6 +10,7 @@ mod secret_cache;
 mod secret_text;
 mod single_flight;
 mod store;
+mod timepoint;
 mod token;
 mod token_cache;
 

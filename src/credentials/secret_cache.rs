@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::secret_text::{Mends, SecretProblem};
 use super::single_flight::SingleFlight;
 use super::store::{SecretStore, StoreError};
+use super::timepoint::Timepoint;
 use crate::config::SecretId;
 use crate::upstream::{Context, Deadline};
 
@@ -101,9 +102,9 @@ struct State<T> {
     /// Why the last read failed.
     failure: Option<SecretError>,
     /// Since when reads fail for a passing reason.
-    out_since: Option<Instant>,
+    out_since: Option<Timepoint>,
     /// No sooner than this the secret is read again; `None`: with the next request.
-    read_after: Option<Instant>,
+    read_after: Option<Timepoint>,
     forced_at: Option<Instant>,
     versions: u64,
 }
@@ -136,7 +137,7 @@ impl<T: Send + Sync + 'static> SecretCache<T> {
     /// while a content is known.
     pub(crate) async fn get(&self, patience: Patience, ctx: &Context) -> Outcome<T> {
         loop {
-            let known = match self.inner.lock().due(self.inner.rules, Instant::now()) {
+            let known = match self.inner.lock().due(self.inner.rules) {
                 Due::NotYet(outcome) => return outcome,
                 Due::Now(known) => known,
             };
@@ -206,10 +207,11 @@ enum Due<T> {
 }
 
 impl<T> State<T> {
-    fn due(&self, rules: SecretRules, now: Instant) -> Due<T> {
-        let is_over = self.out_since.zip(rules.outage_limit).is_some_and(|(since, limit)| now >= since + limit);
+    fn due(&self, rules: SecretRules) -> Due<T> {
+        let outage = self.out_since.zip(rules.outage_limit);
+        let is_over = outage.is_some_and(|(since, limit)| since.later(limit).has_passed());
         let known = self.known.clone().filter(|_| !is_over);
-        let waits = self.read_after.is_some_and(|at| now < at);
+        let waits = self.read_after.is_some_and(|at| !at.has_passed());
         match (known, self.failure) {
             (Some(known), _) if waits => Due::NotYet(Ok(known)),
             (None, Some(failure)) if waits => Due::NotYet(Err(failure)),
@@ -228,7 +230,7 @@ impl<T> State<T> {
 
 impl<T: Send + Sync + 'static> Inner<T> {
     async fn read(&self, deadline: Deadline) -> Outcome<T> {
-        let started = Instant::now();
+        let started = Timepoint::now();
         let text = self.store.read(&self.id, &Context::new(deadline, "secret", None)).await;
         let mut state = self.lock();
         let outcome = text.map_err(SecretError::from).and_then(|text| self.parsed(&text, &mut state));
@@ -237,7 +239,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
                 state.known = Some(secret.clone());
                 state.failure = None;
                 state.out_since = None;
-                state.read_after = Some(Instant::now() + self.rules.ttl);
+                state.read_after = Some(Timepoint::now().later(self.rules.ttl));
             }
             Err(error) => {
                 state.failure = Some(*error);
@@ -250,7 +252,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
                 let kept = state.known.is_some();
                 let interval = if kept { REFRESH_RETRY_INTERVAL } else { READ_RETRY_INTERVAL };
                 // From the start: a read that was frozen with its process holds up nobody.
-                state.read_after = Some(started + interval.min(self.rules.ttl));
+                state.read_after = Some(started.later(interval.min(self.rules.ttl)));
                 drop(state);
                 tracing::warn!(secret = self.rules.name, %error, kept, "the secret could not be read");
             }

@@ -7,34 +7,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use serde::Deserialize;
-use tokio::time::Instant;
 
+use super::timepoint::Timepoint;
 use crate::domain::time::Moment;
 
 /// A bearer token, and until when it is good as far as anybody tells.
 #[derive(Clone)]
 pub(crate) struct Token {
     header: HeaderValue,
-    end: Option<Limit>,
-    renewal: Option<Limit>,
-}
-
-/// A moment by both clocks. The wall clock goes on while a process is frozen, and the other is never set back.
-#[derive(Clone, Copy)]
-struct Limit {
-    wall: Moment,
-    /// `None`: too far away for it.
-    monotonic: Option<Instant>,
-}
-
-impl Limit {
-    fn after(now: Moment, span: Duration) -> Self {
-        Self { wall: now.later(span), monotonic: Instant::now().checked_add(span) }
-    }
-
-    fn is_ahead_of(self, now: Moment) -> bool {
-        now < self.wall && self.monotonic.is_none_or(|at| Instant::now() < at)
-    }
+    end: Option<Timepoint>,
+    renewal: Option<Timepoint>,
 }
 
 impl Token {
@@ -48,8 +30,8 @@ impl Token {
         header.set_sensitive(true);
         let expires_at = expires_at.or_else(|| Some(Moment::from_unix_seconds(Claims::of(text)?.exp?)));
         let life = expires_at.map(|end| now.age_at(end));
-        let limit = |span| Limit::after(now, span);
-        Some(Self { header, end: life.map(limit), renewal: life.map(renewal).map(limit) })
+        let after = |span| Timepoint::at(now).later(span);
+        Some(Self { header, end: life.map(after), renewal: life.map(renewal).map(after) })
     }
 
     /// The `Authorization` header, marked sensitive.
@@ -70,7 +52,7 @@ impl Token {
     /// Until when it is good, where that is known.
     #[cfg(feature = "cli")]
     pub(crate) fn expires_at(&self) -> Option<Moment> {
-        self.end.map(|end| end.wall)
+        self.end.map(Timepoint::wall)
     }
 
     /// The application roles that it carries, as far as it can be read; nothing is believed, only shown and chosen by.
@@ -87,7 +69,7 @@ impl Token {
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("expires_at", &self.end.map(|end| end.wall)).finish_non_exhaustive()
+        f.debug_struct("Token").field("expires_at", &self.end.map(Timepoint::wall)).finish_non_exhaustive()
     }
 }
 
