@@ -197,12 +197,16 @@ fn notes(enrichment: &Enrichment<'_>) -> Vec<Shown> {
 fn is_for_people(code: WarningCode) -> bool {
     match code {
         WarningCode::AnotherSubject
+        | WarningCode::BeyondHuntingWindow
+        | WarningCode::ContextUnavailable
         | WarningCode::DuplicateAlertId
         | WarningCode::HuntingWindow
+        | WarningCode::MatchedShortName
         | WarningCode::NamesakeInAnotherDomain
         | WarningCode::Partial
         | WarningCode::RedirectNotFollowed
-        | WarningCode::SeveralDevicesMatch => true,
+        | WarningCode::SeveralDevicesMatch
+        | WarningCode::TriedAs => true,
         // About the request, about words and sizes of the JSON, or said by the text itself.
         WarningCode::AnswerCapped
         | WarningCode::EntitiesCapped
