@@ -95,8 +95,8 @@ fn line(address: SocketAddr, fields: &[(&str, &str)]) -> String {
 
 pub(super) fn article(kind: Kind) -> &'static str {
     match kind {
-        Kind::Alert | Kind::Incident => "an",
-        Kind::Machine | Kind::User | Kind::File => "a",
+        Kind::Alert | Kind::Incident | Kind::Ip => "an",
+        Kind::Machine | Kind::User | Kind::File | Kind::Domain => "a",
     }
 }
 

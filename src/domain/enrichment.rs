@@ -245,7 +245,7 @@ impl Answer {
         let name_of_device = || self.findings.alerts.iter().flat_map(Alert::devices).find(is_asked)?.name.as_deref();
         match self.kind {
             Kind::Machine => name_of_device().unwrap_or(&self.input).into(),
-            Kind::Alert | Kind::User | Kind::File | Kind::Incident => self.id.as_str().into(),
+            Kind::Alert | Kind::User | Kind::File | Kind::Incident | Kind::Ip | Kind::Domain => self.id.as_str().into(),
         }
     }
 
@@ -257,7 +257,7 @@ impl Answer {
                 let incident = self.findings.incident.as_ref();
                 Status::Incident(incident.map_or(IncidentStatus::Unknown, |incident| incident.status))
             }
-            Kind::Machine | Kind::User | Kind::File => Status::List(if alerts.is_empty() {
+            Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => Status::List(if alerts.is_empty() {
                 ListStatus::None
             } else if alerts.iter().any(|alert| alert.status.is_open()) {
                 ListStatus::Open
@@ -280,7 +280,7 @@ impl Answer {
             Kind::Incident => {
                 self.findings.incident.as_ref().and_then(|incident| incident.url.as_deref()).or(self.url.as_deref())
             }
-            Kind::Machine | Kind::User | Kind::File => self.url.as_deref(),
+            Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => self.url.as_deref(),
         }
     }
 

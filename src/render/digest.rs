@@ -177,6 +177,7 @@ fn about(enrichment: &Enrichment<'_>) -> Option<Shown> {
         Kind::Machine => "Defender tells of devices that it watches: check the name, and that the device is onboarded.",
         Kind::User => "Defender does not tell the two apart: check the spelling.",
         Kind::File => "Defender does not tell the two apart: check the hash.",
+        Kind::Ip | Kind::Domain => "Defender does not tell the two apart: check how it is written.",
     };
     let text = Shown::new(text, MOST_OF_A_NOTE);
     (!text.is_empty()).then_some(text)
