@@ -34,12 +34,12 @@ fn time(at: usize, second: usize) -> String {
 }
 
 /// A number that looks like a hash of `at`.
-fn hex(at: usize, digits: usize) -> String {
+fn digest(at: usize, digits: usize) -> String {
     let mut text = String::new();
     let mut state = at as u64 + 1;
     while text.len() < digits {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        text.push_str(&format!("{state:016x}"));
+        text.push_str(&hex::encode(state.to_be_bytes()));
     }
     text.truncate(digits);
     text
@@ -61,7 +61,7 @@ fn alert(at: usize) -> Value {
         "threatFamilyName": null, "title": pick(&TITLES, at),
         "description": "A process behaved as an attacker's would. Somebody may be trying to\nmove on from this device.",
         "alertCreationTime": time(at, 30), "firstEventTime": time(at, 10), "lastEventTime": time(at, 20),
-        "lastUpdateTime": time(at, 40), "resolvedTime": null, "machineId": hex(at / 5, 40),
+        "lastUpdateTime": time(at, 40), "resolvedTime": null, "machineId": digest(at / 5, 40),
         "computerDnsName": format!("desk-{:03}.contoso.com", at / 5), "rbacGroupName": "Workstations",
         "aadTenantId": "00000000-0000-0000-0000-000000000001", "threatName": null,
         "mitreTechniques": ["T1059.001", "T1003.001"],
@@ -80,7 +80,7 @@ fn incident_alert(at: usize) -> Value {
         "status": pick(&STATUSES, at), "severity": pick(&SEVERITIES, at), "detectionSource": "WindowsDefenderAtp",
         "mitreTechniques": ["T1059.001"],
         "devices": [{
-            "mdatpDeviceId": hex(at / 5, 40), "deviceDnsName": format!("desk-{:03}.contoso.com", at / 5),
+            "mdatpDeviceId": digest(at / 5, 40), "deviceDnsName": format!("desk-{:03}.contoso.com", at / 5),
             "osPlatform": "Windows11", "healthStatus": "Active", "riskScore": "High", "onboardingStatus": "Onboarded"
         }],
         "entities": [process(at), file(at), user(at)]
@@ -89,7 +89,7 @@ fn incident_alert(at: usize) -> Value {
 
 fn process(at: usize) -> Value {
     evidence(json!({
-        "entityType": "Process", "evidenceCreationTime": time(at, 31), "sha1": hex(at, 40), "sha256": hex(at, 64),
+        "entityType": "Process", "evidenceCreationTime": time(at, 31), "sha1": digest(at, 40), "sha256": digest(at, 64),
         "fileName": "powershell.exe", "filePath": "C:\\Windows\\System32\\WindowsPowerShell\\v1.0",
         "processId": 1000 + at, "processCommandLine": format!("powershell.exe -NoProfile -File \"C:\\Temp\\{at}.ps1\""),
         "processCreationTime": time(at, 9), "parentProcessId": 400, "parentProcessFileName": "explorer.exe",
@@ -100,8 +100,8 @@ fn process(at: usize) -> Value {
 
 fn file(at: usize) -> Value {
     evidence(json!({
-        "entityType": "File", "evidenceCreationTime": time(at, 31), "sha1": hex(at + 1, 40),
-        "sha256": hex(at + 1, 64), "fileName": format!("{at}.ps1"), "filePath": "C:\\Temp", "detectionStatus": "Detected"
+        "entityType": "File", "evidenceCreationTime": time(at, 31), "sha1": digest(at + 1, 40),
+        "sha256": digest(at + 1, 64), "fileName": format!("{at}.ps1"), "filePath": "C:\\Temp", "detectionStatus": "Detected"
     }))
 }
 

@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench normalize`; `docs/performance.md` has the figures.
 
+#![expect(clippy::expect_used, reason = "a measurement that cannot go on stops")]
+
 mod bodies;
 
 use std::hint::black_box;

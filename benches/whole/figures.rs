@@ -31,7 +31,7 @@ impl Figures {
             self.calls.push(environment.call().await);
         }
         let after = environment.usage();
-        self.cpu.push((after.cpu - before.cpu) / u32::try_from(CALLS).unwrap_or(u32::MAX));
+        self.cpu.push(after.cpu.saturating_sub(before.cpu) / u32::try_from(CALLS).unwrap_or(u32::MAX));
         self.peak_kib.push(after.peak_kib);
     }
 

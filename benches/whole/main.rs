@@ -4,6 +4,13 @@
 //! `cargo bench --bench whole`; `docs/performance.md` has the figures. Needs Linux: memory and processor time are read
 //! from `/proc`.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a measurement that cannot go on stops, and its figures are printed"
+)]
+
 mod environment;
 mod figures;
 mod runtime_api;

@@ -78,6 +78,10 @@ enum LookupKind {
     User,
     File,
     Incident,
+    /// The alerts of a network address.
+    Ip,
+    /// The alerts of a domain.
+    Domain,
     /// Anything: the kind is worked out from its form.
     Value,
 }
@@ -90,6 +94,8 @@ impl LookupKind {
             Self::User => Some(Kind::User),
             Self::File => Some(Kind::File),
             Self::Incident => Some(Kind::Incident),
+            Self::Ip => Some(Kind::Ip),
+            Self::Domain => Some(Kind::Domain),
             Self::Value => None,
         }
     }

@@ -90,7 +90,7 @@ fn slash_command(address: SocketAddr) -> String {
     let now = Moment::now().unix_seconds();
     let key = hmac::Key::new(hmac::HMAC_SHA256, DEMO_SLACK_SECRET.as_bytes());
     let tag = hmac::sign(&key, format!("v0:{now}:{command}").as_bytes());
-    let signature: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = hex::encode(tag);
     format!(
         "\n# a slash command of Slack's, signed for the next five minutes\n\
          curl -s -H 'X-Slack-Request-Timestamp: {now}' -H 'X-Slack-Signature: v0={signature}' -d '{command}' '{url}'\n\
@@ -107,8 +107,8 @@ fn line(address: SocketAddr, fields: &[(&str, &str)]) -> String {
 
 pub(super) fn article(kind: Kind) -> &'static str {
     match kind {
-        Kind::Alert | Kind::Incident => "an",
-        Kind::Machine | Kind::User | Kind::File => "a",
+        Kind::Alert | Kind::Incident | Kind::Ip => "an",
+        Kind::Machine | Kind::User | Kind::File | Kind::Domain => "a",
     }
 }
 

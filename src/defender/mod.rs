@@ -15,7 +15,9 @@ use crate::config::Endpoints;
 use crate::credentials::{Authorized, CallError};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
-use crate::domain::subject::{Account, AlertId, DeviceId, DeviceName, IncidentId, Kind, Sha1, Sha256};
+use crate::domain::subject::{
+    Account, AlertId, DeviceId, DeviceName, DomainName, IncidentId, IpAddress, Kind, Sha1, Sha256,
+};
 use crate::domain::text::Text;
 use crate::domain::warning::{WarningCode, Warnings};
 use crate::upstream::{self, Api, Context, next_page};
@@ -71,6 +73,16 @@ impl Defender {
     /// `GET /api/files/{sha1}/alerts`.
     pub(crate) async fn file_alerts(&self, sha1: &Sha1, ctx: &Context) -> Result<Findings, CallError> {
         self.alerts(&["api", "files", sha1.as_str(), "alerts"], ctx).await
+    }
+
+    /// `GET /api/ips/{ip}/alerts`.
+    pub(crate) async fn ip_alerts(&self, address: IpAddress, ctx: &Context) -> Result<Findings, CallError> {
+        self.alerts(&["api", "ips", &address.to_string(), "alerts"], ctx).await
+    }
+
+    /// `GET /api/domains/{domain}/alerts`.
+    pub(crate) async fn domain_alerts(&self, name: &DomainName, ctx: &Context) -> Result<Findings, CallError> {
+        self.alerts(&["api", "domains", name.as_str(), "alerts"], ctx).await
     }
 
     /// `GET /api/incidents/{id}`.

@@ -15,7 +15,7 @@ use super::words::{AlertStatus, AlertVerdict, Severity, SeverityId, Unfamiliar};
 /// One alert.
 ///
 /// `classification`, `determination`, `category` and the sources keep Defender's own words.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Alert {
     /// Its id; only lists of old have been seen without.
     pub id: Option<Text>,
@@ -35,8 +35,10 @@ pub struct Alert {
     pub classification: Option<Text>,
     /// Defender's determination.
     pub determination: Option<Text>,
-    /// Defender's category.
+    /// Defender's category; the first where there are several.
     pub category: Option<Text>,
+    /// All of its categories.
+    pub categories: Vec<Text>,
     /// MITRE ATT&CK techniques: `T1059.001`.
     pub techniques: Vec<Text>,
     /// The threat's name.
@@ -45,14 +47,24 @@ pub struct Alert {
     pub threat_family: Option<Text>,
     /// What detected it.
     pub detection_source: Option<Text>,
-    /// The product that raised it.
+    /// The service that raised it, as the API calls it.
     pub service_source: Option<Text>,
+    /// The product that raised it, as its maker calls it; null where the backend does not tell.
+    pub product_name: Option<Text>,
     /// The detector's id.
     pub detector_id: Option<Text>,
     /// The automated investigation's id.
     pub investigation_id: Option<Text>,
     /// Where that investigation stands.
     pub investigation_state: Option<Text>,
+    /// The threat actor that Microsoft sees behind it.
+    pub actor: Option<Text>,
+    /// What Microsoft recommends to do; text, may hold line breaks. Null where the backend does not tell.
+    pub recommended_actions: Option<Text>,
+    /// What a custom detection adds: members of its own, unchanged. Null where there is none.
+    pub custom_details: Option<Extra>,
+    /// Its tags; none where the backend does not tell.
+    pub tags: Vec<Text>,
     /// Who works on it.
     pub assigned_to: Option<Text>,
     /// The incident it belongs to.
@@ -114,8 +126,9 @@ impl Alert {
 
     /// Roughly what it occupies, in bytes, beside the body that its texts are parts of.
     pub(super) fn weight(&self) -> usize {
+        let details = self.custom_details.as_ref().map_or(0, Extra::weight);
         let evidence: usize = self.evidence.iter().map(Evidence::weight).sum();
-        size_of::<Self>() + size_of_val(&*self.techniques) + evidence + self.extra.weight() + 256
+        size_of::<Self>() + size_of_val(&*self.techniques) + evidence + details + self.extra.weight() + 256
     }
 }
 

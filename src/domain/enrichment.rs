@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::alert::{Alert, Device};
+use super::context::Context;
 use super::entities::{self, Entities};
 use super::findings::Findings;
 use super::incident::Incident;
@@ -22,7 +23,7 @@ use super::warning::{Warning, WarningCode, Warnings};
 use super::words::{AlertStatus, IncidentStatus, ListStatus, Severity, SeverityId, Status, Verdict};
 
 /// The version of the answer's shape: inside 1.x only additions.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "1.1";
 
 /// What is known about one question, before it is decided how much of it is shown.
 #[derive(Clone, Debug)]
@@ -158,6 +159,8 @@ pub struct Enrichment<'a> {
     pub threats: Vec<&'a str>,
     /// Who and what the alerts touch.
     pub entities: Entities<'a>,
+    /// What Defender says of the subject itself, beside its alerts; null where nothing is known.
+    pub context: Option<Context>,
     /// The incident, for kind `incident`.
     pub incident: Option<Cow<'a, Incident>>,
     /// The alerts: open first, then severity, then newest, then id; at most `limit`.
@@ -221,9 +224,10 @@ impl Answer {
             updated_at: incident.and_then(|incident| incident.updated_at).or(span.updated_at),
             counts,
             techniques: rollup::distinct(ordered.iter().flat_map(|alert| alert.techniques.iter().map(Text::as_str))),
-            categories: rollup::distinct(ordered.iter().filter_map(|alert| category(alert))),
+            categories: rollup::distinct(ordered.iter().flat_map(|alert| alert.categories.iter().map(Text::as_str))),
             threats: rollup::distinct(ordered.iter().filter_map(|alert| threat(alert))),
             entities,
+            context: None,
             incident: self.incident(),
             truncated: listed.len() < alerts.len() || !capped.is_empty(),
             alerts: listed,
@@ -241,7 +245,7 @@ impl Answer {
         let name_of_device = || self.findings.alerts.iter().flat_map(Alert::devices).find(is_asked)?.name.as_deref();
         match self.kind {
             Kind::Machine => name_of_device().unwrap_or(&self.input).into(),
-            Kind::Alert | Kind::User | Kind::File | Kind::Incident => self.id.as_str().into(),
+            Kind::Alert | Kind::User | Kind::File | Kind::Incident | Kind::Ip | Kind::Domain => self.id.as_str().into(),
         }
     }
 
@@ -253,7 +257,7 @@ impl Answer {
                 let incident = self.findings.incident.as_ref();
                 Status::Incident(incident.map_or(IncidentStatus::Unknown, |incident| incident.status))
             }
-            Kind::Machine | Kind::User | Kind::File => Status::List(if alerts.is_empty() {
+            Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => Status::List(if alerts.is_empty() {
                 ListStatus::None
             } else if alerts.iter().any(|alert| alert.status.is_open()) {
                 ListStatus::Open
@@ -276,7 +280,7 @@ impl Answer {
             Kind::Incident => {
                 self.findings.incident.as_ref().and_then(|incident| incident.url.as_deref()).or(self.url.as_deref())
             }
-            Kind::Machine | Kind::User | Kind::File => self.url.as_deref(),
+            Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => self.url.as_deref(),
         }
     }
 
@@ -290,11 +294,6 @@ impl Answer {
         }
         Some(incident)
     }
-}
-
-/// Defender has been seen to write the text "null".
-fn category(alert: &Alert) -> Option<&str> {
-    alert.category.as_deref().filter(|category| !category.is_empty() && *category != "null")
 }
 
 fn threat(alert: &Alert) -> Option<&str> {

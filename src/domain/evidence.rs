@@ -8,7 +8,7 @@ use super::text::Text;
 use super::time::Moment;
 
 /// One item of evidence: what is common to all types, and the members of its own.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Evidence {
     /// Defender's word for the type, in `snake_case`: `file`, `process`, `user`, `ip`, `url`, `registry`, `mailbox`,
     /// `mail_message`, or any other.
@@ -172,6 +172,12 @@ pub struct Mail {
     pub subject: Option<Text>,
     /// What became of it: `Delivered`, `Blocked` …
     pub delivery_action: Option<Text>,
+}
+
+impl Default for Detail {
+    fn default() -> Self {
+        Self::Other {}
+    }
 }
 
 impl Evidence {

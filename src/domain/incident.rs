@@ -11,12 +11,16 @@ use super::time::Moment;
 use super::words::{AlertVerdict, IncidentStatus, Severity, SeverityId, Unfamiliar, Verdict};
 
 /// One incident, without its alerts.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Incident {
     /// Its number.
     pub id: Text,
     /// Its name.
     pub name: Option<Text>,
+    /// What Defender says about it; null where the backend does not tell.
+    pub description: Option<Text>,
+    /// A longer account of it, often written by a model; null where the backend does not tell.
+    pub summary: Option<Text>,
     /// How bad Defender says it is.
     pub severity: Severity,
     /// The same as OCSF numbers it.
@@ -29,6 +33,12 @@ pub struct Incident {
     pub determination: Option<Text>,
     /// Who works on it.
     pub assigned_to: Option<Text>,
+    /// What was written when it was resolved; null where the backend does not tell.
+    pub resolving_comment: Option<Text>,
+    /// How urgent Microsoft ranks it, from 0 to 100; null where the backend does not tell.
+    pub priority_score: Option<i64>,
+    /// The tenant that it belongs to; null where the backend does not tell.
+    pub tenant_id: Option<Text>,
     /// When it was opened.
     pub created_at: Option<Moment>,
     /// When it last changed.
@@ -57,14 +67,6 @@ impl Incident {
         AlertVerdict::parse(self.classification.as_deref(), self.determination.as_deref())
             .unwrap_or(AlertVerdict::Other)
             .into()
-    }
-
-    /// What Defender says about it, where it does.
-    ///
-    /// Source: <https://learn.microsoft.com/graph/api/resources/security-incident>, members `summary` and
-    /// `description`; the older API has neither.
-    pub fn description(&self) -> Option<String> {
-        ["summary", "description"].into_iter().find_map(|name| self.extra.text(name).filter(|text| !text.is_empty()))
     }
 
     /// Whether this one was merged into another, and holds nothing of its own any more.

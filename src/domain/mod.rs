@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock but [`time::Moment::now`], no knowledge of any API, front door or format.
 
 pub mod alert;
+pub mod context;
 pub mod enrichment;
 pub mod entities;
 pub mod evidence;

@@ -58,7 +58,7 @@ impl Portal {
             Subject::Machine(Machine::Id(id)) => Some(self.device(id)),
             Subject::File(hash) => Some(self.file(hash.as_str())),
             Subject::Incident(id) => Some(self.incident(*id)),
-            Subject::Machine(Machine::Name(_)) | Subject::User(_) => None,
+            Subject::Machine(Machine::Name(_)) | Subject::User(_) | Subject::Ip(_) | Subject::Domain(_) => None,
         };
         page.unwrap_or_else(|| self.origin().to_owned())
     }

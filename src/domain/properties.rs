@@ -11,13 +11,12 @@ use super::alert::{Alert, Device};
 use super::enrichment::{Answer, Backend, CacheState, Enrichment, Showing, Source};
 use super::entities;
 use super::evidence::{Detail, Evidence, Ip};
-use super::extra::Extra;
 use super::findings::Findings;
 use super::subject::Kind;
 use super::text::Text;
 use super::time::Moment;
 use super::warning::{WarningCode, Warnings};
-use super::words::{AlertStatus, AlertVerdict, ListStatus, Severity, Status, Unfamiliar, Verdict, Word};
+use super::words::{self, AlertStatus, AlertVerdict, ListStatus, Severity, Status, Verdict, Word};
 
 fn word<W: Word + std::fmt::Debug>() -> impl Strategy<Value = W> {
     prop::sample::select(W::ALL)
@@ -34,13 +33,8 @@ fn text(pattern: &'static str) -> impl Strategy<Value = Text> {
 fn evidence() -> impl Strategy<Value = Evidence> {
     (0_u8..250).prop_map(|n| Evidence {
         kind: "ip".into(),
-        role: None,
-        verdict: None,
-        remediation_status: None,
-        detection_status: None,
-        observed_at: None,
         detail: Detail::Ip(Ip { address: Some(format!("192.0.2.{n}").into()) }),
-        extra: Extra::default(),
+        ..Evidence::default()
     })
 }
 
@@ -56,15 +50,12 @@ prop_compose! {
         evidence in vec(evidence(), 0..40),
     ) -> Alert {
         Alert {
-            id, title, description: None, severity, severity_id: severity.id(), status, verdict,
-            classification: None, determination: None, category, techniques, threat_name: None, threat_family: None,
-            detection_source: None, service_source: None, detector_id: None, investigation_id: None,
-            investigation_state: None, assigned_to: None, incident_id: None, tenant_id: None,
+            id, title, severity, severity_id: severity.id(), status, verdict, techniques,
+            categories: words::categories(category.iter().cloned()),
+            category,
             device: Some(Device { id: None, name: Some("desk-042".into()), group: None }),
-            further_devices: Vec::new(), user: None, logged_on_users: Vec::new(), created_at: None, updated_at,
-            first_seen, last_seen, resolved_at: None, comments: Vec::new(), evidence_loaded: !evidence.is_empty(),
-            evidence, url: None, extra: Extra::default(),
-            unfamiliar: Unfamiliar::default(),
+            updated_at, first_seen, last_seen, evidence_loaded: !evidence.is_empty(), evidence,
+            ..Alert::default()
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn line(answer: &Answer, severity: Severity, counts: &Counts, listed:
                 amount(counts)
             )
         }
-        (Kind::Machine | Kind::User | Kind::File, Some(first), _) => {
+        (Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain, Some(first), _) => {
             // The first is the worst that is open, where any is: its severity is that of its title.
             format!(
                 "{} {name}: {}, highest {}: {title}",
@@ -46,7 +46,7 @@ pub(super) fn line(answer: &Answer, severity: Severity, counts: &Counts, listed:
                 first.severity.as_str()
             )
         }
-        (Kind::User | Kind::File, None, _) => {
+        (Kind::User | Kind::File | Kind::Ip | Kind::Domain, None, _) => {
             format!("No alerts for {} {name}: Defender does not know it, or has none.", answer.kind.as_str())
         }
         (Kind::Machine, None, _) if answer.findings.known => format!("No alerts for machine {name}."),

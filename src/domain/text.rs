@@ -24,6 +24,7 @@ impl Text {
     }
 
     /// A part of this text; of anything else a copy.
+    #[must_use]
     pub fn part(&self, part: &str) -> Self {
         let start = part.as_ptr().addr().checked_sub(self.as_ptr().addr());
         let end = start.and_then(|start| start.checked_add(part.len()));

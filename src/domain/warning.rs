@@ -13,12 +13,18 @@ pub enum WarningCode {
     AnotherSubject,
     /// Alerts were listed fewer, or the raw body left out, to keep the answer within the front door's size.
     AnswerCapped,
+    /// Advanced hunting found nothing in its 30 days; an older API, which sees further back, was asked.
+    BeyondHuntingWindow,
+    /// What Defender says of the subject itself was asked for and cannot be had.
+    ContextUnavailable,
     /// One id came with two different alerts; both are listed.
     DuplicateAlertId,
     /// More than 100 different entities of one sort: the list holds the first.
     EntitiesCapped,
     /// Advanced hunting was asked, which sees the last 30 days.
     HuntingWindow,
+    /// Nothing has the full name; a device with its first label was taken.
+    MatchedShortName,
     /// Alerts of an account of the same name in another domain are among these.
     NamesakeInAnotherDomain,
     /// Not all that Defender has could be read.
@@ -27,6 +33,8 @@ pub enum WarningCode {
     RedirectNotFollowed,
     /// The name fits several devices; one was chosen.
     SeveralDevicesMatch,
+    /// Nothing was found; the value was asked as each kind that its form allows.
+    TriedAs,
     /// The request holds a field that this service does not know.
     UnknownField,
     /// Defender answers the same for an unknown name and one without alerts.

@@ -35,8 +35,10 @@ macro_rules! words {
 
 words! {
     /// How bad an alert is.
+    #[derive(Default)]
     Severity {
         /// Defender says `UnSpecified`, or nothing.
+        #[default]
         Unknown = "unknown",
         /// Information only.
         Informational = "informational",
@@ -92,7 +94,7 @@ impl Severity {
 /// A severity as OCSF numbers it: 0 unknown, 1 informational, 2 low, 3 medium, 4 high, 5 critical, 99 other.
 ///
 /// Source: <https://schema.ocsf.io/1.8.0/objects/finding_info>, attribute `severity_id`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub struct SeverityId(#[schemars(with = "u8", range(min = 0, max = 99))] Severity);
 
 impl SeverityId {
@@ -118,6 +120,7 @@ impl Serialize for SeverityId {
 
 words! {
     /// Where the work on an alert stands.
+    #[derive(Default)]
     AlertStatus {
         /// Nobody has taken it.
         New = "new",
@@ -126,6 +129,7 @@ words! {
         /// Done.
         Resolved = "resolved",
         /// Defender says `Unknown`, or nothing.
+        #[default]
         Unknown = "unknown",
         /// A word that this version does not know; a warning carries it.
         Other = "other",
@@ -155,6 +159,7 @@ impl AlertStatus {
 
 words! {
     /// Where the work on an incident stands.
+    #[derive(Default)]
     IncidentStatus {
         /// Open.
         Active = "active",
@@ -165,6 +170,7 @@ words! {
         /// Merged into another incident.
         Redirected = "redirected",
         /// Defender says nothing.
+        #[default]
         Unknown = "unknown",
         /// A word that this version does not know; a warning carries it.
         Other = "other",
@@ -179,6 +185,7 @@ impl IncidentStatus {
             &[
                 ("active", Self::Active),
                 ("inprogress", Self::InProgress),
+                ("awaitingaction", Self::InProgress),
                 ("resolved", Self::Resolved),
                 ("redirected", Self::Redirected),
                 ("unknown", Self::Unknown),
@@ -224,6 +231,7 @@ impl Status {
 
 words! {
     /// What the analysts decided about one alert.
+    #[derive(Default)]
     AlertVerdict {
         /// It was an attack.
         TruePositive = "true_positive",
@@ -234,6 +242,7 @@ words! {
         /// It was a security test.
         Test = "test",
         /// Nobody has decided.
+        #[default]
         Undetermined = "undetermined",
         /// A classification that this version does not know; a warning carries it.
         Other = "other",
@@ -316,6 +325,17 @@ pub(super) fn same_letters(one: &str, other: &str) -> bool {
     letters(one).eq(letters(other))
 }
 
+/// The categories that say something, each once. Defender has been seen to write the text "null".
+pub fn categories(words: impl Iterator<Item = Text>) -> Vec<Text> {
+    let mut distinct = Vec::new();
+    for word in words {
+        if !word.is_empty() && word != "null" && !distinct.contains(&word) {
+            distinct.push(word);
+        }
+    }
+    distinct
+}
+
 /// Defender's `PascalCase` or `camelCase` word as `snake_case`: `MailMessage` → `mail_message`.
 pub fn snake_case(word: &str) -> Text {
     match USUAL.iter().find(|(known, _)| *known == word) {
@@ -378,6 +398,7 @@ mod tests {
         assert_eq!(Severity::parse("Catastrophic"), None);
         assert_eq!(AlertStatus::parse("inProgress"), Some(AlertStatus::InProgress));
         assert_eq!(AlertStatus::parse("Active"), Some(AlertStatus::InProgress));
+        assert_eq!(IncidentStatus::parse("awaitingAction"), Some(IncidentStatus::InProgress));
         for spelling in ["InformationalExpectedActivity", "Informational, expected activity", "BenignPositive"] {
             assert_eq!(AlertVerdict::parse(Some(spelling), None), Some(AlertVerdict::Benign), "{spelling}");
             assert_eq!(AlertVerdict::parse(Some(spelling), Some("SecurityTesting")), Some(AlertVerdict::Test));

@@ -7,7 +7,7 @@ use super::key::Key;
 use crate::credentials::CallError;
 use crate::defender::Defender;
 use crate::domain::findings::Findings;
-use crate::domain::subject::{Account, AlertId, DeviceId, IncidentId, Sha1};
+use crate::domain::subject::{Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Sha1};
 use crate::graph::{Graph, Quarry};
 use crate::upstream::Context;
 
@@ -19,6 +19,8 @@ pub(super) enum Ask {
     Machine(Arc<Defender>, DeviceId),
     User(Arc<Defender>, Account),
     File(Arc<Defender>, Sha1),
+    Ip(Arc<Defender>, IpAddress),
+    Domain(Arc<Defender>, DomainName),
     Hunted(Arc<Graph>, Quarry),
 }
 
@@ -31,6 +33,8 @@ impl Ask {
             Self::Machine(_, id) => Key::Machine(id.clone()),
             Self::User(_, account) => Key::User(account.clone()),
             Self::File(_, sha1) => Key::File(sha1.clone()),
+            Self::Ip(_, address) => Key::Ip(*address),
+            Self::Domain(_, name) => Key::Domain(name.clone()),
             Self::Hunted(_, quarry) => Key::Hunted(quarry.clone()),
         }
     }
@@ -45,6 +49,8 @@ impl Ask {
             Self::Machine(defender, id) => defender.machine_alerts(id, ctx).await,
             Self::User(defender, account) => defender.user_alerts(account, ctx).await,
             Self::File(defender, sha1) => defender.file_alerts(sha1, ctx).await,
+            Self::Ip(defender, address) => defender.ip_alerts(*address, ctx).await,
+            Self::Domain(defender, name) => defender.domain_alerts(name, ctx).await,
             Self::Hunted(graph, quarry) => graph.hunted(quarry, ctx).await,
         }
     }

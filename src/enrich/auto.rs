@@ -40,10 +40,12 @@ impl Chosen {
 
     fn by_roles(roles: &[String]) -> Self {
         let on_graph: Vec<_> = Kind::ALL.into_iter().filter(|kind| graph::allow(*kind, roles)).collect();
-        let why = match on_graph.len() {
-            0 => "the token for Graph carries none of the roles that are needed",
-            5 => "the token for Graph carries all roles",
-            _ => "the token for Graph carries a part of the roles",
+        let why = if on_graph.is_empty() {
+            "the token for Graph carries none of the roles that are needed"
+        } else if on_graph.len() == Kind::ALL.len() {
+            "the token for Graph carries all roles"
+        } else {
+            "the token for Graph carries a part of the roles"
         };
         Self { on_graph, why }
     }
@@ -100,7 +102,7 @@ mod tests {
         let roles = ["SecurityAlert.Read.All".to_owned()];
         assert_eq!(
             Chosen::by_roles(&roles).told(),
-            "Graph answers alert, the older APIs machine, user, file, incident: the token for Graph carries a part of the roles"
+            "Graph answers alert, the older APIs machine, user, file, incident, ip, domain: the token for Graph carries a part of the roles"
         );
         assert!(Chosen::by_roles(&[]).told().starts_with("Graph answers nothing, "));
     }

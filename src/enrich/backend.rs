@@ -55,7 +55,10 @@ impl Backend {
             let api = match (self.family(kind, ctx).await?, kind) {
                 (Family::Graph(_), _) => Api::Graph,
                 (Family::Defender(_), Kind::Incident) => Api::Xdr,
-                (Family::Defender(_), Kind::Alert | Kind::Machine | Kind::User | Kind::File) => Api::Endpoint,
+                (
+                    Family::Defender(_),
+                    Kind::Alert | Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain,
+                ) => Api::Endpoint,
             };
             if !apis.contains(&api) {
                 apis.push(api);
@@ -74,6 +77,8 @@ impl Family {
                     Kind::Machine => (ENDPOINT, "GET /api/machines/{id}/alerts"),
                     Kind::User => (ENDPOINT, "GET /api/users/{id}/alerts"),
                     Kind::File => (ENDPOINT, "GET /api/files/{id}/alerts"),
+                    Kind::Ip => (ENDPOINT, "GET /api/ips/{ip}/alerts"),
+                    Kind::Domain => (ENDPOINT, "GET /api/domains/{domain}/alerts"),
                     Kind::Incident => (XDR, "GET /api/incidents/{id}"),
                 };
                 (BackendName::Defender, product, api)
@@ -81,7 +86,9 @@ impl Family {
             Self::Graph(_) => {
                 let api = match kind {
                     Kind::Alert => "GET /v1.0/security/alerts_v2/{id}",
-                    Kind::Machine | Kind::User | Kind::File => "POST /v1.0/security/runHuntingQuery",
+                    Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => {
+                        "POST /v1.0/security/runHuntingQuery"
+                    }
                     Kind::Incident => "GET /v1.0/security/incidents/{id}?$expand=alerts",
                 };
                 (BackendName::Graph, XDR, api)

@@ -25,14 +25,16 @@ impl Enricher {
         draft.url = match &quarry {
             Quarry::Device(Machine::Id(id)) => Some(self.portal.device(id)),
             Quarry::File(hash) => Some(self.portal.file(hash.as_str())),
-            Quarry::Device(Machine::Name(_)) | Quarry::User(_) => None,
+            Quarry::Device(Machine::Name(_)) | Quarry::User(_) | Quarry::Ip(_) | Quarry::Domain(_) => None,
         };
         let ask = Ask::Hunted(graph.clone(), quarry.clone());
         draft.id = ask.key().id();
         let found = self.recall(ask, draft.raw, scope).await?;
         match &quarry {
             Quarry::Device(Machine::Name(name)) => Ok(self.of_one_device(draft, name, found)),
-            Quarry::Device(Machine::Id(_)) | Quarry::User(_) | Quarry::File(_) => Ok(draft.finish(found)),
+            Quarry::Device(Machine::Id(_)) | Quarry::User(_) | Quarry::File(_) | Quarry::Ip(_) | Quarry::Domain(_) => {
+                Ok(draft.finish(found))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::domain::subject::{Account, AlertId, DeviceId, IncidentId, Kind, Machine, Sha1};
+use crate::domain::subject::{Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Kind, Machine, Sha1};
 use crate::graph::Quarry;
 
 /// One question to the backend.
@@ -14,6 +14,8 @@ pub(super) enum Key {
     User(Account),
     File(Sha1),
     Incident(IncidentId),
+    Ip(IpAddress),
+    Domain(DomainName),
     /// What Graph is asked for as the caller names it.
     Hunted(Quarry),
 }
@@ -26,6 +28,8 @@ enum Identity<'k> {
     User(String),
     File(&'k str),
     Incident(IncidentId),
+    Ip(IpAddress),
+    Domain(&'k str),
     Hunted(Kind, String),
 }
 
@@ -38,6 +42,8 @@ impl Key {
             Self::User(account) => account.name().to_owned(),
             Self::File(sha1) => sha1.as_str().to_owned(),
             Self::Incident(id) => id.to_string(),
+            Self::Ip(address) | Self::Hunted(Quarry::Ip(address)) => address.to_string(),
+            Self::Domain(name) | Self::Hunted(Quarry::Domain(name)) => name.as_str().to_owned(),
             Self::Hunted(Quarry::Device(Machine::Name(name))) => name.as_str().to_owned(),
             Self::Hunted(Quarry::User(account)) => account.as_given(),
             Self::Hunted(Quarry::File(hash)) => hash.as_str().to_owned(),
@@ -51,10 +57,14 @@ impl Key {
             Self::User(account) => Identity::User(account.name().to_lowercase()),
             Self::File(sha1) => Identity::File(sha1.as_str()),
             Self::Incident(id) => Identity::Incident(*id),
+            Self::Ip(address) => Identity::Ip(*address),
+            Self::Domain(name) => Identity::Domain(name.as_str()),
             // Hunting compares names in any case.
             Self::Hunted(Quarry::Device(_)) => Identity::Hunted(Kind::Machine, self.id().to_lowercase()),
             Self::Hunted(Quarry::User(_)) => Identity::Hunted(Kind::User, self.id().to_lowercase()),
             Self::Hunted(Quarry::File(_)) => Identity::Hunted(Kind::File, self.id()),
+            Self::Hunted(Quarry::Ip(_)) => Identity::Hunted(Kind::Ip, self.id()),
+            Self::Hunted(Quarry::Domain(_)) => Identity::Hunted(Kind::Domain, self.id()),
         }
     }
 }

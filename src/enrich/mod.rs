@@ -102,6 +102,18 @@ impl Enricher {
             (Subject::File(hash), Family::Graph(graph)) => {
                 self.hunted(draft, Quarry::File(hash.clone()), graph, scope).await
             }
+            (Subject::Ip(address), Family::Graph(graph)) => {
+                self.hunted(draft, Quarry::Ip(*address), graph, scope).await
+            }
+            (Subject::Domain(name), Family::Graph(graph)) => {
+                self.hunted(draft, Quarry::Domain(name.clone()), graph, scope).await
+            }
+            (Subject::Ip(address), Family::Defender(defender)) => {
+                self.answer(draft, Ask::Ip(defender.clone(), *address), scope).await
+            }
+            (Subject::Domain(name), Family::Defender(defender)) => {
+                self.answer(draft, Ask::Domain(defender.clone(), name.clone()), scope).await
+            }
             (Subject::Machine(machine), Family::Defender(defender)) => {
                 self.listed_of_machine(draft, machine, defender, scope).await
             }
@@ -194,7 +206,7 @@ impl Draft {
         let tells_unknown = match self.kind {
             Kind::Alert | Kind::Incident => true,
             Kind::Machine => origin.backend == BackendName::Defender,
-            Kind::User | Kind::File => false,
+            Kind::User | Kind::File | Kind::Ip | Kind::Domain => false,
         };
         if found.value.alerts.is_empty() && !tells_unknown {
             self.warnings.push(unknown_or_no_alerts(self.kind));

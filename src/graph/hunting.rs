@@ -7,7 +7,7 @@
 //! <https://learn.microsoft.com/kusto/query/scalar-data-types/string>.
 
 use crate::domain::portal::is_guid;
-use crate::domain::subject::{Account, FileHash, Machine};
+use crate::domain::subject::{Account, DomainName, FileHash, IpAddress, Machine};
 
 /// What is hunted for.
 #[derive(Clone, Debug)]
@@ -18,6 +18,10 @@ pub(crate) enum Quarry {
     User(Account),
     /// A file.
     File(FileHash),
+    /// An address, at either end of a connection.
+    Ip(IpAddress),
+    /// A domain, and what is below it.
+    Domain(DomainName),
 }
 
 /// Alerts that are completed at most.
@@ -62,6 +66,11 @@ fn condition(quarry: &Quarry) -> Option<String> {
         },
         Quarry::File(FileHash::Sha1(sha1)) => equals("SHA1", sha1.as_str()),
         Quarry::File(FileHash::Sha256(sha256)) => equals("SHA256", sha256.as_str()),
+        Quarry::Ip(address) => {
+            let address = literal(&address.to_string())?;
+            Some(format!("(RemoteIP == {address} or LocalIP == {address})"))
+        }
+        Quarry::Domain(name) => Some(format!("RemoteUrl has {}", literal(name.as_str())?)),
     }
 }
 
@@ -108,6 +117,8 @@ mod tests {
             Subject::Machine(machine) => Some(Quarry::Device(machine)),
             Subject::User(account) => Some(Quarry::User(account)),
             Subject::File(hash) => Some(Quarry::File(hash)),
+            Subject::Ip(address) => Some(Quarry::Ip(address)),
+            Subject::Domain(name) => Some(Quarry::Domain(name)),
             Subject::Alert(_) | Subject::Incident(_) => None,
         }
     }

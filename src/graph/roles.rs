@@ -17,7 +17,7 @@ pub(crate) fn allow(kind: Kind, roles: &[String]) -> bool {
     match kind {
         Kind::Alert => alerts,
         Kind::Incident => has(READ_INCIDENTS),
-        Kind::Machine | Kind::User | Kind::File => alerts && has(RUN_HUNTING),
+        Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => alerts && has(RUN_HUNTING),
     }
 }
 
@@ -31,11 +31,11 @@ mod tests {
             let roles: Vec<_> = roles.iter().map(|role| (*role).to_owned()).collect();
             Kind::ALL.map(|kind| allow(kind, &roles))
         };
-        assert_eq!(allowed(&[]), [false; 5]);
-        assert_eq!(allowed(&[READ_ALERTS]), [true, false, false, false, false]);
-        assert_eq!(allowed(&["SecurityIncident.ReadWrite.All"]), [true, false, false, false, true]);
-        assert_eq!(allowed(&[RUN_HUNTING]), [false; 5]);
-        assert_eq!(allowed(&[READ_ALERTS, RUN_HUNTING]), [true, true, true, true, false]);
-        assert_eq!(allowed(&[READ_ALERTS, READ_INCIDENTS, RUN_HUNTING]), [true; 5]);
+        assert_eq!(allowed(&[]), [false; 7]);
+        assert_eq!(allowed(&[READ_ALERTS]), [true, false, false, false, false, false, false]);
+        assert_eq!(allowed(&["SecurityIncident.ReadWrite.All"]), [true, false, false, false, true, false, false]);
+        assert_eq!(allowed(&[RUN_HUNTING]), [false; 7]);
+        assert_eq!(allowed(&[READ_ALERTS, RUN_HUNTING]), [true, true, true, true, false, true, true]);
+        assert_eq!(allowed(&[READ_ALERTS, READ_INCIDENTS, RUN_HUNTING]), [true; 7]);
     }
 }

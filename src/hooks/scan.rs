@@ -96,7 +96,7 @@ fn named(word: &str, marker: Option<Kind>, sure: bool) -> Option<Question> {
         let certain = match question.subject.kind() {
             Kind::Alert | Kind::File => true,
             Kind::User => looks_like_link(word) || is_principal_name(word),
-            Kind::Machine | Kind::Incident => looks_like_link(word),
+            Kind::Machine | Kind::Incident | Kind::Ip | Kind::Domain => looks_like_link(word),
         };
         if certain {
             return Some(question);
@@ -107,7 +107,8 @@ fn named(word: &str, marker: Option<Kind>, sure: bool) -> Option<Question> {
         Kind::Alert | Kind::Incident => sure,
         Kind::Machine => is_host_name(word, sure),
         Kind::User => sure || word.contains('\\'),
-        Kind::File => true,
+        Kind::File | Kind::Ip => true,
+        Kind::Domain => is_host_name(word, sure),
     };
     if !fits || looks_like_link(word) {
         return None;

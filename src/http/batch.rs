@@ -163,8 +163,8 @@ pub(super) async fn answer(
     let named = items.iter().flatten().map(|asked| &asked.options).chain([around]);
     let destinations = notify::destinations(service, named, &visit.ctx).await?;
     notify::addressee(&destinations, around)?;
-    let addressed = |asked: Asked| Ok((notify::addressee(&destinations, &asked.options)?, asked));
-    let items: Vec<Result<Addressed, Problem>> = items.into_iter().map(|item| item.and_then(addressed)).collect();
+    let with_addressee = |asked: Asked| Ok((notify::addressee(&destinations, &asked.options)?, asked));
+    let items: Vec<Result<Addressed, Problem>> = items.into_iter().map(|item| item.and_then(with_addressee)).collect();
     let asked = items.iter().flatten().map(|(_, asked)| asked);
     let questions: Vec<_> = asked.map(|asked| (asked.question.clone(), asked.options.raw())).collect();
     let mut answers = service.enricher.enrich_all(&questions, &visit.ctx).await.into_iter();

@@ -223,6 +223,8 @@ impl Problem {
             }
             Kind::User => "Defender knows no such user.",
             Kind::File => "Defender knows no such file.",
+            Kind::Ip => "Defender knows no such address.",
+            Kind::Domain => "Defender knows no such domain.",
         };
         Self::new(Code::NotFound, detail)
     }

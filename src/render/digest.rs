@@ -177,6 +177,7 @@ fn about(enrichment: &Enrichment<'_>) -> Option<Shown> {
         Kind::Machine => "Defender tells of devices that it watches: check the name, and that the device is onboarded.",
         Kind::User => "Defender does not tell the two apart: check the spelling.",
         Kind::File => "Defender does not tell the two apart: check the hash.",
+        Kind::Ip | Kind::Domain => "Defender does not tell the two apart: check how it is written.",
     };
     let text = Shown::new(text, MOST_OF_A_NOTE);
     (!text.is_empty()).then_some(text)
@@ -197,12 +198,16 @@ fn notes(enrichment: &Enrichment<'_>) -> Vec<Shown> {
 fn is_for_people(code: WarningCode) -> bool {
     match code {
         WarningCode::AnotherSubject
+        | WarningCode::BeyondHuntingWindow
+        | WarningCode::ContextUnavailable
         | WarningCode::DuplicateAlertId
         | WarningCode::HuntingWindow
+        | WarningCode::MatchedShortName
         | WarningCode::NamesakeInAnotherDomain
         | WarningCode::Partial
         | WarningCode::RedirectNotFollowed
-        | WarningCode::SeveralDevicesMatch => true,
+        | WarningCode::SeveralDevicesMatch
+        | WarningCode::TriedAs => true,
         // About the request, about words and sizes of the JSON, or said by the text itself.
         WarningCode::AnswerCapped
         | WarningCode::EntitiesCapped

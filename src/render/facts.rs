@@ -72,7 +72,7 @@ fn verdict(enrichment: &Enrichment<'_>) -> String {
     let determination = match (enrichment.kind, &enrichment.incident) {
         (_, Some(incident)) => incident.determination.as_deref(),
         (Kind::Alert, None) => enrichment.alerts.first().and_then(|alert| alert.determination.as_deref()),
-        (Kind::Machine | Kind::User | Kind::File | Kind::Incident, None) => None,
+        (Kind::Machine | Kind::User | Kind::File | Kind::Incident | Kind::Ip | Kind::Domain, None) => None,
     };
     match determination.map(|word| one_line(word, MOST_OF_A_NAME)).filter(|word| !word.is_empty()) {
         Some(word) => format!("{verdict}: {word}"),
@@ -102,7 +102,9 @@ fn assigned_to(enrichment: &Enrichment<'_>) -> String {
     let analyst = match (enrichment.kind, &enrichment.incident) {
         (_, Some(incident)) => incident.assigned_to.as_deref(),
         (Kind::Alert, None) => enrichment.alerts.first().and_then(|alert| alert.assigned_to.as_deref()),
-        (Kind::Machine | Kind::User | Kind::File | Kind::Incident, None) => return String::new(),
+        (Kind::Machine | Kind::User | Kind::File | Kind::Incident | Kind::Ip | Kind::Domain, None) => {
+            return String::new();
+        }
     };
     one_line(analyst.unwrap_or("nobody"), 2 * MOST_OF_A_NAME)
 }
@@ -149,7 +151,7 @@ fn tags(enrichment: &Enrichment<'_>) -> String {
 fn incident_of_the_alert(enrichment: &Enrichment<'_>) -> String {
     let incident = match enrichment.kind {
         Kind::Alert => enrichment.alerts.first().and_then(|alert| alert.incident_id.as_deref()),
-        Kind::Machine | Kind::User | Kind::File | Kind::Incident => None,
+        Kind::Machine | Kind::User | Kind::File | Kind::Incident | Kind::Ip | Kind::Domain => None,
     };
     one_line(incident.unwrap_or_default(), MOST_OF_A_NAME)
 }

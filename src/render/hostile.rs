@@ -15,7 +15,7 @@ use crate::domain::subject::Kind;
 use crate::domain::text::Text;
 use crate::domain::time::Moment;
 use crate::domain::warning::{Warning, WarningCode, Warnings};
-use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Unfamiliar, Word};
+use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Word};
 
 /// What has been used to make a client do something, and the pieces of it.
 pub(super) const TRICKS: &[&str] = &[
@@ -231,32 +231,28 @@ pub(super) fn alert(rng: &mut Rng) -> Alert {
         classification: some(rng),
         determination: some(rng),
         category: some(rng),
+        categories: list(rng, 2, |rng| text(rng).into()),
+        product_name: some(rng),
+        actor: some(rng),
+        recommended_actions: some(rng),
+        tags: list(rng, 2, |rng| text(rng).into()),
         techniques: list(rng, 3, |rng| text(rng).into()),
         threat_name: some(rng),
         threat_family: some(rng),
-        detection_source: None,
-        service_source: None,
-        detector_id: None,
-        investigation_id: None,
-        investigation_state: None,
         assigned_to: some(rng),
         incident_id: some(rng),
         tenant_id: some(rng),
         device: rng.bool().then(|| device(rng)),
         further_devices: list(rng, 1, device),
         user: rng.bool().then(|| Account { domain: some(rng), name: text(rng).into() }),
-        logged_on_users: Vec::new(),
         created_at: moment(rng),
         updated_at: moment(rng),
         first_seen: moment(rng),
         last_seen: moment(rng),
-        resolved_at: None,
-        comments: Vec::new(),
         evidence: list(rng, 2, evidence),
         evidence_loaded: true,
         url: page(rng),
-        extra: Extra::default(),
-        unfamiliar: Unfamiliar::default(),
+        ..Alert::default()
     }
 }
 
@@ -265,6 +261,10 @@ fn incident(rng: &mut Rng) -> Incident {
     Incident {
         id: text(rng).into(),
         name: some(rng),
+        description: some(rng),
+        summary: some(rng),
+        resolving_comment: some(rng),
+        tenant_id: some(rng),
         severity,
         severity_id: severity.id(),
         status: word::<IncidentStatus>(rng),
@@ -273,13 +273,9 @@ fn incident(rng: &mut Rng) -> Incident {
         assigned_to: some(rng),
         created_at: moment(rng),
         updated_at: moment(rng),
-        redirected_from: Vec::new(),
         tags: list(rng, 5, |rng| text(rng).into()),
-        comments: Vec::new(),
         url: page(rng),
-        extra: Extra::default(),
-        unfamiliar: Unfamiliar::default(),
-        merged_into: None,
+        ..Incident::default()
     }
 }
 

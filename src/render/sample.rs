@@ -12,7 +12,7 @@ use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::Kind;
 use crate::domain::time::Moment;
 use crate::domain::warning::{Warning, WarningCode, Warnings};
-use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Unfamiliar};
+use crate::domain::words::{AlertStatus, IncidentStatus, Severity};
 
 /// The device, and its page.
 const DEVICE: &str = "362ded5edf49a09eff1a4645db892f3af1c2e2cd";
@@ -24,42 +24,16 @@ fn noon() -> Moment {
 
 fn alert(title: &str, severity: Severity, status: AlertStatus) -> Alert {
     Alert {
-        id: None,
         title: Some(title.into()),
-        description: None,
         severity,
         severity_id: severity.id(),
         status,
-        verdict: AlertVerdict::Undetermined,
-        classification: None,
-        determination: None,
-        category: None,
         techniques: vec!["T1003.001".into()],
-        threat_name: None,
-        threat_family: None,
-        detection_source: None,
-        service_source: None,
-        detector_id: None,
-        investigation_id: None,
-        investigation_state: None,
-        assigned_to: None,
-        incident_id: None,
-        tenant_id: None,
         device: Some(Device { id: Some(DEVICE.into()), name: Some("desk-042.contoso.com".into()), group: None }),
-        further_devices: Vec::new(),
         user: Some(Account { domain: Some("CONTOSO".into()), name: "dana".into() }),
-        logged_on_users: Vec::new(),
-        created_at: None,
-        updated_at: None,
         first_seen: Some(noon()),
         last_seen: Some(noon()),
-        resolved_at: None,
-        comments: Vec::new(),
-        evidence: Vec::new(),
-        evidence_loaded: false,
-        url: None,
-        extra: Extra::default(),
-        unfamiliar: Unfamiliar::default(),
+        ..Alert::default()
     }
 }
 
@@ -182,18 +156,8 @@ fn incident(name: &str) -> Incident {
         severity: Severity::High,
         severity_id: Severity::High.id(),
         status: IncidentStatus::InProgress,
-        classification: None,
-        determination: None,
-        assigned_to: None,
-        created_at: None,
-        updated_at: None,
-        redirected_from: Vec::new(),
         tags: vec!["Finance".into()],
-        comments: Vec::new(),
-        url: None,
-        extra: Extra::default(),
-        unfamiliar: Unfamiliar::default(),
-        merged_into: None,
+        ..Incident::default()
     }
 }
 

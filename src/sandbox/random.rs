@@ -31,17 +31,8 @@ impl Randomness {
 
     /// A UUID of version 4.
     pub(super) fn uuid(&mut self) -> String {
-        let digits = hex(&self.bytes());
+        let digits = hex::encode(self.bytes());
         let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or_default();
         format!("{}-{}-4{}-8{}-{}", part(0..8), part(8..12), part(12..15), part(15..18), part(18..30))
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // writing to a String cannot fail
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

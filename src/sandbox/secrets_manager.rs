@@ -9,7 +9,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use super::exchange::{Answer, Call, Reply, Signed};
-use super::random::{Randomness, hex};
+use super::random::Randomness;
 use super::script::Route;
 
 const TARGET: &str = "secretsmanager.GetSecretValue";
@@ -120,6 +120,6 @@ impl Vault {
 
 /// The ARN of a secret, its suffix made from its name.
 pub(super) fn arn(name: &str) -> String {
-    let suffix = hex(digest(&SHA256, name.as_bytes()).as_ref());
+    let suffix = hex::encode(digest(&SHA256, name.as_bytes()));
     format!("{PLACE}{name}-{}", suffix.get(..SUFFIX).unwrap_or_default())
 }

@@ -34,7 +34,7 @@ pub(crate) struct Json<'de> {
 impl<'de> Json<'de> {
     /// All of a body.
     pub(super) fn of(body: &'de Text) -> Self {
-        // Without stopping at the first, sixteen are looked at in one go.
+        #[expect(clippy::needless_bitwise_bool, reason = "without a branch, sixteen bytes are looked at in one go")]
         let has_controls = body.bytes().fold(false, |any, byte| any | (byte < b' '));
         Self { text: body, at: 0, body, has_controls }
     }

@@ -1,8 +1,6 @@
 //! What people and products say about an alert or an incident, in the words of whichever API: severity, status,
 //! verdict, remarks.
 
-use std::borrow::Cow;
-
 use super::members::Members;
 use crate::domain::alert::{Comment, LoggedOnUser};
 use crate::domain::text::Text;
@@ -11,11 +9,9 @@ use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, 
 
 /// The severity of an alert or an incident.
 pub(crate) fn severity(members: &mut Members<'_>, unfamiliar: &mut Unfamiliar, notes: &mut Warnings) -> Severity {
-    let Some(word) = members.word("severity", notes) else { return Severity::Unknown };
-    Severity::parse(&word).unwrap_or_else(|| {
-        unfamiliar.severity = Some(told::<Severity>("severity", word, notes));
-        Severity::Other
-    })
+    let (severity, unknown) = closed_word("severity", "severity", Severity::parse, Severity::Other, members, notes);
+    unfamiliar.severity = unknown;
+    severity
 }
 
 /// The status of an alert.
@@ -24,11 +20,9 @@ pub(crate) fn alert_status(
     unfamiliar: &mut Unfamiliar,
     notes: &mut Warnings,
 ) -> AlertStatus {
-    let Some(word) = members.word("status", notes) else { return AlertStatus::Unknown };
-    AlertStatus::parse(&word).unwrap_or_else(|| {
-        unfamiliar.status = Some(told::<AlertStatus>("status", word, notes));
-        AlertStatus::Other
-    })
+    let (status, unknown) = closed_word("status", "status", AlertStatus::parse, AlertStatus::Other, members, notes);
+    unfamiliar.status = unknown;
+    status
 }
 
 /// The status of an incident.
@@ -37,17 +31,31 @@ pub(crate) fn incident_status(
     unfamiliar: &mut Unfamiliar,
     notes: &mut Warnings,
 ) -> IncidentStatus {
-    let Some(word) = members.word("status", notes) else { return IncidentStatus::Unknown };
-    IncidentStatus::parse(&word).unwrap_or_else(|| {
-        unfamiliar.status = Some(told::<IncidentStatus>("incident status", word, notes));
-        IncidentStatus::Other
-    })
+    let called = "incident status";
+    let (status, unknown) = closed_word("status", called, IncidentStatus::parse, IncidentStatus::Other, members, notes);
+    unfamiliar.status = unknown;
+    status
 }
 
-/// A word that is none of a closed set, once that was told.
-fn told<W: Word>(member: &str, word: Cow<'_, str>, notes: &mut Warnings) -> Text {
-    notes.unknown_word::<W>(member, &word);
-    word.into()
+/// The word of a closed set that a member holds. One that is not known is `other`, and returned beside it.
+///
+/// Graph writes `unknownFutureValue` for words that the caller did not ask for:
+/// <https://learn.microsoft.com/graph/best-practices-concept#handling-future-members-in-evolvable-enumerations>. That
+/// is `unknown`, with the same warning.
+fn closed_word<W: Word + Default>(
+    member: &'static str,
+    called: &str,
+    parse: fn(&str) -> Option<W>,
+    other: W,
+    members: &mut Members<'_>,
+    notes: &mut Warnings,
+) -> (W, Option<Text>) {
+    let Some(word) = members.word(member, notes) else { return (W::default(), None) };
+    if let Some(known) = parse(&word) {
+        return (known, None);
+    }
+    notes.unknown_word::<W>(called, &word);
+    if word.eq_ignore_ascii_case("unknownFutureValue") { (W::default(), None) } else { (other, Some(word.into())) }
 }
 
 /// What a classification and a determination come to.

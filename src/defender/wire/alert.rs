@@ -12,7 +12,7 @@ use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
-use crate::domain::words::Unfamiliar;
+use crate::domain::words::{self, Unfamiliar};
 use crate::upstream::json::{Json, Malformed};
 use crate::upstream::members::Members;
 use crate::upstream::objects::{ReadObject, keep_passed_over, list_of};
@@ -87,6 +87,7 @@ impl AlertReader<'_, '_> {
         let tenant_id = members.text(&["aadTenantId"], notes);
         let url = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref())).map(Text::from);
         let (device, further_devices) = devices(members, notes);
+        let category = members.text(&["category"], notes);
         Alert {
             title: members.text(&["title"], notes),
             description: members.text(&["description"], notes),
@@ -96,7 +97,8 @@ impl AlertReader<'_, '_> {
             verdict,
             classification,
             determination,
-            category: members.text(&["category"], notes),
+            categories: words::categories(category.iter().cloned()),
+            category,
             techniques: members.texts(&["mitreTechniques"], notes),
             threat_name: members.text(&["threatName"], notes),
             threat_family: members.text(&["threatFamilyName"], notes),
@@ -105,6 +107,7 @@ impl AlertReader<'_, '_> {
             detector_id: members.text(&["detectorId"], notes),
             investigation_id: members.text(&["investigationId"], notes),
             investigation_state: members.text(&["investigationState"], notes),
+            actor: members.text(&["actorName"], notes).filter(|actor| !actor.is_empty()),
             assigned_to: members.text(&["assignedTo"], notes),
             incident_id: members.text(&["incidentId"], notes),
             device,
@@ -124,6 +127,11 @@ impl AlertReader<'_, '_> {
             unfamiliar,
             id,
             tenant_id,
+            // These APIs do not tell them.
+            product_name: None,
+            recommended_actions: None,
+            custom_details: None,
+            tags: Vec::new(),
         }
     }
 }

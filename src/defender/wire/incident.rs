@@ -70,6 +70,12 @@ impl IncidentReader<'_> {
             extra: members.rest(notes),
             unfamiliar,
             merged_into,
+            // This API does not tell them.
+            description: None,
+            summary: None,
+            resolving_comment: None,
+            priority_score: None,
+            tenant_id: None,
         }
     }
 }

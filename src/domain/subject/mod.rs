@@ -5,6 +5,7 @@
 mod account;
 mod device;
 mod hash;
+mod network;
 
 use std::fmt;
 
@@ -16,8 +17,9 @@ use super::resolution::{Step, StepName};
 pub use account::Account;
 pub use device::{DeviceId, DeviceName};
 pub use hash::{FileHash, Sha1, Sha256};
+pub use network::{DomainName, IpAddress};
 
-/// The five kinds of subject.
+/// The kinds of subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -31,11 +33,16 @@ pub enum Kind {
     File,
     /// One incident with its alerts.
     Incident,
+    /// The alerts of a network address.
+    Ip,
+    /// The alerts of a domain.
+    Domain,
 }
 
 impl Kind {
     /// The kinds, in the order of the contract.
-    pub const ALL: [Self; 5] = [Self::Alert, Self::Machine, Self::User, Self::File, Self::Incident];
+    pub const ALL: [Self; 7] =
+        [Self::Alert, Self::Machine, Self::User, Self::File, Self::Incident, Self::Ip, Self::Domain];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
@@ -45,6 +52,8 @@ impl Kind {
             Self::User => "user",
             Self::File => "file",
             Self::Incident => "incident",
+            Self::Ip => "ip",
+            Self::Domain => "domain",
         }
     }
 
@@ -56,6 +65,8 @@ impl Kind {
             Self::User => "user",
             Self::File => "file_hash",
             Self::Incident => "incident_id",
+            Self::Ip => "ip",
+            Self::Domain => "domain",
         }
     }
 }
@@ -149,6 +160,10 @@ pub enum Subject {
     File(FileHash),
     /// One incident.
     Incident(IncidentId),
+    /// An address's alerts.
+    Ip(IpAddress),
+    /// A domain's alerts.
+    Domain(DomainName),
 }
 
 impl Subject {
@@ -160,6 +175,8 @@ impl Subject {
             Self::User(_) => Kind::User,
             Self::File(_) => Kind::File,
             Self::Incident(_) => Kind::Incident,
+            Self::Ip(_) => Kind::Ip,
+            Self::Domain(_) => Kind::Domain,
         }
     }
 
@@ -172,6 +189,8 @@ impl Subject {
             Self::User(account) => account.name().to_owned(),
             Self::File(hash) => hash.as_str().to_owned(),
             Self::Incident(id) => id.to_string(),
+            Self::Ip(address) => address.to_string(),
+            Self::Domain(name) => name.as_str().to_owned(),
         }
     }
 }
@@ -179,8 +198,10 @@ impl Subject {
 /// A subject, the caller's own text for it, and what was converted on the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// What is asked about.
+    /// What is asked about; of a `value`, the first that its form allows.
     pub subject: Subject,
+    /// What else the form of a `value` allows, in the order in which it is asked while nothing is found.
+    pub further: Vec<Subject>,
     /// What the caller sent.
     pub input: String,
     /// From the one to the other.
@@ -231,15 +252,21 @@ impl Question {
             Kind::Incident => IncidentId::parse(text)
                 .map(Subject::Incident)
                 .ok_or_else(|| SubjectError::invalid("An incident id is a positive whole number."))?,
+            Kind::Ip => IpAddress::parse(text)
+                .map(Subject::Ip)
+                .ok_or_else(|| SubjectError::invalid("An ip is an address of version 4 or 6."))?,
+            Kind::Domain => DomainName::parse(text)
+                .map(Subject::Domain)
+                .ok_or_else(|| SubjectError::invalid("A domain is a DNS name such as evil.example."))?,
         };
-        Ok(Self { subject, input: input.to_owned(), steps })
+        Ok(Self { subject, further: Vec::new(), input: input.to_owned(), steps })
     }
 }
 
 pub(super) fn article(kind: Kind) -> &'static str {
     match kind {
-        Kind::Alert | Kind::Incident => "an",
-        Kind::Machine | Kind::User | Kind::File => "a",
+        Kind::Alert | Kind::Incident | Kind::Ip => "an",
+        Kind::Machine | Kind::User | Kind::File | Kind::Domain => "a",
     }
 }
 

@@ -4,8 +4,6 @@
 
 use std::mem;
 
-use serde_json::value::to_raw_value;
-
 use super::evidence::EvidenceReader;
 use super::words::word;
 use crate::domain::alert::Alert;
@@ -13,7 +11,7 @@ use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
-use crate::domain::words::Unfamiliar;
+use crate::domain::words::{self, Unfamiliar};
 use crate::upstream::json::{Json, Malformed};
 use crate::upstream::members::Members;
 use crate::upstream::objects::{ReadObject, keep_passed_over, list_of};
@@ -91,8 +89,8 @@ impl AlertReader<'_, '_> {
         if is_own {
             members.take("alertWebUrl");
         }
-        let (category, further) = category(members, notes);
-        let mut alert = Alert {
+        let (category, categories) = categories(members, notes);
+        Alert {
             title: members.text(&["title"], notes),
             description: members.text(&["description"], notes),
             severity,
@@ -102,46 +100,55 @@ impl AlertReader<'_, '_> {
             classification,
             determination,
             category,
+            categories,
             techniques: members.texts(&["mitreTechniques"], notes),
             threat_name: members.text(&["threatDisplayName"], notes),
             threat_family: members.text(&["threatFamilyName"], notes),
             detection_source: members.text(&["detectionSource"], notes),
             service_source: members.text(&["serviceSource"], notes),
             detector_id: members.text(&["detectorId"], notes),
-            investigation_id: None,
+            product_name: filled(members, "productName", notes),
+            actor: filled(members, "actorDisplayName", notes),
+            recommended_actions: filled(members, "recommendedActions", notes),
+            custom_details: custom_details(members, notes),
+            tags: members.texts(&["systemTags"], notes),
             investigation_state: word(members, "investigationState", notes),
             assigned_to: members.text(&["assignedTo"], notes),
             incident_id: members.text(&["incidentId"], notes),
-            device: None,
-            further_devices: Vec::new(),
-            user: None,
-            logged_on_users: Vec::new(),
             created_at: members.moment(&["createdDateTime"], notes),
             updated_at: members.moment(&["lastUpdateDateTime"], notes),
             first_seen: members.moment(&["firstActivityDateTime"], notes),
             last_seen: members.moment(&["lastActivityDateTime"], notes),
             resolved_at: members.moment(&["resolvedDateTime"], notes),
             comments: triage::comments(members, &COMMENT, notes),
-            evidence: Vec::new(),
-            evidence_loaded: false,
             url: if is_own { own_page } else { page },
             extra: members.rest(notes).and(odd),
             unfamiliar,
             id,
             tenant_id,
-        };
-        if let Some(Ok(further)) = further.as_ref().map(to_raw_value) {
-            alert.extra.keep("categories", further);
+            // Graph tells neither; devices and accounts are in the evidence.
+            investigation_id: None,
+            user: None,
+            ..Alert::default()
         }
-        alert
     }
 }
 
-/// The category, and all of them where there are several: `category` was one, `categories` is to replace it.
-fn category(members: &mut Members<'_>, notes: &mut Warnings) -> (Option<Text>, Option<Vec<Text>>) {
+fn filled(members: &mut Members<'_>, name: &'static str, notes: &mut Warnings) -> Option<Text> {
+    members.text(&[name], notes).filter(|text| !text.is_empty())
+}
+
+/// What a custom detection adds, unchanged; an empty object is none.
+fn custom_details(members: &mut Members<'_>, notes: &mut Warnings) -> Option<Extra> {
+    let details = members.object("customDetails", notes)?.rest(notes);
+    Some(details).filter(|details| !details.is_empty())
+}
+
+/// The category, and all of them: `category` was one, `categories` is to replace it.
+fn categories(members: &mut Members<'_>, notes: &mut Warnings) -> (Option<Text>, Vec<Text>) {
     let one = members.text(&["category"], notes);
     let several = members.texts(&["categories"], notes);
     let category = one.or_else(|| several.first().cloned());
-    let are_several = several.iter().any(|other| Some(other) != category.as_ref());
-    (category, are_several.then_some(several))
+    let all = words::categories(category.iter().cloned().chain(several));
+    (category, all)
 }

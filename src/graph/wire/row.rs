@@ -11,7 +11,7 @@ use crate::domain::alert::{Alert, Device};
 use crate::domain::portal::Portal;
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
-use crate::domain::words::{AlertStatus, AlertVerdict, Unfamiliar};
+use crate::domain::words::{self, Unfamiliar};
 use crate::upstream::UpstreamError;
 use crate::upstream::body::list;
 use crate::upstream::json::{Json, Malformed};
@@ -96,52 +96,33 @@ impl Row<'_> {
             name: members.text(&["DeviceName"], notes),
             group: members.text(&["MachineGroup"], notes),
         };
-        let categories = members.text(&["Categories"], notes).unwrap_or_default();
+        let categories = categories_in(&members.text(&["Categories"], notes).unwrap_or_default());
         let techniques = members.text(&["AttackTechniques"], notes).unwrap_or_default();
         Alert {
             title: members.text(&["Title"], notes),
-            description: None,
             severity,
             severity_id: severity.id(),
-            status: AlertStatus::Unknown,
-            verdict: AlertVerdict::Undetermined,
-            classification: None,
-            determination: None,
-            category: first_of(&categories),
+            category: categories.first().cloned(),
+            categories,
             techniques: techniques_in(&techniques),
-            threat_name: None,
             threat_family: members.text(&["ThreatFamily"], notes),
             detection_source: members.text(&["DetectionSource"], notes),
             service_source: members.text(&["ServiceSource"], notes),
-            detector_id: None,
-            investigation_id: None,
-            investigation_state: None,
-            assigned_to: None,
-            incident_id: None,
-            tenant_id: None,
             device: (device != Device::default()).then_some(device),
-            further_devices: Vec::new(),
-            user: None,
-            logged_on_users: Vec::new(),
             created_at: members.moment(&["Timestamp"], notes),
-            updated_at: None,
-            first_seen: None,
-            last_seen: None,
-            resolved_at: None,
-            comments: Vec::new(),
-            evidence: Vec::new(),
-            evidence_loaded: false,
             url: portal.alert(&self.alert_id, None).map(Text::from),
             extra: members.rest(notes),
             unfamiliar,
             id: Some(self.alert_id),
+            ..Alert::default()
         }
     }
 }
 
-/// The first of the texts in a text that is JSON.
-fn first_of(list: &str) -> Option<Text> {
-    serde_json::from_str::<Vec<String>>(list).ok()?.into_iter().next().map(Text::from)
+/// The categories in a text that is a JSON list of texts.
+fn categories_in(list: &str) -> Vec<Text> {
+    let texts = serde_json::from_str::<Vec<String>>(list).unwrap_or_default();
+    words::categories(texts.into_iter().map(Text::from))
 }
 
 /// The MITRE ids in a text such as `["PowerShell (T1059.001)"]`.
@@ -161,6 +142,7 @@ fn techniques_in(text: &Text) -> Vec<Text> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::words::{AlertStatus, AlertVerdict};
 
     #[test]
     fn rows_of_either_case_tell_the_same() {

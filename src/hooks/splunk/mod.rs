@@ -96,7 +96,7 @@ fn question(kind: Kind, text: &str) -> Option<Question> {
         Kind::File => digest(text)?,
         // An address is no machine that Defender could be asked for; one of IPv6 is no name anyway.
         Kind::Machine if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => return None,
-        Kind::Alert | Kind::Machine | Kind::User | Kind::Incident => text,
+        Kind::Alert | Kind::Machine | Kind::User | Kind::Incident | Kind::Ip | Kind::Domain => text,
     };
     Question::parse(kind, text).ok()
 }

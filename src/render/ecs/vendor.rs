@@ -24,6 +24,12 @@ field_sets! {
         verdict: &'static str,
         classification: Option<&'a str>,
         determination: Option<&'a str>,
+        categories: Vec<&'a str>,
+        product_name: Option<&'a str>,
+        actor: Option<&'a str>,
+        recommended_actions: Option<&'a str>,
+        custom_details: Option<&'a Extra>,
+        tags: Vec<&'a str>,
         threat_name: Option<&'a str>,
         threat_family: Option<&'a str>,
         assigned_to: Option<&'a str>,
@@ -57,6 +63,11 @@ field_sets! {
         name: Option<&'a str>,
         severity: Option<&'static str>,
         status: Option<&'static str>,
+        description: Option<&'a str>,
+        summary: Option<&'a str>,
+        resolving_comment: Option<&'a str>,
+        priority_score: Option<i64>,
+        tenant_id: Option<&'a str>,
         classification: Option<&'a str>,
         determination: Option<&'a str>,
         assigned_to: Option<&'a str>,
@@ -144,6 +155,12 @@ impl<'a> Defender<'a> {
             verdict: alert.verdict.as_str(),
             classification: alert.classification.filled(),
             determination: alert.determination.filled(),
+            categories: if alert.categories.len() > 1 { texts(&alert.categories) } else { Vec::new() },
+            product_name: alert.product_name.filled(),
+            actor: alert.actor.filled(),
+            recommended_actions: alert.recommended_actions.filled(),
+            custom_details: alert.custom_details.as_ref(),
+            tags: texts(&alert.tags),
             threat_name: alert.threat_name.filled(),
             threat_family: alert.threat_family.filled(),
             assigned_to: alert.assigned_to.filled(),
@@ -175,13 +192,18 @@ impl<'a> Incident<'a> {
             name: incident.name.filled(),
             severity: Some(incident.severity.as_str()),
             status: Some(incident.status.as_str()),
+            description: incident.description.filled(),
+            summary: incident.summary.filled(),
+            resolving_comment: incident.resolving_comment.filled(),
+            priority_score: incident.priority_score,
+            tenant_id: incident.tenant_id.filled(),
             classification: incident.classification.filled(),
             determination: incident.determination.filled(),
             assigned_to: incident.assigned_to.filled(),
             created_at: incident.created_at,
             updated_at: incident.updated_at,
             redirected_from: incident.redirected_from.iter().map(String::as_str).collect(),
-            tags: incident.tags.iter().map(Text::as_str).collect(),
+            tags: texts(&incident.tags),
             comments: incident.comments.iter().map(Comment::of).collect(),
             url: incident.url.filled(),
             extra: some(&incident.extra),
@@ -275,6 +297,10 @@ impl<'a> Item<'a> {
             Detail::Other {} => common,
         }
     }
+}
+
+fn texts(texts: &[Text]) -> Vec<&str> {
+    texts.iter().map(Text::as_str).collect()
 }
 
 /// What was warned of, each code once: the sentences are the whole answer's.

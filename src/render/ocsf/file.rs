@@ -3,7 +3,6 @@
 //! Source: <https://schema.ocsf.io/1.8.0/objects/file>, <https://schema.ocsf.io/1.8.0/objects/fingerprint>.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use super::object::{Absent, filled, object};
 use crate::domain::path::Place;
@@ -64,12 +63,7 @@ impl Fingerprint<'_> {
     /// The SHA-256 of a text.
     pub(super) fn of(text: &str) -> Self {
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        let value = digest.as_ref().iter().fold(String::with_capacity(64), |mut value, byte| {
-            // Writing to a string does not fail.
-            let _ = write!(value, "{byte:02x}");
-            value
-        });
-        Self { algorithm: "SHA-256", algorithm_id: 3, value: Cow::Owned(value) }
+        Self { algorithm: "SHA-256", algorithm_id: 3, value: Cow::Owned(hex::encode(digest)) }
     }
 }
 

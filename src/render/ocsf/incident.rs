@@ -31,7 +31,7 @@ object! {
     IncidentFinding<'a> {
         #[serde(flatten)]
         head: Head<'a>,
-        desc: Option<Cow<'a, str>>,
+        desc: Option<&'a str>,
         verdict_id: u8,
         verdict: &'a str,
         assignee: User<'a>,
@@ -157,7 +157,9 @@ impl Serialize for IncidentEvent<'_> {
         let raw = enrichment.raw.and_then(Raw::text);
         let event = IncidentFinding {
             head: self.head(),
-            desc: incident.description().map(Cow::Owned).or(incident.name.as_deref().map(Cow::Borrowed)),
+            desc: [&incident.summary, &incident.description, &incident.name]
+                .into_iter()
+                .find_map(|text| filled(text.as_deref())),
             verdict_id: verdict.id,
             verdict: verdict.word,
             assignee: filled(incident.assigned_to.as_deref()).map_or_else(User::nobody, User::assigned),

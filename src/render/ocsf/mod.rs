@@ -48,7 +48,8 @@ pub(in crate::render) fn document(enrichment: &Enrichment<'_>, form: BodyForm) -
     let mut body = Writing::new(form, USUAL * events.len());
     match (enrichment.kind, events.first()) {
         (Kind::Alert | Kind::Incident, Some(event)) => body.json(event),
-        (Kind::Alert | Kind::Incident, None) | (Kind::Machine | Kind::User | Kind::File, _) => {
+        (Kind::Alert | Kind::Incident, None)
+        | (Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain, _) => {
             body.json(&Bundle::of(&events));
         }
     }
@@ -131,7 +132,7 @@ fn events<'a>(enrichment: &'a Enrichment<'a>, outline: Option<&'a Alert>) -> Vec
             let incident = enrichment.incident.as_deref();
             incident.map(|incident| Event::Incident(IncidentEvent { incident, enrichment })).into_iter().collect()
         }
-        Kind::Machine | Kind::User | Kind::File => {
+        Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => {
             let raw = enrichment.raw.map(Raw::alerts).unwrap_or_default();
             let one = |alert: &&'a Alert| Detection {
                 raw: alert.id.as_deref().and_then(|id| raw.get(id)).map(|text| Cow::Borrowed(*text)),

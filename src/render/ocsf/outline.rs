@@ -2,10 +2,9 @@
 
 use crate::domain::alert::{Alert, Device};
 use crate::domain::enrichment::Enrichment;
-use crate::domain::extra::Extra;
 use crate::domain::subject::Kind;
 use crate::domain::text::Text;
-use crate::domain::words::{AlertStatus, AlertVerdict, Status, Unfamiliar, Verdict};
+use crate::domain::words::{AlertStatus, AlertVerdict, Status, Verdict};
 
 /// The alert without its details, if one was found and is not listed; the summary stands for the title.
 pub(super) fn of(enrichment: &Enrichment<'_>) -> Option<Alert> {
@@ -22,7 +21,6 @@ fn without_details(enrichment: &Enrichment<'_>) -> Alert {
     Alert {
         id: Some(enrichment.id.into()),
         title: Some(enrichment.summary.as_str().into()),
-        description: None,
         severity: enrichment.severity,
         severity_id: enrichment.severity_id,
         status: match enrichment.status {
@@ -37,34 +35,16 @@ fn without_details(enrichment: &Enrichment<'_>) -> Alert {
             Verdict::Other => AlertVerdict::Other,
             Verdict::Undetermined | Verdict::Mixed | Verdict::None => AlertVerdict::Undetermined,
         },
-        classification: None,
-        determination: None,
         category: enrichment.categories.first().copied().map(Text::from),
+        categories: enrichment.categories.iter().copied().map(Text::from).collect(),
         techniques: enrichment.techniques.iter().copied().map(Text::from).collect(),
         threat_name: enrichment.threats.first().copied().map(Text::from),
-        threat_family: None,
-        detection_source: None,
-        service_source: None,
-        detector_id: None,
-        investigation_id: None,
-        investigation_state: None,
-        assigned_to: None,
-        incident_id: None,
-        tenant_id: None,
         device: devices.next(),
         further_devices: devices.collect(),
-        user: None,
-        logged_on_users: Vec::new(),
-        created_at: None,
         updated_at: enrichment.updated_at,
         first_seen: enrichment.first_seen,
         last_seen: enrichment.last_seen,
-        resolved_at: None,
-        comments: Vec::new(),
-        evidence: Vec::new(),
-        evidence_loaded: false,
         url: enrichment.url.map(Text::from),
-        extra: Extra::default(),
-        unfamiliar: Unfamiliar::default(),
+        ..Alert::default()
     }
 }

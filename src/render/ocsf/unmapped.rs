@@ -8,6 +8,7 @@ use super::object::{Absent, filled, object};
 use super::verbatim::Verbatim;
 use crate::domain::alert::{self, Alert};
 use crate::domain::incident::Incident;
+use crate::domain::text::Text;
 use crate::domain::words::Word;
 
 object! {
@@ -19,6 +20,13 @@ object! {
         investigation_state: Option<&'a str>,
         /// Only beside a threat's name, which has a home.
         threat_family: Option<&'a str>,
+        /// Where there are several.
+        categories: Vec<&'a str>,
+        product_name: Option<&'a str>,
+        actor: Option<&'a str>,
+        recommended_actions: Option<&'a str>,
+        custom_details: Verbatim<'a>,
+        tags: Vec<&'a str>,
         resolved_time: Option<i64>,
         device_groups: Vec<&'a str>,
         logged_on_users: Vec<LoggedOnUser<'a>>,
@@ -35,6 +43,11 @@ object! {
         status: &'static str,
         classification: Option<&'a str>,
         determination: Option<&'a str>,
+        /// Beside a summary, which is the event's description.
+        description: Option<&'a str>,
+        resolving_comment: Option<&'a str>,
+        priority_score: Option<i64>,
+        tenant_id: Option<&'a str>,
         redirected_from: Vec<&'a str>,
         comments: Vec<Comment<'a>>,
         /// Where there are several.
@@ -106,6 +119,12 @@ impl<'a> OfAlert<'a> {
             investigation_id: alert.investigation_id.as_deref(),
             investigation_state: alert.investigation_state.as_deref(),
             threat_family: alert.threat_family.as_deref().filter(|_| filled(alert.threat_name.as_deref()).is_some()),
+            categories: if alert.categories.len() > 1 { texts(&alert.categories) } else { Vec::new() },
+            product_name: alert.product_name.as_deref(),
+            actor: alert.actor.as_deref(),
+            recommended_actions: alert.recommended_actions.as_deref(),
+            custom_details: alert.custom_details.as_ref().map(Verbatim::of).unwrap_or_default(),
+            tags: texts(&alert.tags),
             resolved_time: milliseconds(alert.resolved_at),
             device_groups: device::stray_groups(alert),
             logged_on_users: present(
@@ -127,6 +146,10 @@ impl<'a> OfIncident<'a> {
             status: incident.status.as_str(),
             classification: incident.classification.as_deref(),
             determination: incident.determination.as_deref(),
+            description: incident.description.as_deref().filter(|_| incident.summary.is_some()),
+            resolving_comment: incident.resolving_comment.as_deref(),
+            priority_score: incident.priority_score,
+            tenant_id: incident.tenant_id.as_deref(),
             redirected_from: incident.redirected_from.iter().map(String::as_str).collect(),
             comments: comments(&incident.comments),
             devices: Vec::new(),
@@ -159,6 +182,10 @@ impl<'a> IncidentAlert<'a> {
             unmapped: OfAlert { device_groups: Vec::new(), ..OfAlert::of(alert) },
         }
     }
+}
+
+fn texts(texts: &[Text]) -> Vec<&str> {
+    texts.iter().map(Text::as_str).collect()
 }
 
 fn comments(comments: &[alert::Comment]) -> Vec<Comment<'_>> {

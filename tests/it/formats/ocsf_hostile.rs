@@ -147,12 +147,16 @@ prop_compose! {
         (user, logged_on) in (option::of((text(), text())), vec((text(), text()), 0..3)),
         (created_at, updated_at, first_seen, last_seen, resolved_at) in (moment(), moment(), moment(), moment(), moment()),
         comments in vec(comment(), 0..3),
+        (product_name, actor, recommended_actions) in (text(), text(), text()),
+        (categories, tags) in (vec(text().prop_map(Option::unwrap_or_default), 0..3), vec(text().prop_map(Option::unwrap_or_default), 0..3)),
+        custom_details in option::of(extra()),
         (evidence, extra) in (vec(evidence().boxed(), 0..6), extra()),
         (severity_word, status_word) in (text(), text()),
     ) -> Alert {
         Alert {
             id, title, description, severity, severity_id: severity.id(), status, verdict, classification, determination,
-            category, techniques, threat_name, threat_family, detection_source, service_source, detector_id,
+            category, categories, product_name, actor, recommended_actions, custom_details, tags,
+            techniques, threat_name, threat_family, detection_source, service_source, detector_id,
             investigation_id, investigation_state, assigned_to, incident_id, tenant_id, device, further_devices,
             user: user.map(|(domain, name)| Account { domain, name: name.unwrap_or_default() }),
             logged_on_users: logged_on.into_iter().map(|(name, domain)| LoggedOnUser { name, domain }).collect(),
@@ -165,7 +169,8 @@ prop_compose! {
 
 prop_compose! {
     fn incident()(
-        name in text(),
+        (name, description, summary, resolving_comment, tenant_id) in (text(), text(), text(), text(), text()),
+        priority_score in option::of(0_i64..101),
         (severity, status) in (word::<Severity>(), word::<IncidentStatus>()),
         (classification, determination, assigned_to, url) in (text(), text(), text(), text()),
         (created_at, updated_at) in (moment(), moment()),
@@ -176,7 +181,7 @@ prop_compose! {
         target in option::of(1_u64..99),
     ) -> Incident {
         Incident {
-            id: "77".into(), name, severity, severity_id: severity.id(), status, classification, determination,
+            id: "77".into(), name, description, summary, resolving_comment, tenant_id, priority_score, severity, severity_id: severity.id(), status, classification, determination,
             assigned_to, created_at, updated_at, redirected_from: Vec::new(), tags, comments, url, extra,
             unfamiliar: Unfamiliar { severity: severity_word, status: status_word },
             merged_into: target.and_then(IncidentId::new),

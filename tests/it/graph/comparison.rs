@@ -37,6 +37,8 @@ const OF_AN_ALERT: &[&str] = &[
     "extra",
     "investigation_id",
     "logged_on_users",
+    "product_name",
+    "recommended_actions",
     "service_source",
     "tenant_id",
     "threat_name",
@@ -44,7 +46,7 @@ const OF_AN_ALERT: &[&str] = &[
     "user",
 ];
 /// What of an incident may differ.
-const OF_AN_INCIDENT: &[&str] = &["classification", "determination", "extra", "url"];
+const OF_AN_INCIDENT: &[&str] = &["classification", "determination", "extra", "tenant_id", "url"];
 
 fn differing(one: &Value, other: &Value) -> BTreeSet<String> {
     let (one, other) = (one.as_object().expect("an object"), other.as_object().expect("an object"));

@@ -32,10 +32,6 @@ fn mac(secret: &[u8], message: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message).as_ref().to_vec()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
@@ -55,7 +51,7 @@ fn form(text: &str, more: &[(&str, &str)]) -> String {
 }
 
 fn slack_headers(at: i64, body: &str) -> [(&'static str, String); 2] {
-    let signature = hex(&mac(DEMO_SLACK_SECRET.as_bytes(), format!("v0:{at}:{body}").as_bytes()));
+    let signature = hex::encode(mac(DEMO_SLACK_SECRET.as_bytes(), format!("v0:{at}:{body}").as_bytes()));
     [("x-slack-request-timestamp", at.to_string()), ("x-slack-signature", format!("v0={signature}"))]
 }
 
@@ -85,7 +81,7 @@ fn teams(text: &str) -> Ask {
 }
 
 fn pagerduty_headers(body: &str) -> [(&'static str, String); 1] {
-    let signature = hex(&mac(DEMO_PAGERDUTY_SECRET.as_bytes(), body.as_bytes()));
+    let signature = hex::encode(mac(DEMO_PAGERDUTY_SECRET.as_bytes(), body.as_bytes()));
     [("x-pagerduty-signature", format!("v1={},v1={signature}", "0".repeat(64)))]
 }
 
