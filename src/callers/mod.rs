@@ -32,6 +32,14 @@ pub(crate) struct Caller {
     pub(crate) name: Arc<str>,
 }
 
+/// A caller who is let in by a signature of Standard Webhooks.
+#[derive(Clone, Debug)]
+pub(crate) struct Signed {
+    pub(crate) caller: Caller,
+    /// The `webhook-id`: equal when the request is sent again.
+    pub(crate) delivery: String,
+}
+
 /// A caller who is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAdmitted {
@@ -107,7 +115,7 @@ impl Callers {
         headers: &HeaderMap,
         body: &[u8],
         ctx: &Context,
-    ) -> Result<Caller, NotAdmitted> {
+    ) -> Result<Signed, NotAdmitted> {
         let verify = |secrets: &HookSecrets| {
             let delivery = standard_webhooks::verify(
                 secrets.standard_webhooks.as_ref().map_err(|error| *error)?,
@@ -115,7 +123,7 @@ impl Callers {
                 body,
                 Moment::now(),
             )?;
-            Ok(Caller { name: delivery.caller })
+            Ok(Signed { caller: Caller { name: delivery.caller }, delivery: delivery.id })
         };
         self.prove(ctx, verify).await
     }
@@ -138,11 +146,14 @@ impl Callers {
         Ok(secret.map(|secret| secret.destinations()).unwrap_or_default())
     }
 
-    /// Whether a chat may ask, whose answer can come after that to its request. Who cannot read the secret has to expect
-    /// it.
-    pub(crate) async fn include_chats(&self, ctx: &Context) -> bool {
+    /// Whether somebody may ask whose answer can come after that to the request: a chat, or a hook that can name a
+    /// destination. Who cannot read the secret has to expect it.
+    pub(crate) async fn may_ask_for_later(&self, ctx: &Context) -> bool {
         match self.secret.content(ctx).await {
-            Ok(secret) => secret.is_some_and(|secret| secret.hooks.include_chats()),
+            Ok(secret) => secret.is_some_and(|secret| {
+                let hooks = &secret.hooks;
+                hooks.include_chats() || (hooks.include_records() && !secret.destinations().is_empty())
+            }),
             Err(_) => true,
         }
     }

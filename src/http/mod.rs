@@ -5,6 +5,7 @@ mod accept;
 mod batch;
 mod body;
 mod decode;
+mod deliveries;
 mod edge;
 mod enrich;
 mod fields;
@@ -14,6 +15,7 @@ mod openapi;
 mod options;
 mod problem;
 mod respond;
+mod work;
 
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use axum::routing::{get, post};
 
 pub use crate::render::BodyForm;
 use crate::service::Service;
+pub(crate) use deliveries::Reply;
 pub use edge::{AnswerLimit, RequestId};
 pub use openapi::{document, schemas};
 #[cfg(feature = "cli")]
