@@ -84,3 +84,25 @@ impl SlackMessages {
         if status.is_success() { Ok(()) } else { Err(NotDelivered::Refused(status)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_slack_may_have_is_not_sent_again() {
+        for (failure, again) in [
+            (NotDelivered::Refused(StatusCode::TOO_MANY_REQUESTS), true),
+            (NotDelivered::Refused(StatusCode::SERVICE_UNAVAILABLE), true),
+            (NotDelivered::Unreachable, true),
+            (NotDelivered::Refused(StatusCode::INTERNAL_SERVER_ERROR), false),
+            (NotDelivered::Refused(StatusCode::BAD_GATEWAY), false),
+            (NotDelivered::Refused(StatusCode::GATEWAY_TIMEOUT), false),
+            (NotDelivered::Refused(StatusCode::NOT_FOUND), false),
+            (NotDelivered::Broken, false),
+            (NotDelivered::TimedOut, false),
+        ] {
+            assert_eq!(failure.passes(), again, "{failure}");
+        }
+    }
+}

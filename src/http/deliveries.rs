@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 
 use super::problem::{Code, Problem};
-use super::respond::Told;
+use super::respond::{ItemsTold, Told};
 use crate::cache::{Claim, Delivery};
 use crate::enrich::Context;
 use crate::render::BodyForm;
@@ -21,6 +21,7 @@ pub(crate) struct Reply {
     status: StatusCode,
     headers: HeaderMap,
     form: Option<BodyForm>,
+    items: Option<ItemsTold>,
     body: Bytes,
 }
 
@@ -81,6 +82,7 @@ async fn kept(response: Response) -> (Response, Option<Reply>) {
         status: parts.status,
         headers: parts.headers.clone(),
         form: parts.extensions.get::<BodyForm>().copied(),
+        items: parts.extensions.get::<Told>().and_then(|told| told.items.clone()),
         body: body.clone(),
     };
     (Response::from_parts(parts, Body::from(body)), Some(reply))
@@ -89,7 +91,9 @@ async fn kept(response: Response) -> (Response, Option<Reply>) {
 /// The answer of the first time, or, where it is not remembered, none but its success.
 fn repeated(reply: Option<Reply>) -> Response {
     let mut response = Response::new(Body::empty());
+    let mut told = Told { kind: Some("repeated"), ..Told::default() };
     if let Some(reply) = reply {
+        told.items = reply.items;
         response = Response::new(Body::from(reply.body));
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers;
@@ -98,6 +102,6 @@ fn repeated(reply: Option<Reply>) -> Response {
         }
     }
     response.headers_mut().insert(X_REPEATED.clone(), HeaderValue::from_static("true"));
-    response.extensions_mut().insert(Told { kind: Some("repeated"), ..Told::default() });
+    response.extensions_mut().insert(told);
     response
 }

@@ -47,6 +47,12 @@ impl Told {
         Self { kind: Some(answer.kind.as_str()), cache: Some(answer.source.cache.as_str()), ..Self::default() }
     }
 
+    /// Of a hook that asks about one subject, which is still looked up.
+    pub(super) fn pending(kind: &'static str) -> Self {
+        let items = ItemsTold { pending: 1, ..ItemsTold::default() };
+        Self { kind: Some(kind), items: Some(items), ..Self::default() }
+    }
+
     /// The same for a hook that asks about one subject.
     pub(super) fn of_a_hook(self) -> Self {
         let failed = usize::from(self.code.is_some());

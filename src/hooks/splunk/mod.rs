@@ -4,6 +4,7 @@
 
 mod fields;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -49,26 +50,30 @@ impl AlertAction {
     /// What the row holds in these fields, in the order of the fields: subjects, and what cannot be asked. An empty field
     /// is none.
     pub fn subjects(&self, fields: &Fields) -> Found {
+        let mut row: HashMap<String, Vec<(&str, &Value)>> = HashMap::new();
+        for (name, value) in &self.result {
+            row.entry(name.to_lowercase()).or_default().push((name, value));
+        }
         let mut found = Found::default();
         for (kind, name) in fields.asked() {
-            self.take(*kind, name, &mut found);
+            take(&row, *kind, name, &mut found);
         }
         for (kind, name) in fields.last_resort() {
             if !found.has(*kind) {
-                self.take(*kind, name, &mut found);
+                take(&row, *kind, name, &mut found);
             }
         }
         found
     }
+}
 
-    /// Adds what the field of this name holds, in any case of letters.
-    fn take(&self, kind: Kind, name: &str, found: &mut Found) {
-        for (member, value) in self.result.iter().filter(|(member, _)| member.to_lowercase() == name) {
-            for text in texts(value) {
-                let text = text.trim();
-                if !text.is_empty() {
-                    found.add_field(member, kind, text, question(kind, text));
-                }
+/// Adds what the field of this name holds, in any case of letters.
+fn take(row: &HashMap<String, Vec<(&str, &Value)>>, kind: Kind, name: &str, found: &mut Found) {
+    for (member, value) in row.get(name).into_iter().flatten() {
+        for text in texts(value) {
+            let text = text.trim();
+            if !text.is_empty() {
+                found.add_field(member, kind, text, question(kind, text));
             }
         }
     }

@@ -94,7 +94,7 @@ async fn ask(call: &Call, question: Question, audience: Audience, later: Option<
         (Heard::StillAsking(lookup), Some(to)) => {
             let follow_up = follow_up(call.service.clone(), call.visit.clone(), lookup, audience, to);
             let begun = afterwards.spawn("answer to Slack", ctx.deadline, follow_up);
-            say(if begun.is_ok() { LOOKING_IT_UP } else { TOO_SLOW }, of_kind(kind))
+            if begun.is_ok() { say(LOOKING_IT_UP, Told::pending(kind)) } else { say(TOO_SLOW, of_kind(kind)) }
         }
         (Heard::StillAsking(_), None) => say(TOO_SLOW, of_kind(kind)),
     }

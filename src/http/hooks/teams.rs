@@ -74,7 +74,7 @@ async fn ask(call: &Call, question: Question) -> Response {
             // Whether it goes on or not: the person hears the same.
             let remembered = afterwards.spawn("lookup for Teams", ctx.deadline, async { drop(lookup.await) });
             tracing::debug!(request_id = &*ctx.request_id, goes_on = remembered.is_ok(), "a lookup is late for Teams");
-            (spoken(&too_slow), Told::default())
+            (spoken(&too_slow), if remembered.is_ok() { Told::pending(kind) } else { Told::default() })
         }
     };
     reply(&message, Told { kind: Some(kind), ..told })

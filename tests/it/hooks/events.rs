@@ -8,8 +8,8 @@ use defender_enrich::front_door::{self, Event};
 use lambda_http::Context;
 use serde_json::{Value, json};
 
-use super::{now, pagerduty_headers, slack_headers, stamp, teams_headers};
-use crate::harness::World;
+use super::{now, pagerduty_headers, slack_headers, stamp, teams_headers, webhook_headers};
+use crate::harness::{ALERT, World};
 
 fn event(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("events").join(name);
@@ -52,4 +52,22 @@ async fn each_is_answered_when_it_is_signed_anew_and_all_but_splunks_are_refused
         assert_eq!(reply["statusCode"], status, "{reply}");
         assert!(reply["body"].as_str().is_some_and(|body| body.contains(shows)), "{reply}");
     }
+}
+
+#[tokio::test]
+async fn a_repetition_is_the_same_through_a_front_door() {
+    let world = World::start().await;
+    let body = json!({"alert_id": ALERT}).to_string();
+    let mut event = event("hook_teams.json");
+    for path in ["/rawPath", "/requestContext/http/path"] {
+        *event.pointer_mut(path).expect("a path") = json!("/v1/enrich");
+    }
+    for (name, value) in webhook_headers("msg_1", now(), &body) {
+        event["headers"][name] = json!(value);
+    }
+    event["headers"].as_object_mut().expect("headers").remove("authorization");
+    event["body"] = json!(body);
+    let (first, again) = (reply(&world, event.clone()).await, reply(&world, event).await);
+    assert_eq!(first["statusCode"], 200, "{first}");
+    assert_eq!((&again["body"], &again["headers"]["x-repeated"]), (&first["body"], &json!("true")));
 }
