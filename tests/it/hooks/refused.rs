@@ -30,7 +30,7 @@ fn wrong() -> Vec<Ask> {
         post(SLACK, &slash),
         with_all(post(SLACK, &format!("{slash}+")), slack_headers(now(), &slash)),
         with_all(post(SLACK, &slash), slack_headers(now() - 301, &slash)),
-        with_all(post(SLACK, &slash), slack_headers(now() + 301, &slash)),
+        with_all(post(SLACK, &slash), slack_headers(now() + 330, &slash)),
         post(SLACK, &slash).with("x-api-key", DEMO_KEY),
         post(SLACK, &format!("ssl_check=1&{slash}")),
         post(TEAMS, &message),
