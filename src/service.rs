@@ -7,7 +7,7 @@ use axum::Router;
 use futures_util::future::join_all;
 
 use crate::afterwards::Afterwards;
-use crate::cache::Repetitions;
+use crate::cache::{Repetitions, SeenDeliveries};
 use crate::callers::Callers;
 use crate::config::{BackendChoice, SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
@@ -35,6 +35,7 @@ pub struct Service {
     pub(crate) portal: Portal,
     pub(crate) splunk_fields: Fields,
     pub(crate) repetitions: Repetitions,
+    pub(crate) deliveries: Arc<SeenDeliveries<http::Reply>>,
     pub(crate) slack_messages: SlackMessages,
     afterwards: Afterwards,
 }
@@ -64,6 +65,7 @@ impl Service {
             portal: settings.portal,
             splunk_fields: settings.splunk_fields.clone(),
             repetitions: Repetitions::new(),
+            deliveries: Arc::new(SeenDeliveries::new()),
             slack_messages,
             afterwards: Afterwards::new(settings.extensions_api.clone()),
         }))
@@ -107,10 +109,10 @@ impl Service {
         join_all(apis.into_iter().map(token)).await;
     }
 
-    /// Whether Lambda has to be told of work that outlives its answers: chats are answered once more when Defender was
-    /// slow.
+    /// Whether Lambda has to be told of work that outlives its answers: hooks wait for an answer for a few seconds, and
+    /// what takes Defender longer is told to a chat, or posted to a destination, later.
     pub fn wants_time_after_answers(&self) -> bool {
-        self.callers.include_chats()
+        self.callers.may_ask_for_later()
     }
 
     /// The work that outlives its answers.

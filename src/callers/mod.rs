@@ -34,6 +34,14 @@ pub(crate) struct Caller {
     pub(crate) name: Arc<str>,
 }
 
+/// A caller who is let in by a signature of Standard Webhooks.
+#[derive(Clone, Debug)]
+pub(crate) struct Signed {
+    pub(crate) caller: Caller,
+    /// The `webhook-id`: equal when the request is sent again.
+    pub(crate) delivery: String,
+}
+
 /// A caller who is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAdmitted {
@@ -115,7 +123,7 @@ impl Callers {
         headers: &HeaderMap,
         body: &[u8],
         ctx: &Context,
-    ) -> Result<Caller, NotAdmitted> {
+    ) -> Result<Signed, NotAdmitted> {
         let verify = |secrets: &HookSecrets| {
             let delivery = standard_webhooks::verify(
                 secrets.standard_webhooks.as_ref().map_err(|error| *error)?,
@@ -123,7 +131,7 @@ impl Callers {
                 body,
                 Moment::now(),
             )?;
-            Ok(Caller { name: delivery.caller })
+            Ok(Signed { caller: Caller { name: delivery.caller }, delivery: delivery.id })
         };
         self.prove(ctx, verify).await
     }
@@ -146,9 +154,10 @@ impl Callers {
         Ok(secret.map(|secret| secret.destinations()).unwrap_or_default())
     }
 
-    /// Whether a chat may ask, whose answer can come after that to its request. While the secret is not known, it may.
-    pub(crate) fn include_chats(&self) -> bool {
-        self.secret.may_include_chats()
+    /// Whether somebody may ask whose answer can come after that to the request: a chat, or a hook that can name a
+    /// destination. While the secret is not known, they may.
+    pub(crate) fn may_ask_for_later(&self) -> bool {
+        self.secret.may_ask_for_later()
     }
 
     /// What the caller secret holds.

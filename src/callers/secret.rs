@@ -145,10 +145,14 @@ impl SecretHolder {
         Ok(Some(cache.get(Patience::UntilDeadline, ctx).await?.content.clone()))
     }
 
-    /// Whether the content as it was read last has secrets of chats. While it is not known, it may have.
-    pub(super) fn may_include_chats(&self) -> bool {
+    /// Whether the content as it was read last has secrets of chats, or of hooks that can name a destination. While it is
+    /// not known, it may have.
+    pub(super) fn may_ask_for_later(&self) -> bool {
         let Some(cache) = &self.cache else { return false };
-        cache.known().is_none_or(|secret| secret.content.hooks.include_chats())
+        cache.known().is_none_or(|secret| {
+            let hooks = &secret.content.hooks;
+            hooks.include_chats() || (hooks.include_records() && !secret.content.destinations().is_empty())
+        })
     }
 
     /// What had to be understood in the content as it was read last.

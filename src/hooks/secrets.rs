@@ -98,6 +98,12 @@ impl HookSecrets {
     pub fn include_chats(&self) -> bool {
         [&self.slack, &self.teams].into_iter().any(|keys| keys.as_ref().map_or(true, |keys| !keys.is_empty()))
     }
+
+    /// Whether Splunk or `PagerDuty` may ask, or would if their secrets made sense.
+    pub fn include_records(&self) -> bool {
+        self.splunk.as_ref().map_or(true, |tokens| !tokens.is_empty())
+            || self.pagerduty.as_ref().map_or(true, |keys| !keys.is_empty())
+    }
 }
 
 /// Secrets from their written form.
@@ -157,6 +163,11 @@ impl fmt::Debug for Tokens {
 impl Tokens {
     fn new(tokens: Vec<(Arc<str>, &str)>) -> Self {
         Self(tokens.into_iter().map(|(name, token)| (name, digest(&SHA256, token.as_bytes()))).collect())
+    }
+
+    /// Whether no token is there.
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The names of the holders, each once.

@@ -92,6 +92,10 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
         duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
         upstream_calls = ctx.calls(),
         cache = told.cache,
+        ok = told.items.as_ref().map(|items| items.ok),
+        failed = told.items.as_ref().map(|items| items.failed),
+        pending = told.items.as_ref().map(|items| items.pending).filter(|pending| *pending > 0),
+        codes = told.items.as_ref().map(|items| items.codes.as_str()).filter(|codes| !codes.is_empty()),
         cold_start = cold,
         "request"
     );

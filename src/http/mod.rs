@@ -5,6 +5,7 @@ mod accept;
 mod batch;
 mod body;
 mod decode;
+mod deliveries;
 mod edge;
 mod enrich;
 mod fields;
@@ -15,6 +16,7 @@ mod options;
 mod origin;
 mod problem;
 mod respond;
+mod work;
 
 use std::sync::Arc;
 
@@ -23,6 +25,7 @@ use axum::routing::{get, post};
 
 pub use crate::render::BodyForm;
 use crate::service::Service;
+pub(crate) use deliveries::Reply;
 pub use edge::{AnswerLimit, RequestId};
 pub use openapi::{document, schemas};
 pub use origin::OwnAddress;
