@@ -1,30 +1,52 @@
-//! The subjects that were found in somebody else's record: each once, in the order of sight, within the bound of a batch.
+//! The subjects that were found in somebody else's record: each once, in the order of sight, within the bound of a batch;
+//! and what should have named one, and cannot be asked.
 
 use std::collections::HashSet;
 
-use crate::domain::subject::{Kind, Question, Subject};
+use crate::domain::subject::{Kind, Question, Subject, SubjectError};
 
 /// As many as a batch takes.
 const MOST: usize = 25;
-/// What stands for "no value"; Splunk's data models fill with `unknown`.
-const PLACEHOLDERS: [&str; 7] = ["-", "unknown", "n/a", "none", "null", "undefined", "not available"];
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundItem {
+    /// It can be asked about.
+    Subject(Question),
+    /// A field that names a subject, and is filled with what cannot be asked.
+    Unusable {
+        /// The field's name, as the record has it.
+        field: String,
+        /// Why.
+        error: SubjectError,
+    },
+}
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    questions: Vec<Question>,
+    items: Vec<FoundItem>,
     seen: HashSet<(Kind, String)>,
+    unusable: HashSet<(String, String)>,
 }
 
 impl Found {
-    /// The questions, at most 25.
-    pub fn questions(&self) -> &[Question] {
-        &self.questions
+    /// All, at most 25.
+    pub fn items(&self) -> &[FoundItem] {
+        &self.items
     }
 
-    /// How many distinct subjects there were beyond these.
+    /// What can be asked about.
+    pub fn questions(&self) -> impl Iterator<Item = &Question> {
+        self.items.iter().filter_map(|item| match item {
+            FoundItem::Subject(question) => Some(question),
+            FoundItem::Unusable { .. } => None,
+        })
+    }
+
+    /// How many distinct ones there were beyond these.
     pub fn left_out(&self) -> usize {
-        self.seen.len() - self.questions.len()
+        self.seen.len() + self.unusable.len() - self.items.len()
     }
 
     /// Adds a subject, unless it is there already. Names and digests are the same in either case.
@@ -33,19 +55,17 @@ impl Found {
             Subject::User(account) => account.as_given(),
             subject => subject.id(),
         };
-        if self.seen.insert((question.subject.kind(), name.to_lowercase())) && self.questions.len() < MOST {
-            self.questions.push(question);
+        if self.seen.insert((question.subject.kind(), name.to_lowercase())) && self.items.len() < MOST {
+            self.items.push(FoundItem::Subject(question));
         }
     }
 
-    pub(super) fn has(&self, kind: Kind) -> bool {
-        self.questions.iter().any(|question| question.subject.kind() == kind)
+    /// Adds a field that is filled with what cannot be asked.
+    pub(super) fn add_unusable(&mut self, field: &str, text: &str, error: SubjectError) {
+        if self.unusable.insert((field.to_owned(), text.to_owned())) && self.items.len() < MOST {
+            self.items.push(FoundItem::Unusable { field: field.to_owned(), error });
+        }
     }
-}
-
-/// Whether a text stands for "no value".
-pub(super) fn says_nothing(text: &str) -> bool {
-    text.is_empty() || PLACEHOLDERS.iter().any(|placeholder| text.eq_ignore_ascii_case(placeholder))
 }
 
 #[cfg(test)]
@@ -55,7 +75,7 @@ pub(super) mod tests {
     /// Kind and id of each.
     pub(crate) fn listed(found: &Found) -> Vec<String> {
         let line = |question: &Question| format!("{} {}", question.subject.kind().as_str(), question.subject.id());
-        found.questions().iter().map(line).collect()
+        found.questions().map(line).collect()
     }
 
     #[test]
@@ -73,6 +93,10 @@ pub(super) mod tests {
                 found.add(Question::parse(Kind::Incident, &number.to_string()).expect("a number"));
             }
         }
-        assert_eq!((found.questions().len(), found.left_out()), (25, 9));
+        assert_eq!((found.items().len(), found.left_out()), (25, 9));
+        let error = SubjectError::Invalid("none".to_owned());
+        found.add_unusable("user", "${user}", error.clone());
+        found.add_unusable("user", "${user}", error);
+        assert_eq!((found.items().len(), found.left_out()), (25, 10));
     }
 }

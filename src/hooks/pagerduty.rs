@@ -225,9 +225,9 @@ mod tests {
     #[test]
     fn other_events_ask_nothing_and_other_bodies_are_refused() {
         let ping = Event::parse(BODY).expect("an event");
-        assert!(ping.is_ping() && ping.subjects().questions().is_empty());
+        assert!(ping.is_ping() && ping.subjects().items().is_empty());
         let service = event("service.updated", &json!({"summary": "host desk-042", "title": "host desk-042"}));
-        assert!(service.subjects().questions().is_empty());
+        assert!(service.subjects().items().is_empty());
         for body in
             ["", "[]", "{}", r#"{"event":[]}"#, r#"{"event":{}}"#, r#"{"event":{"event_type":7}}"#, "{\"messages\":[]}"]
         {

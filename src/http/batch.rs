@@ -10,7 +10,6 @@ use axum::response::Response;
 use futures_util::stream::{self, StreamExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::body::json_bytes;
@@ -139,8 +138,8 @@ fn listed(raw: &RawValue, pointer: &str, options: &Options) -> Result<Vec<Result
 /// One object with several subjects, as a SIEM's template sends it: an item for each.
 fn spread(fields: &mut Fields, options: &Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
     let named = decode::subjects(fields)?;
-    let item = |(name, value): (String, Value)| {
-        let question = decode::question(&name, value, || fields.pointer(&name))?;
+    let item = |subject: decode::Subject| {
+        let question = subject.question(|| fields.pointer(&subject.name))?;
         Ok(Asked { question, options: options.clone(), warnings: Vec::new() })
     };
     Ok(named.into_iter().map(item).collect())

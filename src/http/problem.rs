@@ -26,7 +26,6 @@ pub(crate) enum Code {
     InvalidRequest,
     InvalidId,
     UnsupportedHash,
-    AmbiguousValue,
     AmbiguousRequest,
     TooManyRequestsInBatch,
     Throttled,
@@ -44,7 +43,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::InvalidJson,
         Self::Unauthorized,
         Self::NotFound,
@@ -55,7 +54,6 @@ impl Code {
         Self::InvalidRequest,
         Self::InvalidId,
         Self::UnsupportedHash,
-        Self::AmbiguousValue,
         Self::AmbiguousRequest,
         Self::TooManyRequestsInBatch,
         Self::Throttled,
@@ -98,7 +96,6 @@ impl Code {
             Self::InvalidRequest => (S::UNPROCESSABLE_ENTITY, "invalid_request", "The request makes no sense"),
             Self::InvalidId => (S::UNPROCESSABLE_ENTITY, "invalid_id", "The id has no accepted form"),
             Self::UnsupportedHash => (S::UNPROCESSABLE_ENTITY, "unsupported_hash", "Defender takes no such hash"),
-            Self::AmbiguousValue => (S::UNPROCESSABLE_ENTITY, "ambiguous_value", "The value can be several things"),
             Self::AmbiguousRequest => {
                 (S::UNPROCESSABLE_ENTITY, "ambiguous_request", "The request names several subjects")
             }
@@ -203,7 +200,6 @@ impl Problem {
         let code = match error {
             SubjectError::Invalid(_) => Code::InvalidId,
             SubjectError::UnsupportedHash(_) => Code::UnsupportedHash,
-            SubjectError::Ambiguous(_) => Code::AmbiguousValue,
         };
         Self::at(code, pointer, error.to_string())
     }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::found::{Found, says_nothing};
+use super::found::Found;
 use super::secrets::Tokens;
 use super::{NotProven, NotUnderstood};
-use crate::domain::subject::{FileHash, Kind, Question};
+use crate::domain::subject::field_names::{Named, is_same};
+use crate::domain::subject::spelling::trimmed;
+use crate::domain::subject::{FileHash, Kind, Question, SubjectError};
 pub use fields::{Fields, FieldsError};
 
 /// Longer than any token.
@@ -52,29 +54,40 @@ impl AlertAction {
         Ok(Self { search_name, sid, result })
     }
 
-    /// The subjects that the row names in these fields, in the order of the fields.
+    /// The subjects that the row names in these fields, in the order of the fields. A field that is filled with what
+    /// cannot be asked is told as that.
     pub fn subjects(&self, fields: &Fields) -> Found {
         let mut found = Found::default();
-        for (kind, name) in fields.asked() {
-            self.take(*kind, name, &mut found);
+        let mut names_a_machine = false;
+        for (named, name) in fields.asked() {
+            let is_filled = self.take(*named, name, &mut found);
+            names_a_machine |= is_filled && named.kind() == Some(Kind::Machine);
         }
-        for (kind, name) in fields.last_resort() {
-            if !found.has(*kind) {
-                self.take(*kind, name, &mut found);
-            }
+        for (named, name) in fields.last_resort() {
+            names_a_machine = names_a_machine || self.take(*named, name, &mut found);
         }
         found
     }
 
-    /// Adds what the field of this name holds, in any case of letters.
-    fn take(&self, kind: Kind, name: &str, found: &mut Found) {
-        for (_, value) in self.result.iter().filter(|(member, _)| member.to_lowercase() == name) {
+    /// Adds what the field of this name holds, in any spelling of it; whether it holds anything.
+    fn take(&self, named: Named, name: &str, found: &mut Found) -> bool {
+        let is_it = |member: &str| is_same(member, name) || member.to_lowercase() == name.to_lowercase();
+        let mut is_filled = false;
+        for (member, value) in self.result.iter().filter(|(member, _)| is_it(member)) {
             for text in texts(value) {
-                if let Some(question) = question(kind, text.trim()) {
-                    found.add(question);
+                let text = trimmed(&text);
+                // Splunk's data models fill with `unknown`.
+                if text.is_empty() || text.eq_ignore_ascii_case("unknown") {
+                    continue;
+                }
+                is_filled = true;
+                match question(named, text) {
+                    Ok(question) => found.add(question),
+                    Err(error) => found.add_unusable(member, text, error),
                 }
             }
         }
+        is_filled
     }
 }
 
@@ -88,17 +101,9 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-fn question(kind: Kind, text: &str) -> Option<Question> {
-    if says_nothing(text) {
-        return None;
-    }
-    let text = match kind {
-        Kind::File => digest(text)?,
-        // An address is no machine that Defender could be asked for; one of IPv6 is no name anyway.
-        Kind::Machine if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => return None,
-        Kind::Alert | Kind::Machine | Kind::User | Kind::Incident | Kind::Ip | Kind::Domain => text,
-    };
-    Question::parse(kind, text).ok()
+fn question(named: Named, text: &str) -> Result<Question, SubjectError> {
+    let digest = if named == Named::Kind(Kind::File) { digest(text) } else { None };
+    Question::named(named, digest.unwrap_or(text))
 }
 
 /// The digest to ask with, where a field holds several of one file: `MD5=…,SHA1=…,SHA256=…` as Sysmon writes them.
@@ -107,14 +112,14 @@ fn digest(text: &str) -> Option<&str> {
         text.split([',', ';', ' ']).map(|piece| piece.rsplit_once(['=', ':']).map_or(piece, |(_, digits)| digits));
     let known = digests.filter_map(|digits| Some((FileHash::parse(digits).ok()?, digits)));
     // Defender's file lookup takes the SHA-1 as it is.
-    let best = known.min_by_key(|(hash, _)| matches!(hash, FileHash::Sha256(_)));
-    best.map(|(_, digits)| digits).or_else(|| text.contains("://").then_some(text))
+    known.min_by_key(|(hash, _)| matches!(hash, FileHash::Sha256(_))).map(|(_, digits)| digits)
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::FoundItem;
     use super::super::HookSecrets;
     use super::super::found::tests::listed;
     use super::*;
@@ -143,13 +148,14 @@ mod tests {
             "dvc": "DESK-042.CONTOSO.COM",
             "host": "forwarder-01",
             "src": "192.0.2.7",
+            "query": "evil.example",
             "src_host": ["desk-042.contoso.com", "desk-043", "2001:db8::7"],
             "user": "CONTOSO\\dana",
             "src_user": "unknown",
-            "dest_user": "-",
+            "dest_user": "",
             "file_hash": format!("MD5={},SHA256={sha256},SHA1={sha1}", "d".repeat(32)),
             "process_hash": sha256,
-            "sha1": "N/A",
+            "sha1": "unknown",
             "alert_id": "da637472900382838869_1364969609",
             "incident_id": 924_565,
             "count": "8",
@@ -159,11 +165,68 @@ mod tests {
             "incident 924565".to_owned(),
             "machine desk-042.contoso.com".to_owned(),
             "machine desk-043".to_owned(),
+            "ip 2001:db8::7".to_owned(),
             "user dana".to_owned(),
             format!("file {sha1}"),
             format!("file {sha256}"),
+            "ip 192.0.2.7".to_owned(),
+            "machine evil.example".to_owned(),
         ];
         assert_eq!(subjects(&row, &Fields::default()), right);
+    }
+
+    #[test]
+    fn fields_of_microsofts_own_add_on_and_of_hunting_are_known() {
+        let sha256 = "ab".repeat(32);
+        for (row, right) in [
+            (
+                json!({"alertId": "da1_1", "incidentId": 77, "host": "forwarder-01"}),
+                vec!["alert da1_1", "incident 77", "machine forwarder-01"],
+            ),
+            (
+                json!({"computerDnsName": "desk-042.contoso.com", "host": "forwarder-01"}),
+                vec!["machine desk-042.contoso.com"],
+            ),
+            (
+                json!({"DeviceName": "desk-042", "AccountUpn": "dana@contoso.com", "SHA256": sha256}),
+                vec!["machine desk-042", "user dana", &format!("file {sha256}")],
+            ),
+            (
+                json!({"Computer": "desk-042", "Hashes": format!("MD5={},SHA256={sha256}", "d".repeat(32))}),
+                vec!["machine desk-042", &format!("file {sha256}")],
+            ),
+            (
+                json!({"userPrincipalName": "jane_fabrikam.example#EXT#@contoso.com"}),
+                vec!["user jane_fabrikam.example#EXT#"],
+            ),
+            (json!({"dest": "DESK-042$", "src_user": "NT AUTHORITY\\SYSTEM"}), vec!["machine DESK-042", "user SYSTEM"]),
+            (json!({"dest": "192.0.2.7", "host": "forwarder-01"}), vec!["ip 192.0.2.7"]),
+            (
+                json!({"dest_ip": "192.0.2.7", "url": "https://evil.example/x"}),
+                vec!["ip 192.0.2.7", "domain evil.example"],
+            ),
+        ] {
+            assert_eq!(subjects(&row, &Fields::default()), right, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_filled_field_that_cannot_be_asked_is_told() {
+        for (row, fields) in [
+            (json!({"dest": "desk-042", "file_hash": "d".repeat(32)}), vec!["file_hash"]),
+            (json!({"user": "${user}", "src_user": "-"}), vec!["user", "src_user"]),
+            (json!({"user": ["a/b", "N/A", "dana"]}), vec!["user", "user"]),
+            (json!({"Dest": "desk-042.contoso.com:445", "device": "192.0.2.7"}), vec!["device", "Dest"]),
+            (json!({"user": "unknown", "dest": "", "file_hash": null, "count": "8"}), vec![]),
+        ] {
+            let body = json!({"result": row}).to_string();
+            let found = AlertAction::parse(body.as_bytes()).expect("a body").subjects(&Fields::default());
+            let unusable = found.items().iter().filter_map(|item| match item {
+                FoundItem::Unusable { field, .. } => Some(field.as_str()),
+                FoundItem::Subject(_) => None,
+            });
+            assert_eq!(unusable.collect::<Vec<_>>(), fields, "{row}");
+        }
     }
 
     #[test]
@@ -197,7 +260,7 @@ mod tests {
     #[test]
     fn a_row_without_subjects_has_none_and_other_bodies_are_refused() {
         let none: [&str; 0] = [];
-        for row in [json!({}), json!(null), json!({"dest": "192.0.2.7", "user": "../x", "file_hash": "d".repeat(32)})] {
+        for row in [json!({}), json!(null), json!({"dest": "unknown", "user": "../x", "file_hash": "d".repeat(32)})] {
             assert_eq!(subjects(&row, &Fields::default()), none, "{row}");
         }
         for body in ["", "[]", "7", "{", r#"{"result":[]}"#, r#"{"result":"x"}"#, "\u{feff}{}"] {

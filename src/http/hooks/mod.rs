@@ -25,9 +25,9 @@ use super::options::Options;
 use super::problem::Problem;
 use super::respond::called_by;
 use crate::callers::NotAdmitted;
-use crate::domain::warning::{Warning, WarningCode};
+use crate::domain::warning::{Warning, WarningCode, quoted};
 use crate::enrich::Context;
-use crate::hooks::{Found, HookSecrets};
+use crate::hooks::{Found, FoundItem, HookSecrets};
 use crate::service::Service;
 
 /// A route for each sender.
@@ -80,8 +80,15 @@ async fn ask_about(found: &Found, options: &Options, warnings: &[Warning], call:
         let detail = format!("{} more subjects were found: a batch has at most 25.", found.left_out());
         warnings.push(Warning { code: WarningCode::Partial, detail });
     }
-    let asked = |question| Asked { question, options: options.clone(), warnings: warnings.clone() };
-    let items = found.questions().iter().cloned().map(|question| Ok(asked(question))).collect();
+    let asked = |item: &FoundItem| match item {
+        FoundItem::Subject(question) => {
+            Ok(Asked { question: question.clone(), options: options.clone(), warnings: warnings.clone() })
+        }
+        FoundItem::Unusable { field, error } => {
+            Err(Problem::of_subject(error, format!("/result/{}", quoted(&field.replace('~', "~0").replace('/', "~1")))))
+        }
+    };
+    let items = found.items().iter().map(asked).collect();
     let visit = Visit { ctx: call.quick.clone(), ..call.visit.clone() };
     batch::answer(&call.service, items, options, &visit).await
 }

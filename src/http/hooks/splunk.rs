@@ -39,7 +39,7 @@ pub(super) async fn answer(
             let options = Options::take(&mut fields)?;
             let alert = AlertAction::parse(body).map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))?;
             let found = alert.subjects(&call.service.splunk_fields);
-            if found.questions().is_empty() {
+            if found.items().is_empty() {
                 let detail = "result names no subject: rename a field of the search to dest, user or file_hash, or set SPLUNK_FIELDS.";
                 return Err(Problem::at(Code::InvalidRequest, "/result", detail));
             }
