@@ -148,7 +148,7 @@ fn example(kind: Kind, called: &str) -> String {
 }
 
 fn is_share(word: &str) -> bool {
-    is_word(word, "share")
+    is_word(word.trim_end_matches([',', '.']), "share")
 }
 
 fn is_polite(word: &str) -> bool {

@@ -1,10 +1,12 @@
 //! Subjects in free text. Takes only what cannot be anything else, by its form or by the word before it: a wrong find
 //! costs quota, and misleads.
 
+use std::borrow::Cow;
+
 use super::found::Found;
 use crate::domain::portal::{self, looks_like_link};
 use crate::domain::subject::field_names::{Named, look_up};
-use crate::domain::subject::spelling::{is_no_value, whole};
+use crate::domain::subject::spelling::{is_no_value, with_whole_signs};
 use crate::domain::subject::{Kind, Question};
 
 /// A marker in the text, and whether a colon or an equals sign joins it to what follows.
@@ -16,13 +18,14 @@ struct Marker {
 
 /// Adds what a text names.
 pub(super) fn scan(text: &str, found: &mut Found) {
-    let text = &*whole(text);
+    let text = with_whole_signs(text);
+    let text = &*without_placeholders(&text);
     let mut marker: Option<Marker> = None;
     for piece in text.split(ends_a_piece) {
         let mut words = piece.split(ends_a_word).filter(|word| !word.is_empty()).peekable();
         while let Some(whole) = words.next() {
-            // `host=desk-042`, `host:desk-042`, `host:`; a link has a colon of its own.
-            let pair = whole.split_once([':', '=']).filter(|_| !looks_like_link(whole));
+            // `host=desk-042`, `host:desk-042`, `host:`; a link has a colon of its own, and so has an address.
+            let pair = whole.split_once([':', '=']).filter(|_| !looks_like_link(whole) && !is_address(whole));
             if let Some((name, _)) = pair {
                 marker = told(name, marker).map(|marker| Marker { joined: true, ..marker });
             }
@@ -44,6 +47,31 @@ pub(super) fn scan(text: &str, found: &mut Found) {
             }
         }
     }
+}
+
+/// The text without the places of values that a template left unfilled: `${user}`, `{{user}}`.
+fn without_placeholders(text: &str) -> Cow<'_, str> {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((at, end)) = placeholder(rest) {
+        plain.push_str(rest.get(..at).unwrap_or_default());
+        plain.push(';');
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    if plain.is_empty() { Cow::Borrowed(rest) } else { Cow::Owned(plain + rest) }
+}
+
+/// Where the first placeholder begins and ends.
+fn placeholder(text: &str) -> Option<(usize, usize)> {
+    let opens = |(at, _): &(usize, char)| {
+        let before = at.checked_sub(1).and_then(|before| text.as_bytes().get(before));
+        before.is_some_and(|before| b"{$#@".contains(before))
+    };
+    let (brace, _) = text.char_indices().filter(|(_, letter)| *letter == '{').find(opens)?;
+    let end = brace + text.get(brace..)?.find('}')?;
+    let is_double =
+        text.get(brace - 1..=brace) == Some("{{") && text.get(end..).is_some_and(|end| end.starts_with("}}"));
+    Some((brace - 1, if is_double { end + 2 } else { end + 1 }))
 }
 
 fn ends_a_piece(letter: char) -> bool {
@@ -163,6 +191,8 @@ mod tests {
             ("IP address: 192[.]0[.]2[.]7", vec!["ip 192.0.2.7"]),
             ("src_ip=192.0.2.7", vec!["ip 192.0.2.7"]),
             ("connected to hxxps://evil[.]example/x", vec!["domain evil.example"]),
+            ("hXXp[:]//evil[.]example", vec!["domain evil.example"]),
+            ("{{a}} ${b}, host desk-042 {{c", vec!["machine desk-042"]),
             ("url: https://evil.example/x", vec!["domain evil.example"]),
             ("domain: evil.example", vec!["domain evil.example"]),
             ("host desk-042[.]contoso[.]com", vec!["machine desk-042.contoso.com"]),

@@ -46,8 +46,17 @@ const BROKEN: [(&str, &str); 12] = [
     ("(at)", "@"),
 ];
 
-/// The text with broken addresses made whole.
-pub fn whole(text: &str) -> Cow<'_, str> {
+/// The text with broken signs and schemes made whole.
+fn whole(text: &str) -> Cow<'_, str> {
+    let text = with_whole_signs(text);
+    match after_broken_scheme(&text) {
+        Some((scheme, rest)) => Cow::Owned(format!("{scheme}{rest}")),
+        None => text,
+    }
+}
+
+/// The text with the signs in broken addresses made whole: `desk-042[.]contoso[.]com`.
+pub fn with_whole_signs(text: &str) -> Cow<'_, str> {
     let mut whole = Cow::Borrowed(text);
     if text.contains(['[', '(', '{']) {
         for (broken, meant) in BROKEN {
@@ -56,10 +65,7 @@ pub fn whole(text: &str) -> Cow<'_, str> {
             }
         }
     }
-    match after_broken_scheme(&whole) {
-        Some((scheme, rest)) => Cow::Owned(format!("{scheme}{rest}")),
-        None => whole,
-    }
+    whole
 }
 
 /// `hxxp://…`, in any case.

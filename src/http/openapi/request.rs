@@ -14,7 +14,10 @@ fn subjects() -> [(&'static str, Value); 9] {
             "machine",
             json!({"type": "string", "description": "A device id (40 hexadecimal digits), a DNS or NetBIOS name, or a portal link."}),
         ),
-        ("user", json!({"type": "string", "description": "An account name, DOMAIN\\name, name@domain, or a portal link; on Graph also a SID or an object id."})),
+        (
+            "user",
+            json!({"type": "string", "description": "An account name, DOMAIN\\name, name@domain, or a portal link; on Graph also a SID or an object id."}),
+        ),
         ("file_hash", json!({"type": "string", "description": "A SHA-1 or SHA-256; MD5 is refused."})),
         (
             "incident_id",
