@@ -1,5 +1,6 @@
 //! The fields of a request, from a JSON object or a query string: in their order, each at most once.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -8,6 +9,8 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::problem::{Code, Problem};
+use crate::domain::subject::field_names::{in_one_spelling, is_same, look_up};
+use crate::domain::subject::spelling::trimmed;
 use crate::domain::warning::quoted;
 
 /// Where fields came from, to point at them.
@@ -26,14 +29,12 @@ pub(super) struct Fields {
     origin: Origin,
 }
 
-/// Spellings that are accepted for the names of the contract.
-const SPELLINGS: [(&str, &str); 5] = [
-    ("alertId", "alert_id"),
-    ("fileHash", "file_hash"),
-    ("incidentId", "incident_id"),
-    ("maxChars", "max_chars"),
-    ("notFound", "not_found"),
-];
+/// The members of a request that are no subjects.
+pub(super) const OPTIONS: [&str; 7] = ["format", "include", "limit", "max_chars", "not_found", "notify", "requests"];
+
+fn is_known(name: &str) -> bool {
+    look_up(name).is_some() || OPTIONS.iter().any(|option| is_same(option, name))
+}
 
 impl Fields {
     /// Reads a JSON object.
@@ -42,7 +43,7 @@ impl Fields {
             if error.is_data() {
                 Problem::new(Code::InvalidRequest, "The body has to be a JSON object.")
             } else {
-                not_json()
+                not_json_at(&error)
             }
         })?;
         Self::new(object.0, Origin::Body(String::new()))
@@ -68,13 +69,11 @@ impl Fields {
         // A caller may send thousands of names.
         let mut names: HashSet<String> = HashSet::with_capacity(list.len());
         for (name, value) in list {
-            let is_absent = matches!(value.get(), "null" | "\"\"") || name.is_empty();
-            if is_absent {
+            if name.is_empty() || is_absent(&value) {
                 continue;
             }
-            let known = SPELLINGS.iter().find(|(spelling, _)| *spelling == name);
-            let name = known.map_or(name, |(_, name)| (*name).to_owned());
-            if !names.insert(name.clone()) {
+            let key = if is_known(&name) { in_one_spelling(&name) } else { name.clone() };
+            if !names.insert(key) {
                 let pointer = fields.pointer(&name);
                 return Err(Problem::at(Code::InvalidRequest, pointer, "This field is there more than once."));
             }
@@ -91,14 +90,14 @@ impl Fields {
         }
     }
 
-    /// Takes a field out.
+    /// Takes a field out, in whatever spelling it has.
     pub(super) fn take(&mut self, name: &str) -> Result<Option<Value>, Problem> {
         self.take_raw(name).map(|raw| serde_json::from_str(raw.get()).map_err(|_| not_json())).transpose()
     }
 
     /// Takes a field out as it was written.
     pub(super) fn take_raw(&mut self, name: &str) -> Option<Box<RawValue>> {
-        let at = self.list.iter().position(|(known, _)| known == name)?;
+        let at = self.list.iter().position(|(known, _)| is_same(known, name) || known == name)?;
         Some(self.list.remove(at).1)
     }
 
@@ -108,8 +107,28 @@ impl Fields {
     }
 }
 
+/// Null, an empty text, or one of blanks alone.
+fn is_absent(value: &RawValue) -> bool {
+    let is_blank = |text: &str| serde_json::from_str::<Cow<'_, str>>(text).is_ok_and(|text| trimmed(&text).is_empty());
+    match value.get() {
+        "null" | "\"\"" => true,
+        text => text.starts_with('"') && is_blank(text),
+    }
+}
+
+const NOT_JSON: &str = "The body has to be JSON in UTF-8, nested no deeper than 127 levels.";
+
 fn not_json() -> Problem {
-    Problem::new(Code::InvalidJson, "The body has to be JSON in UTF-8, nested no deeper than 127 levels.")
+    Problem::new(Code::InvalidJson, NOT_JSON)
+}
+
+/// The same, with the place of the fault.
+fn not_json_at(error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    let detail = format!(
+        "{NOT_JSON} It is not at line {line}, column {column}. A backslash inside of a text is written twice: \"CONTOSO\\\\dana\"."
+    );
+    Problem::new(Code::InvalidJson, detail)
 }
 
 /// A JSON object whose members keep their order, and may come twice.

@@ -28,7 +28,6 @@ pub(crate) enum Code {
     InvalidRequest,
     InvalidId,
     UnsupportedHash,
-    AmbiguousValue,
     AmbiguousRequest,
     TooManyRequestsInBatch,
     Throttled,
@@ -46,7 +45,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub(super) const ALL: [Self; 25] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::InvalidJson,
         Self::Unauthorized,
         Self::ForbiddenOrigin,
@@ -58,7 +57,6 @@ impl Code {
         Self::InvalidRequest,
         Self::InvalidId,
         Self::UnsupportedHash,
-        Self::AmbiguousValue,
         Self::AmbiguousRequest,
         Self::TooManyRequestsInBatch,
         Self::Throttled,
@@ -102,7 +100,6 @@ impl Code {
             Self::InvalidRequest => (S::UNPROCESSABLE_ENTITY, "invalid_request", "The request makes no sense"),
             Self::InvalidId => (S::UNPROCESSABLE_ENTITY, "invalid_id", "The id has no accepted form"),
             Self::UnsupportedHash => (S::UNPROCESSABLE_ENTITY, "unsupported_hash", "Defender takes no such hash"),
-            Self::AmbiguousValue => (S::UNPROCESSABLE_ENTITY, "ambiguous_value", "The value can be several things"),
             Self::AmbiguousRequest => {
                 (S::UNPROCESSABLE_ENTITY, "ambiguous_request", "The request names several subjects")
             }
@@ -253,7 +250,6 @@ impl Problem {
         let code = match error {
             SubjectError::Invalid(_) => Code::InvalidId,
             SubjectError::UnsupportedHash(_) => Code::UnsupportedHash,
-            SubjectError::Ambiguous(_) => Code::AmbiguousValue,
         };
         Self::at(code, pointer, error.to_string())
     }

@@ -166,7 +166,7 @@ fn page(address: &str) -> Option<&str> {
     let address = address.split('&').next().unwrap_or_default();
     let is_plain = address.len() <= MOST_OF_A_LINK
         && address.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/?=.-_%".contains(&byte));
-    (is_plain && portal::parse_link(address).is_some()).then_some(address)
+    (is_plain && portal::parse_link(address).is_ok()).then_some(address)
 }
 
 fn about(enrichment: &Enrichment<'_>) -> Option<Shown> {

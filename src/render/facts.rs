@@ -174,7 +174,9 @@ fn merged(enrichment: &Enrichment<'_>) -> String {
 
 fn asked_for(enrichment: &Enrichment<'_>) -> String {
     let differs = enrichment.resolution.iter().any(|step| match step.step {
-        StepName::UpnToAccountName | StepName::DomainToAccountName | StepName::Sha256ToSha1 => true,
+        StepName::UpnToAccountName | StepName::DomainToAccountName | StepName::Sha256ToSha1 | StepName::UrlToDomain => {
+            true
+        }
         // A link and a kind are told by the subject, a device's name by the headline, a merge by itself.
         StepName::DetectedKind | StepName::PortalLink | StepName::MachineNameToId | StepName::IncidentRedirect => false,
     });

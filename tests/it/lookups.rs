@@ -234,10 +234,15 @@ async fn the_kind_of_a_value_is_worked_out() {
         assert_eq!((&answer["kind"], steps(&answer)), (&json!(kind), expected), "{value}");
         assert_eq!(answer["found"], true, "{value}");
     }
-    for (value, code) in
-        [(DESK_042, "ambiguous_value"), ("desk-042", "ambiguous_value"), ("192.0.2.42", "ambiguous_value")]
-    {
-        world.post(json!({"value": value})).await.problem(422, code);
+    for (value, kind, expected) in [
+        ("desk-042", "machine", vec!["detected_kind", "machine_name_to_id"]),
+        ("desk-042[.]contoso[.]com.", "machine", vec!["detected_kind", "machine_name_to_id"]),
+        ("AzureAD\\dana.reyes@contoso.com", "user", vec!["detected_kind", "upn_to_account_name"]),
+    ] {
+        let answer = world.post(json!({"value": value})).await.answer();
+        assert_eq!((&answer["kind"], steps(&answer)), (&json!(kind), expected), "{value}");
     }
-    world.post(json!({"value": "https://example.com/alerts/da1_1"})).await.problem(422, "invalid_id");
+    for value in ["${host}", "https://security.microsoft.com/settings", "999.1.1.1", "http://desk-042/"] {
+        world.post(json!({"value": value})).await.problem(422, "invalid_id");
+    }
 }

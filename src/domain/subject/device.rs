@@ -1,6 +1,6 @@
 //! How a device is named: by its id, or by what people call it.
 
-use super::is_hex;
+use super::{IpAddress, is_hex};
 
 /// A device's id: 40 hexadecimal digits, kept in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,12 +24,19 @@ pub struct DeviceName(String);
 
 impl DeviceName {
     /// Takes 1 to 255 letters, digits, dots, hyphens, underscores, inner spaces, apostrophes and round brackets.
+    ///
+    /// The backslashes of a network path (`\\HOST`) and the dollar sign of a machine's account are dropped. Digits and
+    /// dots alone are no name: they are an address, or were meant for one.
     pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim_start_matches('\\');
+        let text = text.strip_suffix('$').unwrap_or(text);
         let fits = (1..=255).contains(&text.len())
             && text.chars().all(|letter| is_name_letter(letter) || " .-_'’()".contains(letter))
             && text.trim() == text
             && text.chars().any(is_name_letter)
             && !text.starts_with('.')
+            && !text.ends_with('.')
+            && !IpAddress::looks_like(text)
             && !text.contains("..");
         fits.then(|| Self(text.to_owned()))
     }
@@ -60,6 +67,31 @@ fn is_name_letter(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_around_a_device_name_is_dropped() {
+        for (text, name) in [
+            ("DESK-042$", "DESK-042"),
+            ("\\\\desk-042", "desk-042"),
+            ("\\\\desk-042.contoso.com", "desk-042.contoso.com"),
+            ("\\\\DESK-042$", "DESK-042"),
+        ] {
+            assert_eq!(DeviceName::parse(text).as_ref().map(DeviceName::as_str), Some(name), "{text}");
+        }
+        for text in [
+            "desk-042$$",
+            "$",
+            "\\\\",
+            "\\\\desk-042\\c$",
+            "desk-042.",
+            "192.0.2.7",
+            "1.2.3",
+            "999.1.1.1",
+            "2001:db8::7",
+        ] {
+            assert!(DeviceName::parse(text).is_none(), "{text}");
+        }
+    }
 
     #[test]
     fn device_names_of_all_sorts_are_taken() {

@@ -63,6 +63,20 @@ async fn a_subject_in_the_query_is_ambiguous() {
 }
 
 #[tokio::test]
+async fn a_filled_field_that_cannot_be_asked_is_a_problem_among_the_items() {
+    let world = World::start().await;
+    let md5 = "d".repeat(32);
+    let row = json!({"dest": MACHINE, "user": "${user}", "file_hash": md5});
+    let answer = world.send(ask(&row)).await.answer();
+    assert_eq!(kinds(&answer), ["machine", "problem", "problem"]);
+    let problem = |at: usize| &answer["results"][at]["problem"];
+    assert_eq!((&problem(1)["code"], &problem(2)["code"]), (&json!("invalid_id"), &json!("unsupported_hash")));
+    assert_eq!(problem(2)["errors"][0]["pointer"], "/result/file_hash");
+    let answer = world.send(ask(&json!({"src_user": "N/A"}))).await.answer();
+    assert_eq!(answer["counts"], json!({"requests": 1, "ok": 0, "failed": 1}));
+}
+
+#[tokio::test]
 async fn a_mapping_of_the_operators_replaces_the_known_fields() {
     let world = World::with(&[("SPLUNK_FIELDS", "machine=ComputerName")]).await;
     let row = json!({"ComputerName": MACHINE, "user": "dana.reyes"});
