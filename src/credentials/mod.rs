@@ -6,12 +6,14 @@ pub mod aws;
 mod credential;
 mod entra;
 mod error;
+mod pages;
 mod store;
 mod token;
 mod tokens;
 
 pub(crate) use authorized::{Authorized, CallError};
 pub(crate) use error::{CredentialError, Refusal};
+pub(crate) use pages::{Listing, Paging, Unread};
 pub use store::SecretStore;
 pub(crate) use store::StoreError;
 pub(crate) use token::carries;

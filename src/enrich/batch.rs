@@ -22,7 +22,7 @@ impl Enricher {
         let scope = &Scope::new(ctx);
         // Boxed: the compiler cannot see that the future of a closure's borrow is `Send`.
         let answers: Vec<_> =
-            questions.iter().map(|(question, raw)| self.enrich_within(question, *raw, scope).boxed()).collect();
+            questions.iter().map(|(question, raw)| self.first_that_finds(question, *raw, scope).boxed()).collect();
         stream::iter(answers).buffered(IN_FLIGHT).collect().await
     }
 }

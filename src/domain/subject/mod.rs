@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::portal::{self, looks_like_link};
 use super::resolution::{Step, StepName};
 pub use account::Account;
-pub use device::{DeviceId, DeviceName};
+pub use device::{DeviceId, DeviceName, NameMatch};
 pub use hash::{FileHash, Sha1, Sha256};
 pub use network::{DomainName, IpAddress};
 
