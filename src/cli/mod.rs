@@ -3,6 +3,8 @@
 mod check;
 mod lookup;
 mod openapi;
+#[cfg(test)]
+mod readings;
 mod serve;
 mod server;
 

@@ -23,6 +23,8 @@ pub struct Findings {
     pub warnings: Vec<Warning>,
     /// They are about what was asked for: only then they may be shown to the next who asks.
     pub is_to_the_point: bool,
+    /// Nothing is missing that could come another time: only then they may be remembered.
+    pub is_whole: bool,
     /// How many bytes of bodies their texts are parts of.
     held: usize,
 }
@@ -32,7 +34,16 @@ impl Findings {
     pub fn new(alerts: Vec<Alert>, incident: Option<Incident>, bodies: Vec<Text>, mut warnings: Warnings) -> Self {
         let held = bodies.iter().map(|body| body.len()).sum();
         let alerts = distinct(alerts, &mut warnings);
-        Self { alerts, incident, known: true, bodies, warnings: warnings.into_vec(), is_to_the_point: true, held }
+        Self {
+            alerts,
+            incident,
+            known: true,
+            bodies,
+            warnings: warnings.into_vec(),
+            is_to_the_point: true,
+            is_whole: true,
+            held,
+        }
     }
 
     /// What Defender answers about something that it does not know.
@@ -44,6 +55,7 @@ impl Findings {
             bodies: Vec::new(),
             warnings: Vec::new(),
             is_to_the_point: true,
+            is_whole: true,
             held: 0,
         }
     }
@@ -57,6 +69,13 @@ impl Findings {
                 format!("{} {asked} was asked for, and Defender answered with {:?}.", kind.as_str(), quoted(told));
             self.warnings.insert(0, Warning { code: WarningCode::AnotherSubject, detail });
         }
+        self
+    }
+
+    /// The same findings, marked if a part of them did not come.
+    #[must_use]
+    pub fn whole_if(mut self, is_whole: bool) -> Self {
+        self.is_whole &= is_whole;
         self
     }
 

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::portal::{self, NoLink, looks_like_link};
 use super::resolution::{Step, StepName};
 pub use account::Account;
-pub use device::{DeviceId, DeviceName};
+pub use device::{DeviceId, DeviceName, NameMatch};
 use field_names::Named;
 pub use hash::{FileHash, Sha1, Sha256};
 use network::UrlHost;

@@ -33,6 +33,7 @@ const COLUMNS: &[&str] = &[
     "SHA256",
     "ThreatFamily",
     "RemoteIP",
+    "LocalIP",
     "RemoteUrl",
     "AccountName",
     "AccountDomain",
