@@ -78,24 +78,18 @@ impl Names {
         let mut pieces = Vec::new();
         let (mut text, mut rest) = (String::new(), line);
         while let Some(letter) = rest.chars().next() {
-            match self.at_the_start(rest).filter(|_| text.chars().next_back().is_none_or(may_be_before)) {
-                Some(piece) => {
-                    if !text.is_empty() {
-                        pieces.push(Piece::Text(std::mem::take(&mut text)));
-                    }
-                    rest = rest.get(piece.as_str().len()..).unwrap_or_default();
-                    pieces.push(piece.clone());
-                    // What follows a name is not the beginning of a word.
-                    if let Some(after) = rest.chars().next() {
-                        text.push(after);
-                        rest = rest.get(after.len_utf8()..).unwrap_or_default();
-                    }
+            let name = self.at_the_start(rest).filter(|_| text.chars().next_back().is_none_or(may_be_before));
+            if let Some(name) = name {
+                if !text.is_empty() {
+                    pieces.push(Piece::Text(std::mem::take(&mut text)));
                 }
-                None => {
-                    text.push(letter);
-                    rest = rest.get(letter.len_utf8()..).unwrap_or_default();
-                }
+                rest = rest.get(name.as_str().len()..).unwrap_or_default();
+                pieces.push(name.clone());
             }
+            // What follows a name is not the beginning of a word.
+            let Some(next) = (if name.is_some() { rest.chars().next() } else { Some(letter) }) else { break };
+            text.push(next);
+            rest = rest.get(next.len_utf8()..).unwrap_or_default();
         }
         if !text.is_empty() {
             pieces.push(Piece::Text(text));
