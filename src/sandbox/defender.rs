@@ -26,6 +26,9 @@ pub(super) struct Lists {
     pub(super) next_link: Option<String>,
 }
 
+/// Devices on a page, where nothing else is said: few, so that a name of the company's has more records than one page.
+const MACHINES_ON_A_PAGE: usize = 2;
+
 /// Why there is no record.
 enum Refusal {
     BadRequest(&'static str, String),
@@ -317,7 +320,8 @@ fn page(
         return Err(Refusal::BadRequest("ODataError", "A query option is not a number.".to_owned()));
     };
     let (skip, total) = (skip.unwrap_or(0), records.len());
-    let size = top.unwrap_or(usize::MAX).min(state.lists.page.unwrap_or(usize::MAX));
+    let usual = if set == "Machines" && top.is_none() { MACHINES_ON_A_PAGE } else { usize::MAX };
+    let size = top.unwrap_or(usize::MAX).min(state.lists.page.unwrap_or(usual));
     let records: Vec<Value> = records.into_iter().skip(skip).take(size).collect();
     let mut document = mde::list(set, &records);
     let next = skip.saturating_add(size);

@@ -29,6 +29,12 @@ pub const INCIDENT: &str = "3107";
 pub const FALSE_ALARM: &str = "3085";
 /// A device of which Defender holds two records under one name.
 pub const REIMAGED_MACHINE: &str = "desk-017.contoso.com";
+/// The address that the attacker's programs call home to. Two devices have talked to it.
+pub const ADDRESS: &str = "198.51.100.140";
+/// The name of that address.
+pub const DOMAIN: &str = "relay.harbour-lights.example";
+/// Somebody of another company, by the name that a guest signs in with.
+pub const GUEST: &str = "jane_fabrikam.example#EXT#@contoso.onmicrosoft.com";
 /// A phone, whose name is no DNS name.
 pub const PHONE: &str = "Dana's iPad";
 /// A device without alerts.

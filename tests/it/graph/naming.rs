@@ -34,7 +34,7 @@ fn device(company: &mut Company, number: u32, name: &'static str) {
 
 /// An account as evidence names it, with an alert of its own.
 fn account(company: &mut Company, number: u32, name: &'static str, domain: &'static str, upn: Option<&'static str>) {
-    let account = Account { name, domain };
+    let account = Account { name, domain: Some(domain) };
     company.users.push(User { account, display_name: "", principal_name: upn, sid: "", directory_id: None });
     alert(company, number, vec![Entity::User(account)]);
 }
