@@ -38,13 +38,13 @@ pub(super) fn filter(name: &DeviceName) -> String {
         all.map(|text| format!("computerDnsName eq '{}'", literal(&text))).collect::<Vec<_>>()
     };
     let mut conditions = equals(name);
-    match name.first_label() {
-        Some(label) => conditions.extend(equals(&label)),
-        None => {
-            let starts = name.spellings().into_iter();
-            conditions.extend(starts.map(|text| format!("startswith(computerDnsName,'{}.')", literal(&text))));
-        }
+    if let Some(label) = name.first_label() {
+        conditions.extend(equals(&label));
+    } else {
+        let starts = name.spellings().into_iter();
+        conditions.extend(starts.map(|text| format!("startswith(computerDnsName,'{}.')", literal(&text))));
     }
+
     conditions.join(" or ")
 }
 

@@ -40,12 +40,11 @@ impl Graph {
                 (alert.id.as_deref() == Some(row.alert_id())).then_some((alert, body))
             });
             let is_thin = whole.is_none();
-            let (alert, body) = match whole {
-                Some((alert, body)) => (alert, body.clone()),
-                None => {
-                    let body = row.body().into();
-                    (row.into_alert(self.portal, &mut notes), body)
-                }
+            let (alert, body) = if let Some((alert, body)) = whole {
+                (alert, body.clone())
+            } else {
+                let body = row.body().into();
+                (row.into_alert(self.portal, &mut notes), body)
             };
             if !quarry.is_of(remote_url.as_deref(), &alert) {
                 continue;

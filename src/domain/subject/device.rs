@@ -78,7 +78,9 @@ impl DeviceName {
             for letter in self.0.chars() {
                 let more = all.iter().map(|start| format!("{start}{}", if letter == '’' { '\'' } else { '’' }));
                 let more: Vec<_> = if APOSTROPHES.contains(&letter) { more.collect() } else { Vec::new() };
-                all.iter_mut().for_each(|start| start.push(letter));
+                for start in &mut all {
+                    start.push(letter);
+                }
                 all.extend(more);
             }
         }

@@ -240,7 +240,7 @@ mod tests {
             (r#"AccountName =~ "a" and AccountDomain =~ "b""#, false),
             (r#"(AccountUpn =~ "a" or (isempty(AccountUpn) and AccountName =~ "A\"b\\c"))"#, true),
             (r#"AccountName =~ "a\"b\\c" and (AccountDomain =~ "x" or isempty(AccountDomain))"#, true),
-            (r#"isempty(DeviceName)"#, false),
+            ("isempty(DeviceName)", false),
             (r#"(RemoteIP == "192.0.2.7" or LocalIP == "192.0.2.7")"#, false),
             (r#"DeviceName == "desk-042.contoso.com""#, true),
             (r#"DeviceName == "DESK-042.contoso.com""#, false),
