@@ -14,12 +14,10 @@ use crate::defender::devices::{Chosen, Named};
 use crate::defender::{Defender, devices};
 use crate::domain::enrichment::{Answer, CacheState};
 use crate::domain::findings::Findings;
-use crate::domain::portal::is_guid;
 use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::{Account, DeviceId, DeviceName, FileHash, Machine, NameMatch, Sha1, Sha256};
 use crate::domain::time::Moment;
 use crate::domain::warning::{Warning, WarningCode};
-use crate::graph::is_sid;
 
 /// Records of one name that are asked for, one after the other, while their alerts are not known.
 const MOST_TRIED: usize = 10;
@@ -104,7 +102,7 @@ impl Enricher {
         defender: &Arc<Defender>,
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
-        if is_sid(account.name()) || is_guid(account.name()) {
+        if account.is_sid() || account.is_object_id() {
             return Err(EnrichError::NotLookedUp(NotLookedUp::AccountId));
         }
         draft.steps.extend(account.step_to_bare_name());

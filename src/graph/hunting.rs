@@ -10,7 +10,6 @@ use url::Url;
 
 use crate::domain::alert::Alert;
 use crate::domain::evidence::Detail;
-use crate::domain::portal::is_guid;
 use crate::domain::subject::{Account, DeviceId, DeviceName, DomainName, FileHash, IpAddress};
 
 /// What is hunted for.
@@ -82,8 +81,8 @@ fn condition(quarry: &Quarry) -> Option<String> {
                 let name = equals("AccountName", account.name())?;
                 Some(format!("{name} and {}", any(&in_domain(domain)?)?))
             }
-            None if is_sid(account.name()) => equals("AccountSid", account.name()),
-            None if is_guid(account.name()) => equals("AccountObjectId", account.name()),
+            None if account.is_sid() => equals("AccountSid", account.name()),
+            None if account.is_object_id() => equals("AccountObjectId", account.name()),
             None => equals("AccountName", account.name()),
         },
         Quarry::File(FileHash::Sha1(sha1)) => equals("SHA1", sha1.as_str()),
@@ -178,14 +177,6 @@ fn literal(text: &str) -> Option<String> {
 
 fn breaks_lines_or_is_unseen(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
-}
-
-/// A Windows security identifier: `S-1-5-21-…`.
-pub(crate) fn is_sid(text: &str) -> bool {
-    let Some(rest) = text.get(..4).filter(|start| start.eq_ignore_ascii_case("S-1-")).and(text.get(4..)) else {
-        return false;
-    };
-    !rest.is_empty() && rest.split('-').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]

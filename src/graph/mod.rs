@@ -23,7 +23,7 @@ use crate::domain::subject::{AlertId, IncidentId, Kind};
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::upstream::{self, Api, Call, Context, Reply, UpstreamError};
-pub(crate) use hunting::{MOST_ALERTS, Quarry, is_sid};
+pub(crate) use hunting::{MOST_ALERTS, Quarry};
 pub(crate) use roles::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING, allow};
 
 /// Without it, words that Microsoft has added later arrive as `unknownFutureValue`.

@@ -3,7 +3,7 @@
 /// Something to ask the service about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subject {
-    /// `alert`, `machine`, `user`, `file` or `incident`.
+    /// `alert`, `machine`, `user`, `file`, `incident`, `ip` or `domain`.
     pub kind: &'static str,
     /// What to ask for.
     pub value: &'static str,
@@ -70,6 +70,12 @@ pub const fn showcase() -> &'static [Subject] {
             value: REIMAGED_MACHINE,
             why: "re-imaged: two records of one name, of which the active one is taken",
         },
+        Subject {
+            kind: "ip",
+            value: ADDRESS,
+            why: "the address that the attacker's programs call home to, from two devices",
+        },
+        Subject { kind: "domain", value: DOMAIN, why: "the name of that address" },
         Subject { kind: "machine", value: PHONE, why: "a phone, named by its owner" },
     ]
 }

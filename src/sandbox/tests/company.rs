@@ -134,10 +134,12 @@ async fn every_subject_of_the_showcase_is_there() {
             "user" => sandbox.mde(&format!("/api/users/{}/alerts", subject.value.split('@').next().unwrap())).await,
             "file" => sandbox.mde(&format!("/api/files/{}", subject.value)).await,
             "incident" => sandbox.xdr(&format!("/api/incidents/{}", subject.value)).await,
+            "ip" => sandbox.mde(&format!("/api/ips/{}/alerts", subject.value)).await,
+            "domain" => sandbox.mde(&format!("/api/domains/{}/alerts", subject.value)).await,
             other => panic!("{other}"),
         };
         assert_eq!(heard.status, 200, "{subject:?}");
         assert!(heard.json()["value"].as_array().is_none_or(|list| !list.is_empty()), "{subject:?}");
     }
-    assert_eq!(kinds.len(), 5);
+    assert_eq!(kinds.len(), 7);
 }
