@@ -180,18 +180,13 @@ pub(super) fn address(detail: &Detail) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::extra::Extra;
 
     fn ip(address: &str, role: Option<&str>) -> Evidence {
         Evidence {
             kind: "ip".into(),
             role: role.map(Text::from),
-            verdict: None,
-            remediation_status: None,
-            detection_status: None,
-            observed_at: None,
             detail: Detail::Ip(evidence::Ip { address: Some(address.into()) }),
-            extra: Extra::default(),
+            ..Evidence::default()
         }
     }
 

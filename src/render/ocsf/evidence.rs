@@ -277,7 +277,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::extra::Extra;
     use crate::domain::text::Text;
 
     fn shown(kind: &str, detail: Detail) -> Value {
@@ -285,11 +284,8 @@ mod tests {
             kind: kind.into(),
             role: Some("destination".into()),
             verdict: Some("malicious".into()),
-            remediation_status: None,
-            detection_status: None,
-            observed_at: None,
             detail,
-            extra: Extra::default(),
+            ..Evidence::default()
         };
         serde_json::to_value(Artifact::of(&item)).expect("JSON")
     }

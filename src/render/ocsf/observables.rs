@@ -287,23 +287,17 @@ mod tests {
     use super::super::evidence::artifacts;
     use super::*;
     use crate::domain::evidence::{self, Detail, Evidence};
-    use crate::domain::extra::Extra;
 
     #[test]
     fn a_value_is_told_once_at_the_path_where_it_stands_first() {
         let file = |name: &str| Evidence {
             kind: "file".into(),
-            role: None,
-            verdict: None,
-            remediation_status: None,
-            detection_status: None,
-            observed_at: None,
             detail: Detail::File(evidence::File {
                 name: Some(name.into()),
                 sha1: Some("ab".into()),
                 ..Default::default()
             }),
-            extra: Extra::default(),
+            ..Evidence::default()
         };
         let items = [file("a.exe"), file("b.exe"), file("a.exe")];
         let artifacts = artifacts(&items);
