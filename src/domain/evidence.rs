@@ -38,7 +38,7 @@ pub struct Evidence {
 }
 
 /// What an item of evidence names in members that have no home: accounts, files, addresses. The members stay in `extra`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Named {
     /// Devices.
     pub devices: Vec<Device>,

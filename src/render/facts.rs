@@ -3,7 +3,7 @@
 use super::digest::{Fact, MOST_OF_A_NAME, capital, day_and_time, said};
 use super::shown::Shown;
 use crate::domain::enrichment::Enrichment;
-use crate::domain::entities::{self, UserEntity};
+use crate::domain::entities::{self, MailEntity, UserEntity};
 use crate::domain::line::one_line;
 use crate::domain::resolution::StepName;
 use crate::domain::subject::Kind;
@@ -34,6 +34,8 @@ pub(super) fn of(enrichment: &Enrichment<'_>) -> Vec<Fact> {
         ("Asked for", asked_for(enrichment)),
         ("Devices", touched(devices)),
         ("Users", users(&sorts.users)),
+        ("Mail", mails(&sorts.mails)),
+        ("Mailboxes", touched(sorts.mailboxes.iter().filter_map(|mailbox| mailbox.address.or(mailbox.display_name)))),
         ("Techniques", some(&enrichment.techniques, MOST_TECHNIQUES, false)),
         ("Threats", some(&enrichment.threats, MOST_NAMES, false)),
         ("Seen", seen(enrichment)),
@@ -121,6 +123,21 @@ fn users(users: &[UserEntity<'_>]) -> String {
     }
     let told: Vec<_> = names.iter().take(MOST_NAMES).map(|(domain, name)| account(*domain, name)).collect();
     and_more(&told, names.len(), users.len() >= entities::MOST)
+}
+
+/// The first mail: its subject, from whom and to whom; and how many more there are.
+fn mails(mails: &[MailEntity<'_>]) -> String {
+    let told = |mail: &MailEntity<'_>| {
+        let part = |before: &str, text: Option<&str>| {
+            let text = one_line(text.unwrap_or_default(), MOST_OF_A_NAME);
+            if text.is_empty() { text } else { format!("{before}{text}") }
+        };
+        let parts = [part("", mail.subject), part("from ", mail.sender), part("to ", mail.recipient)];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    let mut told = mails.iter().map(told).filter(|mail| !mail.is_empty());
+    let first: Vec<_> = told.next().into_iter().collect();
+    and_more(&first, first.len() + told.count(), mails.len() >= entities::MOST)
 }
 
 fn seen(enrichment: &Enrichment<'_>) -> String {

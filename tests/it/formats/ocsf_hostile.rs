@@ -20,7 +20,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::ocsf_rules::broken;
 
@@ -156,6 +156,11 @@ prop_compose! {
         detail in detail(),
         (extra, named) in (extra(), option::of(named().prop_map(Box::new))),
     ) -> Evidence {
+        // What is named within an item stands in its other members.
+        let mut extra = extra;
+        if let Some(named) = &named {
+            extra.keep("within", to_raw_value(named).expect("JSON"));
+        }
         let owned = |word: Option<&str>| word.map(Text::from);
         Evidence {
             kind, role: owned(role), verdict, remediation_status, detection_status: owned(detection_status),
