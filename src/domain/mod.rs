@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock but [`time::Moment::now`], no knowledge of any API, front door or format.
 
+mod accounts;
 pub mod alert;
 pub mod context;
 pub mod enrichment;

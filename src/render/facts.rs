@@ -4,7 +4,7 @@ use super::digest::{Fact, capital, day_and_time, said};
 use super::names::{MOST_OF_A_NAME, Names, account};
 use super::shown::Shown;
 use crate::domain::enrichment::Enrichment;
-use crate::domain::entities::{self, UserEntity};
+use crate::domain::entities::{self, MailEntity, UserEntity};
 use crate::domain::line::one_line;
 use crate::domain::resolution::StepName;
 use crate::domain::subject::Kind;
@@ -26,11 +26,13 @@ pub(super) fn of(enrichment: &Enrichment<'_>, names: &Names) -> Vec<Fact> {
     let files = distinct(sorts.files.iter().filter_map(|file| file.name.or(file.sha1).or(file.sha256)));
     let addresses = distinct(sorts.urls.iter().map(|url| url.url).chain(sorts.ips.iter().map(|ip| ip.address)));
     let users = distinct_users(&sorts.users);
+    let mailboxes = distinct(sorts.mailboxes.iter().filter_map(|mailbox| mailbox.address.or(mailbox.display_name)));
     let (techniques, threats) = (short(&enrichment.techniques), short(&enrichment.threats));
     let assigned_to = assigned_to(enrichment);
     let text = Names::default();
     let device_names = Names::new(sorts.devices.iter().filter_map(|device| device.name));
     let user_names = Names::new(first(&users, MOST_NAMES));
+    let mailbox_names = Names::new(first(&mailboxes, MOST_NAMES));
     let analyst = Names::new([assigned_to.as_str()]);
     let technique_names = Names::terms(first(&techniques, MOST_TECHNIQUES));
     let threat_names = Names::terms(first(&threats, MOST_NAMES));
@@ -46,6 +48,8 @@ pub(super) fn of(enrichment: &Enrichment<'_>, names: &Names) -> Vec<Fact> {
         ("Asked for", asked_for(enrichment), names),
         ("Devices", some(&devices, MOST_NAMES, is_capped(sorts.devices.len())), &device_names),
         ("Users", some(&users, MOST_NAMES, is_capped(sorts.users.len())), &user_names),
+        ("Mail", mails(&sorts.mails), names),
+        ("Mailboxes", some(&mailboxes, MOST_NAMES, is_capped(sorts.mailboxes.len())), &mailbox_names),
         ("Techniques", some(&techniques, MOST_TECHNIQUES, false), &technique_names),
         ("Threats", some(&threats, MOST_NAMES, false), &threat_names),
         ("Seen", seen(enrichment), &text),
@@ -123,6 +127,20 @@ fn distinct_users(users: &[UserEntity<'_>]) -> Vec<String> {
         }
     }
     names.into_iter().map(|(domain, name)| account(domain, name)).collect()
+}
+
+/// The first mail: its subject, from whom and to whom; and how many more there are.
+fn mails(mails: &[MailEntity<'_>]) -> String {
+    let told = |mail: &MailEntity<'_>| {
+        let part = |before: &str, text: Option<&str>| {
+            let text = one_line(text.unwrap_or_default(), MOST_OF_A_NAME);
+            if text.is_empty() { text } else { format!("{before}{text}") }
+        };
+        let parts = [part("", mail.subject), part("from ", mail.sender), part("to ", mail.recipient)];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    let told: Vec<_> = mails.iter().map(told).filter(|mail| !mail.is_empty()).collect();
+    some(&told, 1, mails.len() >= entities::MOST)
 }
 
 fn seen(enrichment: &Enrichment<'_>) -> String {

@@ -6,8 +6,7 @@ use fastrand::Rng;
 
 use crate::domain::alert::{Account, Alert, Device};
 use crate::domain::enrichment::{Answer, Backend, CacheState, Showing, Source};
-use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Process, User};
-use crate::domain::extra::Extra;
+use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Process, User};
 use crate::domain::findings::Findings;
 use crate::domain::incident::Incident;
 use crate::domain::resolution::{Step, StepName};
@@ -235,23 +234,21 @@ fn page(rng: &mut Rng) -> Option<Text> {
 }
 
 fn evidence(rng: &mut Rng) -> Evidence {
-    let detail = match rng.u8(0..5) {
+    let detail = match rng.u8(0..7) {
         0 => Detail::File(File { name: some(rng), path: some(rng), ..File::default() }),
         1 => Detail::Process(Box::new(Process { command_line: some(rng), name: some(rng), ..Process::default() })),
         2 => Detail::User(User { name: named(rng), domain: named(rng), upn: named(rng), ..User::default() }),
         3 => Detail::Ip(Ip { address: some(rng) }),
+        4 => Detail::Mailbox(Mailbox { address: some(rng), display_name: some(rng), user: None }),
+        5 => Detail::Mail(Box::new(Mail {
+            sender: some(rng),
+            recipient: some(rng),
+            subject: some(rng),
+            ..Mail::default()
+        })),
         _ => Detail::Url(Address { url: some(rng) }),
     };
-    Evidence {
-        kind: text(rng).into(),
-        role: None,
-        verdict: None,
-        remediation_status: None,
-        detection_status: None,
-        observed_at: None,
-        detail,
-        extra: Extra::default(),
-    }
+    Evidence { kind: text(rng).into(), detail, ..Evidence::default() }
 }
 
 fn device(rng: &mut Rng) -> Device {

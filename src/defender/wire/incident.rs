@@ -49,7 +49,7 @@ impl IncidentReader<'_> {
         let severity = triage::severity(&mut members, &mut unfamiliar, notes);
         let status = triage::incident_status(&mut members, &mut unfamiliar, notes);
         let classification = members.text(&["classification"], notes);
-        let determination = members.text(&["determination"], notes);
+        let determination = triage::determination(&mut members, notes);
         triage::verdict(classification.as_deref(), None, "incident classification", notes);
         let merged_into = members.peek_text("redirectIncidentId").and_then(|text| IncidentId::parse(&text));
         let own_page = members.peek_text("incidentUri").filter(|page| self.portal.is_incident_page(page, self.id));

@@ -3,7 +3,10 @@
 mod alert;
 mod evidence;
 mod incident;
+#[cfg(test)]
+mod kinds;
 mod row;
+mod within;
 mod words;
 
 use crate::domain::alert::Alert;
