@@ -32,7 +32,6 @@ pub(super) fn of(enrichment: &Enrichment<'_>, names: &Names) -> Vec<Fact> {
     let text = Names::default();
     let device_names = Names::new(sorts.devices.iter().filter_map(|device| device.name));
     let user_names = Names::new(first(&users, MOST_NAMES));
-    let mailbox_names = Names::new(first(&mailboxes, MOST_NAMES));
     let analyst = Names::new([assigned_to.as_str()]);
     let technique_names = Names::terms(first(&techniques, MOST_TECHNIQUES));
     let threat_names = Names::terms(first(&threats, MOST_NAMES));
@@ -49,7 +48,7 @@ pub(super) fn of(enrichment: &Enrichment<'_>, names: &Names) -> Vec<Fact> {
         ("Devices", some(&devices, MOST_NAMES, is_capped(sorts.devices.len())), &device_names),
         ("Users", some(&users, MOST_NAMES, is_capped(sorts.users.len())), &user_names),
         ("Mail", mails(&sorts.mails), names),
-        ("Mailboxes", some(&mailboxes, MOST_NAMES, is_capped(sorts.mailboxes.len())), &mailbox_names),
+        ("Mailboxes", some(&mailboxes, MOST_NAMES, is_capped(sorts.mailboxes.len())), names),
         ("Techniques", some(&techniques, MOST_TECHNIQUES, false), &technique_names),
         ("Threats", some(&threats, MOST_NAMES, false), &threat_names),
         ("Seen", seen(enrichment), &text),

@@ -84,7 +84,7 @@ fn every_comment_and_text_is_inside_its_budget_and_nothing_foreign_is_live() {
     rendered([(Format::Markdown, comment), (Format::Text, text)]);
 }
 
-fn slack(seed: u64, body: &str, _: usize) {
+pub(super) fn slack(seed: u64, body: &str, _: usize) {
     let message: Value = serde_json::from_str(body).expect("JSON");
     let fallback = message["text"].as_str().expect("text");
     assert!((1..4000).contains(&length(fallback)), "{seed}");
@@ -131,7 +131,7 @@ fn slack_block(seed: u64, block: &Value) {
     }
 }
 
-fn teams(seed: u64, body: &str, _: usize) {
+pub(super) fn teams(seed: u64, body: &str, _: usize) {
     assert!(body.len() <= 28_000, "{seed}: {} bytes", body.len());
     let message: Value = serde_json::from_str(body).expect("JSON");
     assert_eq!(message["type"], "message");

@@ -41,8 +41,9 @@ pub(super) fn overview(overview: &Overview<'_>) -> Vec<u8> {
     let mut blocks = vec![json!({"type": "header", "text": {"type": "plain_text", "text": header, "emoji": false}})];
     blocks.extend(overview.lines.iter().map(|line| {
         let text = line.text.escaped(LINE, MRKDWN);
-        let text = line.link.as_deref().map_or_else(|| text.clone(), |link| anchor(link, &text));
-        section(&format!("{} {text}", sign(line.urgency)))
+        // Beside the text: there is no code style in a link's label.
+        let link = line.link.as_deref().map(|link| format!(" · {}", anchor(link, OPEN))).unwrap_or_default();
+        section(&format!("{} {text}{link}", sign(line.urgency)))
     }));
     let fallback = overview.headline.escaped(PARAGRAPH, MRKDWN);
     // A tree of strings always serializes.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::digest::{Digest, Entry, Fact, OPEN};
 use super::escape::CARD;
-use super::overview::Overview;
+use super::overview::{BatchLine, Overview};
 use super::shown::{Run, Shown};
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
@@ -55,16 +55,13 @@ fn written(digest: &Digest<'_>, shown: usize) -> Vec<u8> {
 
 /// One message about several subjects.
 pub(super) fn overview(overview: &Overview<'_>) -> Vec<u8> {
-    let headline = overview.headline.escaped(PARAGRAPH, CARD);
-    let mut body = vec![json!({
-        "type": "TextBlock", "text": headline, "wrap": true,
-        "size": "Large", "weight": "Bolder", "color": color(overview.urgency),
-    })];
-    body.extend(overview.lines.iter().map(|line| {
-        let text = line.text.escaped(LINE, CARD);
-        let text = line.link.as_deref().map_or_else(|| text.clone(), |link| format!("[{text}]({link})"));
-        json!({"type": "TextBlock", "text": text, "wrap": true, "color": color(line.urgency)})
-    }));
+    let style = json!({"size": "Large", "weight": "Bolder", "color": color(overview.urgency)});
+    let mut body = vec![line(&overview.headline, PARAGRAPH, &style)];
+    for BatchLine { text, urgency, link, .. } in overview.lines {
+        body.push(line(text, LINE, &json!({"color": color(*urgency), "separator": true})));
+        let open = |link: &String| json!({"type": "TextBlock", "text": format!("[{OPEN}]({link})"), "spacing": "None"});
+        body.extend(link.as_ref().map(open));
+    }
     of_card(&body, &[])
 }
 
