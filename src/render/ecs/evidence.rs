@@ -198,8 +198,8 @@ pub(super) fn destination(alert: &Alert) -> Address {
 
 /// An end of the first connection that tells it.
 fn end(alert: &Alert, of: impl Fn(&Named) -> &Option<Text>) -> Option<IpAddr> {
-    let named = alert.evidence.iter().filter_map(|item| item.named.as_deref());
-    named.filter_map(|named| ip(of(named).filled())).next()
+    let mut named = alert.evidence.iter().filter_map(|item| item.named.as_deref());
+    named.find_map(|named| ip(of(named).filled()))
 }
 
 fn ip(address: Option<&str>) -> Option<IpAddr> {
