@@ -1,7 +1,7 @@
 //! The fields of a request, from a JSON object or a query string: in their order, each at most once.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -67,14 +67,14 @@ impl Fields {
     fn new(list: Vec<(String, Box<RawValue>)>, origin: Origin) -> Result<Self, Problem> {
         let mut fields = Self { list: Vec::with_capacity(list.len()), origin };
         // A caller may send thousands of names.
-        let mut names: HashSet<String> = HashSet::with_capacity(list.len());
+        let mut names: HashMap<String, String> = HashMap::with_capacity(list.len());
         for (name, value) in list {
             if name.is_empty() || is_absent(&value) {
                 continue;
             }
             let key = if is_known(&name) { in_one_spelling(&name) } else { name.clone() };
-            if !names.insert(key) {
-                let pointer = fields.pointer(&name);
+            if let Some(first) = names.insert(key, name.clone()) {
+                let pointer = fields.pointer(&first);
                 return Err(Problem::at(Code::InvalidRequest, pointer, "This field is there more than once."));
             }
             fields.list.push((name, value));

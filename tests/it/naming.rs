@@ -46,12 +46,12 @@ fn detail(answer: &Value, code: &str) -> String {
 #[tokio::test]
 async fn a_short_name_is_no_beginning_of_another() {
     let world = forgetful().await;
-    for (number, name) in [(1, "pc1.example"), (2, "pc10.example"), (3, "pc1-old.example"), (4, "xpc1")] {
+    for (number, name) in [(1, "bay1.example"), (2, "bay10.example"), (3, "bay1-old.example"), (4, "xbay1")] {
         device(&world, number, name, number);
     }
-    assert_eq!(ids(&machine(&world, "PC1").await), [alert_of(1)]);
-    assert_eq!(ids(&machine(&world, "pc10").await), [alert_of(2)]);
-    world.post(json!({"machine": "pc"})).await.problem(404, "not_found");
+    assert_eq!(ids(&machine(&world, "BAY1").await), [alert_of(1)]);
+    assert_eq!(ids(&machine(&world, "bay10").await), [alert_of(2)]);
+    world.post(json!({"machine": "bay"})).await.problem(404, "not_found");
 }
 
 #[tokio::test]

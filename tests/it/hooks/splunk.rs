@@ -28,7 +28,7 @@ fn kinds(answer: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn the_fields_of_a_row_are_asked_about_as_a_batch() {
     let world = World::start().await;
-    let row = json!({"dest": MACHINE, "user": ["CONTOSO\\dana.reyes", "unknown"], "file_hash": FILE_SHA1, "host": "forwarder-01"});
+    let row = json!({"dest": MACHINE, "user": ["CONTOSO\\dana.reyes", "undefined", "unknown"], "file_hash": FILE_SHA1, "host": "forwarder-01"});
     let answer = world.send(ask(&row)).await.answer();
     assert_eq!(kinds(&answer), ["machine", "user", "problem", "file"]);
     assert_eq!(answer["results"][0]["enrichment"]["id"], DESK_042);
