@@ -2,19 +2,12 @@
 //!
 //! Source: <https://docs.slack.dev/interactivity/handling-user-interaction#message_responses>.
 
-use std::time::Duration;
-
 use http::{HeaderValue, StatusCode, header};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout_at;
 use url::Url;
 
 use crate::hooks::slack::ResponseUrl;
-use crate::upstream::{Deadline, HttpClient};
-
-/// Slack takes five messages for one command, so there is room for these.
-const TRIES: u32 = 3;
-const EACH: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(200);
+use crate::upstream::{Attempts, Deadline, HttpClient, Retry, longest_silence};
 
 /// Why a message did not reach Slack. The address is a secret: it is in none of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,11 +24,12 @@ pub(crate) enum NotDelivered {
 }
 
 impl NotDelivered {
-    /// Whether another try may do.
-    fn passes(self) -> bool {
+    /// What it means for the next try. Slack takes five messages for one command, so there is room for it.
+    fn retry(self) -> Retry {
         match self {
-            Self::Refused(status) => status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error(),
-            Self::Unreachable | Self::TimedOut => true,
+            Self::Refused(StatusCode::TOO_MANY_REQUESTS) | Self::Unreachable | Self::TimedOut => Retry::Backoff,
+            Self::Refused(status) if status.is_server_error() => Retry::Backoff,
+            Self::Refused(_) => Retry::Never,
         }
     }
 }
@@ -53,19 +47,17 @@ impl SlackMessages {
         Self { http, stand_in }
     }
 
-    /// Posts a message, in at most three tries.
+    /// Posts a message.
     pub(crate) async fn post(&self, to: &ResponseUrl, message: &[u8], deadline: Deadline) -> Result<(), NotDelivered> {
         let url = to.at(self.stand_in.as_ref());
-        let mut tries = 1;
+        let mut attempts = Attempts::until(deadline);
         loop {
-            let time = deadline.remaining().min(EACH);
-            let outcome = timeout(time, self.try_once(&url, message)).await.unwrap_or(Err(NotDelivered::TimedOut));
-            match outcome {
-                Err(error) if error.passes() && tries < TRIES && deadline.remaining() > PAUSE => {
-                    tries += 1;
-                    sleep(PAUSE).await;
-                }
-                other => return other,
+            attempts.begin();
+            let end = deadline.within(longest_silence(deadline.remaining()));
+            let outcome = timeout_at(end.instant(), self.try_once(&url, message)).await;
+            let Err(error) = outcome.unwrap_or(Err(NotDelivered::TimedOut)) else { return Ok(()) };
+            if !attempts.again(error.retry()).await {
+                return Err(error);
             }
         }
     }

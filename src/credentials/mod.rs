@@ -14,5 +14,5 @@ pub(crate) use authorized::{Authorized, CallError};
 pub(crate) use error::{CredentialError, Refusal};
 pub use store::SecretStore;
 pub(crate) use store::StoreError;
-pub(crate) use token::carries;
+pub(crate) use token::{Token, carries};
 pub(crate) use tokens::Tokens;

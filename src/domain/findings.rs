@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::alert::Alert;
 use super::incident::Incident;
-use super::subject::Kind;
+use super::raw::Raw;
+use super::subject::{Kind, comparable_id};
 use super::text::Text;
 use super::warning::{Warning, WarningCode, Warnings, quoted};
 
@@ -17,8 +18,11 @@ pub struct Findings {
     pub incident: Option<Incident>,
     /// Whether Defender knows the subject, as far as it tells.
     pub known: bool,
-    /// The upstream bodies, verbatim; several where a list came in pages.
+    /// The upstream bodies, verbatim; several where a list came in pages. They are parts of what the alerts' texts are
+    /// parts of: to keep them costs nothing.
     pub bodies: Vec<Text>,
+    /// The bodies are those of the alerts, one each, and not of the list.
+    pub bodies_are_alerts: bool,
     /// What came up while reading them.
     pub warnings: Vec<Warning>,
     /// They are about what was asked for: only then they may be shown to the next who asks.
@@ -32,7 +36,27 @@ impl Findings {
     pub fn new(alerts: Vec<Alert>, incident: Option<Incident>, bodies: Vec<Text>, mut warnings: Warnings) -> Self {
         let held = bodies.iter().map(|body| body.len()).sum();
         let alerts = distinct(alerts, &mut warnings);
-        Self { alerts, incident, known: true, bodies, warnings: warnings.into_vec(), is_to_the_point: true, held }
+        Self {
+            alerts,
+            incident,
+            known: true,
+            bodies,
+            bodies_are_alerts: false,
+            warnings: warnings.into_vec(),
+            is_to_the_point: true,
+            held,
+        }
+    }
+
+    /// The findings of a list that was put together from a body for each alert, and from others of so many bytes.
+    pub fn of_alerts(alerts: Vec<Alert>, bodies: Vec<Text>, others: usize, warnings: Warnings) -> Self {
+        let findings = Self::new(alerts, None, bodies, warnings);
+        Self { bodies_are_alerts: true, held: findings.held + others, ..findings }
+    }
+
+    /// The upstream bodies, to be shown.
+    pub fn raw(&self) -> Raw<'_> {
+        if self.bodies_are_alerts { Raw::of_alerts(&self.bodies) } else { Raw::new(&self.bodies) }
     }
 
     /// What Defender answers about something that it does not know.
@@ -42,6 +66,7 @@ impl Findings {
             incident: None,
             known: false,
             bodies: Vec::new(),
+            bodies_are_alerts: false,
             warnings: Vec::new(),
             is_to_the_point: true,
             held: 0,
@@ -51,7 +76,7 @@ impl Findings {
     /// The same findings, marked if Defender speaks of another subject than was asked for.
     #[must_use]
     pub fn about(mut self, kind: Kind, asked: &str, told: &str) -> Self {
-        if asked != told {
+        if comparable_id(asked) != comparable_id(told) {
             self.is_to_the_point = false;
             let detail =
                 format!("{} {asked} was asked for, and Defender answered with {:?}.", kind.as_str(), quoted(told));

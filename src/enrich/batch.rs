@@ -13,16 +13,11 @@ const IN_FLIGHT: usize = 8;
 
 impl Enricher {
     /// Answers questions, in their order. Equal subjects are asked once, also those that turn out to be equal only
-    /// when they are resolved. Beside each question: whether the upstream bodies are wanted.
-    pub(crate) async fn enrich_all(
-        &self,
-        questions: &[(Question, bool)],
-        ctx: &Context,
-    ) -> Vec<Result<Answer, EnrichError>> {
+    /// when they are resolved.
+    pub(crate) async fn enrich_all(&self, questions: &[Question], ctx: &Context) -> Vec<Result<Answer, EnrichError>> {
         let scope = &Scope::new(ctx);
         // Boxed: the compiler cannot see that the future of a closure's borrow is `Send`.
-        let answers: Vec<_> =
-            questions.iter().map(|(question, raw)| self.enrich_within(question, *raw, scope).boxed()).collect();
+        let answers: Vec<_> = questions.iter().map(|question| self.enrich_within(question, scope).boxed()).collect();
         stream::iter(answers).buffered(IN_FLIGHT).collect().await
     }
 }

@@ -29,7 +29,7 @@ impl Enricher {
         };
         let ask = Ask::Hunted(graph.clone(), quarry.clone());
         draft.id = ask.key().id();
-        let found = self.recall(ask, draft.raw, scope).await?;
+        let found = self.recall(ask, scope).await?;
         match &quarry {
             Quarry::Device(Machine::Name(name)) => Ok(self.of_one_device(draft, name, found)),
             Quarry::Device(Machine::Id(_)) | Quarry::User(_) | Quarry::File(_) | Quarry::Ip(_) | Quarry::Domain(_) => {

@@ -31,7 +31,7 @@ use ask::Ask;
 pub(crate) use auto::Auto;
 use backend::Origin;
 pub(crate) use backend::{Backend, Family};
-pub(crate) use error::EnrichError;
+pub(crate) use error::{DOWN_FOR, EnrichError};
 use key::Key;
 use resolve::{Name, Resolution};
 use scope::Scope;
@@ -43,8 +43,7 @@ const NAMES_LAST: u32 = 10;
 pub struct Enricher {
     backend: Backend,
     portal: Portal,
-    /// With and without the upstream bodies.
-    answers: Memory<(Key, bool), Arc<Findings>, EnrichError>,
+    answers: Memory<Key, Arc<Findings>, EnrichError>,
     names: Memory<Name, Resolution, EnrichError>,
 }
 
@@ -79,17 +78,25 @@ impl Enricher {
         &self.backend
     }
 
-    /// Answers one question; `raw`: with the upstream bodies.
-    pub(crate) async fn enrich(&self, question: &Question, raw: bool, ctx: &Context) -> Result<Answer, EnrichError> {
+    /// Answers one question.
+    pub(crate) async fn enrich(&self, question: &Question, ctx: &Context) -> Result<Answer, EnrichError> {
         // Boxed: it holds what every kind of question needs on its way.
-        Box::pin(self.enrich_within(question, raw, &Scope::new(ctx))).await
+        Box::pin(self.enrich_within(question, &Scope::new(ctx))).await
     }
 
     /// Answers one question of a request that may have asked others.
-    async fn enrich_within(&self, question: &Question, raw: bool, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
+    async fn enrich_within(&self, question: &Question, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
+        match &self.backend {
+            Backend::Defender(defender) => self.by_family(Family::Defender(defender.clone()), question, scope).await,
+            Backend::Graph(graph) => self.by_family(Family::Graph(graph.clone()), question, scope).await,
+            Backend::Auto(auto) => self.by_roles(auto, question, scope).await,
+        }
+    }
+
+    /// Answers one question by one family of APIs.
+    async fn by_family(&self, family: Family, question: &Question, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
         let kind = question.subject.kind();
-        let family = self.backend.family(kind, scope.ctx).await?;
-        let draft = Draft::new(question, raw, family.origin(kind));
+        let draft = Draft::new(question, family.origin(kind));
         match (&question.subject, &family) {
             (Subject::Alert(id), _) => self.answer(draft, Ask::Alert(family.clone(), id.clone()), scope).await,
             (Subject::Incident(id), _) => self.incident(draft, *id, family, scope).await,
@@ -127,25 +134,18 @@ impl Enricher {
     }
 
     /// What is remembered of a question, or what the backend says now.
-    async fn recall(&self, ask: Ask, raw: bool, scope: &Scope<'_>) -> Result<Recalled<Arc<Findings>>, EnrichError> {
-        let asked = (ask.key(), raw);
+    async fn recall(&self, ask: Ask, scope: &Scope<'_>) -> Result<Recalled<Arc<Findings>>, EnrichError> {
+        let asked = ask.key();
         let fetch = || {
             let (ask, ctx) = (ask.clone(), scope.ctx.clone());
-            async move {
-                let mut findings = ask.fetch(&ctx).await?;
-                if !raw {
-                    // What nobody wants to see is not kept: a list's body is as large as all that was read from it.
-                    findings.bodies.clear();
-                }
-                Ok(Arc::new(findings))
-            }
+            async move { Ok(Arc::new(ask.fetch(&ctx).await?)) }
         };
         scope.findings.once(asked.clone(), self.answers.recall_or_fetch(asked, scope.ctx.deadline, fetch)).await
     }
 
     async fn answer(&self, mut draft: Draft, ask: Ask, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
         draft.id = ask.key().id();
-        let recalled = self.recall(ask, draft.raw, scope).await?;
+        let recalled = self.recall(ask, scope).await?;
         Ok(draft.finish(recalled))
     }
 }
@@ -182,12 +182,11 @@ struct Draft {
     url: Option<String>,
     steps: Vec<Step>,
     warnings: Vec<Warning>,
-    raw: bool,
     origin: Origin,
 }
 
 impl Draft {
-    fn new(question: &Question, raw: bool, origin: Origin) -> Self {
+    fn new(question: &Question, origin: Origin) -> Self {
         Self {
             kind: question.subject.kind(),
             input: question.input.clone(),
@@ -195,7 +194,6 @@ impl Draft {
             url: None,
             steps: question.steps.clone(),
             warnings: Vec::new(),
-            raw,
             origin,
         }
     }

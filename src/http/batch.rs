@@ -166,7 +166,7 @@ pub(super) async fn answer(
     let with_addressee = |asked: Asked| Ok((notify::addressee(&destinations, &asked.options)?, asked));
     let items: Vec<Result<Addressed, Problem>> = items.into_iter().map(|item| item.and_then(with_addressee)).collect();
     let asked = items.iter().flatten().map(|(_, asked)| asked);
-    let questions: Vec<_> = asked.map(|asked| (asked.question.clone(), asked.options.raw())).collect();
+    let questions: Vec<_> = asked.map(|asked| asked.question.clone()).collect();
     let mut answers = service.enricher.enrich_all(&questions, &visit.ctx).await.into_iter();
     let answered: Vec<_> = items
         .into_iter()

@@ -88,6 +88,8 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
         duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
         upstream_calls = ctx.calls(),
         cache = told.cache,
+        // This process keeps its limits by itself.
+        quota = "local",
         cold_start = cold,
         "request"
     );

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::respond::Told;
 use crate::callers::NotAdmitted;
 use crate::domain::subject::{Kind, SubjectError};
-use crate::enrich::EnrichError;
+use crate::enrich::{DOWN_FOR, EnrichError};
 
 /// What a problem is: stable, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -330,6 +330,12 @@ impl From<EnrichError> for Problem {
             EnrichError::Unavailable { service, retry_after, .. } => {
                 let detail = format!("{service} is down or cannot be reached: ask again after Retry-After seconds.");
                 Self::new(Code::UpstreamUnavailable, detail).after(whole_seconds(*retry_after))
+            }
+            EnrichError::NoAddress { service } => {
+                let detail = format!(
+                    "{service} cannot be reached, as its host has no address: check DEFENDER_CLOUD and the addresses that are set."
+                );
+                Self::new(Code::UpstreamUnavailable, detail).after(whole_seconds(DOWN_FOR))
             }
             EnrichError::TimedOut { service } => {
                 Self::new(Code::UpstreamTimeout, format!("{service} did not answer before the deadline: ask again."))

@@ -13,7 +13,11 @@ use crate::harness::{ALERT, new_sandbox};
 
 fn program(sandbox: &Sandbox, slack: &Slack) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_lambda"));
-    program.env_clear().envs(sandbox.settings()).env("SLACK_RESPONSE_URL", &slack.origin);
+    program
+        .env_clear()
+        .envs(sandbox.settings())
+        .env("DEFENDER_BACKEND", "defender")
+        .env("SLACK_RESPONSE_URL", &slack.origin);
     program
 }
 
