@@ -7,7 +7,7 @@ use tokio::time::timeout_at;
 use url::Url;
 
 use crate::hooks::slack::ResponseUrl;
-use crate::upstream::{Attempts, Deadline, HttpClient, Retry, longest_silence};
+use crate::upstream::{Attempts, Deadline, HttpClient, Retry};
 
 /// Why a message did not reach Slack. The address is a secret: it is in none of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,21 +15,26 @@ pub(crate) enum NotDelivered {
     /// Slack does not take it.
     #[error("Slack answered with status {0}")]
     Refused(StatusCode),
-    /// No connection, or a broken one.
+    /// No connection: nothing was sent.
     #[error("Slack cannot be reached")]
     Unreachable,
+    /// The connection broke: Slack may have it.
+    #[error("the connection to Slack broke")]
+    Broken,
     /// No answer in time.
     #[error("Slack did not answer in time")]
     TimedOut,
 }
 
 impl NotDelivered {
-    /// What it means for the next try. Slack takes five messages for one command, so there is room for it.
+    /// What it means for the next try. Slack takes five messages for one command, so there is room for it; but what may
+    /// have arrived is not sent again, as Slack cannot tell a repetition.
     fn retry(self) -> Retry {
         match self {
-            Self::Refused(StatusCode::TOO_MANY_REQUESTS) | Self::Unreachable | Self::TimedOut => Retry::Backoff,
-            Self::Refused(status) if status.is_server_error() => Retry::Backoff,
-            Self::Refused(_) => Retry::Never,
+            Self::Refused(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) | Self::Unreachable => {
+                Retry::Backoff
+            }
+            Self::Refused(_) | Self::Broken | Self::TimedOut => Retry::Never,
         }
     }
 }
@@ -53,8 +58,7 @@ impl SlackMessages {
         let mut attempts = Attempts::until(deadline);
         loop {
             attempts.begin();
-            let end = deadline.within(longest_silence(deadline.remaining()));
-            let outcome = timeout_at(end.instant(), self.try_once(&url, message)).await;
+            let outcome = timeout_at(deadline.instant(), self.try_once(&url, message)).await;
             let Err(error) = outcome.unwrap_or(Err(NotDelivered::TimedOut)) else { return Ok(()) };
             if !attempts.again(error.retry()).await {
                 return Err(error);
@@ -65,7 +69,32 @@ impl SlackMessages {
     async fn try_once(&self, url: &Url, message: &[u8]) -> Result<(), NotDelivered> {
         let json = HeaderValue::from_static("application/json");
         let request = self.http.pooled().post(url.clone()).header(header::CONTENT_TYPE, json).body(message.to_vec());
-        let status = request.send().await.map_err(|_| NotDelivered::Unreachable)?.status();
+        let sent = request.send().await;
+        let status = sent
+            .map_err(|error| if error.is_connect() { NotDelivered::Unreachable } else { NotDelivered::Broken })?
+            .status();
         if status.is_success() { Ok(()) } else { Err(NotDelivered::Refused(status)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_slack_may_have_is_not_sent_again() {
+        for (failure, again) in [
+            (NotDelivered::Refused(StatusCode::TOO_MANY_REQUESTS), Retry::Backoff),
+            (NotDelivered::Refused(StatusCode::SERVICE_UNAVAILABLE), Retry::Backoff),
+            (NotDelivered::Unreachable, Retry::Backoff),
+            (NotDelivered::Refused(StatusCode::INTERNAL_SERVER_ERROR), Retry::Never),
+            (NotDelivered::Refused(StatusCode::BAD_GATEWAY), Retry::Never),
+            (NotDelivered::Refused(StatusCode::GATEWAY_TIMEOUT), Retry::Never),
+            (NotDelivered::Refused(StatusCode::NOT_FOUND), Retry::Never),
+            (NotDelivered::Broken, Retry::Never),
+            (NotDelivered::TimedOut, Retry::Never),
+        ] {
+            assert_eq!(failure.retry(), again, "{failure}");
+        }
     }
 }

@@ -3,7 +3,10 @@
 mod check;
 mod lookup;
 mod openapi;
+#[cfg(test)]
+mod readings;
 mod serve;
+mod server;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -18,13 +21,14 @@ use tracing::level_filters::LevelFilter;
 use crate::config::{SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::domain::subject::Kind;
+use crate::domain::subject::field_names::{self, Named};
 use crate::render::Format;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
 use crate::telemetry::{self, LogSettings};
 use crate::upstream::HttpClient;
 
-/// What Microsoft Defender knows about an alert, a machine, a user, a file or an incident.
+/// What Microsoft Defender knows about an alert, a machine, a user, a file, an incident, an address or a domain.
 #[derive(Parser)]
 #[command(name = "defender-enrich", version)]
 struct Arguments {
@@ -45,8 +49,10 @@ enum Command {
     },
     /// Ask about one subject and print the answer. Exit status: 0 found, 1 not found, 2 bad input, 3 no answer.
     Lookup {
-        /// What it is.
-        kind: LookupKind,
+        /// What it is: alert, machine, user, file, incident, ip, domain, url, or value for anything. Other words, such as
+        /// host, upn or sha256, are understood.
+        #[arg(value_parser = kind_word)]
+        kind: Named,
         /// Its id or name, in any form that the service takes.
         value: String,
         /// The shape of the answer.
@@ -70,34 +76,13 @@ enum Command {
     },
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum LookupKind {
-    Alert,
-    Machine,
-    User,
-    File,
-    Incident,
-    /// The alerts of a network address.
-    Ip,
-    /// The alerts of a domain.
-    Domain,
-    /// Anything: the kind is worked out from its form.
-    Value,
-}
-
-impl LookupKind {
-    fn kind(self) -> Option<Kind> {
-        match self {
-            Self::Alert => Some(Kind::Alert),
-            Self::Machine => Some(Kind::Machine),
-            Self::User => Some(Kind::User),
-            Self::File => Some(Kind::File),
-            Self::Incident => Some(Kind::Incident),
-            Self::Ip => Some(Kind::Ip),
-            Self::Domain => Some(Kind::Domain),
-            Self::Value => None,
-        }
-    }
+/// A word of the table, which says of what kind the value is.
+fn kind_word(word: &str) -> Result<Named, String> {
+    field_names::look_up(word).ok_or_else(|| {
+        let meant = field_names::nearest(word, &[]).map(|meant| format!(": did you mean {meant}?"));
+        let kinds = Kind::ALL.map(Kind::as_str).join(", ");
+        format!("no word for a kind{}; the kinds are {kinds}, url, and value for anything", meant.unwrap_or_default())
+    })
 }
 
 impl ValueEnum for Format {
@@ -119,8 +104,8 @@ enum CommandError {
     Listen { address: SocketAddr, cause: std::io::Error },
     #[error("the sandbox does not start: {0}")]
     Sandbox(#[source] std::io::Error),
-    #[error("the server has stopped: {0}")]
-    Server(#[source] std::io::Error),
+    #[error("the runtime does not start: {0}")]
+    Runtime(#[source] std::io::Error),
     #[error("cannot write {path}: {cause}")]
     Write { path: PathBuf, cause: std::io::Error },
 }
@@ -137,7 +122,7 @@ pub fn run() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(dispatch(arguments.command)),
-        Err(cause) => Err(CommandError::Server(cause)),
+        Err(cause) => Err(CommandError::Runtime(cause)),
     };
     outcome.unwrap_or_else(|error| {
         complain(&error.to_string());

@@ -21,14 +21,24 @@ pub struct Findings {
     /// The upstream bodies, verbatim; several where a list came in pages. They are parts of what the alerts' texts are
     /// parts of: to keep them costs nothing.
     pub bodies: Vec<Text>,
-    /// The bodies are those of the alerts, one each, and not of the list.
-    pub bodies_are_alerts: bool,
+    bodies_of: BodiesOf,
     /// What came up while reading them.
     pub warnings: Vec<Warning>,
     /// They are about what was asked for: only then they may be shown to the next who asks.
     pub is_to_the_point: bool,
+    /// Nothing is missing that could come another time: only then they may be remembered.
+    pub is_whole: bool,
     /// How many bytes of bodies their texts are parts of.
     held: usize,
+}
+
+/// What each upstream body is of.
+#[derive(Clone, Copy, Debug)]
+enum BodiesOf {
+    /// An answer, or a page of it.
+    Answers,
+    /// An alert of a list.
+    Alerts,
 }
 
 impl Findings {
@@ -41,9 +51,10 @@ impl Findings {
             incident,
             known: true,
             bodies,
-            bodies_are_alerts: false,
+            bodies_of: BodiesOf::Answers,
             warnings: warnings.into_vec(),
             is_to_the_point: true,
+            is_whole: true,
             held,
         }
     }
@@ -51,12 +62,15 @@ impl Findings {
     /// The findings of a list that was put together from a body for each alert, and from others of so many bytes.
     pub fn of_alerts(alerts: Vec<Alert>, bodies: Vec<Text>, others: usize, warnings: Warnings) -> Self {
         let findings = Self::new(alerts, None, bodies, warnings);
-        Self { bodies_are_alerts: true, held: findings.held + others, ..findings }
+        Self { bodies_of: BodiesOf::Alerts, held: findings.held + others, ..findings }
     }
 
     /// The upstream bodies, to be shown.
     pub fn raw(&self) -> Raw<'_> {
-        if self.bodies_are_alerts { Raw::of_alerts(&self.bodies) } else { Raw::new(&self.bodies) }
+        match self.bodies_of {
+            BodiesOf::Answers => Raw::new(&self.bodies),
+            BodiesOf::Alerts => Raw::of_alerts(&self.bodies),
+        }
     }
 
     /// What Defender answers about something that it does not know.
@@ -66,9 +80,10 @@ impl Findings {
             incident: None,
             known: false,
             bodies: Vec::new(),
-            bodies_are_alerts: false,
+            bodies_of: BodiesOf::Answers,
             warnings: Vec::new(),
             is_to_the_point: true,
+            is_whole: true,
             held: 0,
         }
     }
@@ -82,6 +97,13 @@ impl Findings {
                 format!("{} {asked} was asked for, and Defender answered with {:?}.", kind.as_str(), quoted(told));
             self.warnings.insert(0, Warning { code: WarningCode::AnotherSubject, detail });
         }
+        self
+    }
+
+    /// The same findings, marked if a part of them did not come.
+    #[must_use]
+    pub fn whole_if(mut self, is_whole: bool) -> Self {
+        self.is_whole &= is_whole;
         self
     }
 

@@ -16,6 +16,7 @@ pub mod path;
 pub mod portal;
 #[cfg(test)]
 mod properties;
+pub mod public_names;
 pub mod raw;
 pub mod resolution;
 mod rollup;

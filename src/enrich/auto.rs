@@ -10,12 +10,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backend::{Family, OlderApi};
-use super::error::{EnrichError, Service};
+use super::error::{EnrichError, NotLookedUp, Service};
+use super::readings::Reading;
 use super::scope::Scope;
 use super::{Answer, Enricher};
-use crate::credentials::{CallError, CredentialError, Refusal, Token, Tokens};
+use crate::credentials::{CallError, CredentialError, Refusal, Token, TokenCache};
 use crate::defender::{self, Defender};
-use crate::domain::subject::{Kind, Question};
+use crate::domain::subject::{Kind, Subject};
 use crate::domain::warning::{Warning, WarningCode};
 use crate::graph::{self, Graph};
 use crate::upstream::{Api, Context};
@@ -30,7 +31,7 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(600);
 pub(crate) struct Auto {
     defender: Arc<Defender>,
     graph: Arc<Graph>,
-    tokens: Arc<Tokens>,
+    tokens: TokenCache,
     last: Mutex<Option<(Token, Arc<Choice>)>>,
     graph_unknown: Mark,
     endpoint: OlderMarks,
@@ -126,7 +127,7 @@ impl Choice {
 }
 
 impl Auto {
-    pub(crate) fn new(defender: Arc<Defender>, graph: Arc<Graph>, tokens: Arc<Tokens>) -> Self {
+    pub(crate) fn new(defender: Arc<Defender>, graph: Arc<Graph>, tokens: TokenCache) -> Self {
         Self {
             defender,
             graph,
@@ -209,13 +210,13 @@ impl Auto {
     }
 
     /// Whether an older API can answer, as far as its token tells.
-    async fn older_is_possible(&self, question: &Question, ctx: &Context) -> bool {
-        let api = OlderApi::of(question.subject.kind());
+    async fn older_is_possible(&self, subject: &Subject, ctx: &Context) -> bool {
+        let api = OlderApi::of(subject.kind());
         if self.marks(api).unknown.is_set() {
             return false;
         }
         match self.tokens.token(api.api(), ctx).await {
-            Ok(token) => token.roles().is_none_or(|roles| defender::allow(&question.subject, &roles)),
+            Ok(token) => token.roles().is_none_or(|roles| defender::allow(subject, &roles)),
             Err(CredentialError::Refused(Refusal::UnknownApi)) => {
                 self.marks(api).unknown.set(UNKNOWN_FOR);
                 false
@@ -241,6 +242,7 @@ impl Auto {
             | EnrichError::TooLarge
             | EnrichError::SecretUnavailable { .. }
             | EnrichError::HuntingNotVisible
+            | EnrichError::NotLookedUp(_)
             | EnrichError::FederationFailed { .. }
             | EnrichError::Misconfigured { .. } => return false,
         };
@@ -264,31 +266,32 @@ impl Enricher {
     pub(super) async fn by_roles(
         &self,
         auto: &Auto,
-        question: &Question,
+        reading: &Reading<'_>,
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
-        let kind = question.subject.kind();
+        let kind = reading.subject.kind();
         let api = OlderApi::of(kind);
         match auto.choice(scope.ctx).await?.first(kind) {
             First::Graph => {
-                let answer = self.by_family(auto.on_graph(), question, scope).await?;
-                Ok(self.beyond_the_window(answer, auto, question, scope).await)
+                let answer = self.by_family(auto.on_graph(), reading, scope).await?;
+                Ok(self.beyond_the_window(answer, auto, reading, scope).await)
             }
             First::OlderAlone(role) => {
-                let outcome = self.by_family(auto.on_the_older(), question, scope).await;
+                let outcome = self.by_family(auto.on_the_older(), reading, scope).await;
                 outcome.map_err(|error| {
                     if auto.notes_end(api, &error) { EnrichError::Forbidden { permission: role } } else { error }
                 })
             }
             First::OlderThenGraph => {
-                if !auto.marks(api).ended.is_set() && auto.older_is_possible(question, scope.ctx).await {
-                    match self.by_family(auto.on_the_older(), question, scope).await {
+                if !auto.marks(api).ended.is_set() && auto.older_is_possible(reading.subject, scope.ctx).await {
+                    match self.by_family(auto.on_the_older(), reading, scope).await {
+                        Err(EnrichError::NotLookedUp(_)) => {}
                         Err(error) if auto.notes_end(api, &error) => {}
                         outcome => return outcome,
                     }
                 }
-                let answer = self.by_family(auto.on_graph(), question, scope).await?;
-                Ok(self.beyond_the_window(answer, auto, question, scope).await)
+                let answer = self.by_family(auto.on_graph(), reading, scope).await?;
+                Ok(self.beyond_the_window(answer, auto, reading, scope).await)
             }
         }
     }
@@ -298,10 +301,10 @@ impl Enricher {
         &self,
         mut answer: Answer,
         auto: &Auto,
-        question: &Question,
+        reading: &Reading<'_>,
         scope: &Scope<'_>,
     ) -> Answer {
-        let kind = question.subject.kind();
+        let kind = reading.subject.kind();
         if answer.findings.found() || !kind.is_a_list() {
             return answer;
         }
@@ -310,10 +313,10 @@ impl Enricher {
             answer.warnings.push(not_completed(api, "seems to have ended"));
             return answer;
         }
-        if !auto.older_is_possible(question, scope.ctx).await {
+        if !auto.older_is_possible(reading.subject, scope.ctx).await {
             return answer;
         }
-        match self.by_family(auto.on_the_older(), question, scope).await {
+        match self.by_family(auto.on_the_older(), reading, scope).await {
             Ok(mut older) if older.findings.found() => {
                 let detail =
                     format!("Advanced hunting has nothing in its 30 days: these alerts are what {} has.", api.name());
@@ -322,7 +325,7 @@ impl Enricher {
             }
             // Hunting cannot tell a device that is not known from one without alerts, and this API can.
             Ok(older) if kind == Kind::Machine && !older.findings.known => older,
-            Ok(_) => answer,
+            Ok(_) | Err(EnrichError::NotLookedUp(NotLookedUp::AccountId)) => answer,
             Err(error) => {
                 let why = if auto.notes_end(api, &error) { "seems to have ended" } else { "did not answer" };
                 answer.warnings.push(not_completed(api, why));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cache::Outcome;
-use crate::credentials::{CallError, CredentialError, Refusal, StoreError};
+use crate::credentials::{CallError, CredentialError, Refusal, SecretProblem, StoreError};
 use crate::upstream::UpstreamError;
 
 /// A question that got no answer.
@@ -77,6 +77,9 @@ pub(crate) enum EnrichError {
     /// The tenant or the app cannot see what advanced hunting is asked about.
     #[error("advanced hunting does not show its tables")]
     HuntingNotVisible,
+    /// It is a subject, but not one that this backend looks up.
+    #[error("{0} is not looked up")]
+    NotLookedUp(NotLookedUp),
     /// AWS STS gives no token that Entra could believe.
     #[error("AWS STS gives no token for Entra: {reason}")]
     FederationFailed {
@@ -87,8 +90,29 @@ pub(crate) enum EnrichError {
     #[error("the secret is of no use: {reason}")]
     Misconfigured {
         /// Why.
-        reason: &'static str,
+        reason: SecretProblem,
     },
+}
+
+/// What a backend does not look up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotLookedUp {
+    /// A security identifier or an object id, where accounts are known by their names only.
+    AccountId,
+    /// An address that the API refuses.
+    Address,
+    /// A domain that the API refuses.
+    Domain,
+}
+
+impl std::fmt::Display for NotLookedUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AccountId => "an account's id",
+            Self::Address => "this address",
+            Self::Domain => "this domain",
+        })
+    }
 }
 
 /// Who failed.
@@ -148,7 +172,7 @@ impl From<CallError> for EnrichError {
             }
             CallError::Credential(CredentialError::Unusable(reason)) => Self::Misconfigured { reason },
             CallError::Credential(CredentialError::NoTokenForApi) => {
-                Self::Misconfigured { reason: "it holds tokens, but none for this API" }
+                Self::Misconfigured { reason: SecretProblem::Other("it holds tokens, but none for this API") }
             }
             CallError::Credential(CredentialError::Refused(refusal)) => {
                 Self::CredentialRefused { refusal: why(refusal) }
@@ -160,16 +184,19 @@ impl From<CallError> for EnrichError {
 fn reason(error: StoreError) -> &'static str {
     match error {
         StoreError::NotFound => "there is no such secret in this account and region",
+        StoreError::MarkedForDeletion => {
+            "it is marked for deletion: restore it (aws secretsmanager restore-secret), or name another"
+        }
         StoreError::Denied => "the function's role may not read it",
         StoreError::Unavailable => "AWS does not answer",
         StoreError::TimedOut => "AWS does not answer in time",
-        StoreError::NoText => "it holds no text",
+        StoreError::NoText => "it is stored as SecretBinary: store it as text (--secret-string)",
     }
 }
 
 fn refused(error: StoreError) -> &'static str {
     match error {
-        StoreError::Denied | StoreError::NotFound => {
+        StoreError::Denied | StoreError::NotFound | StoreError::MarkedForDeletion => {
             "the role may not ask for one, or outbound web identity federation is off in this account"
         }
         StoreError::Unavailable | StoreError::NoText => "it does not answer",
@@ -202,6 +229,7 @@ impl Outcome for EnrichError {
             | Self::TooLarge
             | Self::SecretUnavailable { .. }
             | Self::HuntingNotVisible
+            | Self::NotLookedUp(_)
             | Self::FederationFailed { .. }
             | Self::Misconfigured { .. } => false,
         }

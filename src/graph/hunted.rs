@@ -34,24 +34,30 @@ impl Graph {
         let (mut alerts, mut bodies) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         let mut thin = 0_usize;
         for row in rows {
+            let remote_url = row.remote_url();
             let whole = completed.body(row.alert_id()).and_then(|body| {
                 let alert = wire::alert(body, self.portal, &mut notes).ok()?;
                 let is_it = alert.id.as_deref().is_some_and(|id| comparable_id(id) == comparable_id(row.alert_id()));
                 is_it.then_some((alert, body))
             });
-            if let Some((alert, body)) = whole {
-                alerts.push(alert);
-                bodies.push(body.clone());
+            let is_thin = whole.is_none();
+            let (alert, body) = if let Some((alert, body)) = whole {
+                (alert, body.clone())
             } else {
-                thin += 1;
-                bodies.push(row.body());
-                alerts.push(row.into_alert(self.portal, &mut notes));
+                let body = row.body();
+                (row.into_alert(self.portal, &mut notes), body)
+            };
+            if !quarry.is_of(remote_url.as_deref(), &alert) {
+                continue;
             }
+            thin += usize::from(is_thin);
+            bodies.push(body);
+            alerts.push(alert);
         }
         note_thin(thin, &completed, &mut notes);
         // What is built from a row keeps all rows in memory.
         let others = if thin > 0 { answer.len() } else { 0 };
-        Ok(Findings::of_alerts(alerts, bodies, others, notes))
+        Ok(Findings::of_alerts(alerts, bodies, others, notes).whole_if(completed.failed == 0))
     }
 
     async fn hunt(&self, quarry: &Quarry, ctx: &Context) -> Result<Text, CallError> {

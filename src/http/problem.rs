@@ -8,8 +8,12 @@ use serde::Serialize;
 
 use super::respond::Told;
 use crate::callers::NotAdmitted;
+use crate::domain::enrichment::Answer;
+use crate::domain::resolution::StepName;
 use crate::domain::subject::{Kind, SubjectError};
-use crate::enrich::{DOWN_FOR, EnrichError};
+use crate::domain::warning::WarningCode;
+use crate::enrich::{DOWN_FOR, EnrichError, NotLookedUp};
+use crate::hooks::NotProven;
 
 /// What a problem is: stable, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -18,6 +22,7 @@ use crate::enrich::{DOWN_FOR, EnrichError};
 pub(crate) enum Code {
     InvalidJson,
     Unauthorized,
+    ForbiddenOrigin,
     NotFound,
     UnknownRoute,
     MethodNotAllowed,
@@ -26,7 +31,6 @@ pub(crate) enum Code {
     InvalidRequest,
     InvalidId,
     UnsupportedHash,
-    AmbiguousValue,
     AmbiguousRequest,
     TooManyRequestsInBatch,
     Throttled,
@@ -47,6 +51,7 @@ impl Code {
     pub(super) const ALL: [Self; 24] = [
         Self::InvalidJson,
         Self::Unauthorized,
+        Self::ForbiddenOrigin,
         Self::NotFound,
         Self::UnknownRoute,
         Self::MethodNotAllowed,
@@ -55,7 +60,6 @@ impl Code {
         Self::InvalidRequest,
         Self::InvalidId,
         Self::UnsupportedHash,
-        Self::AmbiguousValue,
         Self::AmbiguousRequest,
         Self::TooManyRequestsInBatch,
         Self::Throttled,
@@ -87,7 +91,8 @@ impl Code {
         use StatusCode as S;
         match self {
             Self::InvalidJson => (S::BAD_REQUEST, "invalid_json", "The body is not JSON"),
-            Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "A valid key is needed"),
+            Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "The caller is not authenticated"),
+            Self::ForbiddenOrigin => (S::FORBIDDEN, "forbidden_origin", "The request comes from elsewhere"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Defender does not know it"),
             Self::UnknownRoute => (S::NOT_FOUND, "unknown_route", "There is no such route"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This route takes another method"),
@@ -98,7 +103,6 @@ impl Code {
             Self::InvalidRequest => (S::UNPROCESSABLE_ENTITY, "invalid_request", "The request makes no sense"),
             Self::InvalidId => (S::UNPROCESSABLE_ENTITY, "invalid_id", "The id has no accepted form"),
             Self::UnsupportedHash => (S::UNPROCESSABLE_ENTITY, "unsupported_hash", "Defender takes no such hash"),
-            Self::AmbiguousValue => (S::UNPROCESSABLE_ENTITY, "ambiguous_value", "The value can be several things"),
             Self::AmbiguousRequest => {
                 (S::UNPROCESSABLE_ENTITY, "ambiguous_request", "The request names several subjects")
             }
@@ -127,7 +131,53 @@ impl Code {
 /// What `WWW-Authenticate` asks for.
 const KEYS: &str = "Bearer realm=\"defender-enrich\", Basic realm=\"defender-enrich\"";
 const SIGNATURE: &str = "AWS4-HMAC-SHA256";
-const HOOKS: &str = "Signature realm=\"defender-enrich\"";
+
+/// Who has to prove that a request is its own, each in a way of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender {
+    Slack,
+    Teams,
+    Splunk,
+    PagerDuty,
+    StandardWebhooks,
+}
+
+impl Sender {
+    /// What `WWW-Authenticate` asks for.
+    fn challenge(self) -> &'static str {
+        match self {
+            Self::Slack | Self::PagerDuty | Self::StandardWebhooks => "Signature realm=\"defender-enrich\"",
+            Self::Teams => "HMAC realm=\"defender-enrich\"",
+            Self::Splunk => "Token realm=\"defender-enrich\"",
+        }
+    }
+
+    /// What it has to send.
+    fn proof(self) -> &'static str {
+        match self {
+            Self::Slack => {
+                "This address is for Slack: X-Slack-Signature has to be made with one of slack_signing_secrets of the caller \
+                 secret, over this body, within the last five minutes."
+            }
+            Self::Teams => {
+                "This address is for an outgoing webhook of Teams: Authorization: HMAC has to be made with one of \
+                 teams_hmac_secrets of the caller secret, the security token that Teams shows when the webhook is created, \
+                 over an activity whose timestamp is at most five minutes off."
+            }
+            Self::Splunk => {
+                "This address is for Splunk: the query parameter token has to be one of splunk_tokens of the caller secret."
+            }
+            Self::PagerDuty => {
+                "This address is for PagerDuty: X-PagerDuty-Signature has to be made with one of pagerduty_secrets of the \
+                 caller secret, over an event whose occurred_at is at most 24 hours off."
+            }
+            Self::StandardWebhooks => {
+                "webhook-signature has to be made with one of standard_webhook_secrets of the caller secret, over webhook-id, \
+                 webhook-timestamp and the body of a POST, within the last five minutes. A key is taken as well."
+            }
+        }
+    }
+}
 
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -203,27 +253,30 @@ impl Problem {
         let code = match error {
             SubjectError::Invalid(_) => Code::InvalidId,
             SubjectError::UnsupportedHash(_) => Code::UnsupportedHash,
-            SubjectError::Ambiguous(_) => Code::AmbiguousValue,
         };
         Self::at(code, pointer, error.to_string())
     }
 
     /// A subject that Defender does not know.
-    pub(crate) fn not_found(kind: Kind) -> Self {
-        let detail = match kind {
-            Kind::Alert => {
-                "Defender knows no alert of this id. One that was raised just now can take minutes to appear: ask again."
-            }
-            Kind::Machine => "Defender knows no device of this id or name.",
-            Kind::Incident => {
-                "Defender knows no incident of this number. One that was opened just now can take minutes to appear: ask again."
-            }
-            Kind::User => "Defender knows no such user.",
-            Kind::File => "Defender knows no such file.",
-            Kind::Ip => "Defender knows no such address.",
-            Kind::Domain => "Defender knows no such domain.",
-        };
+    pub(crate) fn not_found(answer: &Answer) -> Self {
+        let mut detail = unknown(answer);
+        let told = |code| matches!(code, WarningCode::TriedAs | WarningCode::Partial);
+        for warning in answer.warnings.iter().filter(|warning| told(warning.code)) {
+            detail.push(' ');
+            detail.push_str(&warning.detail);
+        }
         Self::new(Code::NotFound, detail)
+    }
+
+    /// A request that is not proven to be this sender's.
+    pub(super) fn not_proven(sender: Sender, reason: NotProven) -> Self {
+        Self { challenge: sender.challenge(), ..Self::new(Code::Unauthorized, sender.proof()).because(&reason) }
+    }
+
+    /// A failure that may pass: the same request may go well later.
+    pub(super) fn is_for_now(&self) -> bool {
+        let status = self.code.status();
+        status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
     }
 
     fn after(mut self, seconds: u64) -> Self {
@@ -300,17 +353,16 @@ impl From<NotAdmitted> for Problem {
                 let detail = "Sign the request with AWS credentials that may invoke this service (SigV4).";
                 Self { challenge: SIGNATURE, ..Self::new(Code::Unauthorized, detail) }
             }
-            NotAdmitted::NotProven(reason) => {
-                let detail = "Sign the request with a secret of the caller secret, at the time at which it is sent.";
-                Self { challenge: HOOKS, ..Self::new(Code::Unauthorized, detail).because(&reason) }
-            }
-            NotAdmitted::SecretUnavailable => {
+            // Hooks say themselves who has to be proven.
+            NotAdmitted::NotProven(reason) => Self::not_proven(Sender::StandardWebhooks, reason),
+            NotAdmitted::SecretUnavailable(_) => {
                 let detail = "The caller secret cannot be read from AWS Secrets Manager: check CALLER_SECRET_ID and the function's role.";
-                Self::new(Code::SecretUnavailable, detail).after(5)
+                Self::new(Code::SecretUnavailable, detail).after(5).because(&refused)
             }
-            NotAdmitted::SecretMisconfigured => {
-                let detail = "The caller secret is not of the form {\"api_keys\":{\"name\":[\"key\"]}}.";
-                Self::new(Code::Misconfigured, detail)
+            NotAdmitted::SecretMisconfigured(_) | NotAdmitted::KeysMisconfigured(_) => {
+                let detail =
+                    "The caller secret is of no use: the log and `defender-enrich check` say what is wrong with it.";
+                Self::new(Code::Misconfigured, detail).because(&refused)
             }
             NotAdmitted::HookMisconfigured(error) => {
                 Self::new(Code::Misconfigured, format!("The sender cannot be proven: {error}."))
@@ -372,6 +424,7 @@ impl From<EnrichError> for Problem {
                               ThreatHunting.Read.All with admin consent.";
                 Self::new(Code::Misconfigured, detail)
             }
+            EnrichError::NotLookedUp(what) => Self::new(Code::InvalidId, not_looked_up(*what)),
             EnrichError::FederationFailed { reason } => {
                 let detail = format!(
                     "AWS STS gives no token for Microsoft Entra: {reason}. Deploy with FederatedCredential=true, and enable \
@@ -384,6 +437,49 @@ impl From<EnrichError> for Problem {
             }
         };
         problem.because(&error)
+    }
+}
+
+/// That Defender does not know what was asked for.
+fn unknown(answer: &Answer) -> String {
+    let tried: Vec<_> = answer.resolution.iter().filter(|step| step.step == StepName::MachineNameToId).collect();
+    if !tried.is_empty() {
+        let ids: Vec<_> = tried.iter().map(|step| step.to.as_str()).collect();
+        return format!(
+            "Defender lists this device name for {}, and knows no alerts of it any more (404): the record is gone.",
+            ids.join(" and for ")
+        );
+    }
+    let detail = match answer.kind {
+        Kind::Alert => {
+            "Defender knows no alert of this id. One that was raised just now can take minutes to appear: ask again."
+        }
+        Kind::Machine => "Defender knows no device of this id or name.",
+        Kind::Incident => {
+            "Defender knows no incident of this number. One that was opened just now can take minutes to appear: ask again."
+        }
+        Kind::User => "Defender knows no such user.",
+        Kind::File => "Defender knows no such file.",
+        Kind::Ip => "Defender knows no such address.",
+        Kind::Domain => "Defender knows no such domain.",
+    };
+    detail.to_owned()
+}
+
+/// What to send instead, or why nothing else helps.
+pub(super) fn not_looked_up(what: NotLookedUp) -> &'static str {
+    match what {
+        NotLookedUp::AccountId => {
+            "The Defender APIs that answer here know accounts by their names, not by a SID or an object id: send the \
+             account name, DOMAIN\\name or the user principal name (name@domain)."
+        }
+        NotLookedUp::Address => {
+            "Defender does not look up this address: it is one, but Defender's API refuses it. Some addresses of \
+             version 6 are not taken."
+        }
+        NotLookedUp::Domain => {
+            "Defender does not look up this domain: it is a DNS name, but Defender's API refuses it."
+        }
     }
 }
 

@@ -76,6 +76,43 @@ impl UpstreamError {
         Self::Malformed { reason }
     }
 
+    /// The wait that was asked for.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after } | Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::NoAddress
+            | Self::ServerError
+            | Self::TimedOut
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Rejected { .. }
+            | Self::TableNotVisible
+            | Self::Malformed { .. }
+            | Self::TooLarge => None,
+        }
+    }
+
+    /// The same error for somebody who comes later, with what is left of the wait.
+    pub(crate) fn after(self, wait: Duration) -> Self {
+        match self {
+            Self::Throttled { .. } => Self::Throttled { retry_after: Some(wait) },
+            Self::Unavailable { reason, connection_died, .. } => {
+                Self::Unavailable { retry_after: Some(wait), reason, connection_died }
+            }
+            error @ (Self::NoAddress
+            | Self::ServerError
+            | Self::TimedOut
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Rejected { .. }
+            | Self::TableNotVisible
+            | Self::Malformed { .. }
+            | Self::TooLarge) => error,
+        }
+    }
+
     /// What this failure means for the next attempt.
     pub(crate) fn retry(&self) -> Retry {
         match self {

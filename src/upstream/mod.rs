@@ -22,7 +22,7 @@ pub use client::HttpClient;
 pub use context::{Context, Deadline};
 pub(crate) use error::UpstreamError;
 pub(crate) use judge::{judge, retry_after};
-pub(crate) use pages::{MOST_BYTES, next_page};
+pub(crate) use pages::{MOST_BYTES, Stop, next_page};
 pub(crate) use quota::{Api, Quota, completions_of_a_list};
 pub(crate) use retry::{Attempts, Retry, longest_silence};
 pub(crate) use send::{Body, Call, Reply, Upstream};

@@ -1,10 +1,16 @@
 //! The edge: routes, sizes, media types, bodies that mean no good, and what passes through from the caller.
 
+use axum::Extension;
+use axum::body::Body;
+use defender_enrich::http::OwnAddress;
 use defender_enrich::sandbox::{DEMO_KEY, Route};
+use http::Request;
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
-use crate::client::Ask;
-use crate::harness::{ALERT, MACHINE, World};
+use crate::client::{Ask, Heard};
+use crate::harness::{ALERT, FILE_SHA1, MACHINE, World};
 
 const LIMIT: usize = 64 << 10;
 
@@ -154,6 +160,14 @@ async fn a_body_that_names_no_subject_or_several_is_422() {
         (r#"{"alert_id":null,"user":null}"#, "invalid_request", None),
         (r#"{"alert_id":"a","user":"b"}"#, "ambiguous_request", None),
         (r#"{"value":"a","user":"b"}"#, "ambiguous_request", None),
+        (r#"{"alert_id":" \u200b\n","USER":"\t"}"#, "invalid_request", None),
+        (r#"{"hostname":"a","upn":"b"}"#, "ambiguous_request", None),
+        (r#"{"ip":"192.0.2.7","domain":"evil.example"}"#, "ambiguous_request", None),
+        (r#"{"dest":"192.0.2.7","hostname":"a"}"#, "ambiguous_request", None),
+        (r#"{"src":"192.0.2.7","query":"evil.example"}"#, "ambiguous_request", None),
+        (r#"{"machine":"192.0.2.7"}"#, "invalid_id", Some("/machine")),
+        (r#"{"userPrincipalName":"${user}"}"#, "invalid_id", Some("/userPrincipalName")),
+        (r#"{"alertId":"da1_1 please"}"#, "invalid_id", Some("/alertId")),
         (r#"{"alert_id":"a","alert_id":"b"}"#, "invalid_request", Some("/alert_id")),
         (r#"{"alert_id":"a","alertId":"b"}"#, "invalid_request", Some("/alert_id")),
         (r#"{"user":"a","x":1,"x":1}"#, "invalid_request", Some("/x")),
@@ -184,12 +198,49 @@ async fn a_body_that_names_no_subject_or_several_is_422() {
         ("x=y", "invalid_request"),
         ("alert_id=a&user=b", "ambiguous_request"),
         ("user=a&user=b", "invalid_request"),
+        ("user=a&User=b", "invalid_request"),
+        ("host=a&account=b", "ambiguous_request"),
         ("alert_id=..%2F", "invalid_id"),
         ("user=%00", "invalid_id"),
     ] {
         world.send(Ask::get(&format!("/v1/enrich?{query}"))).await.problem(422, code);
     }
     assert_eq!(world.sandbox.seen().len(), 1, "only the caller keys were read");
+}
+
+#[tokio::test]
+async fn the_words_of_the_table_name_a_subject_and_are_told_where_they_do_not() {
+    let world = World::start().await;
+    for (body, kind, told) in [
+        (json!({"hostname": MACHINE}), "machine", vec![]),
+        (json!({"Device-Name": MACHINE, "machine": null, "user": " "}), "machine", vec![]),
+        (json!({"alertId": null, "alert_id": ALERT}), "alert", vec![]),
+        (json!({"sha256": FILE_SHA1}), "file", vec![]),
+        (json!({"fqdn": MACHINE}), "machine", vec![]),
+        (json!({"host": MACHINE, "hostname": "desk-043"}), "machine", vec!["hostname"]),
+        (json!({"src_ip": "192.0.2.7", "alert_id": ALERT, "x": 1}), "alert", vec!["src_ip", "\"x\""]),
+        (json!({"alert_id": ALERT, "machien": "x"}), "alert", vec!["Did you mean machine?"]),
+        (json!({"alert_id": ALERT, "lmit": 3}), "alert", vec!["Did you mean limit?"]),
+    ] {
+        let answer = world.post(body.clone()).await.answer();
+        assert_eq!(answer["kind"], kind, "{body}");
+        let warnings = answer["warnings"].as_array().expect("warnings").iter();
+        let unknown: Vec<_> = warnings.filter(|warning| warning["code"] == "unknown_field").collect();
+        assert_eq!(unknown.len(), told.len(), "{body}: {unknown:?}");
+        for (warning, told) in unknown.iter().zip(told) {
+            assert!(warning["detail"].as_str().is_some_and(|detail| detail.contains(told)), "{warning}");
+        }
+    }
+    let problem = world.post(json!({"machin": "desk-042"})).await.problem(422, "invalid_request");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("Did you mean machine?")), "{problem}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_json_is_told_where() {
+    let world = World::start().await;
+    let problem = world.send(Ask::post("/v1/enrich", r#"{"user":"CONTOSO\dana"}"#)).await.problem(400, "invalid_json");
+    let detail = problem["detail"].as_str().expect("a text");
+    assert!(detail.contains("line 1, column 18") && detail.contains(r#""CONTOSO\\dana""#), "{detail}");
 }
 
 #[tokio::test]
@@ -298,4 +349,30 @@ async fn a_head_request_gets_the_head_of_the_answer() {
     assert_eq!(heard.header("content-type"), "application/json");
     let value: Value = world.get(&[("alert_id", ALERT)]).await.answer();
     assert_eq!(value["id"], ALERT);
+}
+
+#[tokio::test]
+async fn without_authentication_only_requests_that_are_meant_for_this_service_are_answered() {
+    let world = World::with(&[("ENRICH_AUTH", "none")]).await;
+    let router = world.service.router().layer(Extension(OwnAddress(world.address)));
+    let ask = async |target: &str, host: &str, origin: Option<&str>| {
+        let mut request = Request::post(target).header("host", host).header("content-type", "application/json");
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let request = request.body(Body::from(json!({"alert_id": ALERT}).to_string())).expect("a request");
+        let (parts, body) = router.clone().oneshot(request).await.expect("an answer").into_parts();
+        let body = body.collect().await.expect("a body").to_bytes().to_vec();
+        Heard { status: parts.status.as_u16(), headers: parts.headers, body }
+    };
+    let own = world.address.to_string();
+    for target in ["/", "/v1/enrich", "/v1/enrich/batch", "/v1/hooks/slack", "/v1/openapi.json", "/healthz", "/nope"] {
+        let problem = ask(target, "rebound.example", None).await.problem(403, "forbidden_origin");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("localhost")), "{problem}");
+        ask(target, &own, Some("https://page.example")).await.problem(403, "forbidden_origin");
+        ask(target, &own, Some("null")).await.problem(403, "forbidden_origin");
+    }
+    assert_eq!(world.sandbox.seen().len(), 0);
+    ask("/v1/enrich", &own, None).await.answer();
+    ask("/v1/enrich", "localhost:9000", Some("http://localhost:9000")).await.answer();
 }

@@ -7,6 +7,7 @@ use crate::domain::portal::Portal;
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::Warnings;
 use crate::domain::words::Unfamiliar;
+use crate::upstream::body::{Page, link};
 use crate::upstream::json::{Json, Malformed};
 use crate::upstream::members::Members;
 use crate::upstream::objects::{ReadObject, list_of};
@@ -21,18 +22,21 @@ pub(super) struct IncidentReader<'n> {
 }
 
 impl<'de> ReadObject<'de> for IncidentReader<'_> {
-    type Item = (Incident, Vec<Alert>);
+    type Item = (Incident, Page<Alert>);
 
     fn read(&mut self, json: &mut Json<'de>) -> Result<Self::Item, Malformed> {
         let mut members = Members::within(json.body());
-        let mut alerts = Vec::new();
+        let mut alerts = Page::default();
         members.read(json, |name, json| {
-            let are_alerts = name == "alerts";
-            if are_alerts {
-                let mut reader = AlertReader::new(self.portal, self.notes, true);
-                alerts = list_of(json, &mut reader)?.unwrap_or_default();
+            match name {
+                "alerts" => {
+                    let mut reader = AlertReader::new(self.portal, self.notes, true);
+                    alerts.items = list_of(json, &mut reader)?.unwrap_or_default();
+                }
+                "alerts@odata.nextLink" => alerts.next_link = link(&json.value()?),
+                _ => return Ok(false),
             }
-            Ok(are_alerts)
+            Ok(true)
         })?;
         Ok((self.normalize(members), alerts))
     }

@@ -4,14 +4,17 @@
 
 mod fields;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::found::{Found, says_nothing};
+use super::found::Found;
 use super::secrets::Tokens;
 use super::{NotProven, NotUnderstood};
-use crate::domain::subject::{FileHash, Kind, Question};
+use crate::domain::subject::field_names::{Named, in_one_spelling};
+use crate::domain::subject::spelling::trimmed;
+use crate::domain::subject::{FileHash, Kind, Question, SubjectError};
 pub use fields::{Fields, FieldsError};
 
 /// Longer than any token.
@@ -30,10 +33,6 @@ pub fn verify(tokens: &Tokens, query: &str) -> Result<Arc<str>, NotProven> {
 /// An alert of Splunk's, with the first row of its result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertAction {
-    /// The saved search, where it has a name.
-    pub search_name: Option<String>,
-    /// The search's id.
-    pub sid: Option<String>,
     result: Map<String, Value>,
 }
 
@@ -42,40 +41,48 @@ impl AlertAction {
     pub fn parse(body: &[u8]) -> Result<Self, NotUnderstood> {
         let body: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
         let mut body = body.ok_or(NotUnderstood("This is no body of a Splunk webhook alert action."))?;
-        let text = |name| body.get(name).and_then(Value::as_str).map(str::to_owned);
-        let (search_name, sid) = (text("search_name"), text("sid"));
         let result = match body.remove("result") {
             Some(Value::Object(row)) => row,
             None | Some(Value::Null) => Map::new(),
             Some(_) => return Err(NotUnderstood("result has to be an object: the first row of the search.")),
         };
-        Ok(Self { search_name, sid, result })
+        Ok(Self { result })
     }
 
-    /// The subjects that the row names in these fields, in the order of the fields.
+    /// What the row holds in these fields, in the order of the fields: subjects, and what cannot be asked. An empty field
+    /// is none.
     pub fn subjects(&self, fields: &Fields) -> Found {
-        let mut found = Found::default();
-        for (kind, name) in fields.asked() {
-            self.take(*kind, name, &mut found);
+        let mut row: HashMap<String, Vec<(&str, &Value)>> = HashMap::new();
+        for (name, value) in &self.result {
+            row.entry(in_one_spelling(name)).or_default().push((name, value));
         }
-        for (kind, name) in fields.last_resort() {
-            if !found.has(*kind) {
-                self.take(*kind, name, &mut found);
-            }
+        let mut found = Found::default();
+        let mut names_a_machine = false;
+        for (named, name) in fields.asked() {
+            let is_filled = take(&row, *named, name, &mut found);
+            names_a_machine |= is_filled && named.kind() == Some(Kind::Machine);
+        }
+        for (named, name) in fields.last_resort() {
+            names_a_machine = names_a_machine || take(&row, *named, name, &mut found);
         }
         found
     }
+}
 
-    /// Adds what the field of this name holds, in any case of letters.
-    fn take(&self, kind: Kind, name: &str, found: &mut Found) {
-        for (_, value) in self.result.iter().filter(|(member, _)| member.to_lowercase() == name) {
-            for text in texts(value) {
-                if let Some(question) = question(kind, text.trim()) {
-                    found.add(question);
-                }
+/// Adds what the field of this name holds, in any spelling of it; whether it holds anything.
+fn take(row: &HashMap<String, Vec<(&str, &Value)>>, named: Named, name: &str, found: &mut Found) -> bool {
+    let mut is_filled = false;
+    for (member, value) in row.get(&in_one_spelling(name)).into_iter().flatten() {
+        for text in texts(value) {
+            let text = trimmed(&text);
+            // Splunk's data models fill with `unknown`.
+            if !text.is_empty() && !text.eq_ignore_ascii_case("unknown") {
+                is_filled = true;
+                found.add_field(member, named, text, question(named, text));
             }
         }
     }
+    is_filled
 }
 
 /// The values of a field: one, or several as a list, or as lines.
@@ -88,27 +95,27 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-fn question(kind: Kind, text: &str) -> Option<Question> {
-    if says_nothing(text) {
-        return None;
-    }
-    let text = match kind {
-        Kind::File => digest(text)?,
-        // An address is no machine that Defender could be asked for; one of IPv6 is no name anyway.
-        Kind::Machine if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => return None,
-        Kind::Alert | Kind::Machine | Kind::User | Kind::Incident | Kind::Ip | Kind::Domain => text,
-    };
-    Question::parse(kind, text).ok()
+fn question(named: Named, text: &str) -> Result<Question, SubjectError> {
+    let text = if named == Named::Kind(Kind::File) { digest(text) } else { text };
+    Question::named(named, text)
 }
 
-/// The digest to ask with, where a field holds several of one file: `MD5=…,SHA1=…,SHA256=…` as Sysmon writes them.
-fn digest(text: &str) -> Option<&str> {
+/// The digest to ask with, where a field holds several of one file: `MD5=…,SHA1=…,SHA256=…` as Sysmon writes them. Of
+/// those that cannot be asked, the one whose refusal says most; else all of the text.
+fn digest(text: &str) -> &str {
     let digests =
         text.split([',', ';', ' ']).map(|piece| piece.rsplit_once(['=', ':']).map_or(piece, |(_, digits)| digits));
-    let known = digests.filter_map(|digits| Some((FileHash::parse(digits).ok()?, digits)));
-    // Defender's file lookup takes the SHA-1 as it is.
-    let best = known.min_by_key(|(hash, _)| matches!(hash, FileHash::Sha256(_)));
-    best.map(|(_, digits)| digits).or_else(|| text.contains("://").then_some(text))
+    let ranked = digests.filter_map(|digits| {
+        let rank = match FileHash::parse(digits) {
+            // Defender's file lookup takes the SHA-1 as it is.
+            Ok(FileHash::Sha1(_)) => 0,
+            Ok(FileHash::Sha256(_)) => 1,
+            Err(SubjectError::UnsupportedHash(_)) => 2,
+            Err(SubjectError::Invalid(_)) => return None,
+        };
+        Some((rank, digits))
+    });
+    ranked.min_by_key(|(rank, _)| *rank).map_or(text, |(_, digits)| digits)
 }
 
 #[cfg(test)]
@@ -116,10 +123,10 @@ mod tests {
     use serde_json::json;
 
     use super::super::HookSecrets;
-    use super::super::found::tests::listed;
+    use super::super::found::tests::{listed, unusable};
     use super::*;
 
-    fn subjects(row: &Value, fields: &Fields) -> Vec<String> {
+    fn found(row: &Value, fields: &Fields) -> Found {
         let body = json!({
             "sid": "scheduler__admin_search__RMD5_at_1762158900_132",
             "search_name": "Malware on an endpoint",
@@ -128,9 +135,11 @@ mod tests {
             "results_link": "https://splunk.contoso.com:8000/app/search/@go?sid=scheduler__admin_search__RMD5_at_1762158900_132",
             "result": row,
         });
-        let action = AlertAction::parse(body.to_string().as_bytes()).expect("an alert action");
-        assert_eq!(action.search_name.as_deref(), Some("Malware on an endpoint"));
-        listed(&action.subjects(fields))
+        AlertAction::parse(body.to_string().as_bytes()).expect("an alert action").subjects(fields)
+    }
+
+    fn subjects(row: &Value, fields: &Fields) -> Vec<String> {
+        listed(&found(row, fields))
     }
 
     #[test]
@@ -143,13 +152,14 @@ mod tests {
             "dvc": "DESK-042.CONTOSO.COM",
             "host": "forwarder-01",
             "src": "192.0.2.7",
+            "query": "evil.example",
             "src_host": ["desk-042.contoso.com", "desk-043", "2001:db8::7"],
             "user": "CONTOSO\\dana",
             "src_user": "unknown",
-            "dest_user": "-",
+            "dest_user": "",
             "file_hash": format!("MD5={},SHA256={sha256},SHA1={sha1}", "d".repeat(32)),
             "process_hash": sha256,
-            "sha1": "N/A",
+            "sha1": "unknown",
             "alert_id": "da637472900382838869_1364969609",
             "incident_id": 924_565,
             "count": "8",
@@ -159,11 +169,90 @@ mod tests {
             "incident 924565".to_owned(),
             "machine desk-042.contoso.com".to_owned(),
             "machine desk-043".to_owned(),
+            "ip 2001:db8::7".to_owned(),
             "user dana".to_owned(),
             format!("file {sha1}"),
             format!("file {sha256}"),
+            "ip 192.0.2.7".to_owned(),
+            "machine evil.example".to_owned(),
         ];
         assert_eq!(subjects(&row, &Fields::default()), right);
+        let rest = ["src=192.0.2.7", "src_host=2001:db8::7", "src_user=unknown", "dest_user=-", "sha1=N/A"];
+        assert_eq!(unusable(&found(&row, &Fields::default())), rest);
+    }
+
+    #[test]
+    fn a_filled_field_that_cannot_be_asked_is_told_and_an_empty_one_is_not() {
+        let md5 = "d".repeat(32);
+        let row = json!({
+            "dest": "desk-042", "dvc": "", "user": "a/b?c", "src_user": null, "dest_user": "  ",
+            "file_hash": md5, "process_hash": format!("MD5={md5},IMPHASH={md5}"), "sha256": "none", "incident_id": "soon",
+        });
+        let found = found(&row, &Fields::default());
+        assert_eq!(listed(&found), ["machine desk-042"]);
+        let rest = ["incident_id=soon", "user=a/b?c", &format!("file_hash={md5}"), "process_hash=", "sha256=none"];
+        let told = unusable(&found);
+        assert!(
+            told.iter().zip(rest).all(|(told, right)| told.starts_with(right)) && told.len() == rest.len(),
+            "{told:?}"
+        );
+        let errors: Vec<_> =
+            found.items().iter().filter_map(|item| item.as_ref().err()).map(|item| &item.error).collect();
+        assert!(
+            matches!(errors[2..4], [SubjectError::UnsupportedHash(_), SubjectError::UnsupportedHash(_)]),
+            "{errors:?}"
+        );
+    }
+
+    #[test]
+    fn fields_of_microsofts_own_add_on_and_of_hunting_are_known() {
+        let sha256 = "ab".repeat(32);
+        for (row, right) in [
+            (
+                json!({"alertId": "da1_1", "incidentId": 77, "host": "forwarder-01"}),
+                vec!["alert da1_1", "incident 77", "machine forwarder-01"],
+            ),
+            (
+                json!({"computerDnsName": "desk-042.contoso.com", "host": "forwarder-01"}),
+                vec!["machine desk-042.contoso.com"],
+            ),
+            (
+                json!({"DeviceName": "desk-042", "AccountUpn": "dana@contoso.com", "SHA256": sha256}),
+                vec!["machine desk-042", "user dana", &format!("file {sha256}")],
+            ),
+            (
+                json!({"Computer": "desk-042", "Hashes": format!("MD5={},SHA256={sha256}", "d".repeat(32))}),
+                vec!["machine desk-042", &format!("file {sha256}")],
+            ),
+            (
+                json!({"userPrincipalName": "jane_fabrikam.example#EXT#@contoso.com"}),
+                vec!["user jane_fabrikam.example#EXT#"],
+            ),
+            (json!({"dest": "DESK-042$", "src_user": "NT AUTHORITY\\SYSTEM"}), vec!["machine DESK-042", "user SYSTEM"]),
+            (json!({"dest": "192.0.2.7", "host": "forwarder-01"}), vec!["ip 192.0.2.7"]),
+            (
+                json!({"dest_ip": "192.0.2.7", "url": "https://evil.example/x"}),
+                vec!["ip 192.0.2.7", "domain evil.example"],
+            ),
+        ] {
+            assert_eq!(subjects(&row, &Fields::default()), right, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_filled_field_that_cannot_be_asked_is_told() {
+        for (row, fields) in [
+            (json!({"dest": "desk-042", "file_hash": "d".repeat(32)}), vec!["file_hash"]),
+            (json!({"user": "${user}", "src_user": "-"}), vec!["user", "src_user"]),
+            (json!({"user": ["a/b", "N/A", "dana"]}), vec!["user", "user"]),
+            (json!({"Dest": "desk-042.contoso.com:445", "device": "192.0.2.7"}), vec!["device", "Dest"]),
+            (json!({"user": "unknown", "dest": "", "file_hash": null, "count": "8"}), vec![]),
+        ] {
+            let body = json!({"result": row}).to_string();
+            let found = AlertAction::parse(body.as_bytes()).expect("a body").subjects(&Fields::default());
+            let unusable = found.items().iter().filter_map(|item| item.as_ref().err());
+            assert_eq!(unusable.map(|unusable| unusable.field.as_str()).collect::<Vec<_>>(), fields, "{row}");
+        }
     }
 
     #[test]
@@ -197,13 +286,14 @@ mod tests {
     #[test]
     fn a_row_without_subjects_has_none_and_other_bodies_are_refused() {
         let none: [&str; 0] = [];
-        for row in [json!({}), json!(null), json!({"dest": "192.0.2.7", "user": "../x", "file_hash": "d".repeat(32)})] {
+        for row in [json!({}), json!(null), json!({"dest": "", "user": null, "host": "unknown", "count": "8"})] {
             assert_eq!(subjects(&row, &Fields::default()), none, "{row}");
+            assert!(found(&row, &Fields::default()).is_empty(), "{row}");
         }
         for body in ["", "[]", "7", "{", r#"{"result":[]}"#, r#"{"result":"x"}"#, "\u{feff}{}"] {
             assert!(AlertAction::parse(body.as_bytes()).is_err(), "{body}");
         }
-        assert_eq!(AlertAction::parse(br#"{"search_name":null}"#).expect("a body").search_name, None);
+        assert!(AlertAction::parse(br#"{"search_name":null}"#).is_ok());
     }
 
     #[test]

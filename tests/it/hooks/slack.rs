@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{form, slack};
+use super::{SLACK, form, slack};
 use crate::harness::{ALERT, INCIDENT, MACHINE, USER, World};
 use crate::log::Log;
 
@@ -107,6 +107,9 @@ async fn who_asks_for_help_or_makes_no_sense_gets_examples() {
         ("", "`/defender machine desk-042.contoso.com`"),
         ("help", "`/defender incident 924565`"),
         ("alert", "Say which alert"),
+        ("machien desk-042", "did you mean `machine`? For example: `/defender machine"),
+        ("user ${user}", "no value"),
+        ("user <@U2147483697|dana>", "a mention of somebody"),
         ("what about <@U2147483697>", "For example"),
         ("file d41d8cd98f00b204e9800998ecf8427e", "MD5"),
     ] {
@@ -120,9 +123,19 @@ async fn who_asks_for_help_or_makes_no_sense_gets_examples() {
 
 #[tokio::test]
 async fn a_look_at_the_certificate_is_a_200() {
-    let world = World::start().await;
-    let heard = world.send(slack("ssl_check=1&token=gIkuvaNzQIHg97ATvDxqgjtO")).await;
-    assert_eq!((heard.status, heard.body.len()), (200, 0));
+    let (world, none) = (World::start().await, World::with(&[("CALLER_SECRET_ID", "")]).await);
+    let body = "ssl_check=1&token=gIkuvaNzQIHg97ATvDxqgjtO";
+    for heard in [
+        world.send(slack(body)).await,
+        world.send(super::post(SLACK, body)).await,
+        world.send(super::post(SLACK, body).with("x-slack-signature", "v0=0")).await,
+        none.send(super::post(SLACK, body)).await,
+    ] {
+        assert_eq!((heard.status, heard.body.len()), (200, 0));
+    }
+    assert_eq!(world.sandbox.seen().len(), 0);
+    let command = world.send(slack(&form("help", &[("ssl_check", "1")]))).await.answer();
+    assert!(sentence(&command).contains("/defender incident"), "{command}");
 }
 
 #[tokio::test]
