@@ -84,8 +84,8 @@ MALFORMED = {
 
 ENVIRONMENT = {
     "DEFENDER_SECRET_ID": DEFENDER, "CALLER_SECRET_ID": CALLERS, "SECRET_TTL_S": "300", "ENRICH_AUTH": "api_key", "ENRICH_ALLOW_ANONYMOUS": "false",
-    "ENRICH_TIMEOUT_MS": "10000", "DEFENDER_BACKEND": "defender", "DEFENDER_CLOUD": "commercial", "CACHE_TTL_S": "60", "CACHE_STALE_S": "900",
-    "QUOTA_PER_MINUTE": "50", "QUOTA_PER_HOUR": "750",
+    "ENRICH_TIMEOUT_MS": "10000", "DEFENDER_BACKEND": "auto", "DEFENDER_CLOUD": "commercial", "CACHE_TTL_S": "60", "CACHE_STALE_S": "900",
+    "QUOTA_SHARE": "2",
 }
 
 NOTHING = object()                                    # what AWS::NoValue leaves
@@ -153,9 +153,6 @@ class Stack:
             return all(arguments)
         if function == "Fn::Or":
             return any(arguments)
-        if function == "Fn::FindInMap":
-            first, second, third = arguments
-            return self.template["Mappings"][first][str(second)][third]
         raise NotImplementedError(function)
 
     def refusals(self):
@@ -222,9 +219,9 @@ def check_function(score, template):
     function = stack.of_type("AWS::Lambda::Function")["EnrichFunction"]
     as_text = lambda variables: {k: str(v) for k, v in variables.items()}
     score.same("environment", as_text(function["Environment"]["Variables"]), ENVIRONMENT)
-    full = {"DefenderRegion": "eu", "DefenderBackend": "auto", "EnrichTimeoutMs": "8000", "CacheTtlSeconds": "0", "CacheStaleSeconds": "5",
+    full = {"DefenderRegion": "eu", "DefenderBackend": "graph", "EnrichTimeoutMs": "8000", "CacheTtlSeconds": "0", "CacheStaleSeconds": "5",
             "SecretTtlSeconds": "60", "QuotaPerMinute": "7", "QuotaPerHour": "70", "SplunkFields": "machine=dest"}
-    changed = {"DEFENDER_REGION": "eu", "DEFENDER_BACKEND": "auto", "ENRICH_TIMEOUT_MS": "8000", "CACHE_TTL_S": "0", "CACHE_STALE_S": "5", "SECRET_TTL_S": "60",
+    changed = {"DEFENDER_REGION": "eu", "DEFENDER_BACKEND": "graph", "ENRICH_TIMEOUT_MS": "8000", "CACHE_TTL_S": "0", "CACHE_STALE_S": "5", "SECRET_TTL_S": "60",
                "QUOTA_PER_MINUTE": "7", "QUOTA_PER_HOUR": "70", "SPLUNK_FIELDS": "machine=dest"}
     score.same("environment, all parameters given", as_text(Stack(template, {**USUAL, **full}).of_type("AWS::Lambda::Function")["EnrichFunction"]["Environment"]["Variables"]),
                {**ENVIRONMENT, **changed})
@@ -241,13 +238,11 @@ def check_function(score, template):
     score.same("the deadline ends before Lambda's", int(ENVIRONMENT["ENRICH_TIMEOUT_MS"]) < int(function["Timeout"]) * 1000, True)
 
     declared = template["Parameters"]
-    counts = declared["ReservedConcurrency"]["AllowedValues"]
-    score.same("shares of the quota", sorted(template["Mappings"]["QuotaByConcurrency"]), sorted(map(str, counts)))
-    for n in counts:
+    score.same("environments", [declared["ReservedConcurrency"].get(bound) for bound in ("MinValue", "MaxValue")], [1, 50])
+    for n in (1, 7, 50):
         share = Stack(template, {**USUAL, "ReservedConcurrency": n}).of_type("AWS::Lambda::Function")["EnrichFunction"]
-        variables = share["Environment"]["Variables"]
-        score.same(f"quota of each of {n}", (share["ReservedConcurrentExecutions"], variables["QUOTA_PER_MINUTE"], variables["QUOTA_PER_HOUR"]),
-                   (str(n), 100 // n, 1500 // n))
+        quota = {k: str(v) for k, v in share["Environment"]["Variables"].items() if k.startswith("QUOTA")}
+        score.same(f"share of each of {n}", (str(share["ReservedConcurrentExecutions"]), quota), (str(n), {"QUOTA_SHARE": str(n)}))
 
     for name in [n for n, about in declared.items() if about.get("Default") == ""]:
         score.same(f"{name} may be left out", allowed(declared[name], "") and "" in declared[name].get("AllowedValues", [""]), True)
@@ -320,7 +315,8 @@ def spoiled():
     yield "a rule that always refuses", "refused by", lambda t: t["Rules"]["ApiKeysHaveASecret"].pop("RuleCondition")
     yield "a door left open", "asks for", lambda t: t["Resources"]["HttpApi"]["Properties"]["DefinitionBody"]["paths"]["/"]["x-amazon-apigateway-any-method"].pop("security")
     yield "a URL for all", "who may invoke", lambda t: t["Resources"]["OpenFunctionUrlPermission"].pop("Condition")
-    yield "a wrong share", "quota of each of 7", lambda t: t["Mappings"]["QuotaByConcurrency"]["7"].update(PerMinute=15)
+    yield "a wrong share", "share of each of 7", lambda t: function(t)["Environment"]["Variables"].update(QUOTA_SHARE=2)
+    yield "a limit that nobody has set", "share of each of 7", lambda t: function(t)["Environment"]["Variables"].update(QUOTA_PER_MINUTE=100)
     yield "an empty setting", "environment", lambda t: function(t)["Environment"]["Variables"].update(DEFENDER_REGION={"Ref": "DefenderRegion"})
     yield "a misspelt setting", "environment", lambda t: function(t)["Environment"]["Variables"].update(ENRICH_AUTHN={"Ref": "AuthMode"})
     yield "logs for ever", "log retention", lambda t: t["Resources"]["FunctionLogGroup"]["Properties"].pop("RetentionInDays")

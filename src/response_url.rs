@@ -2,19 +2,12 @@
 //!
 //! Source: <https://docs.slack.dev/interactivity/handling-user-interaction#message_responses>.
 
-use std::time::Duration;
-
 use http::{HeaderValue, StatusCode, header};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout_at;
 use url::Url;
 
 use crate::hooks::slack::ResponseUrl;
-use crate::upstream::{Deadline, HttpClient};
-
-/// Slack takes five messages for one command, so there is room for these.
-const TRIES: u32 = 3;
-const EACH: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(200);
+use crate::upstream::{Attempts, Deadline, HttpClient, Retry};
 
 /// Why a message did not reach Slack. The address is a secret: it is in none of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,12 +27,14 @@ pub(crate) enum NotDelivered {
 }
 
 impl NotDelivered {
-    /// Whether another try may do. What may have arrived is not sent again: Slack cannot tell a repetition.
-    fn passes(self) -> bool {
+    /// What it means for the next try. Slack takes five messages for one command, so there is room for it; but what may
+    /// have arrived is not sent again, as Slack cannot tell a repetition.
+    fn retry(self) -> Retry {
         match self {
-            Self::Refused(status) => matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE),
-            Self::Unreachable => true,
-            Self::Broken | Self::TimedOut => false,
+            Self::Refused(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) | Self::Unreachable => {
+                Retry::Backoff
+            }
+            Self::Refused(_) | Self::Broken | Self::TimedOut => Retry::Never,
         }
     }
 }
@@ -57,19 +52,16 @@ impl SlackMessages {
         Self { http, stand_in }
     }
 
-    /// Posts a message, in at most three tries.
+    /// Posts a message.
     pub(crate) async fn post(&self, to: &ResponseUrl, message: &[u8], deadline: Deadline) -> Result<(), NotDelivered> {
         let url = to.at(self.stand_in.as_ref());
-        let mut tries = 1;
+        let mut attempts = Attempts::until(deadline);
         loop {
-            let time = deadline.remaining().min(EACH);
-            let outcome = timeout(time, self.try_once(&url, message)).await.unwrap_or(Err(NotDelivered::TimedOut));
-            match outcome {
-                Err(error) if error.passes() && tries < TRIES && deadline.remaining() > PAUSE => {
-                    tries += 1;
-                    sleep(PAUSE).await;
-                }
-                other => return other,
+            attempts.begin();
+            let outcome = timeout_at(deadline.instant(), self.try_once(&url, message)).await;
+            let Err(error) = outcome.unwrap_or(Err(NotDelivered::TimedOut)) else { return Ok(()) };
+            if !attempts.again(error.retry()).await {
+                return Err(error);
             }
         }
     }
@@ -92,17 +84,17 @@ mod tests {
     #[test]
     fn what_slack_may_have_is_not_sent_again() {
         for (failure, again) in [
-            (NotDelivered::Refused(StatusCode::TOO_MANY_REQUESTS), true),
-            (NotDelivered::Refused(StatusCode::SERVICE_UNAVAILABLE), true),
-            (NotDelivered::Unreachable, true),
-            (NotDelivered::Refused(StatusCode::INTERNAL_SERVER_ERROR), false),
-            (NotDelivered::Refused(StatusCode::BAD_GATEWAY), false),
-            (NotDelivered::Refused(StatusCode::GATEWAY_TIMEOUT), false),
-            (NotDelivered::Refused(StatusCode::NOT_FOUND), false),
-            (NotDelivered::Broken, false),
-            (NotDelivered::TimedOut, false),
+            (NotDelivered::Refused(StatusCode::TOO_MANY_REQUESTS), Retry::Backoff),
+            (NotDelivered::Refused(StatusCode::SERVICE_UNAVAILABLE), Retry::Backoff),
+            (NotDelivered::Unreachable, Retry::Backoff),
+            (NotDelivered::Refused(StatusCode::INTERNAL_SERVER_ERROR), Retry::Never),
+            (NotDelivered::Refused(StatusCode::BAD_GATEWAY), Retry::Never),
+            (NotDelivered::Refused(StatusCode::GATEWAY_TIMEOUT), Retry::Never),
+            (NotDelivered::Refused(StatusCode::NOT_FOUND), Retry::Never),
+            (NotDelivered::Broken, Retry::Never),
+            (NotDelivered::TimedOut, Retry::Never),
         ] {
-            assert_eq!(failure.passes(), again, "{failure}");
+            assert_eq!(failure.retry(), again, "{failure}");
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::callers::Callers;
 use crate::config::{BackendChoice, SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::credentials::{Authorized, SecretStore, TokenCache};
-use crate::defender::{Defender, END};
+use crate::defender::{Defender, RETIREMENT};
 use crate::domain::portal::Portal;
 use crate::enrich::{Auto, Backend, Context, Deadline, Enricher};
 use crate::graph::Graph;
@@ -78,8 +78,8 @@ impl Service {
         Self::new(settings, http, aws)
     }
 
-    /// Fetches what the first request will need, all at once: keys, secret, tokens. Says once in the log where Microsoft
-    /// is about to switch off what is asked.
+    /// Fetches what the first request will need, all at once: keys, secret, tokens. Says once in the log where APIs are
+    /// asked whose end Microsoft has announced.
     pub async fn warm_up(&self) {
         let ctx = &Context::new(Deadline::after(WARM_UP), "warm-up", None);
         tokio::join!(self.callers.warm(ctx), self.warm_tokens(ctx));
@@ -97,9 +97,7 @@ impl Service {
             }
         };
         if apis.iter().any(|api| api.is_older()) {
-            tracing::warn!(
-                "Microsoft switches off the older Defender APIs, which this deployment asks, on {END}: move to DEFENDER_BACKEND=graph"
-            );
+            tracing::info!("this deployment asks the older Defender APIs. {RETIREMENT}");
         }
         let token = async |api| {
             if let Err(error) = self.tokens.token(api, ctx).await {

@@ -73,7 +73,7 @@ async fn compare() {
 /// The program that ships, between this one and the sandbox; it asks the sandbox anew for every call.
 fn service(sandbox: &Sandbox) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lambda"));
-    command.envs(sandbox.settings());
+    command.envs(sandbox.settings()).env("DEFENDER_BACKEND", "defender");
     command.env("CACHE_TTL_S", "0").env("QUOTA_PER_MINUTE", "1000000").env("QUOTA_PER_HOUR", "1000000");
     command
 }

@@ -9,7 +9,7 @@ use super::serve::article;
 use super::{CommandError, Stage, print};
 use crate::config::{BackendChoice, CallerAuth};
 use crate::credentials::{CallError, Mends, carries};
-use crate::defender::END;
+use crate::defender::RETIREMENT;
 use crate::domain::subject::{Kind, Question};
 use crate::enrich::{Backend, Context, Deadline, EnrichError, Family};
 use crate::graph::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING};
@@ -179,31 +179,51 @@ async fn backend(stage: &Stage, table: &mut Table) {
             return;
         }
     };
-    if let Backend::Auto(auto) = backend
-        && let Ok(chosen) = auto.chosen(&context()).await
-    {
-        Table::good("backend", &format!("auto. {}", chosen.told()));
-        if !apis.contains(&Api::Graph) {
-            carried_by_graph(stage).await;
+    match backend {
+        Backend::Defender(_) => Table::good("backend", "the older APIs, for every kind, as DEFENDER_BACKEND says"),
+        Backend::Graph(_) => Table::good("backend", "Microsoft Graph, for every kind, as DEFENDER_BACKEND says"),
+        Backend::Auto(auto) => {
+            Table::good("backend", "auto: Graph for each kind that its token's permissions allow");
+            match auto.choice(&context()).await {
+                Ok(choice) => {
+                    for kind in Kind::ALL {
+                        Table::good(&format!("  {}", kind.as_str()), &choice.told_of(kind));
+                    }
+                }
+                Err(error) => table.bad("backend", &told_in_full(error)),
+            }
+            if !apis.contains(&Api::Graph) {
+                carried(stage, Api::Graph).await;
+            }
+            if !apis.contains(&Api::Endpoint) {
+                Table::line(
+                    "-",
+                    "beyond 30 days",
+                    "where hunting finds nothing, Defender for Endpoint is asked if it may be:",
+                );
+                carried(stage, Api::Endpoint).await;
+            }
         }
     }
     for needs in NEEDS.iter().filter(|needs| apis.contains(&needs.api)) {
         api(stage, needs, table).await;
     }
     if apis.iter().any(|api| api.is_older()) {
-        let detail = format!("Microsoft switches the older Defender APIs off on {END}: move to DEFENDER_BACKEND=graph");
+        let detail = format!(
+            "{RETIREMENT}. With DEFENDER_BACKEND=auto, lookups move to Graph as soon as its permissions are consented to"
+        );
         Table::line("NOTE", "end of the older APIs", &detail);
     }
 }
 
-/// What is missing before Graph can be used at all.
-async fn carried_by_graph(stage: &Stage) {
-    let Ok(token) = stage.service.tokens.token(Api::Graph, &context()).await else { return };
+/// What the token of an API carries that need not be there.
+async fn carried(stage: &Stage, api: Api) {
+    let Ok(token) = stage.service.tokens.token(api, &context()).await else { return };
     let carried = token.roles().unwrap_or_default();
-    for needs in NEEDS.iter().filter(|needs| needs.api == Api::Graph) {
+    for needs in NEEDS.iter().filter(|needs| needs.api == api) {
         for (role, what_for) in needs.roles {
             let mark = if carries(&carried, role) { "ok" } else { "-" };
-            Table::line(mark, &format!("  {role}"), &format!("of Microsoft Graph, for {what_for}"));
+            Table::line(mark, &format!("  {role}"), &format!("of {}, for {what_for}", needs.resource));
         }
     }
 }
@@ -236,7 +256,7 @@ async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
         }
         let outcome = match Question::parse(*kind, value) {
             Ok(question) => {
-                let answer = stage.service.enricher.enrich(&question, false, &context()).await;
+                let answer = stage.service.enricher.enrich(&question, &context()).await;
                 answer.map_err(|error| explained(error, address))
             }
             Err(error) => Err(error.to_string()),
@@ -250,7 +270,8 @@ async fn api(stage: &Stage, needs: &Needs, table: &mut Table) {
 
 /// What a caller would be told, and where to look when there may be no network.
 fn explained(error: EnrichError, address: &Url) -> String {
-    let silent = matches!(error, EnrichError::Unavailable { .. } | EnrichError::TimedOut { .. });
+    let silent =
+        matches!(error, EnrichError::Unavailable { .. } | EnrichError::NoAddress { .. } | EnrichError::TimedOut { .. });
     let told = told_in_full(error);
     if silent {
         let host = address.host_str().unwrap_or_default();

@@ -30,7 +30,7 @@ pub(super) async fn run(named: Named, value: &str, format: Format, demo: bool) -
         Err(error) => return Err(error),
     };
     let ctx = Context::new(Deadline::after(stage.settings.timeout), "lookup", None);
-    match stage.service.enricher.enrich(&question, false, &ctx).await {
+    match stage.service.enricher.enrich(&question, &ctx).await {
         Ok(answer) => {
             let showing = Showing { limit: LISTED, raw: false, warnings: Vec::new(), notified: None };
             let body = render::render(&answer, &showing, Shape::of(format), usize::MAX);

@@ -32,7 +32,7 @@ async fn ask(sandbox: &Sandbox, backend: &str, question: &Question) -> Result<An
     });
     let service = Service::from_environment(&settings.expect("settings")).expect("a service");
     let ctx = Context::new(Deadline::after(Duration::from_secs(10)), "readings", None);
-    service.enricher.enrich(question, false, &ctx).await
+    service.enricher.enrich(question, &ctx).await
 }
 
 async fn sandbox() -> Sandbox {

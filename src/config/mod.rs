@@ -6,6 +6,7 @@ mod cloud;
 mod source;
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -124,9 +125,11 @@ impl fmt::Debug for Aws {
     }
 }
 
-/// What this process may spend upstream, where the operator has set it; else what Microsoft allows each API.
+/// What this process may spend upstream: its share of what Microsoft allows each API, or what the operator has set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotaLimits {
+    /// So many processes share the limits that Microsoft documents. What the operator has set is not divided.
+    pub share: NonZeroU32,
     /// Calls in any 60 seconds.
     pub per_minute: Option<u32>,
     /// Calls in any 3600 seconds.
@@ -167,7 +170,7 @@ pub struct Settings {
     pub secret_ttl: Duration,
     /// `CACHE_TTL_S`, `CACHE_STALE_S`.
     pub cache: CacheTimes,
-    /// `QUOTA_PER_MINUTE`, `QUOTA_PER_HOUR`.
+    /// `QUOTA_SHARE`, `QUOTA_PER_MINUTE`, `QUOTA_PER_HOUR`.
     pub quota: QuotaLimits,
     /// `SPLUNK_FIELDS`.
     pub splunk_fields: Fields,
@@ -188,14 +191,15 @@ impl Settings {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
-    /// Reads the settings of a demonstration: given ones, and from the process only which backend is to be shown.
+    /// Reads the settings of a demonstration: given ones, and from the process only which backend is to be shown. The
+    /// older APIs are, if none is named: the answers in the documents are theirs.
     #[cfg(feature = "cli")]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub(crate) fn for_demo(given: &[(&'static str, String)]) -> Result<Self, SettingError> {
-        let backend = std::env::var("DEFENDER_BACKEND").ok();
+        let backend = std::env::var("DEFENDER_BACKEND").unwrap_or_else(|_| "defender".to_owned());
         Self::from_lookup(|name| {
             let known = given.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-            known.or_else(|| backend.clone().filter(|_| name == "DEFENDER_BACKEND"))
+            known.or_else(|| (name == "DEFENDER_BACKEND").then(|| backend.clone()))
         })
     }
 
@@ -234,8 +238,9 @@ impl Settings {
                 stale: Duration::from_secs(source.number("CACHE_STALE_S", 0..=86_400, 900)?),
             },
             quota: QuotaLimits {
-                per_minute: source.count("QUOTA_PER_MINUTE")?,
-                per_hour: source.count("QUOTA_PER_HOUR")?,
+                share: source.count("QUOTA_SHARE")?.unwrap_or(NonZeroU32::MIN),
+                per_minute: source.count("QUOTA_PER_MINUTE")?.map(NonZeroU32::get),
+                per_hour: source.count("QUOTA_PER_HOUR")?.map(NonZeroU32::get),
             },
             splunk_fields: source.splunk_fields()?,
             slack_response_url: source.loopback("SLACK_RESPONSE_URL")?,
@@ -265,8 +270,8 @@ impl Source<'_> {
 
     fn backend(&self) -> Result<BackendChoice, SettingError> {
         let words =
-            &[("defender", BackendChoice::Defender), ("graph", BackendChoice::Graph), ("auto", BackendChoice::Auto)];
-        self.word("DEFENDER_BACKEND", words, BackendChoice::Defender)
+            &[("auto", BackendChoice::Auto), ("graph", BackendChoice::Graph), ("defender", BackendChoice::Defender)];
+        self.word("DEFENDER_BACKEND", words, BackendChoice::Auto)
     }
 
     fn endpoints(&self, cloud: Cloud, region: Option<Region>) -> Result<Endpoints, SettingError> {
@@ -338,13 +343,13 @@ mod tests {
         assert_eq!(settings.timeout, Duration::from_secs(10));
         assert_eq!(settings.secret_ttl, Duration::from_secs(300));
         assert_eq!(settings.cache, CacheTimes { fresh: Duration::from_secs(60), stale: Duration::from_secs(900) });
-        assert_eq!(settings.quota, QuotaLimits { per_minute: None, per_hour: None });
+        assert_eq!(settings.quota, QuotaLimits { share: NonZeroU32::MIN, per_minute: None, per_hour: None });
         assert_eq!(settings.caller_auth, CallerAuth::ApiKey);
         assert_eq!(settings.destination_addresses, DestinationAddresses::Public);
         assert_eq!(settings.endpoints.api_audience, "https://api.securitycenter.microsoft.com");
         assert_eq!(settings.endpoints.xdr_audience, "https://api.security.microsoft.com");
         assert_eq!(settings.endpoints.graph_audience, "https://graph.microsoft.com");
-        assert_eq!(settings.backend, BackendChoice::Defender);
+        assert_eq!(settings.backend, BackendChoice::Auto);
     }
 
     #[test]
@@ -362,6 +367,8 @@ mod tests {
             ("ENRICH_TIMEOUT_MS", "120001"),
             ("ENRICH_TIMEOUT_MS", "canary"),
             ("SECRET_TTL_S", "-1"),
+            ("QUOTA_SHARE", "0"),
+            ("QUOTA_SHARE", "1.5"),
             ("QUOTA_PER_MINUTE", "0"),
             ("DEFENDER_API_URL", "http://canary.example"),
             ("DEFENDER_API_URL", "https://user:canary@defender.example"),

@@ -1,5 +1,6 @@
 //! Single variables: a text, a word of several, a number, a secret's name, an address.
 
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
 use url::{Host, Url};
@@ -43,12 +44,10 @@ impl Source<'_> {
         })
     }
 
-    pub(super) fn count(&self, name: &'static str) -> Result<Option<u32>, SettingError> {
-        if self.text(name).is_none() {
-            return Ok(None);
-        }
-        let number = self.number(name, 1..=u64::from(u32::MAX), 1)?;
-        u32::try_from(number).map(Some).map_err(|_| SettingError::new(name, "must be a smaller number"))
+    pub(super) fn count(&self, name: &'static str) -> Result<Option<NonZeroU32>, SettingError> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        let wrong = || SettingError::new(name, format!("must be a whole number from 1 to {}", u32::MAX));
+        value.parse().map(Some).map_err(|_| wrong())
     }
 
     pub(super) fn secret(&self, name: &'static str) -> Result<Option<SecretId>, SettingError> {

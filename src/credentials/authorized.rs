@@ -6,7 +6,7 @@ use url::Url;
 use super::error::CredentialError;
 use super::token_cache::TokenCache;
 use crate::domain::text::Text;
-use crate::upstream::{Api, Call, Context, Reply, Upstream, UpstreamError};
+use crate::upstream::{Api, Attempts, Call, Context, Reply, Upstream, UpstreamError};
 
 /// A call that carries a token, and brought no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -73,11 +73,28 @@ impl Authorized {
         call: impl Fn(HeaderValue) -> Call,
         read: impl Fn(Reply) -> Result<T, UpstreamError>,
     ) -> Result<T, CallError> {
+        self.send_within(Attempts::until(ctx.deadline), api, permission, ctx, call, read).await
+    }
+
+    /// The same in so many attempts, the one with another token among them.
+    pub(crate) async fn send_within<T>(
+        &self,
+        mut attempts: Attempts,
+        api: Api,
+        permission: &'static str,
+        ctx: &Context,
+        call: impl Fn(HeaderValue) -> Call,
+        read: impl Fn(Reply) -> Result<T, UpstreamError>,
+    ) -> Result<T, CallError> {
         let token = self.tokens.token(api, ctx).await?;
-        let outcome = match self.upstream.send(&call(token.header()), ctx, &read).await {
+        let outcome = match self.upstream.send_within(&call(token.header()), &mut attempts, ctx, &read).await {
             Err(UpstreamError::Unauthorized) => {
                 let renewed = self.tokens.renew(api, &token, ctx).await?;
-                self.upstream.send(&call(renewed.header()), ctx, &read).await
+                if attempts.are_spent() {
+                    // Others had failed before: whoever asks again has a good token.
+                    return Err(CallError::Upstream(UpstreamError::unavailable("the token was refused at last")));
+                }
+                self.upstream.send_within(&call(renewed.header()), &mut attempts, ctx, &read).await
             }
             outcome => outcome,
         };

@@ -45,6 +45,7 @@ impl CredentialError {
             Self::Entra(error) => match error {
                 UpstreamError::Throttled { .. }
                 | UpstreamError::Unavailable { .. }
+                | UpstreamError::NoAddress
                 | UpstreamError::ServerError
                 | UpstreamError::TimedOut => true,
                 UpstreamError::Unauthorized

@@ -22,5 +22,5 @@ pub(crate) use secret_cache::{Patience, SecretCache, SecretError, SecretRules};
 pub(crate) use secret_text::{Content, Mend, Mends, SecretProblem, parsed, trim};
 pub use store::SecretStore;
 pub(crate) use store::StoreError;
-pub(crate) use token::carries;
+pub(crate) use token::{Token, carries};
 pub(crate) use token_cache::TokenCache;

@@ -77,7 +77,7 @@ pub struct Source {
 }
 
 /// The API family that answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "BackendName")]
 pub enum Backend {
@@ -234,7 +234,7 @@ impl Answer {
             warnings: warnings.into_vec(),
             source: &self.source,
             notified: showing.notified.clone(),
-            raw: showing.raw.then_some(Raw::new(&findings.bodies)),
+            raw: showing.raw.then_some(findings.raw()),
         }
     }
 

@@ -6,7 +6,8 @@ use std::io;
 
 use super::alert::Alert;
 use super::incident::Incident;
-use super::subject::Kind;
+use super::raw::Raw;
+use super::subject::{Kind, comparable_id};
 use super::text::Text;
 use super::warning::{Warning, WarningCode, Warnings, quoted};
 
@@ -19,8 +20,10 @@ pub struct Findings {
     pub incident: Option<Incident>,
     /// Whether Defender knows the subject, as far as it tells.
     pub known: bool,
-    /// The upstream bodies, verbatim; several where a list came in pages.
+    /// The upstream bodies, verbatim; several where a list came in pages. They are parts of what the alerts' texts are
+    /// parts of: to keep them costs nothing.
     pub bodies: Vec<Text>,
+    bodies_of: BodiesOf,
     /// What came up while reading them.
     pub warnings: Vec<Warning>,
     /// They are about what was asked for: only then they may be shown to the next who asks.
@@ -29,6 +32,15 @@ pub struct Findings {
     pub is_whole: bool,
     /// How many bytes of bodies their texts are parts of.
     held: usize,
+}
+
+/// What each upstream body is of.
+#[derive(Clone, Copy, Debug)]
+enum BodiesOf {
+    /// An answer, or a page of it.
+    Answers,
+    /// An alert of a list.
+    Alerts,
 }
 
 impl Findings {
@@ -41,10 +53,25 @@ impl Findings {
             incident,
             known: true,
             bodies,
+            bodies_of: BodiesOf::Answers,
             warnings: warnings.into_vec(),
             is_to_the_point: true,
             is_whole: true,
             held,
+        }
+    }
+
+    /// The findings of a list that was put together from a body for each alert, and from others of so many bytes.
+    pub fn of_alerts(alerts: Vec<Alert>, bodies: Vec<Text>, others: usize, warnings: Warnings) -> Self {
+        let findings = Self::new(alerts, None, bodies, warnings);
+        Self { bodies_of: BodiesOf::Alerts, held: findings.held + others, ..findings }
+    }
+
+    /// The upstream bodies, to be shown.
+    pub fn raw(&self) -> Raw<'_> {
+        match self.bodies_of {
+            BodiesOf::Answers => Raw::new(&self.bodies),
+            BodiesOf::Alerts => Raw::of_alerts(&self.bodies),
         }
     }
 
@@ -55,6 +82,7 @@ impl Findings {
             incident: None,
             known: false,
             bodies: Vec::new(),
+            bodies_of: BodiesOf::Answers,
             warnings: Vec::new(),
             is_to_the_point: true,
             is_whole: true,
@@ -65,7 +93,7 @@ impl Findings {
     /// The same findings, marked if Defender speaks of another subject than was asked for.
     #[must_use]
     pub fn about(mut self, kind: Kind, asked: &str, told: &str) -> Self {
-        if asked != told {
+        if comparable_id(asked) != comparable_id(told) {
             self.is_to_the_point = false;
             let detail =
                 format!("{} {asked} was asked for, and Defender answered with {:?}.", kind.as_str(), quoted(told));

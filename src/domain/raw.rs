@@ -13,19 +13,27 @@ use super::text::Text;
 
 /// Upstream bodies, verbatim.
 #[derive(Clone, Copy, Debug)]
-pub struct Raw<'a>(&'a [Text]);
+pub struct Raw<'a> {
+    bodies: &'a [Text],
+    are_alerts: bool,
+}
 
 impl<'a> Raw<'a> {
     /// The bodies of one answer, in the order in which they came.
     pub fn new(bodies: &'a [Text]) -> Self {
-        Self(bodies)
+        Self { bodies, are_alerts: false }
+    }
+
+    /// The bodies of the alerts of a list, one each.
+    pub fn of_alerts(bodies: &'a [Text]) -> Self {
+        Self { bodies, are_alerts: true }
     }
 
     /// All of it as one text: the body, or a list of them where there were several.
     pub fn text(self) -> Option<Cow<'a, str>> {
-        match self.0 {
-            [] => None,
-            [body] => Some(Cow::Borrowed(body)),
+        match self.bodies {
+            [] if !self.are_alerts => None,
+            [body] if !self.are_alerts => Some(Cow::Borrowed(body)),
             _ => serde_json::to_string(&self).ok().map(Cow::Owned),
         }
     }
@@ -33,7 +41,9 @@ impl<'a> Raw<'a> {
     /// The alerts of a list, each as it was sent, by their ids; without an id that stands for several.
     pub fn alerts(self) -> HashMap<Cow<'a, str>, &'a str> {
         let mut alerts: HashMap<_, Option<&'a str>> = HashMap::new();
-        for item in self.0.iter().flat_map(|body| items(body)) {
+        let verbatim =
+            |body: &'a Text| if self.are_alerts { verbatim(body).into_iter().collect() } else { items(body) };
+        for item in self.bodies.iter().flat_map(verbatim) {
             let Some(id) = id_of(item) else { continue };
             match alerts.entry(id) {
                 Entry::Vacant(place) => {
@@ -49,15 +59,18 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// The items of a list: in the envelope of `OData`, or bare as it is put together from a batch.
+fn verbatim(body: &str) -> Option<&RawValue> {
+    serde_json::from_str(body).ok()
+}
+
+/// The items of a list in the envelope of `OData`.
 fn items(body: &str) -> Vec<&RawValue> {
     #[derive(Deserialize)]
     struct Envelope<'a> {
         #[serde(borrow)]
         value: Vec<&'a RawValue>,
     }
-    let envelope = serde_json::from_str::<Envelope<'_>>(body).map(|envelope| envelope.value);
-    envelope.or_else(|_| serde_json::from_str(body)).unwrap_or_default()
+    serde_json::from_str::<Envelope<'_>>(body).map(|envelope| envelope.value).unwrap_or_default()
 }
 
 /// The id of an alert, or of the row of hunting that stands for it.
@@ -70,12 +83,11 @@ fn id_of(item: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::from_str::<Identified<'_>>(item.get()).ok().map(|alert| alert.id)
 }
 
-impl<'a> Serialize for Raw<'a> {
+impl Serialize for Raw<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let verbatim = |body: &'a Text| serde_json::from_str::<&RawValue>(body).ok();
-        match self.0 {
-            [] => serializer.serialize_none(),
-            [body] => verbatim(body).serialize(serializer),
+        match self.bodies {
+            [] if !self.are_alerts => serializer.serialize_none(),
+            [body] if !self.are_alerts => verbatim(body).serialize(serializer),
             bodies => {
                 let mut list = serializer.serialize_seq(Some(bodies.len()))?;
                 for body in bodies {
@@ -105,14 +117,21 @@ mod tests {
     fn each_alert_of_a_list_is_found_as_it_was_sent() {
         let bodies = [
             Text::of_static(r#"{"@odata.context":"x","value":[ {"id":"a","n":1.10}, {"id":"b"} ]}"#),
-            Text::of_static(r#"[{"AlertId":"c","Title":"t"},{"id":7},{"n":1}]"#),
             Text::of_static(r#"{"value":[{"id":"twice","n":1},{"id":"twice","n":2},{"id":"b"}]}"#),
         ];
         let alerts = Raw::new(&bodies).alerts();
         let mut found: Vec<_> = alerts.iter().map(|(id, text)| (&**id, *text)).collect();
         found.sort_unstable();
-        let right = [("a", r#"{"id":"a","n":1.10}"#), ("b", r#"{"id":"b"}"#), ("c", r#"{"AlertId":"c","Title":"t"}"#)];
-        assert_eq!(found, right);
+        assert_eq!(found, [("a", r#"{"id":"a","n":1.10}"#), ("b", r#"{"id":"b"}"#)]);
+    }
+
+    #[test]
+    fn bodies_of_alerts_are_a_list_however_many_there_are() {
+        let bodies = [r#"{"AlertId":"c","Title":"t"}"#, r#"{"id":7}"#, r#"{"n":1}"#].map(Text::of_static);
+        assert_eq!(Raw::of_alerts(&[]).text().as_deref(), Some("[]"));
+        assert_eq!(Raw::of_alerts(&bodies[1..2]).text().as_deref(), Some(r#"[{"id":7}]"#));
+        let alerts = Raw::of_alerts(&bodies).alerts();
+        assert_eq!(alerts.into_iter().collect::<Vec<_>>(), [("c".into(), r#"{"AlertId":"c","Title":"t"}"#)]);
     }
 
     #[test]

@@ -29,8 +29,8 @@ impl Ask {
     /// What is asked.
     pub(super) fn key(&self) -> Key {
         match self {
-            Self::Alert(_, id) => Key::Alert(id.clone()),
-            Self::Incident(_, id) => Key::Incident(*id),
+            Self::Alert(family, id) => Key::Alert(family.backend(), id.clone()),
+            Self::Incident(family, id) => Key::Incident(family.backend(), *id),
             Self::Machine(_, id) => Key::Machine(id.clone()),
             Self::User(_, account) => Key::User(account.clone()),
             Self::File(_, sha1) => Key::File(sha1.clone()),

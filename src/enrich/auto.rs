@@ -1,109 +1,383 @@
-//! Which API family answers which kind of question, by the roles in the token for Graph: chosen once.
+//! `auto`: which API family answers which kind of question, by the roles in the token for Graph. They are looked at for
+//! each question, so that a consent counts from the next token on.
+//!
+//! Where both families can answer, one stands in for the other: Graph for an older API that has ended, and an older API
+//! for a list that hunting finds nothing for, as it sees further back.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
-use super::EnrichError;
-use super::backend::Family;
-use crate::credentials::{CallError, CredentialError, Refusal, TokenCache};
-use crate::defender::Defender;
-use crate::domain::subject::Kind;
+use super::backend::{Family, OlderApi};
+use super::error::{EnrichError, NotLookedUp, Service};
+use super::readings::Reading;
+use super::scope::Scope;
+use super::{Answer, Enricher};
+use crate::credentials::{CallError, CredentialError, Refusal, Token, TokenCache};
+use crate::defender::{self, Defender};
+use crate::domain::subject::{Kind, Subject};
+use crate::domain::warning::{Warning, WarningCode};
 use crate::graph::{self, Graph};
 use crate::upstream::{Api, Context};
 
-/// Both families, and what was chosen.
+/// An older API that has ended is left alone for so long, and then tried again.
+const ENDED_FOR: Duration = Duration::from_secs(3600);
+/// Entra has said that the tenant does not know an API: it is asked again after so long.
+const UNKNOWN_FOR: Duration = Duration::from_secs(600);
+
+/// Both families, and what is known of them.
 #[derive(Debug)]
 pub(crate) struct Auto {
     defender: Arc<Defender>,
     graph: Arc<Graph>,
     tokens: TokenCache,
-    chosen: OnceCell<Chosen>,
+    last: Mutex<Option<(Token, Arc<Choice>)>>,
+    graph_unknown: Mark,
+    endpoint: OlderMarks,
+    xdr: OlderMarks,
 }
 
-/// What was chosen, and why.
-#[derive(Debug)]
-pub(crate) struct Chosen {
-    /// The kinds that Graph answers.
-    on_graph: Vec<Kind>,
-    why: &'static str,
+/// What is known of one of the older APIs.
+#[derive(Debug, Default)]
+struct OlderMarks {
+    ended: Mark,
+    unknown: Mark,
 }
 
-impl Chosen {
-    fn all(why: &'static str) -> Self {
-        Self { on_graph: Kind::ALL.to_vec(), why }
+/// Something that holds for a while.
+#[derive(Debug, Default)]
+struct Mark(Mutex<Option<Instant>>);
+
+impl Mark {
+    fn is_set(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
     }
 
-    fn none(why: &'static str) -> Self {
-        Self { on_graph: Vec::new(), why }
+    /// Sets it; whether it was not set before.
+    fn set(&self, span: Duration) -> bool {
+        let now = Instant::now();
+        let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(now + span);
+        before.is_none_or(|until| until <= now)
+    }
+}
+
+/// What the token for Graph allows.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// It carries these roles.
+    ByRoles(Vec<String>),
+    /// Its roles cannot be read: the older APIs are asked, and Graph where they have ended.
+    Unreadable,
+    /// There is none.
+    WithoutToken(&'static str),
+}
+
+/// Who answers a kind of question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    Graph,
+    /// Graph would need this role.
+    OlderAlone(&'static str),
+    OlderThenGraph,
+}
+
+impl Choice {
+    fn first(&self, kind: Kind) -> First {
+        match self {
+            Self::ByRoles(roles) => {
+                graph::missing(kind, roles).first().map_or(First::Graph, |role| First::OlderAlone(role))
+            }
+            Self::Unreadable => First::OlderThenGraph,
+            Self::WithoutToken(_) => {
+                First::OlderAlone(graph::missing(kind, &[]).first().copied().unwrap_or(graph::READ_ALERTS))
+            }
+        }
     }
 
-    fn by_roles(roles: &[String]) -> Self {
-        let on_graph: Vec<_> = Kind::ALL.into_iter().filter(|kind| graph::allow(*kind, roles)).collect();
-        let why = if on_graph.is_empty() {
-            "the token for Graph carries none of the roles that are needed"
-        } else if on_graph.len() == Kind::ALL.len() {
-            "the token for Graph carries all roles"
-        } else {
-            "the token for Graph carries a part of the roles"
-        };
-        Self { on_graph, why }
+    /// Which backend answers a kind, and why.
+    pub(crate) fn told_of(&self, kind: Kind) -> String {
+        match self {
+            Self::ByRoles(roles) => match graph::missing(kind, roles).as_slice() {
+                [] => "Microsoft Graph: its token carries the permissions".to_owned(),
+                missing => format!("the older APIs: the token for Graph lacks {}", missing.join(", ")),
+            },
+            Self::Unreadable => {
+                "the older APIs, and Graph where they have ended: the permissions in its token cannot be read"
+                    .to_owned()
+            }
+            Self::WithoutToken(why) => format!("the older APIs: {why}"),
+        }
     }
 
     /// One sentence.
-    pub(crate) fn told(&self) -> String {
+    fn told(&self) -> String {
         let names = |graph: bool| {
-            let kinds = Kind::ALL.into_iter().filter(|kind| self.on_graph.contains(kind) == graph);
+            let kinds = Kind::ALL.into_iter().filter(|kind| (self.first(*kind) == First::Graph) == graph);
             let names: Vec<_> = kinds.map(Kind::as_str).collect();
             if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
         };
-        format!("Graph answers {}, the older APIs {}: {}", names(true), names(false), self.why)
+        let why = match self {
+            Self::ByRoles(_) => "by the permissions that the token for Graph carries",
+            Self::Unreadable => "the permissions in the token for Graph cannot be read",
+            Self::WithoutToken(why) => why,
+        };
+        format!("Graph answers {}, the older APIs {}: {why}", names(true), names(false))
     }
 }
 
 impl Auto {
     pub(crate) fn new(defender: Arc<Defender>, graph: Arc<Graph>, tokens: TokenCache) -> Self {
-        Self { defender, graph, tokens, chosen: OnceCell::new() }
+        Self {
+            defender,
+            graph,
+            tokens,
+            last: Mutex::default(),
+            graph_unknown: Mark::default(),
+            endpoint: OlderMarks::default(),
+            xdr: OlderMarks::default(),
+        }
     }
 
+    /// The family that is asked first.
     pub(super) async fn family(&self, kind: Kind, ctx: &Context) -> Result<Family, EnrichError> {
-        let on_graph = self.chosen(ctx).await?.on_graph.contains(&kind);
-        Ok(if on_graph { Family::Graph(self.graph.clone()) } else { Family::Defender(self.defender.clone()) })
-    }
-
-    /// What was chosen; the first who asks chooses. While Entra or the secret store is down, nothing is.
-    pub(crate) async fn chosen(&self, ctx: &Context) -> Result<&Chosen, EnrichError> {
-        self.chosen.get_or_try_init(|| self.choose(ctx)).await
-    }
-
-    async fn choose(&self, ctx: &Context) -> Result<Chosen, EnrichError> {
-        let chosen = match self.tokens.token(Api::Graph, ctx).await {
-            Ok(token) => match token.roles() {
-                Some(roles) => Chosen::by_roles(&roles),
-                None => Chosen::all("the roles of the token cannot be read, and Graph comes first"),
-            },
-            Err(CredentialError::NoTokenForApi) => Chosen::none("the secret holds no token for Graph"),
-            Err(CredentialError::Refused(Refusal::UnknownApi)) => {
-                Chosen::none("the tenant does not know Graph's audience")
-            }
-            Err(error) => return Err(CallError::from(error).into()),
+        let is_on_graph = match self.choice(ctx).await?.first(kind) {
+            First::Graph => true,
+            First::OlderAlone(_) => false,
+            First::OlderThenGraph => self.marks(OlderApi::of(kind)).ended.is_set(),
         };
-        tracing::info!(backend = "auto", "{}", chosen.told());
-        Ok(chosen)
+        Ok(if is_on_graph { self.on_graph() } else { self.on_the_older() })
     }
+
+    /// What the token allows that is good now. While Entra or the secret store is down, what the last one allowed.
+    pub(crate) async fn choice(&self, ctx: &Context) -> Result<Arc<Choice>, EnrichError> {
+        if self.graph_unknown.is_set() {
+            return Ok(Arc::new(Choice::WithoutToken(UNKNOWN_TO_THE_TENANT)));
+        }
+        match self.tokens.token(Api::Graph, ctx).await {
+            Ok(token) => Ok(self.choice_by(token)),
+            Err(CredentialError::NoTokenForApi) => {
+                Ok(Arc::new(Choice::WithoutToken("the secret holds no token for Graph")))
+            }
+            Err(CredentialError::Refused(Refusal::UnknownApi)) => {
+                self.graph_unknown.set(UNKNOWN_FOR);
+                Ok(Arc::new(Choice::WithoutToken(UNKNOWN_TO_THE_TENANT)))
+            }
+            Err(error) => match (self.last_choice(), &error) {
+                (Some(choice), _) => Ok(choice),
+                // Where it is not Graph alone that it is refused for, the older APIs' token will say so.
+                (None, CredentialError::Refused(_)) => {
+                    Ok(Arc::new(Choice::WithoutToken("Entra refuses a token for Graph")))
+                }
+                (None, _) => Err(CallError::from(error).into()),
+            },
+        }
+    }
+
+    fn choice_by(&self, token: Token) -> Arc<Choice> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, choice)) = &*last
+            && known.is_same(&token)
+        {
+            return choice.clone();
+        }
+        let choice = Arc::new(token.roles().map_or(Choice::Unreadable, Choice::ByRoles));
+        if last.as_ref().is_none_or(|(_, before)| *before != choice) {
+            tracing::info!(backend = "auto", "{}", choice.told());
+        }
+        *last = Some((token, choice.clone()));
+        choice
+    }
+
+    fn last_choice(&self) -> Option<Arc<Choice>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().map(|(_, choice)| choice.clone())
+    }
+
+    fn on_graph(&self) -> Family {
+        Family::Graph(self.graph.clone())
+    }
+
+    fn on_the_older(&self) -> Family {
+        Family::Defender(self.defender.clone())
+    }
+
+    fn marks(&self, api: OlderApi) -> &OlderMarks {
+        match api {
+            OlderApi::Endpoint => &self.endpoint,
+            OlderApi::Xdr => &self.xdr,
+        }
+    }
+
+    /// Whether an older API can answer, as far as its token tells.
+    async fn older_is_possible(&self, subject: &Subject, ctx: &Context) -> bool {
+        let api = OlderApi::of(subject.kind());
+        if self.marks(api).unknown.is_set() {
+            return false;
+        }
+        match self.tokens.token(api.api(), ctx).await {
+            Ok(token) => token.roles().is_none_or(|roles| defender::allow(subject, &roles)),
+            Err(CredentialError::Refused(Refusal::UnknownApi)) => {
+                self.marks(api).unknown.set(UNKNOWN_FOR);
+                false
+            }
+            Err(CredentialError::NoTokenForApi) => false,
+            Err(_) => true,
+        }
+    }
+
+    /// Takes note of an older API that has ended, if that is what an error means.
+    fn notes_end(&self, api: OlderApi, error: &EnrichError) -> bool {
+        let status = match error {
+            EnrichError::Failed { service: Service::Defender, status: status @ (403 | 404 | 410) } => Some(*status),
+            EnrichError::NoAddress { service: Service::Defender } => None,
+            EnrichError::Failed { .. }
+            | EnrichError::NoAddress { .. }
+            | EnrichError::Throttled { .. }
+            | EnrichError::Unavailable { .. }
+            | EnrichError::TimedOut { .. }
+            | EnrichError::CredentialRefused { .. }
+            | EnrichError::Forbidden { .. }
+            | EnrichError::Malformed { .. }
+            | EnrichError::TooLarge
+            | EnrichError::SecretUnavailable { .. }
+            | EnrichError::HuntingNotVisible
+            | EnrichError::NotLookedUp(_)
+            | EnrichError::FederationFailed { .. }
+            | EnrichError::Misconfigured { .. } => return false,
+        };
+        if self.marks(api).ended.set(ENDED_FOR) {
+            tracing::warn!(
+                backend = "auto",
+                api = api.name(),
+                status,
+                "an older API seems to have ended: it answers in no words of its own, or its host has no address; \
+                 where Graph can answer, it is left alone for an hour"
+            );
+        }
+        true
+    }
+}
+
+const UNKNOWN_TO_THE_TENANT: &str = "the tenant does not know Graph's audience";
+
+impl Enricher {
+    /// Answers one question by the family that the token's roles choose, or by the one that stands in for it.
+    pub(super) async fn by_roles(
+        &self,
+        auto: &Auto,
+        reading: &Reading<'_>,
+        scope: &Scope<'_>,
+    ) -> Result<Answer, EnrichError> {
+        let kind = reading.subject.kind();
+        let api = OlderApi::of(kind);
+        match auto.choice(scope.ctx).await?.first(kind) {
+            First::Graph => {
+                let answer = self.by_family(auto.on_graph(), reading, scope).await?;
+                Ok(self.beyond_the_window(answer, auto, reading, scope).await)
+            }
+            First::OlderAlone(role) => {
+                let outcome = self.by_family(auto.on_the_older(), reading, scope).await;
+                outcome.map_err(|error| {
+                    if auto.notes_end(api, &error) { EnrichError::Forbidden { permission: role } } else { error }
+                })
+            }
+            First::OlderThenGraph => {
+                if !auto.marks(api).ended.is_set() && auto.older_is_possible(reading.subject, scope.ctx).await {
+                    match self.by_family(auto.on_the_older(), reading, scope).await {
+                        Err(EnrichError::NotLookedUp(_)) => {}
+                        Err(error) if auto.notes_end(api, &error) => {}
+                        outcome => return outcome,
+                    }
+                }
+                let answer = self.by_family(auto.on_graph(), reading, scope).await?;
+                Ok(self.beyond_the_window(answer, auto, reading, scope).await)
+            }
+        }
+    }
+
+    /// What hunting has found, or, where that is nothing, what an older API finds, which sees further back.
+    async fn beyond_the_window(
+        &self,
+        mut answer: Answer,
+        auto: &Auto,
+        reading: &Reading<'_>,
+        scope: &Scope<'_>,
+    ) -> Answer {
+        let kind = reading.subject.kind();
+        if answer.findings.found() || !kind.is_a_list() {
+            return answer;
+        }
+        let api = OlderApi::of(kind);
+        if auto.marks(api).ended.is_set() {
+            answer.warnings.push(not_completed(api, "seems to have ended"));
+            return answer;
+        }
+        if !auto.older_is_possible(reading.subject, scope.ctx).await {
+            return answer;
+        }
+        match self.by_family(auto.on_the_older(), reading, scope).await {
+            Ok(mut older) if older.findings.found() => {
+                let detail =
+                    format!("Advanced hunting has nothing in its 30 days: these alerts are what {} has.", api.name());
+                older.warnings.push(Warning { code: WarningCode::BeyondHuntingWindow, detail });
+                older
+            }
+            // Hunting cannot tell a device that is not known from one without alerts, and this API can.
+            Ok(older) if kind == Kind::Machine && !older.findings.known => older,
+            Ok(_) | Err(EnrichError::NotLookedUp(NotLookedUp::AccountId)) => answer,
+            Err(error) => {
+                let why = if auto.notes_end(api, &error) { "seems to have ended" } else { "did not answer" };
+                answer.warnings.push(not_completed(api, why));
+                answer
+            }
+        }
+    }
+}
+
+fn not_completed(api: OlderApi, why: &str) -> Warning {
+    let detail = format!(
+        "Advanced hunting has nothing in its 30 days, and {}, which sees further back, {why}: older alerts may be missing.",
+        api.name()
+    );
+    Warning { code: WarningCode::Partial, detail }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn by(roles: &[&str]) -> Choice {
+        Choice::ByRoles(roles.iter().map(|role| (*role).to_owned()).collect())
+    }
+
     #[test]
     fn the_choice_is_told_in_one_sentence() {
-        let roles = ["SecurityAlert.Read.All".to_owned()];
         assert_eq!(
-            Chosen::by_roles(&roles).told(),
-            "Graph answers alert, the older APIs machine, user, file, incident, ip, domain: the token for Graph carries a part of the roles"
+            by(&["SecurityAlert.Read.All"]).told(),
+            "Graph answers alert, the older APIs machine, user, file, incident, ip, domain: by the permissions that the token for Graph carries"
         );
-        assert!(Chosen::by_roles(&[]).told().starts_with("Graph answers nothing, "));
+        assert!(by(&[]).told().starts_with("Graph answers nothing, "));
+        assert!(Choice::Unreadable.told().starts_with("Graph answers nothing, "));
+    }
+
+    #[test]
+    fn each_kind_is_told_with_what_is_missing() {
+        let choice = by(&["SecurityAlert.Read.All"]);
+        assert_eq!(choice.told_of(Kind::Alert), "Microsoft Graph: its token carries the permissions");
+        assert_eq!(choice.told_of(Kind::User), "the older APIs: the token for Graph lacks ThreatHunting.Read.All");
+        assert_eq!(
+            by(&[]).told_of(Kind::File),
+            "the older APIs: the token for Graph lacks SecurityAlert.Read.All, ThreatHunting.Read.All"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mark_is_new_once_and_ends() {
+        let mark = Mark::default();
+        assert!(!mark.is_set() && mark.set(ENDED_FOR));
+        assert!(mark.is_set() && !mark.set(ENDED_FOR));
+        tokio::time::advance(ENDED_FOR).await;
+        assert!(!mark.is_set() && mark.set(ENDED_FOR));
     }
 }

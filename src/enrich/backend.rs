@@ -52,13 +52,9 @@ impl Backend {
     pub(crate) async fn apis(&self, ctx: &Context) -> Result<Vec<Api>, EnrichError> {
         let mut apis = Vec::new();
         for kind in Kind::ALL {
-            let api = match (self.family(kind, ctx).await?, kind) {
-                (Family::Graph(_), _) => Api::Graph,
-                (Family::Defender(_), Kind::Incident) => Api::Xdr,
-                (
-                    Family::Defender(_),
-                    Kind::Alert | Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain,
-                ) => Api::Endpoint,
+            let api = match self.family(kind, ctx).await? {
+                Family::Graph(_) => Api::Graph,
+                Family::Defender(_) => OlderApi::of(kind).api(),
             };
             if !apis.contains(&api) {
                 apis.push(api);
@@ -68,7 +64,49 @@ impl Backend {
     }
 }
 
+/// One of the two older APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OlderApi {
+    /// Defender for Endpoint.
+    Endpoint,
+    /// Defender XDR.
+    Xdr,
+}
+
+impl OlderApi {
+    /// The one that answers a kind of question.
+    pub(super) fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Incident => Self::Xdr,
+            Kind::Alert | Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => Self::Endpoint,
+        }
+    }
+
+    pub(super) fn api(self) -> Api {
+        match self {
+            Self::Endpoint => Api::Endpoint,
+            Self::Xdr => Api::Xdr,
+        }
+    }
+
+    /// The API's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Endpoint => "Defender for Endpoint",
+            Self::Xdr => "Defender XDR",
+        }
+    }
+}
+
 impl Family {
+    /// Its word in answers.
+    pub(super) fn backend(&self) -> BackendName {
+        match self {
+            Self::Defender(_) => BackendName::Defender,
+            Self::Graph(_) => BackendName::Graph,
+        }
+    }
+
     pub(super) fn origin(&self, kind: Kind) -> Origin {
         let (backend, product, api) = match self {
             Self::Defender(_) => {

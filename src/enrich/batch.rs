@@ -13,11 +13,10 @@ const IN_FLIGHT: usize = 8;
 
 impl Enricher {
     /// Answers questions, and hands over each answer as it comes, with the question's place in the list. Equal subjects
-    /// are asked once, also those that turn out to be equal only when they are resolved. Beside each question: whether the
-    /// upstream bodies are wanted.
+    /// are asked once, also those that turn out to be equal only when they are resolved.
     pub(crate) async fn enrich_each(
         &self,
-        questions: &[(Question, bool)],
+        questions: &[Question],
         ctx: &Context,
         mut take: impl FnMut(usize, Result<Answer, EnrichError>) + Send,
     ) {
@@ -26,9 +25,7 @@ impl Enricher {
         let answers: Vec<_> = questions
             .iter()
             .enumerate()
-            .map(|(at, (question, raw))| {
-                self.first_that_finds(question, *raw, scope).map(move |answer| (at, answer)).boxed()
-            })
+            .map(|(at, question)| self.first_that_finds(question, scope).map(move |answer| (at, answer)).boxed())
             .collect();
         let mut answers = stream::iter(answers).buffer_unordered(IN_FLIGHT);
         while let Some((at, answer)) = answers.next().await {

@@ -25,6 +25,12 @@ pub(crate) enum EnrichError {
         /// When to come again.
         retry_after: Duration,
     },
+    /// The host's name has no address.
+    #[error("the host of {service} has no address")]
+    NoAddress {
+        /// Whose.
+        service: Service,
+    },
     /// No answer before the deadline.
     #[error("{service} did not answer in time")]
     TimedOut {
@@ -128,7 +134,7 @@ impl std::fmt::Display for Service {
 /// A 429 that names no time: the shortest window of Microsoft's quota.
 const THROTTLED_FOR: Duration = Duration::from_secs(60);
 /// An outage that names no end.
-const DOWN_FOR: Duration = Duration::from_secs(10);
+pub(crate) const DOWN_FOR: Duration = Duration::from_secs(10);
 
 impl EnrichError {
     fn of_call(error: &UpstreamError, service: Service) -> Self {
@@ -139,6 +145,7 @@ impl EnrichError {
             UpstreamError::Unavailable { retry_after, reason, .. } => {
                 Self::Unavailable { service, reason, retry_after: retry_after.unwrap_or(DOWN_FOR) }
             }
+            UpstreamError::NoAddress => Self::NoAddress { service },
             UpstreamError::ServerError => Self::Failed { service, status: 500 },
             UpstreamError::TimedOut => Self::TimedOut { service },
             UpstreamError::Unauthorized => Self::CredentialRefused { refusal: "the token is refused" },
@@ -214,7 +221,7 @@ fn why(refusal: Refusal) -> &'static str {
 impl Outcome for EnrichError {
     fn is_outage(&self) -> bool {
         match self {
-            Self::Throttled { .. } | Self::Unavailable { .. } | Self::TimedOut { .. } => true,
+            Self::Throttled { .. } | Self::Unavailable { .. } | Self::NoAddress { .. } | Self::TimedOut { .. } => true,
             Self::Failed { status, .. } => *status >= 500,
             Self::CredentialRefused { .. }
             | Self::Forbidden { .. }

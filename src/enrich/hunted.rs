@@ -30,7 +30,7 @@ impl Enricher {
         };
         let ask = Ask::Hunted(graph.clone(), quarry);
         draft.id = ask.key().id();
-        let found = self.recall(ask, draft.raw, scope).await?;
+        let found = self.recall(ask, scope).await?;
         Ok(draft.finish(found))
     }
 
@@ -58,12 +58,12 @@ impl Enricher {
     ) -> Result<Answer, EnrichError> {
         let ask = |quarry| Ask::Hunted(graph.clone(), quarry);
         name.as_str().clone_into(&mut draft.id);
-        let mut found = self.recall(ask(Quarry::Named(name.clone())), draft.raw, scope).await?;
+        let mut found = self.recall(ask(Quarry::Named(name.clone())), scope).await?;
         let by_label = |alert: &Alert| match_of(alert, name) == NameMatch::FirstLabel;
         let (newest, are_cut) = (&found.value.alerts, found.value.alerts.len() >= MOST_ALERTS);
         if are_cut && newest.iter().any(by_label) {
             // Newer alerts of the one may have left no place for those of the other.
-            let whole = self.recall(ask(Quarry::WholeName(name.clone())), draft.raw, scope).await?;
+            let whole = self.recall(ask(Quarry::WholeName(name.clone())), scope).await?;
             if whole.value.found() {
                 found = whole;
             }

@@ -1,19 +1,24 @@
 //! What is asked of the backend, once everything is resolved: equal keys are one question.
 
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 
-use crate::domain::subject::{Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Kind, Sha1};
+use crate::domain::enrichment::Backend;
+use crate::domain::subject::{
+    Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Kind, Sha1, comparable_id,
+};
 use crate::graph::Quarry;
 
 /// One question to the backend.
 #[derive(Clone, Debug)]
 pub(super) enum Key {
-    Alert(AlertId),
+    /// Both backends know alerts and incidents by the same ids, and tell different things of them.
+    Alert(Backend, AlertId),
     Machine(DeviceId),
     /// Defender takes the bare name only, in any case: accounts that differ in case or domain are one question.
     User(Account),
     File(Sha1),
-    Incident(IncidentId),
+    Incident(Backend, IncidentId),
     Ip(IpAddress),
     Domain(DomainName),
     /// What Graph is asked for as the caller names it.
@@ -23,11 +28,11 @@ pub(super) enum Key {
 /// What makes two keys equal.
 #[derive(PartialEq, Eq, Hash)]
 enum Identity<'k> {
-    Alert(&'k str),
+    Alert(Backend, Cow<'k, str>),
     Machine(&'k str),
     User(String),
     File(&'k str),
-    Incident(IncidentId),
+    Incident(Backend, IncidentId),
     Ip(IpAddress),
     Domain(&'k str),
     Hunted(Kind, String),
@@ -38,11 +43,11 @@ impl Key {
     /// The text by which the backend is asked.
     pub(super) fn id(&self) -> String {
         match self {
-            Self::Alert(id) => id.as_str().to_owned(),
+            Self::Alert(_, id) => id.as_str().to_owned(),
             Self::Machine(id) | Self::Hunted(Quarry::Device(id)) => id.as_str().to_owned(),
             Self::User(account) => account.name().to_owned(),
             Self::File(sha1) => sha1.as_str().to_owned(),
-            Self::Incident(id) => id.to_string(),
+            Self::Incident(_, id) => id.to_string(),
             Self::Ip(address) | Self::Hunted(Quarry::Ip(address)) => address.to_string(),
             Self::Domain(name) | Self::Hunted(Quarry::Domain(name)) => name.as_str().to_owned(),
             Self::Hunted(Quarry::Named(name) | Quarry::WholeName(name)) => name.as_str().to_owned(),
@@ -53,11 +58,11 @@ impl Key {
 
     fn identity(&self) -> Identity<'_> {
         match self {
-            Self::Alert(id) => Identity::Alert(id.as_str()),
+            Self::Alert(backend, id) => Identity::Alert(*backend, comparable_id(id.as_str())),
             Self::Machine(id) => Identity::Machine(id.as_str()),
             Self::User(account) => Identity::User(account.name().to_lowercase()),
             Self::File(sha1) => Identity::File(sha1.as_str()),
-            Self::Incident(id) => Identity::Incident(*id),
+            Self::Incident(backend, id) => Identity::Incident(*backend, *id),
             Self::Ip(address) => Identity::Ip(*address),
             Self::Domain(name) => Identity::Domain(name.as_str()),
             // Hunting compares names in any case.

@@ -67,7 +67,7 @@ impl Enricher {
         while gone.len() < MOST_TRIED
             && let Some(id) = left.pop_front()
         {
-            let found = self.recall(Ask::Machine(defender.clone(), id.clone()), draft.raw, scope).await?;
+            let found = self.recall(Ask::Machine(defender.clone(), id.clone()), scope).await?;
             if !found.value.known {
                 gone.push(id);
                 continue;

@@ -21,7 +21,7 @@ impl Enricher {
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
         let mut visited = vec![id];
-        let mut found = self.recall(Ask::Incident(family.clone(), id), draft.raw, scope).await?;
+        let mut found = self.recall(Ask::Incident(family.clone(), id), scope).await?;
         draft.id = id.to_string();
         draft.url = Some(self.portal.incident(id));
         while let Some(target) = found.value.incident.as_ref().and_then(|incident| incident.merged_into) {
@@ -36,7 +36,7 @@ impl Enricher {
                 draft.warnings.push(not_followed(target, problem));
                 break;
             }
-            let next = self.recall(Ask::Incident(family.clone(), target), draft.raw, scope).await?;
+            let next = self.recall(Ask::Incident(family.clone(), target), scope).await?;
             if next.value.incident.is_none() {
                 draft.warnings.push(not_followed(target, "leads to an incident that Defender does not know"));
                 break;

@@ -32,7 +32,7 @@ use ask::Ask;
 pub(crate) use auto::Auto;
 use backend::Origin;
 pub(crate) use backend::{Backend, Family};
-pub(crate) use error::{EnrichError, NotLookedUp};
+pub(crate) use error::{DOWN_FOR, EnrichError, NotLookedUp};
 use key::Key;
 use readings::{Names, Reading};
 use resolve::{Name, Resolution};
@@ -45,8 +45,7 @@ const NAMES_LAST: u32 = 10;
 pub struct Enricher {
     backend: Backend,
     portal: Portal,
-    /// With and without the upstream bodies.
-    answers: Memory<(Key, bool), Arc<Findings>, EnrichError>,
+    answers: Memory<Key, Arc<Findings>, EnrichError>,
     names: Memory<Name, Resolution, EnrichError>,
 }
 
@@ -81,17 +80,25 @@ impl Enricher {
         &self.backend
     }
 
-    /// Answers one question; `raw`: with the upstream bodies.
-    pub(crate) async fn enrich(&self, question: &Question, raw: bool, ctx: &Context) -> Result<Answer, EnrichError> {
+    /// Answers one question.
+    pub(crate) async fn enrich(&self, question: &Question, ctx: &Context) -> Result<Answer, EnrichError> {
         // Boxed: it holds what every kind of question needs on its way.
-        Box::pin(self.first_that_finds(question, raw, &Scope::new(ctx))).await
+        Box::pin(self.first_that_finds(question, &Scope::new(ctx))).await
     }
 
     /// Answers one reading of a question of a request that may have asked others.
-    async fn enrich_within(&self, reading: &Reading<'_>, raw: bool, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
+    async fn enrich_within(&self, reading: &Reading<'_>, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
+        match &self.backend {
+            Backend::Defender(defender) => self.by_family(Family::Defender(defender.clone()), reading, scope).await,
+            Backend::Graph(graph) => self.by_family(Family::Graph(graph.clone()), reading, scope).await,
+            Backend::Auto(auto) => self.by_roles(auto, reading, scope).await,
+        }
+    }
+
+    /// Answers one reading by one family of APIs.
+    async fn by_family(&self, family: Family, reading: &Reading<'_>, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
         let kind = reading.subject.kind();
-        let family = self.backend.family(kind, scope.ctx).await?;
-        let draft = Draft::new(reading, raw, family.origin(kind));
+        let draft = Draft::new(reading, family.origin(kind));
         match (reading.subject, &family) {
             (Subject::Alert(id), _) => self.answer(draft, Ask::Alert(family.clone(), id.clone()), scope).await,
             (Subject::Incident(id), _) => self.incident(draft, *id, family, scope).await,
@@ -130,16 +137,12 @@ impl Enricher {
     }
 
     /// What is remembered of a question, or what the backend says now.
-    async fn recall(&self, ask: Ask, raw: bool, scope: &Scope<'_>) -> Result<Recalled<Arc<Findings>>, EnrichError> {
-        let asked = (ask.key(), raw);
+    async fn recall(&self, ask: Ask, scope: &Scope<'_>) -> Result<Recalled<Arc<Findings>>, EnrichError> {
+        let asked = ask.key();
         let fetch = || {
             let (ask, ctx) = (ask.clone(), scope.ctx.clone());
             async move {
-                let mut findings = ask.fetch(&ctx).await.map_err(|error| ask.refusal(error))?;
-                if !raw {
-                    // What nobody wants to see is not kept: a list's body is as large as all that was read from it.
-                    findings.bodies.clear();
-                }
+                let findings = ask.fetch(&ctx).await.map_err(|error| ask.refusal(error))?;
                 Ok(Arc::new(findings))
             }
         };
@@ -148,7 +151,7 @@ impl Enricher {
 
     async fn answer(&self, mut draft: Draft, ask: Ask, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
         draft.id = ask.key().id();
-        let recalled = self.recall(ask, draft.raw, scope).await?;
+        let recalled = self.recall(ask, scope).await?;
         Ok(draft.finish(recalled))
     }
 }
@@ -207,12 +210,11 @@ struct Draft {
     names: Names,
     /// What the caller should know if nothing is found.
     hint: Option<&'static str>,
-    raw: bool,
     origin: Origin,
 }
 
 impl Draft {
-    fn new(reading: &Reading<'_>, raw: bool, origin: Origin) -> Self {
+    fn new(reading: &Reading<'_>, origin: Origin) -> Self {
         Self {
             kind: reading.subject.kind(),
             input: reading.input.to_owned(),
@@ -222,7 +224,6 @@ impl Draft {
             warnings: Vec::new(),
             names: reading.names,
             hint: readings::display_name(reading.subject),
-            raw,
             origin,
         }
     }

@@ -54,19 +54,14 @@ fn readings(question: &Question) -> (Reading<'_>, Vec<Reading<'_>>) {
 impl Enricher {
     /// Answers a question by the first of its readings that finds something. A reading that fails does not keep the
     /// others from being asked; but where they find nothing, nobody knows what it would have found.
-    pub(super) async fn first_that_finds(
-        &self,
-        question: &Question,
-        raw: bool,
-        scope: &Scope<'_>,
-    ) -> Result<Answer, EnrichError> {
+    pub(super) async fn first_that_finds(&self, question: &Question, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
         let (first, others) = readings(question);
-        let mut outcome = self.enrich_within(&first, raw, scope).await;
+        let mut outcome = self.enrich_within(&first, scope).await;
         for reading in &others {
             if outcome.as_ref().is_ok_and(|answer| answer.findings.found()) {
                 return outcome;
             }
-            match (self.enrich_within(reading, raw, scope).await, &outcome) {
+            match (self.enrich_within(reading, scope).await, &outcome) {
                 (Ok(answer), _) if answer.findings.found() => return Ok(answer),
                 // A device that is known by its first label tells more than that its full name is not known.
                 (Ok(answer), Ok(before))

@@ -15,7 +15,7 @@ use crate::domain::findings::Findings;
 /// One request.
 pub(super) struct Scope<'r> {
     pub(super) ctx: &'r Context,
-    pub(super) findings: Once<(Key, bool), Arc<Findings>>,
+    pub(super) findings: Once<Key, Arc<Findings>>,
     pub(super) names: Once<Name, Resolution>,
 }
 

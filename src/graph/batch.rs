@@ -1,4 +1,5 @@
-//! Alerts by id, twenty in a call. An item that is throttled is asked again after its own `Retry-After`.
+//! Alerts by id, twenty in a call. What fails is asked for again as long as that helps and there is time; a list can do
+//! without it.
 //!
 //! Source: <https://learn.microsoft.com/graph/json-batching>.
 
@@ -13,24 +14,20 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::{Graph, PREFER, READ_ALERTS};
-use crate::credentials::{CallError, CredentialError, Refusal};
-use crate::domain::subject::AlertId;
+use crate::credentials::CallError;
+use crate::domain::subject::{AlertId, comparable_id};
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::upstream::body::{self, MembersReader};
 use crate::upstream::members::Members;
 use crate::upstream::value::Value;
-use crate::upstream::{Api, Body, Call, Context, MOST_BYTES, Reply, UpstreamError, judge};
+use crate::upstream::{Api, Attempts, Body, Call, Context, MOST_BYTES, Reply, Retry, UpstreamError, judge};
 
 /// Graph takes no more in one batch.
-pub(super) const MOST_ITEMS: usize = 20;
+const MOST_ITEMS: usize = 20;
 /// Batches that are under way at once.
 const IN_FLIGHT: usize = 4;
-/// Times that an item is asked for in all.
-const ROUNDS: u32 = 3;
-/// A wait that an item does not tell.
-const PAUSE: Duration = Duration::from_millis(500);
-/// What is left of a deadline after a wait has to be worth another round.
+/// What is left of a deadline after a wait has to be worth another attempt.
 const LEAST_LEFT: Duration = Duration::from_millis(500);
 /// Time that is left for the answer.
 const SPARED: Duration = Duration::from_millis(150);
@@ -40,66 +37,75 @@ const SPARED: Duration = Duration::from_millis(150);
 pub(super) struct Completed {
     bodies: HashMap<String, Text>,
     bytes: usize,
-    /// How many stayed throttled.
-    pub(super) throttled: usize,
+    /// How many failed, and went on failing.
+    pub(super) failed: usize,
     /// How many were left out, since enough was read.
     pub(super) left_out: usize,
+    /// How many were not asked for, since a list may not spend more calls.
+    pub(super) not_asked: usize,
 }
 
 impl Completed {
     /// The body of an alert; `None` if Graph does not know it, or did not tell.
     pub(super) fn body(&self, id: &str) -> Option<&Text> {
-        self.bodies.get(id)
+        self.bodies.get(&*comparable_id(id))
     }
 }
 
 /// What became of one item.
+#[derive(Debug, PartialEq)]
 enum Item {
     Here(Text),
     /// Graph does not give it out: tuned away, outside the incident model.
     Gone,
-    Later(Duration),
+    Failed(Retry),
 }
 
 impl Graph {
-    /// Gets these alerts, as far as Graph gives them out.
+    /// Gets the first of these alerts, as far as Graph gives them out, and as many as a list may cost. What fails is left
+    /// out, but for a permission that lacks: that is no passing trouble.
     pub(super) async fn complete(&self, ids: &[AlertId], ctx: &Context) -> Result<Completed, CallError> {
         let mut completed = Completed::default();
-        let mut wanted = ids.to_vec();
-        for round in 1..=ROUNDS {
-            // What is asked for again leaves time to answer with what is there.
-            let ctx =
-                &if round == 1 { ctx.clone() } else { ctx.within(ctx.deadline.remaining().saturating_sub(SPARED)) };
-            let (later, wait) = match self.round(&wanted, &mut completed, ctx).await {
-                Err(CallError::Upstream(error)) if round > 1 && is_passing(&error) => {
-                    completed.throttled += wanted.iter().filter(|id| completed.body(id.as_str()).is_none()).count();
-                    break;
+        // Whatever becomes of this, there is time to answer with what is there.
+        let ctx = &ctx.within(ctx.deadline.remaining().saturating_sub(SPARED));
+        let mut attempts = Attempts::until(ctx.deadline);
+        let mut calls_left = self.completions;
+        let mut wanted: Vec<_> = ids.iter().take(calls_left).cloned().collect();
+        completed.not_asked = ids.len() - wanted.len();
+        while !wanted.is_empty() {
+            calls_left -= wanted.len();
+            attempts.begin();
+            let failed = self.round(&wanted, &attempts, &mut completed, ctx).await?;
+            let remaining = ctx.deadline.remaining();
+            let mut longest = Duration::ZERO;
+            wanted.clear();
+            for (id, retry) in failed {
+                let pause = attempts.pause(retry).filter(|pause| *pause + LEAST_LEFT < remaining);
+                if let Some(pause) = pause.filter(|_| wanted.len() < calls_left) {
+                    longest = longest.max(pause);
+                    wanted.push(id);
+                } else {
+                    completed.failed += 1;
                 }
-                outcome => outcome?,
-            };
-            let in_time = round < ROUNDS && wait + LEAST_LEFT < ctx.deadline.remaining();
-            if later.is_empty() || !in_time {
-                completed.throttled += later.len();
-                break;
             }
-            sleep(wait).await;
-            wanted = later;
+            sleep(longest).await;
         }
         Ok(completed)
     }
 
-    /// Asks for each once. Those that are to be asked again come back, with the longest of their waits.
+    /// Asks for each once. Those that failed come back.
     async fn round(
         &self,
         ids: &[AlertId],
+        attempts: &Attempts,
         completed: &mut Completed,
         ctx: &Context,
-    ) -> Result<(Vec<AlertId>, Duration), CallError> {
+    ) -> Result<Vec<(AlertId, Retry)>, CallError> {
         // Boxed: the compiler cannot see that the future of a closure's borrow is `Send`.
-        let batches: Vec<_> = ids.chunks(self.batch).map(|batch| self.batch(batch, ctx).boxed()).collect();
+        let batches: Vec<_> = ids.chunks(MOST_ITEMS).map(|batch| self.batch(batch, attempts, ctx).boxed()).collect();
         let mut outcomes = stream::iter(batches).buffered(IN_FLIGHT);
-        let mut chunks = ids.chunks(self.batch);
-        let (mut later, mut longest) = (Vec::new(), Duration::ZERO);
+        let mut chunks = ids.chunks(MOST_ITEMS);
+        let mut failed = Vec::new();
         loop {
             if completed.bytes >= MOST_BYTES {
                 completed.left_out += chunks.map(<[AlertId]>::len).sum::<usize>();
@@ -108,32 +114,32 @@ impl Graph {
             let (Some(outcome), Some(chunk)) = (outcomes.next().await, chunks.next()) else { break };
             let items = match outcome {
                 Ok(items) => items,
-                // The whole batch, also after its own tries, or our own quota: these will not come in time.
-                Err(CallError::Upstream(UpstreamError::Throttled { .. })) => {
-                    completed.throttled += chunk.len();
+                Err(error @ CallError::Forbidden { .. }) => return Err(error),
+                Err(CallError::Upstream(error)) => {
+                    failed.extend(chunk.iter().map(|id| (id.clone(), error.retry())));
                     continue;
                 }
-                Err(error) => return Err(error),
+                Err(CallError::Credential(_)) => {
+                    failed.extend(chunk.iter().map(|id| (id.clone(), Retry::Never)));
+                    continue;
+                }
             };
             for (id, item) in chunk.iter().zip(items) {
                 match item {
                     Item::Here(body) => {
                         completed.bytes += body.len();
-                        completed.bodies.insert(id.as_str().to_owned(), body);
+                        completed.bodies.insert(comparable_id(id.as_str()).into_owned(), body);
                     }
                     Item::Gone => {}
-                    Item::Later(wait) => {
-                        later.push(id.clone());
-                        longest = longest.max(wait);
-                    }
+                    Item::Failed(retry) => failed.push((id.clone(), retry)),
                 }
             }
         }
-        Ok((later, longest))
+        Ok(failed)
     }
 
     /// One batch, its items in the order of the ids.
-    async fn batch(&self, ids: &[AlertId], ctx: &Context) -> Result<Vec<Item>, CallError> {
+    async fn batch(&self, ids: &[AlertId], attempts: &Attempts, ctx: &Context) -> Result<Vec<Item>, CallError> {
         let url = self.address(&["$batch"])?;
         let requests: Vec<_> = ids
             .iter()
@@ -153,23 +159,23 @@ impl Graph {
             cost,
             ..Call::get(Api::Graph, url.clone(), token)
         };
-        let answer = self.calls.send(Api::Graph, READ_ALERTS, ctx, call, Reply::into_body).await?;
+        let one = attempts.one_for_a_part();
+        let answer = self.calls.send_within(one, Api::Graph, READ_ALERTS, ctx, call, Reply::into_body).await?;
         items(&answer, ids.len())
     }
 }
 
-/// The items of a batch's answer, in the order of their ids; Graph keeps none.
+/// The items of a batch's answer, in the order of their ids; Graph keeps none. One that is missing has failed.
 fn items(answer: &Text, count: usize) -> Result<Vec<Item>, CallError> {
     let mut read = MembersReader(|members: Members<'_>| item(members, answer));
     let responses = body::list(answer, "responses", &mut read).map_err(CallError::Upstream)?.items;
-    let mut items: Vec<Option<Item>> = (0..count).map(|_| None).collect();
+    let mut items: Vec<Item> = (0..count).map(|_| Item::Failed(Retry::Never)).collect();
     for (at, item) in responses {
         if let Some(place) = at.and_then(|at| items.get_mut(at)) {
-            *place = Some(item?);
+            *place = item?;
         }
     }
-    let missing = CallError::Upstream(UpstreamError::malformed("a batch without one of its items"));
-    items.into_iter().collect::<Option<_>>().ok_or(missing)
+    Ok(items)
 }
 
 fn item(mut members: Members<'_>, answer: &Text) -> (Option<usize>, Result<Item, CallError>) {
@@ -189,24 +195,20 @@ fn item(mut members: Members<'_>, answer: &Text) -> (Option<usize>, Result<Item,
     (at, item)
 }
 
-/// Whether another time it may be well.
-fn is_passing(error: &UpstreamError) -> bool {
-    matches!(error, UpstreamError::Unavailable { .. } | UpstreamError::TimedOut | UpstreamError::ServerError)
-}
-
 fn meaning(error: &UpstreamError) -> Result<Item, CallError> {
     match error {
-        UpstreamError::Throttled { retry_after } | UpstreamError::Unavailable { retry_after, .. } => {
-            Ok(Item::Later(retry_after.unwrap_or(PAUSE)))
-        }
-        UpstreamError::ServerError | UpstreamError::TimedOut => Ok(Item::Later(PAUSE)),
         UpstreamError::Forbidden => Err(CallError::Forbidden { permission: READ_ALERTS }),
-        UpstreamError::Unauthorized => Err(CallError::Credential(CredentialError::Refused(Refusal::Token))),
         UpstreamError::NotFound
         | UpstreamError::Rejected { .. }
         | UpstreamError::TableNotVisible
         | UpstreamError::Malformed { .. }
         | UpstreamError::TooLarge => Ok(Item::Gone),
+        UpstreamError::Throttled { .. }
+        | UpstreamError::Unavailable { .. }
+        | UpstreamError::NoAddress
+        | UpstreamError::ServerError
+        | UpstreamError::TimedOut
+        | UpstreamError::Unauthorized => Ok(Item::Failed(error.retry())),
     }
 }
 
@@ -224,12 +226,15 @@ mod tests {
                 {"id":"1","status":404,"body":{"error":{"code":"","message":""}}},
                 {"id":"77","status":200,"body":{}}]}"#,
         );
-        let read = items(&answer, 4).expect("items");
-        assert!(matches!(read.first(), Some(Item::Here(body)) if *body == r#"{"id":"a"}"#));
-        assert!(matches!(read.get(1), Some(Item::Gone)));
-        assert!(matches!(read.get(2), Some(Item::Later(wait)) if *wait == Duration::from_secs_f64(2.128)));
-        assert!(matches!(read.get(3), Some(Item::Later(PAUSE))));
-        assert!(items(&answer, 5).is_err(), "the fifth is missing");
+        let read = items(&answer, 5).expect("items");
+        let right = [
+            Item::Here(Text::of_static(r#"{"id":"a"}"#)),
+            Item::Gone,
+            Item::Failed(Retry::After(Duration::from_secs_f64(2.128))),
+            Item::Failed(Retry::Backoff),
+            Item::Failed(Retry::Never),
+        ];
+        assert_eq!(read, right, "the fifth is missing");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::hunting::{self, MOST_ALERTS, Quarry, TIMESPAN, WINDOW_DAYS};
 use super::{Graph, RUN_HUNTING, wire};
 use crate::credentials::CallError;
 use crate::domain::findings::Findings;
-use crate::domain::subject::AlertId;
+use crate::domain::subject::{AlertId, comparable_id};
 use crate::domain::text::Text;
 use crate::domain::warning::{WarningCode, Warnings};
 use crate::upstream::{Api, Body, Call, Context, Reply, UpstreamError};
@@ -31,34 +31,33 @@ impl Graph {
         }
         let ids: Vec<AlertId> = rows.iter().filter_map(|row| AlertId::parse(row.alert_id())).collect();
         let completed = self.complete(&ids, ctx).await?;
-        let (mut alerts, mut thin) = (Vec::with_capacity(rows.len()), 0_usize);
-        let mut list = String::from("[");
+        let (mut alerts, mut bodies) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        let mut thin = 0_usize;
         for row in rows {
             let remote_url = row.remote_url();
             let whole = completed.body(row.alert_id()).and_then(|body| {
                 let alert = wire::alert(body, self.portal, &mut notes).ok()?;
-                (alert.id.as_deref() == Some(row.alert_id())).then_some((alert, body))
+                let is_it = alert.id.as_deref().is_some_and(|id| comparable_id(id) == comparable_id(row.alert_id()));
+                is_it.then_some((alert, body))
             });
             let is_thin = whole.is_none();
             let (alert, body) = if let Some((alert, body)) = whole {
                 (alert, body.clone())
             } else {
-                let body = row.body().into();
+                let body = row.body();
                 (row.into_alert(self.portal, &mut notes), body)
             };
             if !quarry.is_of(remote_url.as_deref(), &alert) {
                 continue;
             }
             thin += usize::from(is_thin);
-            if !alerts.is_empty() {
-                list.push(',');
-            }
-            list.push_str(&body);
+            bodies.push(body);
             alerts.push(alert);
         }
         note_thin(thin, &completed, &mut notes);
-        list.push(']');
-        Ok(Findings::new(alerts, None, vec![list.into()], notes))
+        // What is built from a row keeps all rows in memory.
+        let others = if thin > 0 { answer.len() } else { 0 };
+        Ok(Findings::of_alerts(alerts, bodies, others, notes).whole_if(completed.failed == 0))
     }
 
     async fn hunt(&self, quarry: &Quarry, ctx: &Context) -> Result<Text, CallError> {
@@ -76,10 +75,19 @@ impl Graph {
 }
 
 fn note_thin(thin: usize, completed: &Completed, notes: &mut Warnings) {
-    let Completed { throttled, left_out, .. } = *completed;
-    let kept_back = thin.saturating_sub(throttled + left_out);
+    let Completed { failed, left_out, not_asked, .. } = *completed;
+    let kept_back = thin.saturating_sub(failed + left_out + not_asked);
     let causes = [
-        (throttled, "Graph throttles", "were not completed and show what advanced hunting tells; ask again later"),
+        (
+            failed,
+            "Graph throttles, or fails",
+            "were not completed and show what advanced hunting tells; ask again later",
+        ),
+        (
+            not_asked,
+            "A list may spend a third of the calls that Graph allows in a minute",
+            "were not completed and show what advanced hunting tells",
+        ),
         (left_out, "Enough was read", "were not completed and show what advanced hunting tells"),
         (
             kept_back,

@@ -31,7 +31,7 @@ pub(crate) enum Quarry {
     Domain(DomainName),
 }
 
-/// Alerts that are completed at most.
+/// Alerts of one list.
 pub(crate) const MOST_ALERTS: usize = 200;
 /// How far back advanced hunting sees.
 pub(super) const WINDOW_DAYS: u32 = 30;
@@ -42,7 +42,7 @@ const LONGEST: usize = 600;
 
 /// The query; `None` if the name could not stand in one.
 ///
-/// One row for each alert, the newest that fits, newest first; one more than is completed, to know that there are more.
+/// One row for each alert, the newest that fits, newest first; one more than are taken, to know that there are more.
 pub(super) fn query(quarry: &Quarry) -> Option<String> {
     let condition = condition(quarry)?;
     Some(format!(

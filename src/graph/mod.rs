@@ -24,7 +24,7 @@ use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::upstream::{self, Api, Call, Context, Reply, UpstreamError};
 pub(crate) use hunting::{MOST_ALERTS, Quarry};
-pub(crate) use roles::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING, allow};
+pub(crate) use roles::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING, missing};
 
 /// Without it, words that Microsoft has added later arrive as `unknownFutureValue`.
 ///
@@ -40,19 +40,17 @@ pub(crate) struct Graph {
     calls: Authorized,
     base: Url,
     portal: Portal,
-    /// Items of one batch.
-    batch: usize,
+    /// Alerts that are got at most to complete one list.
+    completions: usize,
 }
 
 impl Graph {
     pub(crate) fn new(calls: Authorized, settings: &Settings) -> Self {
-        // A batch that costs more than a minute allows would never be let through.
-        let allowed = settings.quota.per_minute.and_then(|limit| usize::try_from(limit).ok());
         Self {
             calls,
             base: settings.endpoints.graph.clone(),
             portal: settings.portal,
-            batch: allowed.unwrap_or(usize::MAX).min(batch::MOST_ITEMS),
+            completions: upstream::completions_of_a_list(settings.quota),
         }
     }
 

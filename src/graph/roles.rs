@@ -10,14 +10,16 @@ pub(crate) const READ_INCIDENTS: &str = "SecurityIncident.Read.All";
 /// Advanced hunting.
 pub(crate) const RUN_HUNTING: &str = "ThreatHunting.Read.All";
 
-/// Whether these roles are enough for a kind of lookup.
-pub(crate) fn allow(kind: Kind, roles: &[String]) -> bool {
-    let has = |wanted| carries(roles, wanted);
-    let alerts = has(READ_ALERTS) || has(READ_INCIDENTS);
+/// The roles that a kind of lookup needs beside these.
+pub(crate) fn missing(kind: Kind, roles: &[String]) -> Vec<&'static str> {
+    let lacks = |wanted| !carries(roles, wanted);
+    let alerts = (lacks(READ_ALERTS) && lacks(READ_INCIDENTS)).then_some(READ_ALERTS);
     match kind {
-        Kind::Alert => alerts,
-        Kind::Incident => has(READ_INCIDENTS),
-        Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => alerts && has(RUN_HUNTING),
+        Kind::Alert => alerts.into_iter().collect(),
+        Kind::Incident => lacks(READ_INCIDENTS).then_some(READ_INCIDENTS).into_iter().collect(),
+        Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => {
+            alerts.into_iter().chain(lacks(RUN_HUNTING).then_some(RUN_HUNTING)).collect()
+        }
     }
 }
 
@@ -29,7 +31,7 @@ mod tests {
     fn each_kind_needs_its_roles() {
         let allowed = |roles: &[&str]| {
             let roles: Vec<_> = roles.iter().map(|role| (*role).to_owned()).collect();
-            Kind::ALL.map(|kind| allow(kind, &roles))
+            Kind::ALL.map(|kind| missing(kind, &roles).is_empty())
         };
         assert_eq!(allowed(&[]), [false; 7]);
         assert_eq!(allowed(&[READ_ALERTS]), [true, false, false, false, false, false, false]);

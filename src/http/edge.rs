@@ -96,6 +96,8 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
         failed = told.items.as_ref().map(|items| items.failed),
         pending = told.items.as_ref().map(|items| items.pending).filter(|pending| *pending > 0),
         codes = told.items.as_ref().map(|items| items.codes.as_str()).filter(|codes| !codes.is_empty()),
+        // This process keeps its limits by itself.
+        quota = "local",
         cold_start = cold,
         "request"
     );

@@ -68,7 +68,7 @@ async fn respond_to(service: &Service, asked: &Asked, visit: &Visit) -> Result<R
     let kind = Some(asked.question.subject.kind());
     let destinations = notify::destinations(service, [&asked.options], &visit.ctx).await?;
     let addressee = notify::addressee(&destinations, &asked.options)?;
-    let answer = service.enricher.enrich(&asked.question, asked.options.raw(), &visit.ctx).await;
+    let answer = service.enricher.enrich(&asked.question, &visit.ctx).await;
     let answer = answer.map_err(|error| Problem::from(error).about(kind))?;
     check_found(&answer, asked).map_err(|problem| problem.about(kind))?;
     let notified = notify::tell(addressee.as_ref(), service, &answer, asked, &notify::time_to_post(&visit.ctx)).await;

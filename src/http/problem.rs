@@ -12,7 +12,7 @@ use crate::domain::enrichment::Answer;
 use crate::domain::resolution::StepName;
 use crate::domain::subject::{Kind, SubjectError};
 use crate::domain::warning::WarningCode;
-use crate::enrich::{EnrichError, NotLookedUp};
+use crate::enrich::{DOWN_FOR, EnrichError, NotLookedUp};
 use crate::hooks::NotProven;
 
 /// What a problem is: stable, for programs.
@@ -382,6 +382,12 @@ impl From<EnrichError> for Problem {
             EnrichError::Unavailable { service, retry_after, .. } => {
                 let detail = format!("{service} is down or cannot be reached: ask again after Retry-After seconds.");
                 Self::new(Code::UpstreamUnavailable, detail).after(whole_seconds(*retry_after))
+            }
+            EnrichError::NoAddress { service } => {
+                let detail = format!(
+                    "{service} cannot be reached, as its host has no address: check DEFENDER_CLOUD and the addresses that are set."
+                );
+                Self::new(Code::UpstreamUnavailable, detail).after(whole_seconds(DOWN_FOR))
             }
             EnrichError::TimedOut { service } => {
                 Self::new(Code::UpstreamTimeout, format!("{service} did not answer before the deadline: ask again."))

@@ -105,7 +105,7 @@ impl Work {
             .iter()
             .enumerate()
             .filter_map(|(at, item)| Some((at, item.asked.as_ref()?)))
-            .map(|(at, asked)| (at, (asked.question.clone(), asked.options.raw())))
+            .map(|(at, asked)| (at, asked.question.clone()))
             .unzip();
         let time = ctx.deadline.remaining();
         let lookups = if self.is_addressed() { &ctx.within(time.saturating_sub(POSTING.min(time / 4))) } else { ctx };

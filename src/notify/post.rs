@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde_json::json;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::timeout_at;
 
 use super::destination::{Destination, Kind, Proof};
 use super::names::{AllowedNames, NotAllowed};
@@ -14,13 +14,8 @@ use crate::config::{DestinationAddresses, SettingError};
 use crate::domain::notified::{Notified, Outcome};
 use crate::domain::time::Moment;
 use crate::render::Format;
-use crate::upstream::{Context, HttpClient, backoff, retry_after};
+use crate::upstream::{Attempts, Context, HttpClient, Retry, longest_silence, retry_after};
 
-/// Tries of one post in all.
-const TRIES: u32 = 3;
-/// Of a post that may be sent again, a try gets this share of what is left, but not less than the least.
-const SHARE_OF_A_TRY: f64 = 0.6;
-const LEAST_TRY: Duration = Duration::from_millis(500);
 /// What is read of an answer: that of Splunk's collector has less than 100 bytes.
 const MOST_ANSWER: usize = 4 << 10;
 
@@ -113,24 +108,22 @@ impl Notifier {
         letter: &Letter,
         ctx: &Context,
     ) -> (Result<StatusCode, Failure>, u32) {
-        let mut tries = 1;
+        let mut attempts = Attempts::until(ctx.deadline);
         loop {
+            attempts.begin();
             let failure = match self.attempt(destination, letter, ctx).await {
-                Ok(status) => return (Ok(status), tries),
+                Ok(status) => return (Ok(status), attempts.made()),
                 Err(failure) => failure,
             };
-            match failure.pause_after(tries, destination.tells_repetitions()) {
-                Some(pause) if tries < TRIES && pause < ctx.deadline.remaining() => sleep(pause).await,
-                _ => return (Err(failure), tries),
+            if !attempts.again(failure.retry(destination.tells_repetitions())).await {
+                return (Err(failure), attempts.made());
             }
-            tries += 1;
         }
     }
 
     async fn attempt(&self, destination: &Destination, letter: &Letter, ctx: &Context) -> Result<StatusCode, Failure> {
         let remaining = ctx.deadline.remaining();
-        let time =
-            if destination.tells_repetitions() { remaining.mul_f64(SHARE_OF_A_TRY).max(LEAST_TRY) } else { remaining };
+        let time = if destination.tells_repetitions() { longest_silence(remaining) } else { remaining };
         let request = self
             .client
             .post(destination.url.clone())
@@ -245,13 +238,15 @@ impl Failure {
         }
     }
 
-    /// How long to wait before the try after this one, the `tries`-th; `None`: there is none.
-    fn pause_after(self, tries: u32, tells_repetitions: bool) -> Option<Duration> {
+    /// What it means for the next try.
+    fn retry(self, tells_repetitions: bool) -> Retry {
         match self {
-            Self::Busy { retry_after, .. } => Some(retry_after.unwrap_or_else(|| backoff(tries))),
-            Self::Unreachable => Some(backoff(tries)),
-            Self::Failing { .. } | Self::Broken | Self::Silent => tells_repetitions.then(|| backoff(tries)),
-            Self::Refused { .. } | Self::NotAllowed => None,
+            Self::Busy { retry_after, .. } => Retry::after(retry_after),
+            Self::Unreachable => Retry::Backoff,
+            Self::Failing { .. } | Self::Broken | Self::Silent if tells_repetitions => Retry::Backoff,
+            Self::Failing { .. } | Self::Broken | Self::Silent | Self::Refused { .. } | Self::NotAllowed => {
+                Retry::Never
+            }
         }
     }
 

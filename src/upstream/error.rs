@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::retry::Retry;
+
 /// A call that brought no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UpstreamError {
@@ -21,6 +23,9 @@ pub(crate) enum UpstreamError {
         /// The connection broke: the next try takes a new one, at once.
         connection_died: bool,
     },
+    /// The host's name has no address: tried again, as a resolver can be wrong for a moment.
+    #[error("the host has no address")]
+    NoAddress,
     /// 500: tried once more.
     #[error("internal server error")]
     ServerError,
@@ -30,7 +35,7 @@ pub(crate) enum UpstreamError {
     /// 401: the credential is renewed by whoever holds it; here it is not tried again.
     #[error("the token was refused")]
     Unauthorized,
-    /// 403: never tried again.
+    /// 403 in the API's own envelope: never tried again.
     #[error("the token lacks a permission")]
     Forbidden,
     /// 404 in the API's own envelope: the entity is not known.
@@ -57,7 +62,8 @@ pub(crate) enum UpstreamError {
 }
 
 impl UpstreamError {
-    pub(super) fn unavailable(reason: &'static str) -> Self {
+    /// An outage that names no end.
+    pub(crate) fn unavailable(reason: &'static str) -> Self {
         Self::Unavailable { retry_after: None, reason, connection_died: false }
     }
 
@@ -74,7 +80,8 @@ impl UpstreamError {
     pub(crate) fn wait(&self) -> Option<Duration> {
         match self {
             Self::Throttled { retry_after } | Self::Unavailable { retry_after, .. } => *retry_after,
-            Self::ServerError
+            Self::NoAddress
+            | Self::ServerError
             | Self::TimedOut
             | Self::Unauthorized
             | Self::Forbidden
@@ -93,7 +100,8 @@ impl UpstreamError {
             Self::Unavailable { reason, connection_died, .. } => {
                 Self::Unavailable { retry_after: Some(wait), reason, connection_died }
             }
-            error @ (Self::ServerError
+            error @ (Self::NoAddress
+            | Self::ServerError
             | Self::TimedOut
             | Self::Unauthorized
             | Self::Forbidden
@@ -105,30 +113,20 @@ impl UpstreamError {
         }
     }
 
-    /// How long to wait before the try after this one, the `tries`-th; `None`: there is none.
-    pub(super) fn pause_after(&self, tries: u32) -> Option<Duration> {
+    /// What this failure means for the next attempt.
+    pub(crate) fn retry(&self) -> Retry {
         match self {
-            Self::Throttled { retry_after } | Self::Unavailable { retry_after, connection_died: false, .. } => {
-                Some(retry_after.unwrap_or_else(|| backoff(tries)))
-            }
-            Self::Unavailable { connection_died: true, .. } if tries == 1 => Some(Duration::ZERO),
-            Self::Unavailable { .. } | Self::TimedOut => Some(backoff(tries)),
-            Self::ServerError if tries == 1 => Some(backoff(tries)),
-            Self::ServerError
-            | Self::Unauthorized
+            Self::Unavailable { connection_died: true, .. } => Retry::Reconnect,
+            Self::Throttled { retry_after } | Self::Unavailable { retry_after, .. } => Retry::after(*retry_after),
+            Self::TimedOut | Self::NoAddress => Retry::Backoff,
+            Self::ServerError => Retry::Once,
+            Self::Unauthorized
             | Self::Forbidden
             | Self::NotFound
             | Self::Rejected { .. }
             | Self::TableNotVisible
             | Self::Malformed { .. }
-            | Self::TooLarge => None,
+            | Self::TooLarge => Retry::Never,
         }
     }
-}
-
-/// Full jitter over an exponential span: up to 200 ms after the first try, up to 400 ms after the second.
-pub(crate) fn backoff(tries: u32) -> Duration {
-    const BASE: Duration = Duration::from_millis(100);
-    let most = BASE.saturating_mul(1 << tries.min(4));
-    most.mul_f64(fastrand::f64())
 }

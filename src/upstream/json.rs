@@ -40,7 +40,7 @@ impl<'de> Json<'de> {
     }
 
     /// A part of a body that was read as a value of its own.
-    pub(super) fn of_value(value: Value<'de>, body: &'de Text) -> Self {
+    pub(crate) fn of_value(value: Value<'de>, body: &'de Text) -> Self {
         Self { text: value.json, at: 0, body, has_controls: false }
     }
 

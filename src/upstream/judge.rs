@@ -19,7 +19,7 @@ const MOST_WAIT: Duration = Duration::from_secs(3600);
 pub(crate) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> UpstreamError {
     match status.as_u16() {
         401 => UpstreamError::Unauthorized,
-        403 => UpstreamError::Forbidden,
+        403 if error_code(body).is_some() => UpstreamError::Forbidden,
         404 if error_code(body).is_some() => UpstreamError::NotFound,
         429 => UpstreamError::Throttled { retry_after: retry_after(headers, Moment::now()) },
         500 => UpstreamError::ServerError,
@@ -90,12 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_apis_own_404_is_a_missing_entity() {
+    fn only_the_apis_own_404_is_a_missing_entity_and_its_own_403_a_missing_permission() {
         let headers = HeaderMap::new();
         let own = br#"{"error":{"code":"ResourceNotFound","message":"x"}}"#;
         assert_eq!(judge(StatusCode::NOT_FOUND, &headers, own), UpstreamError::NotFound);
+        assert_eq!(judge(StatusCode::FORBIDDEN, &headers, own), UpstreamError::Forbidden);
         for other in [&b""[..], b"<html>", b"{}", b"[]"] {
             assert_eq!(judge(StatusCode::NOT_FOUND, &headers, other), UpstreamError::Rejected { status: 404 });
+            assert_eq!(judge(StatusCode::FORBIDDEN, &headers, other), UpstreamError::Rejected { status: 403 });
         }
     }
 }

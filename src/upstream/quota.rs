@@ -5,7 +5,8 @@
 //! seconds no more than the limit is spent.
 //!
 //! Microsoft Graph allows 150 calls a minute for alerts, where every item of a batch counts, and 45 for hunting.
-//! What the operator has set overrides all of these.
+//! Each of these is divided by the number of processes that share them. What the operator has set replaces them all,
+//! undivided.
 //!
 //! Sources: <https://learn.microsoft.com/defender-endpoint/api/get-alerts>, section Limitations, and its siblings;
 //! <https://learn.microsoft.com/graph/throttling-limits>, <https://learn.microsoft.com/defender-xdr/advanced-hunting-limits>.
@@ -69,23 +70,38 @@ pub(crate) struct Quota {
 
 /// Defender's calls a minute and an hour.
 const DEFENDER: (u32, u32) = (100, 1500);
+/// Defender's calls a minute for incidents.
+const INCIDENTS: u32 = 50;
 /// Graph's calls a minute for alerts and incidents.
 const GRAPH: u32 = 150;
 /// Graph's calls a minute for advanced hunting.
 const HUNTING: u32 = 45;
+/// Completing one list may spend one in so many of a minute's calls, so that others are served as well.
+const MINUTE_BY_LISTS: u32 = 3;
+
+/// A limit as it is set, or this process's share of what is documented; one call is always allowed.
+fn limit(set: Option<u32>, documented: u32, share: NonZeroU32) -> u32 {
+    set.unwrap_or((documented / share).max(1))
+}
+
+/// Alerts of Graph's that may be got to complete one list.
+pub(crate) fn completions_of_a_list(limits: QuotaLimits) -> usize {
+    let completions = limit(limits.per_minute, GRAPH, limits.share) / MINUTE_BY_LISTS;
+    usize::try_from(completions).unwrap_or(usize::MAX)
+}
 
 impl Quota {
-    /// A quota of so many calls; Defender's incidents get half of the minute's.
+    /// The calls that these limits allow.
     pub(crate) fn new(limits: QuotaLimits) -> Self {
         let minute = Duration::from_secs(60) + MARGIN;
         let hour = Duration::from_secs(3600) + MARGIN;
-        let defender = limits.per_minute.unwrap_or(DEFENDER.0);
+        let per_minute = |documented| Window::new(limit(limits.per_minute, documented, limits.share), minute);
         Self {
-            minute: Window::new(defender, minute),
-            hour: Window::new(limits.per_hour.unwrap_or(DEFENDER.1), hour),
-            incidents: Window::new(defender.div_ceil(2), minute),
-            graph: Window::new(limits.per_minute.unwrap_or(GRAPH), minute),
-            hunting: Window::new(limits.per_minute.unwrap_or(HUNTING), minute),
+            minute: per_minute(DEFENDER.0),
+            hour: Window::new(limit(limits.per_hour, DEFENDER.1, limits.share), hour),
+            incidents: per_minute(INCIDENTS),
+            graph: per_minute(GRAPH),
+            hunting: per_minute(HUNTING),
             graph_hour: limits.per_hour.map(|per_hour| Window::new(per_hour, hour)),
             endpoint_door: Door::default(),
             xdr_door: Door::default(),
@@ -238,7 +254,11 @@ mod tests {
     use crate::upstream::Deadline;
 
     fn quota(per_minute: u32, per_hour: u32) -> Quota {
-        Quota::new(QuotaLimits { per_minute: Some(per_minute), per_hour: Some(per_hour) })
+        Quota::new(QuotaLimits { share: NonZeroU32::MIN, per_minute: Some(per_minute), per_hour: Some(per_hour) })
+    }
+
+    fn shared_by(share: u32) -> QuotaLimits {
+        QuotaLimits { share: NonZeroU32::new(share).expect("a share"), per_minute: None, per_hour: None }
     }
 
     fn context(span: Duration) -> Context {
@@ -295,7 +315,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn incidents_get_half_and_leave_the_rest_to_others() {
-        let quota = quota(100, 1500);
+        let quota = Quota::new(shared_by(1));
         assert_eq!(taken(&quota, Api::Xdr, 80).await, 50);
         assert_eq!(taken(&quota, Api::Endpoint, 80).await, 50);
     }
@@ -310,7 +330,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn every_item_of_a_batch_counts() {
-        let quota = Quota::new(QuotaLimits { per_minute: None, per_hour: None });
+        let quota = Quota::new(shared_by(1));
         let now = context(Duration::from_secs(1));
         for _ in 0..7 {
             assert!(quota.take(Api::Graph, 20, &now).await.is_ok());
@@ -322,7 +342,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_operator_sets_overrides_every_limit() {
+    async fn a_share_of_every_limit_is_rounded_down_to_one_at_least() {
+        for (share, right) in [(4, [25, 12, 37, 11]), (7, [14, 7, 21, 6]), (1000, [1; 4])] {
+            let of = async |api| taken(&Quota::new(shared_by(share)), api, 60).await;
+            let taken = [of(Api::Endpoint).await, of(Api::Xdr).await, of(Api::Graph).await, of(Api::Hunting).await];
+            assert_eq!(taken, right, "{share}");
+        }
+        let quota = Quota::new(shared_by(40));
+        let mut within_an_hour = 0;
+        for _ in 0..30 {
+            within_an_hour += taken(&quota, Api::Endpoint, 3).await;
+            tokio::time::advance(Duration::from_secs(61)).await;
+        }
+        assert_eq!(within_an_hour, 37);
+    }
+
+    #[test]
+    fn a_third_of_the_minute_completes_a_list() {
+        assert_eq!([1, 3, 75].map(|share| completions_of_a_list(shared_by(share))), [50, 16, 0]);
+        let agreed = QuotaLimits { per_minute: Some(90), ..shared_by(3) };
+        assert_eq!(completions_of_a_list(agreed), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_operator_sets_replaces_every_limit_and_is_not_divided() {
+        let set = QuotaLimits { per_minute: Some(80), per_hour: Some(1500), ..shared_by(4) };
+        for api in [Api::Endpoint, Api::Xdr, Api::Graph, Api::Hunting] {
+            assert_eq!(taken(&Quota::new(set), api, 100).await, 80, "{api:?}");
+        }
         let quota = quota(200, 210);
         assert_eq!(taken(&quota, Api::Hunting, 250).await, 200);
         assert_eq!(taken(&quota, Api::Graph, 250).await, 10, "the hour is for both");

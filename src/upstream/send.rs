@@ -2,11 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::client::HttpClient;
@@ -14,19 +13,13 @@ use super::context::Context;
 use super::error::UpstreamError;
 use super::judge::judge;
 use super::quota::{Api, Quota};
+use super::retry::{Attempts, Retry, longest_silence};
 use crate::domain::text::Text;
 
-/// Tries of one call in all.
-const TRIES: u32 = 3;
 /// What is read of an answer, decompressed.
 const MOST_BODY: usize = 16 << 20;
 /// What is read of an error's body.
 const MOST_ERROR_BODY: usize = 64 << 10;
-/// A try gets this share of what is left, so that a silent connection leaves time for another.
-const SHARE_OF_A_TRY: f64 = 0.6;
-/// No try is shorter than this, unless the deadline is.
-const LEAST_TRY: Duration = Duration::from_millis(500);
-
 /// Calls to the outside.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
@@ -77,6 +70,22 @@ impl Call {
             cost: 1,
         }
     }
+
+    /// Whether its answer may take all the time that there is. Its silence tells nothing then: to send it again would
+    /// only begin it anew, and its connection has to be a good one.
+    fn is_sent_once(&self) -> bool {
+        match self.api {
+            Some(Api::Hunting) => true,
+            Some(Api::Endpoint | Api::Xdr | Api::Graph) | None => false,
+        }
+    }
+
+    fn retry(&self, error: &UpstreamError) -> Retry {
+        match error {
+            UpstreamError::TimedOut if self.is_sent_once() => Retry::Never,
+            error => error.retry(),
+        }
+    }
 }
 
 /// What came back.
@@ -109,15 +118,28 @@ impl Upstream {
         ctx: &Context,
         read: impl Fn(Reply) -> Result<T, UpstreamError>,
     ) -> Result<T, UpstreamError> {
-        let mut client = &self.http.pooled;
+        self.send_within(call, &mut Attempts::until(ctx.deadline), ctx, read).await
+    }
+
+    /// The same with the attempts that are left of a call, of which there has to be one.
+    pub(crate) async fn send_within<T>(
+        &self,
+        call: &Call,
+        attempts: &mut Attempts,
+        ctx: &Context,
+        read: impl Fn(Reply) -> Result<T, UpstreamError>,
+    ) -> Result<T, UpstreamError> {
         let mut last: Option<UpstreamError> = None;
-        for tries in 1..=TRIES {
+        loop {
             if let Some(api) = call.api
                 && let Err(refused) = self.quota.take(api, call.cost, ctx).await
             {
                 return Err(last.unwrap_or(refused));
             }
+            attempts.begin();
             ctx.count_call();
+            let over_a_new_connection = attempts.distrust_connections() || call.is_sent_once();
+            let client = if over_a_new_connection { &self.http.fresh } else { &self.http.pooled };
             let error = match self.attempt(client, call, ctx).await.and_then(&read) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -125,21 +147,21 @@ impl Upstream {
             if let (Some(api), UpstreamError::Throttled { retry_after: Some(wait) }) = (call.api, &error) {
                 self.quota.close(api, *wait);
             }
-            match error.pause_after(tries) {
-                Some(pause) if tries < TRIES && pause < ctx.deadline.remaining() => sleep(pause).await,
-                _ => return Err(error),
-            }
             if matches!(error, UpstreamError::Unavailable { connection_died: true, .. } | UpstreamError::TimedOut) {
-                client = &self.http.fresh;
+                attempts.distrust_connections_from_now_on();
+            }
+            if !attempts.again(call.retry(&error)).await {
+                return Err(error);
             }
             last = Some(error);
         }
-        Err(last.unwrap_or(UpstreamError::TimedOut))
     }
 
+    /// One attempt. It ends when nothing has come for too long, and not before the deadline as long as something does.
     async fn attempt(&self, client: &reqwest::Client, call: &Call, ctx: &Context) -> Result<Reply, UpstreamError> {
         let remaining = ctx.deadline.remaining();
-        let share = ctx.deadline.within(remaining.mul_f64(SHARE_OF_A_TRY).max(LEAST_TRY));
+        let silence = if call.is_sent_once() { remaining } else { longest_silence(remaining) };
+        let silent_until = || ctx.deadline.within(silence).instant();
         let mut request =
             client.request(call.method.clone(), call.url.clone()).header(header::ACCEPT, "application/json");
         if let Some(authorization) = &call.authorization {
@@ -163,16 +185,16 @@ impl Upstream {
                 request.header(header::CONTENT_TYPE, "application/json; charset=utf-8").body(json.clone())
             }
         };
-        let exchange = async {
-            let response = request.send().await.map_err(|error| transport(&error))?;
-            read_body(response).await
-        };
-        timeout_at(share.instant(), exchange).await.map_err(|_| UpstreamError::TimedOut)?
+        let response = timeout_at(silent_until(), request.send()).await.map_err(|_| UpstreamError::TimedOut)?;
+        read_body(response.map_err(|error| transport(&error))?, silent_until).await
     }
 }
 
 /// Reads an answer, no further than the cap.
-async fn read_body(mut response: reqwest::Response) -> Result<Reply, UpstreamError> {
+async fn read_body(
+    mut response: reqwest::Response,
+    silent_until: impl Fn() -> Instant,
+) -> Result<Reply, UpstreamError> {
     let status = response.status();
     let most = if status.is_success() { MOST_BODY } else { MOST_ERROR_BODY };
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
@@ -180,7 +202,9 @@ async fn read_body(mut response: reqwest::Response) -> Result<Reply, UpstreamErr
         return Err(UpstreamError::TooLarge);
     }
     let mut body = BytesMut::with_capacity(announced.min(most));
-    while let Some(piece) = response.chunk().await.map_err(|error| transport(&error))? {
+    loop {
+        let piece = timeout_at(silent_until(), response.chunk()).await.map_err(|_| UpstreamError::TimedOut)?;
+        let Some(piece) = piece.map_err(|error| transport(&error))? else { break };
         if body.len() + piece.len() > most {
             if status.is_success() {
                 return Err(UpstreamError::TooLarge);
@@ -197,12 +221,37 @@ fn transport(error: &reqwest::Error) -> UpstreamError {
     if error.is_timeout() && !error.is_connect() {
         UpstreamError::TimedOut
     } else if error.is_connect() {
-        UpstreamError::unavailable("no connection")
+        if has_no_address(error) { UpstreamError::NoAddress } else { UpstreamError::unavailable("no connection") }
     } else if is_undecodable(error) {
         UpstreamError::malformed("the body does not decompress")
     } else {
         UpstreamError::connection_died("the connection broke")
     }
+}
+
+/// The standard library keeps the resolver's code to itself: what is left are the C libraries' sentences for
+/// `EAI_NONAME` and `EAI_NODATA`.
+fn says_no_such_name(text: &str) -> bool {
+    const SENTENCES: [&str; 5] = [
+        "Name or service not known",
+        "No address associated with",
+        "Name does not resolve",
+        "Name has no usable address",
+        "nodename nor servname provided",
+    ];
+    SENTENCES.iter().any(|sentence| text.contains(sentence))
+}
+
+/// Whether the resolver says that there is no such name.
+fn has_no_address(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        if let Some(io) = source.downcast_ref::<io::Error>() {
+            return says_no_such_name(&io.to_string());
+        }
+        cause = source.source();
+    }
+    false
 }
 
 /// Whether the bytes came and make no sense. reqwest says "decode" of a body that ended early as well.
@@ -217,4 +266,16 @@ fn is_undecodable(error: &reqwest::Error) -> bool {
         cause = source.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_an_address_is_told_from_a_resolver_in_trouble() {
+        let said = |sentence| says_no_such_name(&format!("failed to lookup address information: {sentence}"));
+        assert!(said("Name or service not known") && said("nodename nor servname provided, or not known"));
+        assert!(!said("Temporary failure in name resolution") && !said("Try again"));
+    }
 }

@@ -338,7 +338,7 @@ async fn the_shipped_program_registers_nothing_that_nobody_wants() {
     let callers = json!({"api_keys": {"demo": [DEMO_KEY]}, "splunk_tokens": ["demo"], "pagerduty_secrets": ["demo"]});
     sandbox.put_secret(CALLER_SECRET, &callers.to_string());
     let mut program = Command::new(env!("CARGO_BIN_EXE_lambda"));
-    program.env_clear().envs(sandbox.settings());
+    program.env_clear().envs(sandbox.settings()).env("DEFENDER_BACKEND", "defender");
     let environment = Environment::start(program, Extensions::Taken).await;
     for _ in 0..3 {
         environment.frozen().await;

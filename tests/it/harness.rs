@@ -123,10 +123,12 @@ pub(crate) async fn new_sandbox() -> Sandbox {
     Sandbox::start().await.expect("a sandbox")
 }
 
+/// Settings of a service that asks the older APIs, unless they are changed.
 pub(crate) fn settings(sandbox: &Sandbox, changes: &[(&str, &str)]) -> Settings {
     let own = sandbox.settings();
     let lookup = |name: &str| {
         let given = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let given = given.or_else(|| (name == "DEFENDER_BACKEND").then(|| "defender".to_owned()));
         given.or_else(|| own.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()))
     };
     Settings::from_lookup(lookup).expect("settings")

@@ -146,3 +146,30 @@ async fn with_a_ttl_of_zero_nothing_is_remembered() {
     world.sandbox.fail(Route::FileAlerts, Times::Always, Fault::status(503));
     world.post(json!({"file_hash": FILE})).await.problem(503, "upstream_unavailable");
 }
+
+#[tokio::test]
+async fn an_answer_serves_who_wants_the_raw_body_and_who_does_not() {
+    let world = World::start().await;
+    let batch = json!({"requests": [{"alert_id": ALERT}, {"alert_id": ALERT, "include": "raw"}, {"machine": MACHINE}]});
+    let heard = world.batch(batch).await.answer();
+    let raw = |at: usize| heard["results"][at]["enrichment"]["raw"].is_object();
+    assert_eq!([raw(0), raw(1), raw(2)], [false, true, false], "{heard}");
+    assert_eq!(world.calls(Route::Alert), 1);
+    let whole = world.post(json!({"machine": MACHINE, "include": "raw"})).await.answer();
+    assert!(whole["raw"]["value"].is_array());
+    assert_eq!((cache(&whole).0, world.calls(Route::MachineAlerts)), ("hit", 1));
+}
+
+#[tokio::test]
+async fn ids_of_hexadecimal_digits_are_the_same_in_any_case() {
+    let world = World::start().await;
+    let upper = ALERT.to_uppercase();
+    let heard = world.batch(json!({"requests": [{"alert_id": ALERT}, {"alert_id": upper}]})).await.answer();
+    assert_eq!((&heard["counts"]["ok"], world.calls(Route::Alert)), (&json!(2), 1), "{heard}");
+    let world = World::start().await;
+    let told = crate::harness::dense_alert(&upper).to_string();
+    world.sandbox.fail(Route::Alert, Times::Once, Fault::body(told));
+    assert_eq!(world.alert(ALERT).await.answer()["warnings"], json!([]), "it is about what was asked for");
+    world.alert(ALERT).await.answer();
+    assert_eq!(world.calls(Route::Alert), 1, "and is remembered");
+}

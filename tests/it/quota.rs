@@ -77,6 +77,23 @@ async fn a_share_of_the_quota_is_a_setting() {
 }
 
 #[tokio::test]
+async fn limits_that_are_shared_are_divided() {
+    let world = with_alerts(&[("QUOTA_SHARE", "7")]).await;
+    let incidents = crowd_of_incidents(&world, 20).await;
+    assert_eq!(incidents, 7);
+    assert_eq!(crowd(&world, 0..20).await.0.len(), 7, "14 of all kinds");
+    let world = with_alerts(&[("QUOTA_SHARE", "7"), ("QUOTA_PER_MINUTE", "9")]).await;
+    assert_eq!(crowd(&world, 0..20).await.0.len(), 9, "what was agreed is not divided");
+}
+
+/// Asks for so many incidents that nobody knows: how many calls were made.
+async fn crowd_of_incidents(world: &World, count: u32) -> usize {
+    let asked = (1..=count).map(|number| async move { world.hand_in("incident_id", &json!(900_000 + number)).await });
+    join_all(asked).await;
+    world.calls(Route::Incident)
+}
+
+#[tokio::test]
 async fn what_is_remembered_or_refused_costs_no_quota() {
     let world = with_alerts(&[("QUOTA_PER_MINUTE", "2")]).await;
     for _ in 0..20 {

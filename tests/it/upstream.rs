@@ -201,6 +201,49 @@ async fn a_silent_try_leaves_time_for_another() {
 }
 
 #[tokio::test]
+async fn a_slow_but_steady_answer_that_fits_the_deadline_arrives() {
+    let world = World::with(&[("ENRICH_TIMEOUT_MS", "2500")]).await;
+    // Some fifty pieces: longer than any try may stay silent, and well before the deadline.
+    world.sandbox.fail(Route::Alert, Times::Always, Fault::drip(Duration::from_millis(32)));
+    let start = Instant::now();
+    world.alert(ALERT).await.answer();
+    assert!(start.elapsed() > Duration::from_millis(1500), "{:?}", start.elapsed());
+    assert_eq!(world.calls(Route::Alert), 1);
+}
+
+#[tokio::test]
+async fn there_are_three_tries_in_all_also_with_another_token() {
+    let world = World::start().await;
+    world.sandbox.fail(Route::Alert, Times::Exactly(2), Fault::status(503));
+    world.sandbox.fail(Route::Alert, Times::Once, Fault::status(401));
+    world.alert(ALERT).await.problem(503, "upstream_unavailable");
+    assert_eq!((world.calls(Route::Alert), world.calls(Route::Token)), (3, 2));
+    world.alert(ALERT).await.answer();
+    assert_eq!((world.calls(Route::Alert), world.calls(Route::Token)), (4, 2), "the other token is there");
+
+    let world = World::start().await;
+    for status in [503, 401] {
+        world.sandbox.fail(Route::Alert, Times::Once, Fault::status(status));
+    }
+    world.alert(ALERT).await.answer();
+    assert_eq!(world.calls(Route::Alert), 3);
+
+    let world = World::start().await;
+    world.sandbox.fail(Route::Alert, Times::Once, Fault::status(401));
+    world.sandbox.fail(Route::Alert, Times::Always, Fault::status(503));
+    world.alert(ALERT).await.problem(503, "upstream_unavailable");
+    assert_eq!(world.calls(Route::Alert), 3);
+}
+
+#[tokio::test]
+async fn a_403_that_is_not_defenders_own_names_no_permission() {
+    let world = World::start().await;
+    world.sandbox.fail(Route::Alert, Times::Once, Fault::status(403).with_body("<html>Blocked</html>"));
+    world.alert(ALERT).await.problem(502, "upstream_error");
+    assert_eq!(world.calls(Route::Alert), 1);
+}
+
+#[tokio::test]
 async fn silence_ends_with_the_deadline() {
     let world = World::with(&[("ENRICH_TIMEOUT_MS", "700")]).await;
     for (route, body, fault) in [

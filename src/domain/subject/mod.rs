@@ -9,6 +9,7 @@ mod hash;
 mod network;
 pub mod spelling;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -62,6 +63,14 @@ impl Kind {
         }
     }
 
+    /// Whether Defender answers with a list of alerts.
+    pub fn is_a_list(self) -> bool {
+        match self {
+            Self::Alert | Self::Incident => false,
+            Self::Machine | Self::User | Self::File | Self::Ip | Self::Domain => true,
+        }
+    }
+
     /// The field of a request that names a subject of this kind.
     pub fn field(self) -> &'static str {
         match self {
@@ -111,6 +120,19 @@ impl AlertId {
     /// The id.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// An id in the form in which it equals another: Microsoft does not tell the case of hexadecimal digits apart, in ids
+/// such as `da637472900382838869_1364969609`, `ca<GUID>`, `ad<hex>`. Any other id is as it is.
+pub fn comparable_id(id: &str) -> Cow<'_, str> {
+    let is_hex = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'_' | b'-'));
+    let prefix = id.get(..2).filter(|prefix| prefix.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let rest = prefix.and_then(|prefix| id.strip_prefix(prefix)).unwrap_or(id);
+    if is_hex(rest) && id.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(id.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(id)
     }
 }
 
@@ -416,6 +438,20 @@ mod tests {
         "//evil.example/x",
         "da1_1/../../machines",
     ];
+
+    #[test]
+    fn hexadecimal_ids_are_comparable_in_any_case() {
+        for (id, right) in [
+            ("DA637472900382838869_1364969609", "da637472900382838869_1364969609"),
+            ("caC995191E-AB0D-41FF-95FD-921E07823508", "cac995191e-ab0d-41ff-95fd-921e07823508"),
+            ("AR638180599315648136_73827727", "ar638180599315648136_73827727"),
+            ("da1_-7", "da1_-7"),
+            ("xyCase-Matters", "xyCase-Matters"),
+            ("É1", "É1"),
+        ] {
+            assert_eq!(comparable_id(id), right);
+        }
+    }
 
     #[test]
     fn hostile_texts_name_nothing() {

@@ -26,7 +26,7 @@ pub(super) type Lookup = BoxFuture<'static, Result<Answer, EnrichError>>;
 
 /// Begins a lookup.
 pub(super) fn lookup(service: Arc<Service>, question: Question, ctx: Context) -> Lookup {
-    async move { service.enricher.enrich(&question, false, &ctx).await }.boxed()
+    async move { service.enricher.enrich(&question, &ctx).await }.boxed()
 }
 
 /// What became of a lookup in the time that there was.
@@ -63,6 +63,7 @@ pub(super) fn regret(error: EnrichError, request_id: &str) -> (String, Told) {
         EnrichError::Unavailable { service, retry_after, .. } => {
             Some(format!("{service} cannot be reached. {}", in_seconds(*retry_after)))
         }
+        EnrichError::NoAddress { service } => Some(format!("{service} cannot be reached.")),
         EnrichError::TimedOut { service } => Some(format!("{service} did not answer in time. Ask again in a moment.")),
         EnrichError::NotLookedUp(what) => Some(not_looked_up(*what).to_owned()),
         EnrichError::CredentialRefused { .. }

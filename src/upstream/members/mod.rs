@@ -246,11 +246,6 @@ impl<'de> Members<'de> {
         object_of(self.left().filter(|(_, value)| !matches!(value.json(), "[]" | "{}")))
     }
 
-    /// The members as an object; `None` if there are none.
-    pub(crate) fn as_object(&self) -> Option<Box<RawValue>> {
-        object_of(self.left())
-    }
-
     /// What no home was found for.
     pub(crate) fn rest(&self, notes: &mut Warnings) -> Extra {
         let mut extra = Extra::default();

@@ -103,11 +103,6 @@ async fn an_answer_that_is_none_never_passes_for_no_alerts() {
         sandbox.fail(Route::Hunting, Times::Always, Fault::body(body));
         is(&ask_graph(&sandbox, "machine", showcase::MACHINE).await, 502, "upstream_malformed");
     }
-    for body in ["<html>", r#"{"responses":[]}"#] {
-        sandbox.mend();
-        sandbox.fail(Route::GraphBatch, Times::Always, Fault::body(body));
-        is(&ask_graph(&sandbox, "machine", showcase::MACHINE).await, 502, "upstream_malformed");
-    }
 }
 
 #[tokio::test]

@@ -11,11 +11,11 @@ use super::support::{ask, ask_graph, asked, many_alerts, service};
 #[tokio::test]
 async fn a_list_is_one_query_and_batches_of_twenty_with_one_token() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
-    many_alerts(&sandbox, 45);
+    many_alerts(&sandbox, 43);
     let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let count = answer.alert_ids().len();
-    assert!(count > 45 && answer.warnings() == ["hunting_window"], "{count}, {:?}", answer.warnings());
+    assert!(count > 43 && answer.warnings() == ["hunting_window"], "{count}, {:?}", answer.warnings());
     assert_eq!(asked(&sandbox, Route::Hunting).len(), 1);
     assert_eq!(asked(&sandbox, Route::GraphBatch).len(), count.div_ceil(20));
     let items = asked(&sandbox, Route::GraphBatchItem);
@@ -35,6 +35,77 @@ async fn the_newest_two_hundred_are_completed_and_more_are_told() {
     let answer = ask(&service, json!({"machine": showcase::MACHINE, "limit": 500})).await;
     assert_eq!(answer.body["counts"]["alerts"], 200);
     assert!(answer.warnings().contains(&"partial"));
+}
+
+#[tokio::test]
+async fn a_list_spends_a_third_of_the_minute_on_its_newest_alerts() {
+    for (settings, most) in [
+        (&[][..], 50),
+        (&[("QUOTA_SHARE", "3")], 16),
+        (&[("QUOTA_PER_MINUTE", "90")], 30),
+        (&[("QUOTA_SHARE", "3"), ("QUOTA_PER_MINUTE", "90")], 30),
+    ] {
+        let sandbox = Sandbox::start().await.expect("a sandbox");
+        many_alerts(&sandbox, 130);
+        let service = service(&sandbox, "graph", settings);
+        let answer = ask(&service, json!({"machine": showcase::MACHINE, "limit": 5})).await;
+        assert_eq!((answer.status, &answer.body["counts"]["alerts"]), (200, &json!(137)), "{}", answer.body);
+        assert!(answer.warnings().contains(&"partial"), "{:?}", answer.warnings());
+        assert_eq!(asked(&sandbox, Route::GraphBatchItem).len(), most, "{settings:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_leaves_its_rows() {
+    for fault in [
+        Fault::status(500),
+        Fault::status(503),
+        Fault::status(400),
+        Fault::reset(),
+        Fault::delay(Duration::from_secs(30)),
+        Fault::body("<html>"),
+        Fault::body(r#"{"responses":[]}"#),
+    ] {
+        let sandbox = Sandbox::start().await.expect("a sandbox");
+        many_alerts(&sandbox, 23);
+        // The second batch is well.
+        sandbox.fail(Route::GraphBatch, Times::Once, fault.clone());
+        sandbox.fail(Route::GraphBatch, Times::Once, Fault::default());
+        sandbox.fail(Route::GraphBatch, Times::Always, fault.clone());
+        let service = service(&sandbox, "graph", &[("ENRICH_TIMEOUT_MS", "2000")]);
+        let answer = ask(&service, json!({"machine": showcase::MACHINE, "limit": 500})).await;
+        assert_eq!((answer.status, answer.alert_ids().len()), (200, 30), "{fault:?}: {}", answer.body);
+        assert!(answer.warnings().contains(&"partial"), "{fault:?}");
+        let alerts = answer.body["alerts"].as_array().expect("alerts");
+        let whole = alerts.iter().filter(|alert| alert["evidence_loaded"] == true).count();
+        assert!((10..=20).contains(&whole), "{fault:?}: {whole}");
+        assert!(asked(&sandbox, Route::GraphBatch).len() <= 4, "{fault:?}: three attempts of the one that fails");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_moment_of_a_batch_is_hidden() {
+    for fault in [Fault::status(500), Fault::status(503), Fault::reset()] {
+        let sandbox = Sandbox::start().await.expect("a sandbox");
+        sandbox.fail(Route::GraphBatch, Times::Once, fault.clone());
+        let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+        assert_eq!((answer.status, answer.warnings()), (200, vec!["hunting_window"]), "{fault:?}");
+        assert_eq!(asked(&sandbox, Route::GraphBatch).len(), 2, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_query_has_all_the_time_and_is_not_sent_again() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    sandbox.fail(Route::Hunting, Times::Once, Fault::delay(Duration::from_millis(1100)));
+    let service = service(&sandbox, "graph", &[("ENRICH_TIMEOUT_MS", "1700")]);
+    let answer = ask(&service, json!({"machine": showcase::MACHINE})).await;
+    assert_eq!((answer.status, asked(&sandbox, Route::Hunting).len()), (200, 1), "{}", answer.body);
+    sandbox.fail(Route::Hunting, Times::Once, Fault::delay(Duration::from_secs(30)));
+    sandbox.forget();
+    let answer = ask(&service, json!({"user": showcase::USER})).await;
+    assert_eq!((answer.status, &answer.body["code"]), (504, &json!("upstream_timeout")), "{}", answer.body);
+    assert_eq!(asked(&sandbox, Route::Hunting).len(), 1);
 }
 
 #[tokio::test]
@@ -88,7 +159,9 @@ async fn more_than_enough_is_not_read() {
     many_alerts(&sandbox, 100);
     let large = json!({"id": "da1_1", "description": "x".repeat(600 << 10)}).to_string();
     sandbox.fail(Route::GraphBatchItem, Times::Always, Fault::body(large));
-    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    sandbox.set_graph_quota(1000, 1000);
+    let service = service(&sandbox, "graph", &[("QUOTA_PER_MINUTE", "1000")]);
+    let answer = ask(&service, json!({"machine": showcase::MACHINE, "limit": 500})).await;
     assert_eq!((answer.status, answer.alert_ids().len()), (200, 107));
     let warnings = answer.body["warnings"].to_string();
     assert!(warnings.contains("Enough was read: 47 alerts"), "{warnings}");
@@ -100,7 +173,8 @@ async fn our_own_quota_makes_an_answer_partial_and_then_refuses() {
     let service = service(&sandbox, "graph", &[("QUOTA_PER_MINUTE", "3"), ("CACHE_TTL_S", "0")]);
     let answer = ask(&service, json!({"machine": showcase::MACHINE})).await;
     assert_eq!(answer.status, 200);
-    assert!(answer.warnings().contains(&"partial"), "three of the alerts are completed");
+    assert!(answer.warnings().contains(&"partial"));
+    assert_eq!(asked(&sandbox, Route::GraphBatchItem).len(), 1, "a third of the minute");
     for _ in 0..2 {
         ask(&service, json!({"machine": showcase::QUIET_MACHINE})).await;
     }

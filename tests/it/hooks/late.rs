@@ -14,7 +14,11 @@ use crate::receiver::Receiver;
 
 fn program(sandbox: &Sandbox, slack: &Slack) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_lambda"));
-    program.env_clear().envs(sandbox.settings()).env("SLACK_RESPONSE_URL", &slack.origin);
+    program
+        .env_clear()
+        .envs(sandbox.settings())
+        .env("DEFENDER_BACKEND", "defender")
+        .env("SLACK_RESPONSE_URL", &slack.origin);
     program
 }
 
@@ -98,7 +102,10 @@ async fn what_a_hook_is_to_post_is_posted_before_the_environment_freezes() {
     sandbox.fail(Route::Alert, Times::Once, Fault::delay(Duration::from_millis(5200)));
     let mut program = Command::new(env!("CARGO_BIN_EXE_lambda"));
     program.env_clear().envs(sandbox.settings());
-    program.env("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true").env("ENRICH_TIMEOUT_MS", "15000");
+    program
+        .env("DEFENDER_BACKEND", "defender")
+        .env("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true")
+        .env("ENRICH_TIMEOUT_MS", "15000");
     let environment = Environment::start(program, Extensions::Taken).await;
     environment.frozen().await;
     let body = incident("1", &format!("alert {ALERT}")).to_string();
