@@ -28,8 +28,7 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 pub(super) struct Entra {
     upstream: Upstream,
     login: Url,
-    /// What Entra has said last with a `Retry-After`, and until when it wants no call.
-    closed: Mutex<Option<(Instant, UpstreamError)>>,
+    closed: Mutex<Option<Closed>>,
 }
 
 /// Entra's answer: a token, or a refusal that trying again does not change.
@@ -96,19 +95,26 @@ impl Entra {
         Ok(url)
     }
 
-    /// Waits until Entra takes calls again. An error where that is too late.
+    /// Waits until Entra takes calls again. Where that is too late, one call a second finds out whether it takes them
+    /// already; an error for everybody else.
     async fn opens(&self, ctx: &Context) -> Result<(), UpstreamError> {
         loop {
-            let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let Some((until, error)) = closed else { return Ok(()) };
-            let wait = until.saturating_duration_since(Instant::now());
-            if wait.is_zero() {
+            let now = Instant::now();
+            let (wait, is_probe) = {
+                let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(closed) = closed.as_mut().filter(|closed| closed.until > now) else { return Ok(()) };
+                let wait = closed.until - now;
+                if wait < ctx.deadline.remaining() {
+                    (wait, false)
+                } else {
+                    let probe = closed.take_probe(now, ctx.deadline.remaining());
+                    (probe.ok_or_else(|| closed.error.clone().after(wait))?, true)
+                }
+            };
+            sleep(wait).await;
+            if is_probe {
                 return Ok(());
             }
-            if wait >= ctx.deadline.remaining() {
-                return Err(error.after(wait));
-            }
-            sleep(wait).await;
         }
     }
 
@@ -117,10 +123,37 @@ impl Entra {
         if let Err(error) = &answer
             && let Some(wait) = error.wait()
         {
-            let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-            *closed = Some((Instant::now() + wait, error.clone()));
+            let now = Instant::now();
+            let closed = Closed { until: now + wait, next_probe: now + PROBE_INTERVAL, error: error.clone() };
+            *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(closed);
         }
         answer
+    }
+}
+
+/// Between calls that only find out whether Entra takes calls again.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What Entra has said last with a `Retry-After`.
+#[derive(Debug)]
+struct Closed {
+    /// Until when it wants no call.
+    until: Instant,
+    /// When the next call may find out whether that still holds.
+    next_probe: Instant,
+    error: UpstreamError,
+}
+
+impl Closed {
+    /// How long to wait for the next probe, if nobody has taken it and it is in time.
+    fn take_probe(&mut self, now: Instant, remaining: Duration) -> Option<Duration> {
+        let at = self.next_probe.max(now);
+        let wait = at - now;
+        if wait > PROBE_INTERVAL || wait >= remaining {
+            return None;
+        }
+        self.next_probe = at + PROBE_INTERVAL;
+        Some(wait)
     }
 }
 

@@ -41,20 +41,28 @@ pub(super) fn line(answer: &Answer, severity: Severity, counts: &Counts, listed:
             // The first is the worst that is open, where any is: its severity is that of its title.
             format!(
                 "{} {name}: {}, highest {}: {title}",
-                capital(answer.kind.as_str()),
+                capital(called(answer.kind)),
                 amount(counts),
                 first.severity.as_str()
             )
         }
         (Kind::User | Kind::File | Kind::Ip | Kind::Domain, None, _) => {
-            format!("No alerts for {} {name}: Defender does not know it, or has none.", answer.kind.as_str())
+            format!("No alerts for {} {name}: Defender does not know it, or has none.", called(answer.kind))
         }
         (Kind::Machine, None, _) if answer.findings.known => format!("No alerts for machine {name}."),
         (Kind::Alert | Kind::Machine | Kind::Incident, _, _) => {
-            format!("{} {name} is not known to Defender.", capital(answer.kind.as_str()))
+            format!("{} {name} is not known to Defender.", capital(called(answer.kind)))
         }
     };
     one_line(&text, MOST)
+}
+
+/// What a subject of this kind is called.
+fn called(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Ip => "IP",
+        Kind::Alert | Kind::Machine | Kind::User | Kind::File | Kind::Incident | Kind::Domain => kind.as_str(),
+    }
 }
 
 fn amount(counts: &Counts) -> String {

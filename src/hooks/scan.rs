@@ -118,11 +118,10 @@ fn named(word: &str, marker: Option<Named>, sure: bool) -> Option<Question> {
     let fits = match marker {
         Named::Kind(Kind::Incident) => sure,
         Named::Kind(Kind::Alert) => sure && word.bytes().any(|byte| byte.is_ascii_digit()),
-        Named::Kind(Kind::Machine) => is_host_name(word, sure),
+        Named::Kind(Kind::Machine | Kind::Domain) => is_host_name(word, sure),
         Named::Host => is_host_name(word, sure) || is_address(word),
         Named::Kind(Kind::User) => (sure && word.contains(char::is_alphanumeric)) || word.contains('\\'),
         Named::Kind(Kind::File | Kind::Ip) => true,
-        Named::Kind(Kind::Domain) => is_host_name(word, sure),
         Named::Url => return Question::named(marker, word).ok().filter(|_| sure),
         Named::Value => sure && (is_address(word) || is_host_name(word, false)),
     };

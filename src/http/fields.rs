@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn thousands_of_names_are_read() {
-        let query: String = (0..20_000).map(|number| format!("&n{number}=1")).collect();
+        let query = (0..20_000).map(|number| format!("n{number}=1")).collect::<Vec<_>>().join("&");
         assert_eq!(Fields::from_query(&query).expect("fields").names().count(), 20_000);
     }
 }

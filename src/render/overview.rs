@@ -48,13 +48,12 @@ impl<'a> Overview<'a> {
     pub(super) fn of(lines: &'a [BatchLine]) -> Self {
         let answered = lines.iter().filter(|line| line.is_answered).count();
         let urgency = lines.iter().filter_map(|line| line.urgency).max_by_key(|severity| severity.rank());
-        let mut headline = format!("{} subjects: {answered} with an answer", lines.len());
-        if answered < lines.len() {
-            headline.push_str(&format!(", {} without", lines.len() - answered));
-        }
-        if let Some(urgency) = urgency {
-            headline.push_str(&format!("; highest open: {}", urgency.as_str()));
-        }
+        let without = match lines.len() - answered {
+            0 => String::new(),
+            without => format!(", {without} without"),
+        };
+        let highest = urgency.map(|urgency| format!("; highest open: {}", urgency.as_str())).unwrap_or_default();
+        let headline = format!("{} subjects: {answered} with an answer{without}{highest}", lines.len());
         Self { headline: Shown::new(&headline, MAX_HEADLINE_CHARS), urgency, lines }
     }
 }

@@ -141,7 +141,7 @@ async fn a_crowd_whose_token_and_credential_are_refused_shares_the_refusal() {
 }
 
 #[tokio::test]
-async fn entras_retry_after_is_obeyed_by_everyone() {
+async fn while_entra_wants_no_call_it_gets_one_a_second_at_most() {
     for fault in [
         Fault::status(429),
         Fault::status(503),
@@ -154,11 +154,12 @@ async fn entras_retry_after_is_obeyed_by_everyone() {
         pass(seconds(10)).await;
         for heard in [world.alert(ALERT).await, world.incident(INCIDENT).await] {
             assert!(matches!(heard.status, 429 | 503), "{}", heard.text());
-            assert!((15..=20).contains(&heard.retry_after()), "{}", heard.retry_after());
+            assert!((15..=30).contains(&heard.retry_after()), "{}", heard.retry_after());
         }
-        assert_eq!(world.calls(Route::Token), 1);
+        // The crowd, and one that asked whether it is over.
+        assert!(world.calls(Route::Token) <= 3, "{}", world.calls(Route::Token));
         world.sandbox.mend();
-        pass(seconds(21)).await;
+        pass(seconds(31)).await;
         world.alert(ALERT).await.answer();
     }
 }

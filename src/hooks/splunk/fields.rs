@@ -81,15 +81,15 @@ impl Fields {
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
             let (word, names) = part.split_once('=').ok_or_else(|| FieldsError::NoAssignment(shown(part)))?;
             let word = word.trim();
-            let named = kind_of(word).ok_or_else(|| FieldsError::UnknownKind(shown(word)))?;
-            if asked.iter().any(|(known, _)| *known == named) {
-                return Err(FieldsError::Twice(named));
+            let subject = kind_of(word).ok_or_else(|| FieldsError::UnknownKind(shown(word)))?;
+            if asked.iter().any(|(known, _)| *known == subject) {
+                return Err(FieldsError::Twice(subject));
             }
             for name in names.split(',').map(|name| name.trim().to_owned()) {
                 if !(1..=MOST_NAME_CHARS).contains(&name.chars().count()) {
-                    return Err(FieldsError::WrongField(named));
+                    return Err(FieldsError::WrongField(subject));
                 }
-                asked.push((named, name));
+                asked.push((subject, name));
             }
         }
         match asked.len() {

@@ -49,7 +49,7 @@ async fn a_filled_field_that_cannot_be_asked_is_a_problem_that_names_it() {
         [json!("N/A"), json!("invalid_id"), json!("/result/src_user")],
         [json!("d".repeat(32)), json!("unsupported_hash"), json!("/result/file_hash")],
     ];
-    assert_eq!(told, right.iter().map(|item| item.each_ref()).collect::<Vec<_>>());
+    assert_eq!(told, right.iter().map(<[Value; 3]>::each_ref).collect::<Vec<_>>());
     let alone = world.send(ask(&json!({"file_hash": "d".repeat(32)}))).await.answer();
     assert_eq!(alone["counts"], json!({"requests": 1, "ok": 0, "failed": 1}));
 }
