@@ -22,20 +22,24 @@ pub(crate) enum NotDelivered {
     /// Slack does not take it.
     #[error("Slack answered with status {0}")]
     Refused(StatusCode),
-    /// No connection, or a broken one.
+    /// No connection: nothing was sent.
     #[error("Slack cannot be reached")]
     Unreachable,
+    /// The connection broke: Slack may have it.
+    #[error("the connection to Slack broke")]
+    Broken,
     /// No answer in time.
     #[error("Slack did not answer in time")]
     TimedOut,
 }
 
 impl NotDelivered {
-    /// Whether another try may do.
+    /// Whether another try may do. What may have arrived is not sent again: Slack cannot tell a repetition.
     fn passes(self) -> bool {
         match self {
-            Self::Refused(status) => status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error(),
-            Self::Unreachable | Self::TimedOut => true,
+            Self::Refused(status) => matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE),
+            Self::Unreachable => true,
+            Self::Broken | Self::TimedOut => false,
         }
     }
 }
@@ -73,7 +77,32 @@ impl SlackMessages {
     async fn try_once(&self, url: &Url, message: &[u8]) -> Result<(), NotDelivered> {
         let json = HeaderValue::from_static("application/json");
         let request = self.http.pooled().post(url.clone()).header(header::CONTENT_TYPE, json).body(message.to_vec());
-        let status = request.send().await.map_err(|_| NotDelivered::Unreachable)?.status();
+        let sent = request.send().await;
+        let status = sent
+            .map_err(|error| if error.is_connect() { NotDelivered::Unreachable } else { NotDelivered::Broken })?
+            .status();
         if status.is_success() { Ok(()) } else { Err(NotDelivered::Refused(status)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_slack_may_have_is_not_sent_again() {
+        for (failure, again) in [
+            (NotDelivered::Refused(StatusCode::TOO_MANY_REQUESTS), true),
+            (NotDelivered::Refused(StatusCode::SERVICE_UNAVAILABLE), true),
+            (NotDelivered::Unreachable, true),
+            (NotDelivered::Refused(StatusCode::INTERNAL_SERVER_ERROR), false),
+            (NotDelivered::Refused(StatusCode::BAD_GATEWAY), false),
+            (NotDelivered::Refused(StatusCode::GATEWAY_TIMEOUT), false),
+            (NotDelivered::Refused(StatusCode::NOT_FOUND), false),
+            (NotDelivered::Broken, false),
+            (NotDelivered::TimedOut, false),
+        ] {
+            assert_eq!(failure.passes(), again, "{failure}");
+        }
     }
 }

@@ -7,11 +7,11 @@ use axum::Router;
 use futures_util::future::join_all;
 
 use crate::afterwards::Afterwards;
-use crate::cache::Repetitions;
+use crate::cache::{Repetitions, SeenDeliveries};
 use crate::callers::Callers;
 use crate::config::{BackendChoice, SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
-use crate::credentials::{Authorized, SecretStore, Tokens};
+use crate::credentials::{Authorized, SecretStore, TokenCache};
 use crate::defender::{Defender, END};
 use crate::domain::portal::Portal;
 use crate::enrich::{Auto, Backend, Context, Deadline, Enricher};
@@ -31,10 +31,11 @@ pub struct Service {
     pub(crate) callers: Callers,
     pub(crate) notifier: Notifier,
     pub(crate) timeout: Duration,
-    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) tokens: TokenCache,
     pub(crate) portal: Portal,
     pub(crate) splunk_fields: Fields,
     pub(crate) repetitions: Repetitions,
+    pub(crate) deliveries: Arc<SeenDeliveries<http::Reply>>,
     pub(crate) slack_messages: SlackMessages,
     afterwards: Afterwards,
 }
@@ -46,7 +47,7 @@ impl Service {
         let store = SecretStore::new(aws);
         let slack_messages = SlackMessages::new(http.clone(), settings.slack_response_url.clone());
         let upstream = Upstream::new(http, Arc::new(Quota::new(settings.quota)));
-        let tokens = Arc::new(Tokens::new(settings, store.clone(), upstream.clone()));
+        let tokens = TokenCache::new(settings, store.clone(), upstream.clone());
         let calls = Authorized::new(upstream, tokens.clone());
         let defender = Arc::new(Defender::new(calls.clone(), &settings.endpoints, settings.portal));
         let graph = Arc::new(Graph::new(calls, settings));
@@ -64,6 +65,7 @@ impl Service {
             portal: settings.portal,
             splunk_fields: settings.splunk_fields.clone(),
             repetitions: Repetitions::new(),
+            deliveries: Arc::new(SeenDeliveries::new()),
             slack_messages,
             afterwards: Afterwards::new(settings.extensions_api.clone()),
         }))
@@ -81,6 +83,9 @@ impl Service {
     pub async fn warm_up(&self) {
         let ctx = &Context::new(Deadline::after(WARM_UP), "warm-up", None);
         tokio::join!(self.callers.warm(ctx), self.warm_tokens(ctx));
+        // What has failed while the environment started is tried again on first use.
+        self.tokens.forgive();
+        self.callers.forgive();
     }
 
     async fn warm_tokens(&self, ctx: &Context) {
@@ -104,11 +109,10 @@ impl Service {
         join_all(apis.into_iter().map(token)).await;
     }
 
-    /// Whether Lambda has to be told of work that outlives its answers: chats are answered once more when Defender was
-    /// slow.
-    pub async fn wants_time_after_answers(&self) -> bool {
-        let ctx = &Context::new(Deadline::after(WARM_UP), "warm-up", None);
-        self.callers.include_chats(ctx).await
+    /// Whether Lambda has to be told of work that outlives its answers: hooks wait for an answer for a few seconds, and
+    /// what takes Defender longer is told to a chat, or posted to a destination, later.
+    pub fn wants_time_after_answers(&self) -> bool {
+        self.callers.may_ask_for_later()
     }
 
     /// The work that outlives its answers.

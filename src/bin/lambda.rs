@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start(LogSettings::read(LevelFilter::INFO));
     let service = service().inspect_err(|error| tracing::error!(%error, "a setting is wrong"))?;
     service.warm_up().await;
-    let extension = service.afterwards().on_lambda(service.wants_time_after_answers().await).await;
+    let extension = service.afterwards().on_lambda(service.wants_time_after_answers()).await;
     // As a task: whatever wakes the main future has tokio ask the system for events before it goes on.
     tokio::spawn(front_door::run(service.router(), extension)).await?
 }

@@ -2,6 +2,7 @@
 //! an old one stands in when there is no new one to be had. Errors are never remembered.
 
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -57,7 +58,7 @@ pub(crate) struct Recalled<V> {
 /// The memory for one sort of question.
 pub(crate) struct Memory<K, V: Memorable, E: Outcome> {
     /// `None`: nothing is remembered.
-    kept: Option<Shelf<K, Entry<V>>>,
+    kept: Option<Arc<Shelf<K, Entry<V>>>>,
     flights: Flights<K, Entry<V>, E>,
     times: CacheTimes,
     clock: fn() -> Moment,
@@ -77,7 +78,7 @@ where
     E: Outcome,
 {
     pub(crate) fn new(times: CacheTimes, clock: fn() -> Moment) -> Self {
-        let kept = (!times.fresh.is_zero()).then(|| Shelf::new(MOST_BYTES, times.fresh.max(times.stale)));
+        let kept = (!times.fresh.is_zero()).then(|| Arc::new(Shelf::new(MOST_BYTES, times.fresh.max(times.stale))));
         Self { kept, flights: Flights::new(), times, clock }
     }
 
@@ -118,8 +119,19 @@ where
         loop {
             let clock = self.clock;
             let (flight, was_first) = self.flights.join(key, || {
-                let fetched = fetch();
-                async move { fetched.await.map(|value| Entry { value, fetched_at: clock(), landed_at: Instant::now() }) }
+                let (fetched, kept, key) = (fetch(), self.kept.clone(), key.clone());
+                async move {
+                    let entry =
+                        fetched.await.map(|value| Entry { value, fetched_at: clock(), landed_at: Instant::now() });
+                    // Here, and not by the one who began: that one may have left.
+                    if let (Ok(entry), Some(kept)) = (&entry, kept)
+                        && entry.value.may_be_kept()
+                    {
+                        let weight = entry.value.weight() + COST_OF_AN_ENTRY;
+                        kept.put(key, entry.clone(), weight, entry.fetched_at);
+                    }
+                    entry
+                }
             });
             let landed = timeout_at(deadline.instant(), flight.clone()).await;
             if landed.is_ok() {
@@ -132,13 +144,7 @@ where
                 Ok(Err(error)) => return Err(error),
                 // It had landed before we came: that was another's.
                 Ok(Ok(entry)) if entry.landed_at < arrived => {}
-                Ok(Ok(entry)) => {
-                    if let Some(kept) = self.kept.as_ref().filter(|_| was_first && entry.value.may_be_kept()) {
-                        let weight = entry.value.weight() + COST_OF_AN_ENTRY;
-                        kept.put(key.clone(), entry.clone(), weight, entry.fetched_at);
-                    }
-                    return Ok(entry);
-                }
+                Ok(Ok(entry)) => return Ok(entry),
             }
         }
     }
@@ -283,22 +289,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_goes_away_does_not_take_the_answer_along() {
-        let memory = Memory::<u8, u32, Trouble>::new(OFF, clock);
-        let calls = Arc::new(AtomicU32::new(0));
-        let fetch = || {
-            let calls = calls.clone();
-            async move {
-                calls.fetch_add(1, Ordering::Relaxed);
-                sleep(Duration::from_secs(3)).await;
-                Ok(7)
-            }
-        };
-        let deadline = Deadline::after(Duration::from_secs(10));
-        let leaver = tokio::time::timeout(Duration::from_secs(1), memory.recall_or_fetch(1, deadline, fetch));
-        let (gone, stayed) = tokio::join!(leaver, memory.recall_or_fetch(1, deadline, fetch));
-        assert!(gone.is_err());
-        assert_eq!(stayed.map(|recalled| recalled.value), Ok(7));
-        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        for (times, costs) in [(OFF, 2), (TIMES, 1)] {
+            let memory = Memory::<u8, u32, Trouble>::new(times, clock);
+            let calls = Arc::new(AtomicU32::new(0));
+            let fetch = || {
+                let calls = calls.clone();
+                async move {
+                    calls.fetch_add(1, Ordering::Relaxed);
+                    sleep(Duration::from_secs(3)).await;
+                    Ok(7)
+                }
+            };
+            let deadline = Deadline::after(Duration::from_secs(10));
+            let leaver = tokio::time::timeout(Duration::from_secs(1), memory.recall_or_fetch(1, deadline, fetch));
+            let (gone, stayed) = tokio::join!(leaver, memory.recall_or_fetch(1, deadline, fetch));
+            assert!(gone.is_err());
+            assert_eq!(stayed.map(|recalled| recalled.value), Ok(7));
+            assert_eq!(calls.load(Ordering::Relaxed), 1);
+            let again = memory.recall_or_fetch(1, Deadline::after(Duration::from_secs(10)), fetch).await;
+            assert_eq!(again.map(|recalled| recalled.value), Ok(7));
+            assert_eq!(calls.load(Ordering::Relaxed), costs, "what was fetched for who left is remembered");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use http::HeaderValue;
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -11,37 +12,49 @@ use subtle::ConstantTimeEq;
 /// `api_keys` is not of its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("api_keys of the caller secret has to be an object of lists of strings by name")]
-pub(super) struct KeysError;
+pub(crate) struct KeysError;
 
 /// Digests of keys: comparing them hides the keys' length as well.
 #[derive(Clone, Default)]
-pub(super) struct Keys(Vec<(Arc<str>, Vec<u8>)>);
+pub(super) struct Keys {
+    digests: Vec<(Arc<str>, Vec<u8>)>,
+    /// Whether one has characters that no header can carry.
+    unpresentable: bool,
+}
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+        f.debug_list().entries(self.digests.iter().map(|(name, _)| name)).finish()
     }
 }
 
 impl Keys {
-    /// Reads the member; where it is absent, there are no keys.
+    /// Reads the member; where it is absent or null, there are no keys.
     pub(super) fn parse(document: &Map<String, Value>) -> Result<Self, KeysError> {
-        let Some(member) = document.get("api_keys") else { return Ok(Self::default()) };
+        let Some(member) = document.get("api_keys").filter(|member| !member.is_null()) else {
+            return Ok(Self::default());
+        };
         let named = BTreeMap::<String, Vec<String>>::deserialize(member).map_err(|_| KeysError)?;
-        let mut keys = Vec::new();
+        let unpresentable = named.values().flatten().any(|key| !is_presentable(key));
+        let mut digests = Vec::new();
         for (name, own) in named {
             let name: Arc<str> = name.chars().filter(|letter| !letter.is_control()).take(64).collect::<String>().into();
             let own = own.iter().filter(|key| !key.is_empty());
-            keys.extend(own.map(|key| (name.clone(), sha256(key.as_bytes()))));
+            digests.extend(own.map(|key| (name.clone(), sha256(key.as_bytes()))));
         }
-        Ok(Self(keys))
+        Ok(Self { digests, unpresentable })
+    }
+
+    /// Whether a key has characters that no header can carry.
+    pub(super) fn some_cannot_be_presented(&self) -> bool {
+        self.unpresentable
     }
 
     /// Whose key this is. Compares with every key, whichever fits.
     pub(super) fn owner(&self, key: &[u8]) -> Option<Arc<str>> {
         let presented = sha256(key);
         let mut owner = None;
-        for (name, known) in &self.0 {
+        for (name, known) in &self.digests {
             if bool::from(known.as_slice().ct_eq(presented.as_slice())) {
                 owner = Some(name);
             }
@@ -52,10 +65,15 @@ impl Keys {
     /// The names of those who hold keys.
     #[cfg(feature = "cli")]
     pub(super) fn names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<_> = self.0.iter().map(|(name, _)| name.clone()).collect();
+        let mut names: Vec<_> = self.digests.iter().map(|(name, _)| name.clone()).collect();
         names.dedup();
         names
     }
+}
+
+/// Whether clients can send it: HTTP lets other bytes than ASCII through, but each client writes them in its own way.
+fn is_presentable(key: &str) -> bool {
+    key.is_ascii() && HeaderValue::from_str(key).is_ok()
 }
 
 fn sha256(bytes: &[u8]) -> Vec<u8> {
@@ -86,12 +104,16 @@ mod tests {
 
     #[test]
     fn nothing_opens_an_empty_ring() {
-        for document in
-            [json!({}), json!({"api_keys": {}}), json!({"api_keys": {"a": []}}), json!({"api_keys": {"a": [""]}})]
-        {
+        for document in [
+            json!({}),
+            json!({"api_keys": null}),
+            json!({"api_keys": {}}),
+            json!({"api_keys": {"a": []}}),
+            json!({"api_keys": {"a": [""]}}),
+        ] {
             assert_eq!(parse(&document).expect("keys").owner(b""), None, "{document}");
         }
-        for member in [json!(["key"]), json!("key"), json!({"a": "key"}), json!({"a": [7]}), json!(null)] {
+        for member in [json!(["key"]), json!("key"), json!({"a": "key"}), json!({"a": [7]})] {
             assert_eq!(parse(&json!({"api_keys": member})).err(), Some(KeysError), "{member}");
         }
     }

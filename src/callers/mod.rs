@@ -9,7 +9,9 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::config::{CallerAuth, Settings};
-use crate::credentials::SecretStore;
+#[cfg(feature = "cli")]
+use crate::credentials::Mends;
+use crate::credentials::{SecretError, SecretProblem, SecretStore, StoreError};
 use crate::domain::time::Moment;
 use crate::hooks::{HookSecrets, NotProven, SecretsError, standard_webhooks};
 use crate::notify::Destinations;
@@ -32,6 +34,14 @@ pub(crate) struct Caller {
     pub(crate) name: Arc<str>,
 }
 
+/// A caller who is let in by a signature of Standard Webhooks.
+#[derive(Clone, Debug)]
+pub(crate) struct Signed {
+    pub(crate) caller: Caller,
+    /// The `webhook-id`: equal when the request is sent again.
+    pub(crate) delivery: String,
+}
+
 /// A caller who is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAdmitted {
@@ -45,19 +55,25 @@ pub(crate) enum NotAdmitted {
     #[error(transparent)]
     NotProven(#[from] NotProven),
     /// The caller secret cannot be read.
-    #[error("the caller secret cannot be read")]
-    SecretUnavailable,
+    #[error("the caller secret cannot be read: {0}")]
+    SecretUnavailable(StoreError),
     /// The caller secret makes no sense.
-    #[error("the caller secret makes no sense")]
-    SecretMisconfigured,
+    #[error("the caller secret makes no sense: {0}")]
+    SecretMisconfigured(SecretProblem),
+    /// `api_keys` of the caller secret makes no sense.
+    #[error(transparent)]
+    KeysMisconfigured(#[from] KeysError),
     /// A hook's member of the caller secret makes no sense.
     #[error(transparent)]
     HookMisconfigured(#[from] SecretsError),
 }
 
-impl From<KeysError> for NotAdmitted {
-    fn from(_: KeysError) -> Self {
-        Self::SecretMisconfigured
+impl From<SecretError> for NotAdmitted {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::Store(error) => Self::SecretUnavailable(error),
+            SecretError::Content(problem) => Self::SecretMisconfigured(problem),
+        }
     }
 }
 
@@ -107,7 +123,7 @@ impl Callers {
         headers: &HeaderMap,
         body: &[u8],
         ctx: &Context,
-    ) -> Result<Caller, NotAdmitted> {
+    ) -> Result<Signed, NotAdmitted> {
         let verify = |secrets: &HookSecrets| {
             let delivery = standard_webhooks::verify(
                 secrets.standard_webhooks.as_ref().map_err(|error| *error)?,
@@ -115,7 +131,7 @@ impl Callers {
                 body,
                 Moment::now(),
             )?;
-            Ok(Caller { name: delivery.caller })
+            Ok(Signed { caller: Caller { name: delivery.caller }, delivery: delivery.id })
         };
         self.prove(ctx, verify).await
     }
@@ -138,19 +154,27 @@ impl Callers {
         Ok(secret.map(|secret| secret.destinations()).unwrap_or_default())
     }
 
-    /// Whether a chat may ask, whose answer can come after that to its request. Who cannot read the secret has to expect
-    /// it.
-    pub(crate) async fn include_chats(&self, ctx: &Context) -> bool {
-        match self.secret.content(ctx).await {
-            Ok(secret) => secret.is_some_and(|secret| secret.hooks.include_chats()),
-            Err(_) => true,
-        }
+    /// Whether somebody may ask whose answer can come after that to the request: a chat, or a hook that can name a
+    /// destination. While the secret is not known, they may.
+    pub(crate) fn may_ask_for_later(&self) -> bool {
+        self.secret.may_ask_for_later()
     }
 
     /// What the caller secret holds.
     #[cfg(feature = "cli")]
     pub(crate) async fn secret(&self, ctx: &Context) -> Result<Option<Arc<CallerSecret>>, NotAdmitted> {
         self.secret.content(ctx).await
+    }
+
+    /// What had to be understood in the caller secret.
+    #[cfg(feature = "cli")]
+    pub(crate) fn mends(&self) -> Mends {
+        self.secret.mends()
+    }
+
+    /// Lets the next request read the secret although reading it has failed just now.
+    pub(crate) fn forgive(&self) {
+        self.secret.forgive();
     }
 
     /// Reads what will be needed, before it is.

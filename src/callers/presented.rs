@@ -6,7 +6,7 @@ use http::{HeaderMap, header};
 
 /// The presented key, if there is one. A key in the query string is none: it would end in other people's logs.
 pub(super) fn key(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let own = headers.get("x-api-key").map(|value| value.as_bytes().to_vec());
+    let own = headers.get("x-api-key").map(|value| value.as_bytes().to_vec()).filter(|key| !key.is_empty());
     own.or_else(|| authorization(headers.get(header::AUTHORIZATION)?.to_str().ok()?)).filter(|key| !key.is_empty())
 }
 
@@ -34,6 +34,16 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_str(value).expect("a header"));
         key(&headers).map(|key| String::from_utf8(key).expect("text"))
+    }
+
+    #[test]
+    fn an_empty_header_does_not_hide_another() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-api-key", HeaderValue::from_static(""));
+        headers.insert("authorization", HeaderValue::from_static("Bearer k"));
+        assert_eq!(key(&headers).as_deref(), Some(&b"k"[..]));
+        headers.insert("x-api-key", HeaderValue::from_static("own"));
+        assert_eq!(key(&headers).as_deref(), Some(&b"own"[..]));
     }
 
     #[test]

@@ -1,26 +1,23 @@
-//! The caller secret: read in one place, kept, and read again when its time is over. What a member means is told by
-//! whoever it belongs to; a member that makes no sense closes nobody else's door.
+//! The caller secret: what its members mean is decided by whoever they belong to; a member that makes no sense closes
+//! nothing but what belongs to it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout_at};
 
 use super::NotAdmitted;
 use super::keys::{Keys, KeysError};
-use crate::config::{DestinationAddresses, SecretId, Settings};
-use crate::credentials::SecretStore;
+use crate::config::{DestinationAddresses, Settings};
+use crate::credentials::{
+    Content, Mend, Mends, Patience, SecretCache, SecretProblem, SecretRules, SecretStore, parsed, trim,
+};
 use crate::hooks::HookSecrets;
 use crate::notify::{DestinationError, Destinations};
 use crate::upstream::Context;
 
-/// While a content is known, a look at the secret may take this long.
-const LOOK: Duration = Duration::from_secs(1);
-/// After a look that failed, the next one comes no sooner: with a content known, and without.
-const BETWEEN_FAILED_LOOKS: Duration = Duration::from_secs(30);
-const BETWEEN_FAILED_READS: Duration = Duration::from_secs(5);
+/// Keys that are known outlive an outage of Secrets Manager for no longer than this.
+const OUTAGE_LIMIT: Duration = Duration::from_secs(3600);
 
 /// What the caller secret holds, member by member.
 #[derive(Debug)]
@@ -34,13 +31,22 @@ pub(crate) struct CallerSecret {
 }
 
 impl CallerSecret {
-    fn parse(text: &str, allowed: DestinationAddresses) -> Result<Self, NotAdmitted> {
-        let document: Map<String, Value> = serde_json::from_str(text).map_err(|_| NotAdmitted::SecretMisconfigured)?;
-        let destinations = Destinations::parse(&document, allowed).map(Arc::new);
-        for error in destinations.iter().flat_map(|destinations| destinations.problems()) {
-            tracing::warn!(%error, "a destination cannot be used");
+    fn parse(text: &str, allowed: DestinationAddresses, mends: &mut Mends) -> Result<Self, SecretProblem> {
+        let Content::Document(mut document) = Content::read(text, mends)? else {
+            return Err(SecretProblem::NotAnObject);
+        };
+        mend(&mut document, mends);
+        let keys = Keys::parse(&document);
+        if keys.as_ref().is_ok_and(Keys::some_cannot_be_presented) {
+            mends.add(Mend::NotPresentable("api_keys"));
         }
-        Ok(Self { keys: Keys::parse(&document), hooks: HookSecrets::parse(&document), destinations })
+        let secret = Self {
+            keys,
+            hooks: HookSecrets::parse(&document),
+            destinations: Destinations::parse(&document, allowed).map(Arc::new),
+        };
+        secret.warn();
+        Ok(secret)
     }
 
     /// The destinations; none, if the member makes no sense.
@@ -48,103 +54,125 @@ impl CallerSecret {
         self.destinations.as_ref().map(Arc::clone).unwrap_or_default()
     }
 
-    /// This content, and for members that make no sense those of the content before; and whether there were any.
-    fn or_members_of(self, known: Option<&Self>) -> (Self, bool) {
-        let mut slipped = self.keys.as_ref().err().map(|error| vec![error.to_string()]).unwrap_or_default();
-        slipped.extend(self.hooks.errors().map(|error| error.to_string()));
-        slipped.extend(self.destinations.as_ref().err().map(ToString::to_string));
-        for error in &slipped {
-            tracing::warn!(
-                error,
-                "a member of the caller secret is of no use: what was read of it before still counts"
-            );
+    fn warn(&self) {
+        let wrong = self.keys.as_ref().err().map(ToString::to_string).into_iter();
+        let wrong = wrong.chain(self.hooks.errors().map(|error| error.to_string()));
+        for error in wrong.chain(self.destinations.as_ref().err().map(ToString::to_string)) {
+            tracing::warn!(error, "a member of the caller secret is of no use");
         }
-        let content = match known {
-            Some(known) => Self {
-                keys: self.keys.or_else(|_| known.keys.clone()),
-                hooks: self.hooks.or_members_of(&known.hooks),
-                destinations: self.destinations.or_else(|_| known.destinations.clone()),
-            },
-            None => self,
-        };
-        (content, !slipped.is_empty())
+        for error in self.destinations.iter().flat_map(|destinations| destinations.problems()) {
+            tracing::warn!(%error, "a destination cannot be used");
+        }
     }
 }
 
-/// Reads and keeps the caller secret. Without one, nothing is in it.
-#[derive(Debug)]
-pub(super) struct SecretHolder {
-    store: SecretStore,
-    secret: Option<SecretId>,
-    ttl: Duration,
-    allowed: DestinationAddresses,
-    /// The lock is the single flight of reading.
-    held: Mutex<Held>,
+/// Members that are lists of texts.
+const LISTS: [&str; 3] = ["slack_signing_secrets", "teams_hmac_secrets", "pagerduty_secrets"];
+/// Members that are lists of texts by name.
+const NAMED_LISTS: [&str; 3] = ["api_keys", "splunk_tokens", "standard_webhook_secrets"];
+const DESTINATIONS: &str = "destinations";
+
+/// Understands what people write: JSON within a text, one text where there is a list, and white space around a text.
+fn mend(document: &mut Map<String, Value>, mends: &mut Mends) {
+    for name in LISTS.into_iter().chain(NAMED_LISTS).chain([DESTINATIONS]) {
+        let Some(member) = document.get_mut(name) else { continue };
+        if let Value::String(text) = member {
+            if let Some(inner) = parsed(text, mends) {
+                mends.add(Mend::EncodedTwice(name));
+                *member = inner;
+            } else if text.trim().is_empty() {
+                *member = Value::Null;
+            }
+        }
+        if LISTS.contains(&name) {
+            mend_list(member, name, mends);
+        }
+        if NAMED_LISTS.contains(&name) {
+            for list in member.as_object_mut().into_iter().flat_map(|lists| lists.values_mut()) {
+                mend_list(list, name, mends);
+            }
+        }
+        mend_texts(member, name, mends);
+    }
 }
 
-#[derive(Debug, Default)]
-struct Held {
-    content: Option<Result<Arc<CallerSecret>, NotAdmitted>>,
-    read_again_at: Option<Instant>,
+fn mend_list(list: &mut Value, name: &'static str, mends: &mut Mends) {
+    let Value::String(text) = list else { return };
+    *list = if let Some(inner @ Value::Array(_)) = parsed(text, mends) {
+        mends.add(Mend::EncodedTwice(name));
+        inner
+    } else {
+        mends.add(Mend::TextForList(name));
+        Value::Array(vec![Value::String(std::mem::take(text))])
+    };
+}
+
+fn mend_texts(value: &mut Value, name: &'static str, mends: &mut Mends) {
+    match value {
+        Value::String(text) => {
+            let rest = trim(text, name, mends);
+            if rest.len() != text.len() {
+                *text = rest.to_owned();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| mend_texts(item, name, mends)),
+        Value::Object(members) => members.values_mut().for_each(|member| mend_texts(member, name, mends)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The caller secret where one is set. Without one, nothing is in it.
+#[derive(Debug)]
+pub(super) struct SecretHolder {
+    cache: Option<SecretCache<Arc<CallerSecret>>>,
 }
 
 impl SecretHolder {
     pub(super) fn new(settings: &Settings, store: SecretStore) -> Self {
-        Self {
-            store,
-            secret: settings.caller_secret.clone(),
-            ttl: settings.secret_ttl,
-            allowed: settings.destination_addresses,
-            held: Mutex::default(),
-        }
+        let allowed = settings.destination_addresses;
+        let rules = SecretRules { name: "caller secret", ttl: settings.secret_ttl, outage_limit: Some(OUTAGE_LIMIT) };
+        let cache = |id| {
+            SecretCache::new(store, id, rules, move |text, mends| {
+                CallerSecret::parse(text, allowed, mends).map(Arc::new)
+            })
+        };
+        Self { cache: settings.caller_secret.clone().map(cache) }
     }
 
     /// The content as it was read last, or nothing where no secret is set. A wrong proof never causes a read.
     pub(super) async fn content(&self, ctx: &Context) -> Result<Option<Arc<CallerSecret>>, NotAdmitted> {
-        match &self.secret {
-            Some(secret) => self.content_of(secret, ctx).await.map(Some),
-            None => Ok(None),
-        }
+        let Some(cache) = &self.cache else { return Ok(None) };
+        Ok(Some(cache.get(Patience::UntilDeadline, ctx).await?.content.clone()))
+    }
+
+    /// Whether the content as it was read last has secrets of chats, or of hooks that can name a destination. While it is
+    /// not known, it may have.
+    pub(super) fn may_ask_for_later(&self) -> bool {
+        let Some(cache) = &self.cache else { return false };
+        cache.known().is_none_or(|secret| {
+            let hooks = &secret.content.hooks;
+            hooks.include_chats() || (hooks.include_records() && !secret.content.destinations().is_empty())
+        })
+    }
+
+    /// What had to be understood in the content as it was read last.
+    #[cfg(feature = "cli")]
+    pub(super) fn mends(&self) -> Mends {
+        let known = self.cache.as_ref().and_then(SecretCache::known);
+        known.map(|secret| secret.mends.clone()).unwrap_or_default()
     }
 
     pub(super) async fn warm(&self, ctx: &Context) {
         // A failure is told when a request needs the content.
         drop(self.content(ctx).await);
+        self.forgive();
     }
 
-    async fn content_of(&self, secret: &SecretId, ctx: &Context) -> Result<Arc<CallerSecret>, NotAdmitted> {
-        let held = timeout_at(ctx.deadline.instant(), self.held.lock()).await;
-        let mut held = held.map_err(|_| NotAdmitted::SecretUnavailable)?;
-        if let Some(known) = &held.content
-            && held.read_again_at.is_some_and(|at| Instant::now() < at)
-        {
-            return known.clone();
+    /// Lets the next request read the secret although reading it has failed just now.
+    pub(super) fn forgive(&self) {
+        if let Some(cache) = &self.cache {
+            cache.forgive();
         }
-        let known = held.content.take().and_then(Result::ok);
-        let look = if known.is_some() { &ctx.within(LOOK.min(ctx.deadline.remaining() / 3)) } else { ctx };
-        let read = match self.store.read(secret, look).await {
-            Ok(text) => CallerSecret::parse(&text, self.allowed),
-            Err(error) => {
-                tracing::warn!(%error, "the caller secret could not be read");
-                Err(NotAdmitted::SecretUnavailable)
-            }
-        };
-        let after_a_slip = if known.is_some() { BETWEEN_FAILED_LOOKS } else { BETWEEN_FAILED_READS };
-        // Neither an outage nor a slip of the hand locks out those whose keys are known.
-        let (content, wait) = match (read, known) {
-            (Ok(read), known) => {
-                let (content, slipped) = read.or_members_of(known.as_deref());
-                (Ok(Arc::new(content)), if slipped { after_a_slip.min(self.ttl) } else { self.ttl })
-            }
-            (Err(error), Some(known)) => {
-                tracing::warn!(%error, "the caller secret that was read before still counts");
-                (Ok(known), after_a_slip.min(self.ttl))
-            }
-            (Err(error), None) => (Err(error), after_a_slip.min(self.ttl)),
-        };
-        held.read_again_at = Some(Instant::now() + wait);
-        held.content = Some(content.clone());
-        content
     }
 }
 
@@ -154,36 +182,75 @@ mod tests {
 
     use super::*;
 
+    fn read(text: &str) -> (Result<CallerSecret, SecretProblem>, String) {
+        let mut mends = Mends::default();
+        let secret = CallerSecret::parse(text, DestinationAddresses::Public, &mut mends);
+        (secret, mends.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    }
+
     fn parse(document: &Value) -> CallerSecret {
-        CallerSecret::parse(&document.to_string(), DestinationAddresses::Public).expect("an object")
+        read(&document.to_string()).0.expect("an object")
     }
 
     #[test]
-    fn what_is_no_object_makes_no_sense() {
-        for text in ["", "key", "[]", "null", "{", "7"] {
-            let parsed = CallerSecret::parse(text, DestinationAddresses::Public);
-            assert_eq!(parsed.err(), Some(NotAdmitted::SecretMisconfigured), "{text}");
+    fn what_is_no_object_is_named_by_its_place() {
+        for (text, problem) in [
+            ("", "it is empty"),
+            ("key", "it has to be a JSON object"),
+            ("[]", "it has to be a JSON object"),
+            ("{\n\"api_keys\" 7}", "it is not valid JSON: line 2, column 12"),
+        ] {
+            assert_eq!(read(text).0.expect_err(text).to_string(), problem, "{text}");
         }
     }
 
     #[test]
-    fn a_member_that_makes_no_sense_closes_no_other_door() {
-        let (content, slipped) =
-            parse(&json!({"api_keys": {"jira": ["j"]}, "slack_signing_secrets": 7})).or_members_of(None);
-        assert!(slipped && content.keys.is_ok() && content.hooks.slack.is_err() && content.hooks.teams.is_ok());
-        let (content, slipped) = parse(&json!({"api_keys": 7, "slack_signing_secrets": ["s"]})).or_members_of(None);
-        assert!(slipped && content.keys.is_err() && content.hooks.slack.is_ok());
+    fn a_member_that_makes_no_sense_closes_nothing_else() {
+        let secret = parse(&json!({"api_keys": {"jira": ["j"]}, "slack_signing_secrets": 7}));
+        assert!(secret.keys.is_ok() && secret.hooks.slack.is_err() && secret.hooks.teams.is_ok());
+        let secret = parse(&json!({"api_keys": 7, "slack_signing_secrets": ["s"]}));
+        assert!(secret.keys.is_err() && secret.hooks.slack.is_ok());
     }
 
     #[test]
-    fn a_slip_in_one_member_keeps_what_was_known_of_it_and_of_no_other() {
-        let (known, _) =
-            parse(&json!({"api_keys": {"jira": ["before"]}, "pagerduty_secrets": ["p"], "destinations": {"soc": {}}}))
-                .or_members_of(None);
-        let read = parse(&json!({"api_keys": ["slip"], "pagerduty_secrets": [], "destinations": ["slip"]}));
-        let (content, slipped) = read.or_members_of(Some(&known));
-        assert!(content.destinations().find("soc").is_some());
-        assert!(slipped && content.keys.expect("keys").owner(b"before").is_some());
-        assert!(content.hooks.pagerduty.expect("secrets").is_empty());
+    fn slips_of_the_hand_are_understood_and_reported() {
+        for (text, mends) in [
+            (json!({"api_keys": {"jira": ["k"]}}).to_string(), ""),
+            (format!("\u{feff}{}", json!({"api_keys": {"jira": ["k"]}})), "it begins with a byte order mark"),
+            ("{\"api_keys\":{\"jira\":[\"k\",],},}".to_owned(), "it has a comma before a closing brace or bracket"),
+            (json!({"api_keys": {"jira": ["k\n"]}}).to_string(), "api_keys has white space around it"),
+            (json!({"api_keys": {"jira": "k"}}).to_string(), "api_keys is a text and should be a list of texts"),
+            (
+                json!({"api_keys": json!({"jira": ["k"]}).to_string()}).to_string(),
+                "api_keys is encoded twice: JSON inside a JSON text",
+            ),
+            (
+                json!({"api_keys": {"jira": "[\"k\"]"}}).to_string(),
+                "api_keys is encoded twice: JSON inside a JSON text",
+            ),
+            (
+                json!(json!({"api_keys": {"jira": ["k"]}}).to_string()).to_string(),
+                "it is encoded twice: JSON inside a JSON text",
+            ),
+            (
+                json!({"api_keys": {"jira": ["k", "ke\u{e9}"]}}).to_string(),
+                "api_keys holds a key with characters that no header can carry: nobody can present it",
+            ),
+        ] {
+            let (secret, told) = read(&text);
+            let keys = secret.expect("an object").keys.expect("keys");
+            assert_eq!((keys.owner(b"k").as_deref(), told.as_str()), (Some("jira"), mends), "{text}");
+        }
+        let (secret, told) = read(
+            &json!({"slack_signing_secrets": " canary", "pagerduty_secrets": "[\"p\"]", "splunk_tokens": "",
+                    "destinations": "{\"soc\":{\"kind\":\"slack\",\"url\":\" https://hooks.slack.com/services/x\"}}"})
+            .to_string(),
+        );
+        let secret = secret.expect("an object");
+        assert!(!told.contains("canary") && told.contains("slack_signing_secrets is a text"), "{told}");
+        assert!(
+            !secret.hooks.slack.expect("secrets").is_empty() && !secret.hooks.pagerduty.expect("secrets").is_empty()
+        );
+        assert!(secret.destinations.expect("destinations").find("soc").is_some_and(|soc| soc.is_ok()));
     }
 }

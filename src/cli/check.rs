@@ -8,7 +8,7 @@ use url::Url;
 use super::serve::article;
 use super::{CommandError, Stage, print};
 use crate::config::{BackendChoice, CallerAuth};
-use crate::credentials::{CallError, carries};
+use crate::credentials::{CallError, Mends, carries};
 use crate::defender::END;
 use crate::domain::subject::{Kind, Question};
 use crate::enrich::{Backend, Context, Deadline, EnrichError, Family};
@@ -113,6 +113,7 @@ fn context() -> Context {
 async fn callers(stage: &Stage, table: &mut Table) {
     let part = "callers";
     let secret = stage.service.callers.secret(&context()).await;
+    let mends = stage.service.callers.mends();
     match stage.settings.caller_auth {
         CallerAuth::Iam => Table::good(part, "those whom the front door has identified by IAM"),
         CallerAuth::Nobody => Table::good(part, "everybody who can reach the service"),
@@ -133,6 +134,7 @@ async fn callers(stage: &Stage, table: &mut Table) {
             }
         }
     }
+    mended("caller secret", &mends);
     let holders = secret.ok().flatten().map(|secret| secret.hooks.holders());
     for (sender, holders) in holders.into_iter().flatten() {
         let part = format!("  {sender}");
@@ -144,11 +146,20 @@ async fn callers(stage: &Stage, table: &mut Table) {
     }
 }
 
+/// What had to be understood in a secret: it works, and should be corrected.
+fn mended(part: &str, mends: &Mends) {
+    for mend in mends.iter() {
+        Table::line("NOTE", part, &mend.to_string());
+    }
+}
+
 async fn secret(stage: &Stage, table: &mut Table) -> bool {
     let part = "Defender secret";
-    match stage.service.tokens.form(&context()).await {
-        Ok(form) => {
+    match stage.service.tokens.secret(&context()).await {
+        Ok(secret) => {
+            let form = secret.content.form();
             Table::good(part, &format!("{}: {form}", stage.settings.defender_secret.as_str()));
+            mended(part, &secret.mends);
             true
         }
         Err(error) => {

@@ -4,6 +4,7 @@ mod check;
 mod lookup;
 mod openapi;
 mod serve;
+mod server;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -119,8 +120,8 @@ enum CommandError {
     Listen { address: SocketAddr, cause: std::io::Error },
     #[error("the sandbox does not start: {0}")]
     Sandbox(#[source] std::io::Error),
-    #[error("the server has stopped: {0}")]
-    Server(#[source] std::io::Error),
+    #[error("the runtime does not start: {0}")]
+    Runtime(#[source] std::io::Error),
     #[error("cannot write {path}: {cause}")]
     Write { path: PathBuf, cause: std::io::Error },
 }
@@ -137,7 +138,7 @@ pub fn run() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(dispatch(arguments.command)),
-        Err(cause) => Err(CommandError::Server(cause)),
+        Err(cause) => Err(CommandError::Runtime(cause)),
     };
     outcome.unwrap_or_else(|error| {
         complain(&error.to_string());

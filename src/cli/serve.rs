@@ -2,17 +2,25 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use axum::Extension;
 use ring::hmac;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use super::server::{self, Bounds};
 use super::{CommandError, Stage, print};
+use crate::config::CallerAuth;
 use crate::domain::subject::Kind;
 use crate::domain::time::Moment;
+use crate::http::OwnAddress;
 use crate::render::Format;
 use crate::sandbox::company::showcase::ALERT;
 use crate::sandbox::{self, DEMO_KEY, DEMO_SLACK_SECRET};
+
+/// What a client may take to send a body and to read an answer.
+const TIME_TO_READ: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(listen: SocketAddr, demo: bool) -> Result<ExitCode, CommandError> {
     let stage = Stage::set(demo).await?;
@@ -28,8 +36,12 @@ pub(super) async fn run(listen: SocketAddr, demo: bool) -> Result<ExitCode, Comm
     }
     let warm = stage.service.clone();
     tokio::spawn(async move { warm.warm_up().await });
-    let served = axum::serve(listener, stage.service.router()).with_graceful_shutdown(told_to_stop());
-    served.await.map_err(CommandError::Server)?;
+    let router = match stage.settings.caller_auth {
+        CallerAuth::ApiKey | CallerAuth::Iam => stage.service.router(),
+        CallerAuth::Nobody => stage.service.router().layer(Extension(OwnAddress(address))),
+    };
+    let bounds = Bounds::answering_within(stage.settings.timeout + TIME_TO_READ);
+    server::serve(listener, router, bounds, told_to_stop()).await;
     // What is under way belongs to requests, and none of those may take longer.
     if timeout(stage.settings.timeout, stage.service.afterwards().idle()).await.is_err() {
         tracing::warn!("work after an answer was given up at the end of the process");

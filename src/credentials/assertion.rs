@@ -13,6 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 
 use super::error::CredentialError;
+use super::secret_text::SecretProblem;
 use crate::domain::time::Moment;
 
 /// From a little before now, for clocks that differ, to ten minutes after.
@@ -28,11 +29,13 @@ pub(super) fn sign(
     now: Moment,
 ) -> Result<String, CredentialError> {
     let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
-        .map_err(|_| CredentialError::Unusable("certificate_pem holds no certificate"))?;
+        .map_err(|_| unusable("certificate_pem", "holds no certificate"))?;
     let key = rsa_key(private_key_pem)?;
     let random = SystemRandom::new();
     let mut id = [0; 16];
-    random.fill(&mut id).map_err(|_| CredentialError::Unusable("there is no randomness to sign with"))?;
+    random
+        .fill(&mut id)
+        .map_err(|_| CredentialError::Unusable(SecretProblem::Other("there is no randomness to sign with")))?;
 
     let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &certificate));
     let header = json!({"alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint});
@@ -50,16 +53,20 @@ pub(super) fn sign(
         format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
     let mut signature = vec![0; key.public().modulus_len()];
     key.sign(&RSA_PSS_SHA256, &random, signed.as_bytes(), &mut signature)
-        .map_err(|_| CredentialError::Unusable("private_key_pem does not sign"))?;
+        .map_err(|_| unusable("private_key_pem", "does not sign"))?;
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
 fn rsa_key(pem: &str) -> Result<RsaKeyPair, CredentialError> {
-    let wrong = "private_key_pem holds no RSA key of 2048 to 4096 bits, in PKCS#8 or PKCS#1, without a passphrase";
+    let wrong = "holds no RSA key of 2048 to 4096 bits, in PKCS#8 or PKCS#1, without a passphrase";
     let key = match PrivateKeyDer::from_pem_slice(pem.as_bytes()) {
         Ok(PrivateKeyDer::Pkcs8(key)) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
         Ok(PrivateKeyDer::Pkcs1(key)) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
-        Ok(_) | Err(_) => return Err(CredentialError::Unusable(wrong)),
+        Ok(_) | Err(_) => return Err(unusable("private_key_pem", wrong)),
     };
-    key.map_err(|_| CredentialError::Unusable(wrong))
+    key.map_err(|_| unusable("private_key_pem", wrong))
+}
+
+fn unusable(member: &'static str, problem: &'static str) -> CredentialError {
+    CredentialError::Unusable(SecretProblem::member(member, problem))
 }

@@ -1,12 +1,10 @@
 //! Calls that carry a token: one more try with a new token when the API refuses the old one.
 
-use std::sync::Arc;
-
 use http::HeaderValue;
 use url::Url;
 
 use super::error::CredentialError;
-use super::tokens::Tokens;
+use super::token_cache::TokenCache;
 use crate::domain::text::Text;
 use crate::upstream::{Api, Call, Context, Reply, Upstream, UpstreamError};
 
@@ -47,11 +45,11 @@ impl CallError {
 #[derive(Clone, Debug)]
 pub(crate) struct Authorized {
     upstream: Upstream,
-    tokens: Arc<Tokens>,
+    tokens: TokenCache,
 }
 
 impl Authorized {
-    pub(crate) fn new(upstream: Upstream, tokens: Arc<Tokens>) -> Self {
+    pub(crate) fn new(upstream: Upstream, tokens: TokenCache) -> Self {
         Self { upstream, tokens }
     }
 

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::error::CredentialError;
+use super::secret_text::{Content, Mend, Mends, SecretProblem, parsed, trim, trimmed};
 use super::token::Token;
 use crate::domain::time::Moment;
 use crate::upstream::Api;
@@ -75,46 +75,19 @@ impl fmt::Debug for Proof {
     }
 }
 
-/// All members that any form has.
-#[derive(Deserialize)]
-struct Document {
-    access_token: Option<String>,
-    expires_at: Option<End>,
-    tokens: Option<Tokens>,
-    tenant_id: Option<String>,
-    client_id: Option<String>,
-    client_secret: Option<String>,
-    certificate_pem: Option<String>,
-    private_key_pem: Option<String>,
-    #[serde(default)]
-    federated: bool,
-}
-
-#[derive(Deserialize)]
-struct Tokens {
-    defender: Option<String>,
-    xdr: Option<String>,
-    graph: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum End {
-    Seconds(i64),
-    Text(String),
-}
-
-impl End {
-    fn moment(&self) -> Option<Moment> {
-        match self {
-            Self::Seconds(seconds) => Some(Moment::from_unix_seconds(*seconds)),
-            Self::Text(text) => match text.parse() {
-                Ok(seconds) => Some(Moment::from_unix_seconds(seconds)),
-                Err(_) => Moment::parse(text),
-            },
-        }
-    }
-}
+/// The documented names of the members, and what else they are found under: other spellings, and the names that the
+/// Azure CLI gives them (`az ad sp create-for-rbac`).
+const NAMES: [(&str, &[&str]); 9] = [
+    ("access_token", &["accessToken"]),
+    ("expires_at", &["expiresAt"]),
+    ("tokens", &[]),
+    ("tenant_id", &["tenantId", "tenant"]),
+    ("client_id", &["clientId", "appId", "app_id"]),
+    ("client_secret", &["clientSecret", "password"]),
+    ("certificate_pem", &["certificatePem"]),
+    ("private_key_pem", &["privateKeyPem"]),
+    ("federated", &[]),
+];
 
 impl Credential {
     /// The name of its form.
@@ -130,59 +103,179 @@ impl Credential {
     }
 
     /// Reads a secret. What is wrong with it is told without any of it.
-    pub(crate) fn parse(secret: &str, now: Moment) -> Result<Self, CredentialError> {
-        let secret = secret.trim();
-        if secret.is_empty() {
-            return Err(CredentialError::Unusable("it is empty"));
+    pub(crate) fn parse(secret: &str, now: Moment, mends: &mut Mends) -> Result<Self, SecretProblem> {
+        match Content::read(secret, mends)? {
+            Content::Bare(text) => {
+                let problem = SecretProblem::Other("it is neither JSON nor a bearer token");
+                token(&text, "it", None, now, mends).map(Self::Token).ok_or(problem)
+            }
+            Content::Document(document) => Document { members: &document, now, mends }.credential(),
         }
-        if !secret.starts_with(['{', '[', '"']) {
-            let token = Token::new(secret, None, now);
-            return token.map(Self::Token).ok_or(CredentialError::Unusable("it is neither JSON nor a bearer token"));
-        }
-        let document: Document = serde_json::from_str(secret)
-            .map_err(|_| CredentialError::Unusable("it is no JSON object with members of the known types"))?;
-        document.credential(now)
     }
 }
 
-impl Document {
-    fn credential(self, now: Moment) -> Result<Credential, CredentialError> {
-        if let Some(text) = self.access_token {
-            let end = self.expires_at.map(|end| end.moment().ok_or(CredentialError::Unusable("expires_at is no time")));
-            let token = Token::new(&text, end.transpose()?, now);
-            return token.map(Credential::Token).ok_or(CredentialError::Unusable("access_token is no bearer token"));
+/// The members of a secret.
+struct Document<'a> {
+    members: &'a Map<String, Value>,
+    now: Moment,
+    mends: &'a mut Mends,
+}
+
+impl Document<'_> {
+    fn credential(&mut self) -> Result<Credential, SecretProblem> {
+        if let Some(text) = self.text("access_token")? {
+            let end = self.end("expires_at")?;
+            let token = token(&text, "access_token", end, self.now, self.mends);
+            let problem = SecretProblem::member("access_token", "is no bearer token");
+            return token.map(Credential::Token).ok_or(problem);
         }
-        if let Some(tokens) = self.tokens {
-            let read = |text: Option<String>| {
-                let unusable = CredentialError::Unusable("one of tokens is no bearer token");
-                text.map(|text| Token::new(&text, None, now).ok_or(unusable)).transpose()
-            };
-            return Ok(Credential::Tokens(TokenPerApi {
-                endpoint: read(tokens.defender)?,
-                xdr: read(tokens.xdr)?,
-                graph: read(tokens.graph)?,
-            }));
+        if let Some(tokens) = self.tokens()? {
+            return Ok(Credential::Tokens(tokens));
         }
-        let (Some(tenant_id), Some(client_id)) = (self.tenant_id, self.client_id) else {
-            let problem = "it has neither access_token, nor tokens, nor tenant_id and client_id";
-            return Err(CredentialError::Unusable(problem));
-        };
-        if !is_name(&tenant_id) || !is_name(&client_id) {
-            return Err(CredentialError::Unusable("tenant_id and client_id are GUIDs, or a domain"));
-        }
-        let proof = match (self.client_secret, self.certificate_pem, self.private_key_pem) {
-            (Some(secret), _, _) if !secret.is_empty() => Proof::Secret(secret),
-            (None, Some(certificate_pem), Some(private_key_pem)) => {
-                Proof::Certificate { certificate_pem, private_key_pem }
-            }
-            (None, None, None) if self.federated => Proof::Federated,
-            _ => {
-                let problem = "it needs client_secret, or certificate_pem and private_key_pem, or federated";
-                return Err(CredentialError::Unusable(problem));
+        let (tenant_id, client_id) = (self.text("tenant_id")?, self.text("client_id")?);
+        let is_missing = |member| SecretProblem::member(member, "is missing");
+        let (tenant_id, client_id) = match (tenant_id, client_id) {
+            (Some(tenant_id), Some(client_id)) => (tenant_id, client_id),
+            (Some(_), None) => return Err(is_missing("client_id")),
+            (None, Some(_)) => return Err(is_missing("tenant_id")),
+            (None, None) => {
+                let problem = "it has neither access_token, nor tokens, nor tenant_id and client_id";
+                return Err(SecretProblem::Other(problem));
             }
         };
-        Ok(Credential::App(App { tenant_id, client_id, proof }))
+        for (member, value) in [("tenant_id", &tenant_id), ("client_id", &client_id)] {
+            if !is_name(value) {
+                return Err(SecretProblem::member(member, "has to be a GUID, or a domain"));
+            }
+        }
+        Ok(Credential::App(App { tenant_id, client_id, proof: self.proof()? }))
     }
+
+    fn proof(&mut self) -> Result<Proof, SecretProblem> {
+        if let Some(secret) = self.text("client_secret")? {
+            return Ok(Proof::Secret(secret));
+        }
+        match (self.pem("certificate_pem")?, self.pem("private_key_pem")?) {
+            (Some(certificate_pem), Some(private_key_pem)) => {
+                return Ok(Proof::Certificate { certificate_pem, private_key_pem });
+            }
+            (Some(_), None) => return Err(SecretProblem::member("private_key_pem", "is missing")),
+            (None, Some(_)) => return Err(SecretProblem::member("certificate_pem", "is missing")),
+            (None, None) => {}
+        }
+        if self.flag("federated")? {
+            return Ok(Proof::Federated);
+        }
+        let problem = "it needs client_secret, or certificate_pem and private_key_pem, or federated";
+        Err(SecretProblem::Other(problem))
+    }
+
+    /// A member that is there: null counts as absent, and so does an empty text.
+    fn member(&mut self, member: &'static str) -> Option<&Value> {
+        let is_there = |value: &&Value| match value {
+            Value::Null => false,
+            Value::String(text) => !trimmed(text).is_empty(),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
+        };
+        if let Some(value) = self.members.get(member).filter(is_there) {
+            return Some(value);
+        }
+        let others = NAMES.iter().find(|(name, _)| *name == member).map_or(&[][..], |(_, others)| others);
+        let (found, value) =
+            others.iter().find_map(|found| Some((*found, self.members.get(*found).filter(is_there)?)))?;
+        self.mends.add(Mend::OtherName { found, member });
+        Some(value)
+    }
+
+    fn text(&mut self, member: &'static str) -> Result<Option<String>, SecretProblem> {
+        let text = match self.member(member) {
+            None => return Ok(None),
+            Some(Value::String(text)) => text.clone(),
+            Some(_) => return Err(SecretProblem::member(member, "has to be a text")),
+        };
+        Ok(Some(trim(&text, member, self.mends).to_owned()))
+    }
+
+    /// A text whose line breaks may have been escaped once too often.
+    fn pem(&mut self, member: &'static str) -> Result<Option<String>, SecretProblem> {
+        let text = self.text(member)?;
+        Ok(text.map(|text| {
+            if text.contains('\n') || !text.contains("\\n") {
+                return text;
+            }
+            self.mends.add(Mend::EscapedLineBreaks(member));
+            text.replace("\\r", "").replace("\\n", "\n")
+        }))
+    }
+
+    fn flag(&mut self, member: &'static str) -> Result<bool, SecretProblem> {
+        let text = match self.member(member) {
+            None => return Ok(false),
+            Some(Value::Bool(flag)) => return Ok(*flag),
+            Some(Value::String(text)) => trimmed(text).to_ascii_lowercase(),
+            Some(_) => String::new(),
+        };
+        let flag = match text.as_str() {
+            "true" => true,
+            "false" => false,
+            _ => return Err(SecretProblem::member(member, "has to be true or false")),
+        };
+        self.mends.add(Mend::TextForBoolean(member));
+        Ok(flag)
+    }
+
+    /// A time: seconds since 1970, as a number or as digits, or RFC 3339.
+    fn end(&mut self, member: &'static str) -> Result<Option<Moment>, SecretProblem> {
+        let end = match self.member(member) {
+            None => return Ok(None),
+            Some(Value::Number(seconds)) => seconds.as_i64().map(Moment::from_unix_seconds),
+            Some(Value::String(text)) => match trimmed(text).parse() {
+                Ok(seconds) => Some(Moment::from_unix_seconds(seconds)),
+                Err(_) => Moment::parse(trimmed(text)),
+            },
+            Some(_) => None,
+        };
+        end.map(Some).ok_or(SecretProblem::member(member, "is no time"))
+    }
+
+    fn tokens(&mut self) -> Result<Option<TokenPerApi>, SecretProblem> {
+        let problem = SecretProblem::member("tokens", "has to be an object with defender, xdr or graph");
+        let members = match self.member("tokens").cloned() {
+            None => return Ok(None),
+            Some(Value::Object(members)) => members,
+            Some(Value::String(text)) => {
+                let Some(Value::Object(members)) = parsed(&text, self.mends) else { return Err(problem) };
+                self.mends.add(Mend::EncodedTwice("tokens"));
+                members
+            }
+            Some(_) => return Err(problem),
+        };
+        let mut own = Document { members: &members, now: self.now, mends: &mut *self.mends };
+        let mut read = |member, problem| {
+            let Some(text) = own.text(member)? else { return Ok(None) };
+            let token = token(&text, "one of tokens", None, own.now, own.mends);
+            token.map(Some).ok_or(SecretProblem::member(member, problem))
+        };
+        let problem = "of tokens is no bearer token";
+        let tokens = TokenPerApi {
+            endpoint: read("defender", problem)?,
+            xdr: read("xdr", problem)?,
+            graph: read("graph", problem)?,
+        };
+        Ok(Some(tokens))
+    }
+}
+
+/// A bearer token, also with the word that stands before it in a header.
+fn token(text: &str, member: &'static str, end: Option<Moment>, now: Moment, mends: &mut Mends) -> Option<Token> {
+    let bare = match text.split_once(' ') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
+            mends.add(Mend::Scheme(member));
+            rest
+        }
+        _ => text,
+    };
+    Token::new(bare, end, now)
 }
 
 /// What may stand in the path to Entra.
@@ -196,8 +289,27 @@ fn is_name(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(secret: &str) -> Result<Credential, CredentialError> {
-        Credential::parse(secret, Moment::from_unix_seconds(1_000_000))
+    fn parse(secret: &str) -> Result<Credential, SecretProblem> {
+        Credential::parse(secret, Moment::from_unix_seconds(1_000_000), &mut Mends::default())
+    }
+
+    /// What a secret is read as, and what had to be understood for that.
+    fn read(secret: &str) -> (String, String) {
+        let mut mends = Mends::default();
+        let credential = Credential::parse(secret, Moment::from_unix_seconds(1_000_000), &mut mends);
+        let told = match credential {
+            Ok(Credential::App(app)) => match app.proof {
+                Proof::Secret(secret) => format!("{} {} {secret}", app.tenant_id, app.client_id),
+                Proof::Certificate { certificate_pem, private_key_pem } => {
+                    format!("{certificate_pem} {private_key_pem}")
+                }
+                Proof::Federated => format!("{} {} federated", app.tenant_id, app.client_id),
+            },
+            Ok(Credential::Token(token)) => format!("{:?}", token.header().to_str()),
+            Ok(Credential::Tokens(tokens)) => format!("{}", tokens.token(Api::Endpoint).is_some()),
+            Err(problem) => problem.to_string(),
+        };
+        (told, mends.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
     #[test]
@@ -222,6 +334,85 @@ mod tests {
     }
 
     #[test]
+    fn slips_of_the_hand_are_understood_and_reported() {
+        for (secret, understood, mends) in [
+            (
+                "\u{feff}{\"tenant_id\":\"t\",\"client_id\":\"c\",\"client_secret\":\"s\"}",
+                "t c s",
+                "it begins with a byte order mark",
+            ),
+            (
+                "{\"tenant_id\":\"t \",\"client_id\":\" c\",\"client_secret\":\"s\\n\"}",
+                "t c s",
+                "tenant_id has white space around it; client_id has white space around it; client_secret has white space around it",
+            ),
+            (
+                "{\"tenant_id\":\"t\",\"client_id\":\"c\",\"client_secret\":\"s\",\r\n}\r\n",
+                "t c s",
+                "it has a comma before a closing brace or bracket",
+            ),
+            (
+                r#"{"tenant_id":"t","client_id":"c","client_secret":"s","certificate_pem":"","private_key_pem":null,"access_token":" ","tokens":"","note":"rotated"}"#,
+                "t c s",
+                "",
+            ),
+            (
+                r#"{"tenant_id":"t","client_id":"c","client_secret":"","federated":"true"}"#,
+                "t c federated",
+                "federated is a text and should be true or false",
+            ),
+            (r#"{"tenant_id":"t","client_id":"c","client_secret":"s","federated":"False"}"#, "t c s", ""),
+            (
+                r#"{"tenantId":"t","clientId":"c","clientSecret":"s"}"#,
+                "t c s",
+                "tenant_id is named tenantId; client_id is named clientId; client_secret is named clientSecret",
+            ),
+            (
+                r#"{"appId":"c","displayName":"x","password":"s","tenant":"t"}"#,
+                "t c s",
+                "tenant_id is named tenant; client_id is named appId; client_secret is named password",
+            ),
+            (
+                r#""{\"tenant_id\":\"t\",\"client_id\":\"c\",\"client_secret\":\"s\"}""#,
+                "t c s",
+                "it is encoded twice: JSON inside a JSON text",
+            ),
+            (r#"{"tokens":"{\"defender\":\"a.b.c\"}"}"#, "true", "tokens is encoded twice: JSON inside a JSON text"),
+            (
+                r#"{"tenant_id":"t","client_id":"c","certificate_pem":"a\\nb","private_key_pem":"k\nk"}"#,
+                "a\nb k\nk",
+                "certificate_pem has \\n where line breaks should be",
+            ),
+            ("Bearer a.b.c", r#"Ok("Bearer a.b.c")"#, "it begins with the word Bearer"),
+        ] {
+            assert_eq!(read(secret), (understood.to_owned(), mends.to_owned()), "{secret}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named_by_its_place_and_member() {
+        for (secret, problem) in [
+            ("", "it is empty"),
+            ("\u{feff} ", "it is empty"),
+            ("{\n\"tenant_id\": t}", "it is not valid JSON: line 2, column 15"),
+            ("[]", "it has to be a JSON object"),
+            ("two words", "it is neither JSON nor a bearer token"),
+            ("{}", "it has neither access_token, nor tokens, nor tenant_id and client_id"),
+            (r#"{"tenant_id":"t"}"#, "client_id is missing"),
+            (r#"{"client_id":"c"}"#, "tenant_id is missing"),
+            (r#"{"tenant_id":7,"client_id":"c"}"#, "tenant_id has to be a text"),
+            (r#"{"tenant_id":"a b","client_id":"c","client_secret":"s"}"#, "tenant_id has to be a GUID, or a domain"),
+            (r#"{"tenant_id":"t","client_id":"c","certificate_pem":"x"}"#, "private_key_pem is missing"),
+            (r#"{"tenant_id":"t","client_id":"c","federated":"yes"}"#, "federated has to be true or false"),
+            (r#"{"tokens":["t"]}"#, "tokens has to be an object with defender, xdr or graph"),
+            (r#"{"tokens":{"xdr":"a b"}}"#, "xdr of tokens is no bearer token"),
+            (r#"{"access_token":"t","expires_at":"soon"}"#, "expires_at is no time"),
+        ] {
+            assert_eq!(read(secret).0, problem, "{secret}");
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_told_without_it() {
         for secret in [
             "",
@@ -237,7 +428,6 @@ mod tests {
             r#"{"tokens":{"defender":"can ary"}}"#,
         ] {
             let error = parse(secret).expect_err(secret);
-            assert!(matches!(error, CredentialError::Unusable(_)), "{secret}: {error:?}");
             assert!(!format!("{error} {error:?}").contains("canary"), "{secret}");
         }
     }

@@ -3,26 +3,33 @@
 //! Source: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>; the numbers of its
 //! refusals: <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use form_urlencoded::Serializer;
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::assertion;
 use super::credential::{App, Proof};
 use super::error::{CredentialError, Refusal};
+use super::secret_text::SecretProblem;
 use super::store::SecretStore;
 use super::token::Token;
 use crate::domain::time::Moment;
-use crate::upstream::{Body, Call, Context, Reply, Upstream, UpstreamError, judge};
+use crate::upstream::{Body, Call, Context, Reply, Upstream, UpstreamError, judge, retry_after};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The login service of one cloud.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Entra {
-    pub(super) upstream: Upstream,
-    pub(super) login: Url,
+    upstream: Upstream,
+    login: Url,
+    /// What Entra has said last with a `Retry-After`, and until when it wants no call.
+    closed: Mutex<Option<(Instant, UpstreamError)>>,
 }
 
 /// Entra's answer: a token, or a refusal that trying again does not change.
@@ -32,6 +39,10 @@ enum Answer {
 }
 
 impl Entra {
+    pub(super) fn new(upstream: Upstream, login: Url) -> Self {
+        Self { upstream, login, closed: Mutex::default() }
+    }
+
     /// Gets a token for an audience.
     pub(super) async fn token(
         &self,
@@ -41,6 +52,7 @@ impl Entra {
         ctx: &Context,
     ) -> Result<Token, CredentialError> {
         let endpoint = self.endpoint(&app.tenant_id)?;
+        self.opens(ctx).await.map_err(CredentialError::Entra)?;
         let proof = match &app.proof {
             Proof::Secret(secret) => vec![("client_secret", secret.clone())],
             Proof::Certificate { certificate_pem, private_key_pem } => {
@@ -68,7 +80,7 @@ impl Entra {
             api: None,
             cost: 1,
         };
-        match self.upstream.send(&call, ctx, |reply| read(&reply)).await.map_err(CredentialError::Entra)? {
+        match self.upstream.send(&call, ctx, |reply| self.read(&reply)).await.map_err(CredentialError::Entra)? {
             Answer::Token(token) => Ok(token),
             Answer::Refused(refusal) => Err(CredentialError::Refused(refusal)),
         }
@@ -77,11 +89,38 @@ impl Entra {
     fn endpoint(&self, tenant: &str) -> Result<Url, CredentialError> {
         let mut url = self.login.clone();
         let Ok(mut segments) = url.path_segments_mut() else {
-            return Err(CredentialError::Unusable("the login address takes no path"));
+            return Err(CredentialError::Unusable(SecretProblem::Other("the login address takes no path")));
         };
         segments.pop_if_empty().extend([tenant, "oauth2", "v2.0", "token"]);
         drop(segments);
         Ok(url)
+    }
+
+    /// Waits until Entra takes calls again. An error where that is too late.
+    async fn opens(&self, ctx: &Context) -> Result<(), UpstreamError> {
+        loop {
+            let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let Some((until, error)) = closed else { return Ok(()) };
+            let wait = until.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                return Ok(());
+            }
+            if wait >= ctx.deadline.remaining() {
+                return Err(error.after(wait));
+            }
+            sleep(wait).await;
+        }
+    }
+
+    fn read(&self, reply: &Reply) -> Result<Answer, UpstreamError> {
+        let answer = read(reply);
+        if let Err(error) = &answer
+            && let Some(wait) = error.wait()
+        {
+            let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+            *closed = Some((Instant::now() + wait, error.clone()));
+        }
+        answer
     }
 }
 
@@ -93,7 +132,15 @@ fn read(reply: &Reply) -> Result<Answer, UpstreamError> {
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
             let refusal: Option<RefusalBody> = serde_json::from_slice(&reply.body).ok();
             let status = reply.status.as_u16();
-            refusal.map(|body| Answer::Refused(body.meaning())).ok_or(UpstreamError::Rejected { status })
+            match refusal {
+                Some(body) if body.is_passing() => Err(UpstreamError::Unavailable {
+                    retry_after: retry_after(&reply.headers, Moment::now()),
+                    reason: "Entra says that it is unavailable for now",
+                    connection_died: false,
+                }),
+                Some(body) => Ok(Answer::Refused(body.meaning())),
+                None => Err(UpstreamError::Rejected { status }),
+            }
         }
         _ => Err(judge(reply.status, &reply.headers, &reply.body)),
     }
@@ -118,7 +165,7 @@ fn token(body: &[u8]) -> Option<Token> {
         Seconds::Text(text) => text.parse().ok()?,
     };
     let now = Moment::now();
-    let end = now.later(std::time::Duration::from_secs(u64::try_from(life).ok()?));
+    let end = now.later(Duration::from_secs(u64::try_from(life).ok()?));
     Token::new(&body.access_token, Some(end), now)
 }
 
@@ -130,6 +177,14 @@ struct RefusalBody {
 }
 
 impl RefusalBody {
+    /// Whether it is Entra's own trouble, told with a status that means a refusal.
+    fn is_passing(&self) -> bool {
+        /// A transient error, a budget that is spent, a tenant that is throttled.
+        const PASSING: [i64; 4] = [90006, 90024, 90033, 90055];
+        matches!(self.error.as_str(), "temporarily_unavailable" | "server_error")
+            || self.error_codes.iter().any(|number| PASSING.contains(number))
+    }
+
     fn meaning(&self) -> Refusal {
         let of_number = |number: &i64| match number {
             90002 | 900_023 => Some(Refusal::UnknownTenant),
@@ -146,5 +201,59 @@ impl RefusalBody {
             "invalid_resource" | "invalid_scope" => Refusal::UnknownApi,
             _ => Refusal::Other,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, header};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn told(status: u16, body: &Value) -> Result<Refusal, UpstreamError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
+        let body = body.to_string().into();
+        let reply = Reply { status: StatusCode::from_u16(status).expect("a status"), headers, body };
+        read(&reply).map(|answer| match answer {
+            Answer::Refused(refusal) => refusal,
+            Answer::Token(_) => unreachable!("no token in it"),
+        })
+    }
+
+    #[test]
+    fn the_numbers_of_refusals_are_known() {
+        for (number, refusal) in [
+            (90002, Refusal::UnknownTenant),
+            (700_016, Refusal::UnknownApplication),
+            (7_000_215, Refusal::WrongSecret),
+            (7_000_222, Refusal::ExpiredSecret),
+            (700_027, Refusal::WrongAssertion),
+            (700_213, Refusal::NoFederation),
+            (500_011, Refusal::UnknownApi),
+            (1, Refusal::Other),
+        ] {
+            assert_eq!(told(400, &json!({"error": "invalid_client", "error_codes": [number]})), Ok(refusal));
+        }
+        assert_eq!(told(401, &json!({"error": "invalid_scope"})), Ok(Refusal::UnknownApi));
+    }
+
+    #[test]
+    fn temporary_trouble_is_no_refusal() {
+        for body in [
+            json!({"error": "temporarily_unavailable"}),
+            json!({"error": "server_error"}),
+            json!({"error": "invalid_request", "error_codes": [90033]}),
+        ] {
+            for status in [400, 401] {
+                let outcome = told(status, &body);
+                let wait = Some(Duration::from_secs(7));
+                assert!(
+                    matches!(&outcome, Err(UpstreamError::Unavailable { retry_after, .. }) if *retry_after == wait),
+                    "{body}: {outcome:?}"
+                );
+            }
+        }
     }
 }

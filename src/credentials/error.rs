@@ -1,5 +1,7 @@
 //! Why there is no token.
 
+use super::secret_cache::SecretError;
+use super::secret_text::SecretProblem;
 use super::store::StoreError;
 use crate::upstream::UpstreamError;
 
@@ -14,7 +16,7 @@ pub(crate) enum CredentialError {
     Federation(#[source] StoreError),
     /// The secret holds nothing that is known here.
     #[error("the secret makes no sense: {0}")]
-    Unusable(&'static str),
+    Unusable(SecretProblem),
     /// The secret holds tokens, but none for this API.
     #[error("the secret holds no token for this API")]
     NoTokenForApi,
@@ -24,6 +26,38 @@ pub(crate) enum CredentialError {
     /// Entra could not be reached, or talked nonsense.
     #[error("Entra did not answer: {0}")]
     Entra(#[source] UpstreamError),
+}
+
+impl From<SecretError> for CredentialError {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::Store(error) => Self::Store(error),
+            SecretError::Content(problem) => Self::Unusable(problem),
+        }
+    }
+}
+
+impl CredentialError {
+    /// Whether it may be over with the next try.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Federation(error) => error.is_passing(),
+            Self::Entra(error) => match error {
+                UpstreamError::Throttled { .. }
+                | UpstreamError::Unavailable { .. }
+                | UpstreamError::ServerError
+                | UpstreamError::TimedOut => true,
+                UpstreamError::Unauthorized
+                | UpstreamError::Forbidden
+                | UpstreamError::NotFound
+                | UpstreamError::Rejected { .. }
+                | UpstreamError::TableNotVisible
+                | UpstreamError::Malformed { .. }
+                | UpstreamError::TooLarge => false,
+            },
+            Self::Unusable(_) | Self::NoTokenForApi | Self::Refused(_) => false,
+        }
+    }
 }
 
 /// Why a credential was refused, as far as the operator can do something about it.

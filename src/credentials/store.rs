@@ -1,6 +1,7 @@
 //! AWS: secrets out of Secrets Manager, and a web identity token from STS.
 
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::timeout_at;
 
 use super::aws::AwsAccess;
@@ -13,6 +14,9 @@ pub(crate) enum StoreError {
     /// There is no secret of that name in this account and region.
     #[error("there is no such secret")]
     NotFound,
+    /// The secret is there, and nobody can read it: it is marked for deletion, or in another state of that kind.
+    #[error("the secret is marked for deletion: restore it, or name another")]
+    MarkedForDeletion,
     /// IAM or the key's policy does not allow it.
     #[error("access is denied")]
     Denied,
@@ -22,9 +26,19 @@ pub(crate) enum StoreError {
     /// No answer before the deadline.
     #[error("AWS did not answer in time")]
     TimedOut,
-    /// The secret is bytes, not text.
-    #[error("the secret holds no text")]
+    /// The secret is stored as `SecretBinary`: bytes, not text.
+    #[error("the secret is stored as SecretBinary, not as text")]
     NoText,
+}
+
+impl StoreError {
+    /// Whether AWS is in trouble; else this is what it has to say, and asking again does not change it.
+    pub(super) fn is_passing(self) -> bool {
+        match self {
+            Self::Unavailable | Self::TimedOut => true,
+            Self::NotFound | Self::MarkedForDeletion | Self::Denied | Self::NoText => false,
+        }
+    }
 }
 
 /// Reads secrets.
@@ -75,25 +89,36 @@ impl SecretStore {
     }
 }
 
-fn meaning<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
+/// What an error of AWS means.
+///
+/// Source: <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html#API_GetSecretValue_Errors>.
+fn meaning<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> StoreError {
     match error {
         SdkError::TimeoutError(_) => StoreError::TimedOut,
         SdkError::ServiceError(context) => match context.err().code() {
-            Some("ResourceNotFoundException") => StoreError::NotFound,
-            Some(
-                "AccessDeniedException"
-                | "AccessDenied"
-                | "UnrecognizedClientException"
-                | "InvalidSignatureException"
-                | "ExpiredTokenException"
-                | "ExpiredToken"
-                | "InvalidClientTokenId"
-                | "DecryptionFailure"
-                | "OutboundWebIdentityFederationDisabledException"
-                | "OutboundWebIdentityFederationDisabled",
-            ) => StoreError::Denied,
-            _ => StoreError::Unavailable,
+            Some("ResourceNotFoundException" | "InvalidParameterException") => StoreError::NotFound,
+            Some("InvalidRequestException") => StoreError::MarkedForDeletion,
+            Some(code) if is_throttle(code) => StoreError::Unavailable,
+            Some(_) if context.raw().status().is_client_error() => StoreError::Denied,
+            Some(_) | None => StoreError::Unavailable,
         },
         _ => StoreError::Unavailable,
     }
+}
+
+/// AWS throttles with status 400 as well as with 429.
+///
+/// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>.
+fn is_throttle(code: &str) -> bool {
+    [
+        "Throttl",
+        "TooManyRequests",
+        "RequestLimitExceeded",
+        "LimitExceeded",
+        "SlowDown",
+        "RequestTimeout",
+        "RequestThrottled",
+    ]
+    .iter()
+    .any(|word| code.starts_with(word))
 }

@@ -8,14 +8,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use serde::Deserialize;
 
+use super::timepoint::Timepoint;
 use crate::domain::time::Moment;
 
 /// A bearer token, and until when it is good as far as anybody tells.
 #[derive(Clone)]
 pub(crate) struct Token {
     header: HeaderValue,
-    expires_at: Option<Moment>,
-    renew_at: Option<Moment>,
+    end: Option<Timepoint>,
+    renewal: Option<Timepoint>,
 }
 
 impl Token {
@@ -28,7 +29,9 @@ impl Token {
         let mut header = HeaderValue::from_str(&format!("Bearer {text}")).ok()?;
         header.set_sensitive(true);
         let expires_at = expires_at.or_else(|| Some(Moment::from_unix_seconds(Claims::of(text)?.exp?)));
-        Some(Self { header, expires_at, renew_at: expires_at.map(|end| renewal(now, end)) })
+        let life = expires_at.map(|end| now.age_at(end));
+        let after = |span| Timepoint::at(now).later(span);
+        Some(Self { header, end: life.map(after), renewal: life.map(renewal).map(after) })
     }
 
     /// The `Authorization` header, marked sensitive.
@@ -38,18 +41,18 @@ impl Token {
 
     /// Whether it is good and far from its end.
     pub(crate) fn is_fresh(&self, now: Moment) -> bool {
-        self.renew_at.is_none_or(|end| now < end)
+        self.renewal.is_none_or(|at| at.is_ahead_of(now))
     }
 
     /// Whether it is good, if only for a moment.
     pub(crate) fn is_alive(&self, now: Moment) -> bool {
-        self.expires_at.is_none_or(|end| now < end)
+        self.end.is_none_or(|at| at.is_ahead_of(now))
     }
 
     /// Until when it is good, where that is known.
     #[cfg(feature = "cli")]
     pub(crate) fn expires_at(&self) -> Option<Moment> {
-        self.expires_at
+        self.end.map(Timepoint::wall)
     }
 
     /// The application roles that it carries, as far as it can be read; nothing is believed, only shown and chosen by.
@@ -66,7 +69,7 @@ impl Token {
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("Token").field("expires_at", &self.end.map(Timepoint::wall)).finish_non_exhaustive()
     }
 }
 
@@ -76,11 +79,11 @@ pub(crate) fn carries(roles: &[String], wanted: &str) -> bool {
     roles.iter().any(|role| role == wanted || *role == writing)
 }
 
-/// When a token is to be renewed: five minutes or a tenth of its life before its end, but never in its first half.
-fn renewal(now: Moment, end: Moment) -> Moment {
-    let life = now.age_at(end);
+/// After how much of its life a token is to be renewed: five minutes or a tenth before its end, but never in its first
+/// half.
+fn renewal(life: Duration) -> Duration {
     let margin = Duration::from_secs(300).max(life / 10).min(life / 2);
-    now.later(life.saturating_sub(margin))
+    life.saturating_sub(margin)
 }
 
 /// What of a JWT's claims is of use here.

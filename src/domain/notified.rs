@@ -29,8 +29,10 @@ pub enum Outcome {
     TimedOut,
     /// The operator has to mend its entry in the caller secret; nothing was sent.
     Misconfigured,
-    /// There was nothing to send: the format has an event per alert, and there is no alert.
+    /// There was nothing to send: the format has an event per alert and there is no alert, or no subject has an answer.
     NothingToSend,
+    /// It is yet to be sent: the lookup, or the post itself, goes on after this answer.
+    Pending,
 }
 
 impl Outcome {
@@ -43,6 +45,7 @@ impl Outcome {
             Self::TimedOut => "timed_out",
             Self::Misconfigured => "misconfigured",
             Self::NothingToSend => "nothing_to_send",
+            Self::Pending => "pending",
         }
     }
 }
@@ -60,6 +63,7 @@ mod tests {
             Outcome::TimedOut,
             Outcome::Misconfigured,
             Outcome::NothingToSend,
+            Outcome::Pending,
         ] {
             assert_eq!(serde_json::to_value(outcome).expect("JSON"), outcome.as_str());
         }

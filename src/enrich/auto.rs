@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 
 use super::EnrichError;
 use super::backend::Family;
-use crate::credentials::{CallError, CredentialError, Refusal, Tokens};
+use crate::credentials::{CallError, CredentialError, Refusal, TokenCache};
 use crate::defender::Defender;
 use crate::domain::subject::Kind;
 use crate::graph::{self, Graph};
@@ -17,7 +17,7 @@ use crate::upstream::{Api, Context};
 pub(crate) struct Auto {
     defender: Arc<Defender>,
     graph: Arc<Graph>,
-    tokens: Arc<Tokens>,
+    tokens: TokenCache,
     chosen: OnceCell<Chosen>,
 }
 
@@ -62,7 +62,7 @@ impl Chosen {
 }
 
 impl Auto {
-    pub(crate) fn new(defender: Arc<Defender>, graph: Arc<Graph>, tokens: Arc<Tokens>) -> Self {
+    pub(crate) fn new(defender: Arc<Defender>, graph: Arc<Graph>, tokens: TokenCache) -> Self {
         Self { defender, graph, tokens, chosen: OnceCell::new() }
     }
 

@@ -1,4 +1,4 @@
-//! Several questions at once: each in its place, and no more calls in flight than is polite.
+//! Several questions at once: no more calls in flight than is polite.
 
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
@@ -12,17 +12,27 @@ use crate::domain::subject::Question;
 const IN_FLIGHT: usize = 8;
 
 impl Enricher {
-    /// Answers questions, in their order. Equal subjects are asked once, also those that turn out to be equal only
-    /// when they are resolved. Beside each question: whether the upstream bodies are wanted.
-    pub(crate) async fn enrich_all(
+    /// Answers questions, and hands over each answer as it comes, with the question's place in the list. Equal subjects
+    /// are asked once, also those that turn out to be equal only when they are resolved. Beside each question: whether the
+    /// upstream bodies are wanted.
+    pub(crate) async fn enrich_each(
         &self,
         questions: &[(Question, bool)],
         ctx: &Context,
-    ) -> Vec<Result<Answer, EnrichError>> {
+        mut take: impl FnMut(usize, Result<Answer, EnrichError>) + Send,
+    ) {
         let scope = &Scope::new(ctx);
         // Boxed: the compiler cannot see that the future of a closure's borrow is `Send`.
-        let answers: Vec<_> =
-            questions.iter().map(|(question, raw)| self.enrich_within(question, *raw, scope).boxed()).collect();
-        stream::iter(answers).buffered(IN_FLIGHT).collect().await
+        let answers: Vec<_> = questions
+            .iter()
+            .enumerate()
+            .map(|(at, (question, raw))| {
+                self.enrich_within(question, *raw, scope).map(move |answer| (at, answer)).boxed()
+            })
+            .collect();
+        let mut answers = stream::iter(answers).buffer_unordered(IN_FLIGHT);
+        while let Some((at, answer)) = answers.next().await {
+            take(at, answer);
+        }
     }
 }

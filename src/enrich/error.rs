@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cache::Outcome;
-use crate::credentials::{CallError, CredentialError, Refusal, StoreError};
+use crate::credentials::{CallError, CredentialError, Refusal, SecretProblem, StoreError};
 use crate::upstream::UpstreamError;
 
 /// A question that got no answer.
@@ -81,7 +81,7 @@ pub(crate) enum EnrichError {
     #[error("the secret is of no use: {reason}")]
     Misconfigured {
         /// Why.
-        reason: &'static str,
+        reason: SecretProblem,
     },
 }
 
@@ -141,7 +141,7 @@ impl From<CallError> for EnrichError {
             }
             CallError::Credential(CredentialError::Unusable(reason)) => Self::Misconfigured { reason },
             CallError::Credential(CredentialError::NoTokenForApi) => {
-                Self::Misconfigured { reason: "it holds tokens, but none for this API" }
+                Self::Misconfigured { reason: SecretProblem::Other("it holds tokens, but none for this API") }
             }
             CallError::Credential(CredentialError::Refused(refusal)) => {
                 Self::CredentialRefused { refusal: why(refusal) }
@@ -153,16 +153,19 @@ impl From<CallError> for EnrichError {
 fn reason(error: StoreError) -> &'static str {
     match error {
         StoreError::NotFound => "there is no such secret in this account and region",
+        StoreError::MarkedForDeletion => {
+            "it is marked for deletion: restore it (aws secretsmanager restore-secret), or name another"
+        }
         StoreError::Denied => "the function's role may not read it",
         StoreError::Unavailable => "AWS does not answer",
         StoreError::TimedOut => "AWS does not answer in time",
-        StoreError::NoText => "it holds no text",
+        StoreError::NoText => "it is stored as SecretBinary: store it as text (--secret-string)",
     }
 }
 
 fn refused(error: StoreError) -> &'static str {
     match error {
-        StoreError::Denied | StoreError::NotFound => {
+        StoreError::Denied | StoreError::NotFound | StoreError::MarkedForDeletion => {
             "the role may not ask for one, or outbound web identity federation is off in this account"
         }
         StoreError::Unavailable | StoreError::NoText => "it does not answer",

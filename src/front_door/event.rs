@@ -8,7 +8,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::slice;
 
 use axum::body::Body;
 use base64::Engine;
@@ -146,9 +145,14 @@ impl Wire<'_> {
         let header = |(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
         let all = |lists| Option::into_iter(lists).flat_map(pairs).filter_map(header);
         let mut headers = HeaderMap::new();
-        headers.extend(all(self.multi_value_headers.as_ref()));
+        // More names than the map takes are left out: no front door lets so many through.
+        for (name, value) in all(self.multi_value_headers.as_ref()) {
+            drop(headers.try_append(name, value));
+        }
         for (name, value) in all(self.headers.as_ref()) {
-            headers.entry(name).or_insert(value);
+            if let Ok(entry) = headers.try_entry(name) {
+                drop(entry.or_try_insert(value));
+            }
         }
         headers
     }
@@ -171,16 +175,19 @@ type Lists<'a> = BTreeMap<String, Values<'a>>;
 #[serde(untagged)]
 enum Values<'a> {
     One(#[serde(borrow)] Cow<'a, str>),
-    Several(#[serde(borrow)] Vec<Cow<'a, str>>),
+    Several(#[serde(borrow)] Vec<Option<Cow<'a, str>>>),
+    /// `null`.
+    Absent,
 }
 
 fn pairs<'l>(lists: &'l Lists<'_>) -> impl Iterator<Item = (&'l str, &'l str)> {
     lists.iter().flat_map(|(name, values)| {
-        let values = match values {
-            Values::One(one) => slice::from_ref(one),
-            Values::Several(several) => several,
+        let (one, several) = match values {
+            Values::One(one) => (Some(one), &[][..]),
+            Values::Several(several) => (None, several.as_slice()),
+            Values::Absent => (None, &[][..]),
         };
-        values.iter().map(|value| (&**name, &**value))
+        one.into_iter().chain(several.iter().flatten()).map(|value| (&**name, &**value))
     })
 }
 
@@ -226,6 +233,28 @@ mod tests {
         assert_eq!(values(&event, "accept"), ["text/markdown", "text/plain"]);
         assert_eq!((values(&event, "x-one"), event.request.headers().keys_len()), (vec!["1".to_owned()], 2));
         assert_eq!(event.request.uri(), "/healthz?a+b=c%26d&e=1&e=2");
+    }
+
+    #[test]
+    fn null_is_no_value() {
+        let event = read(&json!({
+            "httpMethod": "GET", "path": "/healthz", "requestContext": {},
+            "headers": {"x-one": null, "x-two": "2"}, "multiValueHeaders": {"x-many": [null, "1"]},
+            "queryStringParameters": {"a": null, "b": "1"},
+        }));
+        assert_eq!((values(&event, "x-two"), values(&event, "x-many")), (vec!["2".to_owned()], vec!["1".to_owned()]));
+        assert_eq!((event.request.headers().len(), event.request.uri().to_string()), (2, "/healthz?b=1".to_owned()));
+    }
+
+    #[test]
+    fn more_header_names_than_the_map_takes_are_left_out() {
+        let names = |count: u32| (0..count).map(|number| (format!("x-{number}"), json!("1"))).collect();
+        for (member, values) in [("headers", json!("1")), ("multiValueHeaders", json!(["1"]))] {
+            let mut headers: serde_json::Map<String, Value> = names(40_000);
+            headers.values_mut().for_each(|value| *value = values.clone());
+            let event = read(&json!({"httpMethod": "GET", "path": "/healthz", "requestContext": {}, member: headers}));
+            assert!(event.request.headers().len() > 20_000, "{member}");
+        }
     }
 
     #[test]

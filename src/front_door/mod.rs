@@ -10,12 +10,12 @@ mod runtime_api;
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use futures_util::FutureExt;
-use lambda_http::lambda_runtime::{LambdaEvent, LambdaInvocation, Runtime};
+use lambda_http::lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime};
 use lambda_http::{Context, Error, service_fn};
 use serde_json::value::RawValue;
 use tower::ServiceExt;
@@ -48,12 +48,13 @@ pub async fn run(router: Router, extension: Option<Extension>) -> Result<(), Err
 }
 
 /// What Lambda is told of an event that there is no answer to.
-async fn no_answer(event: LambdaEvent<Box<RawValue>>) -> Result<(), Error> {
-    Err(match Event::read(event.payload.get().as_bytes()) {
-        Some(_) => "a bug of this service: there is no answer",
-        None => "no event of a Function URL, an HTTP API, a REST API or an ALB",
-    }
-    .into())
+async fn no_answer(event: LambdaEvent<Box<RawValue>>) -> Result<(), Diagnostic> {
+    let payload = event.payload.get().as_bytes();
+    let (error_type, error_message) = match catch_unwind(|| Event::read(payload).is_some()) {
+        Ok(false) => ("UnknownEvent", "no event of a Function URL, an HTTP API, a REST API or an ALB"),
+        Ok(true) | Err(_) => ("InternalError", "a bug of this service: there is no answer"),
+    };
+    Err(Diagnostic { error_type: error_type.to_owned(), error_message: error_message.to_owned() })
 }
 
 async fn listen(extension: Option<Extension>) -> Result<Infallible, ExtensionError> {
@@ -78,11 +79,11 @@ where
         let (inner, router, api, afterwards) = (inner.clone(), router.clone(), api.clone(), afterwards.clone());
         async move {
             let id = invocation.context.request_id.clone();
-            let reply = match Event::read(&invocation.body) {
-                Some(event) => AssertUnwindSafe(answer(router, event, &invocation.context)).catch_unwind().await.ok(),
-                None => None,
+            let reply = async {
+                let event = Event::read(&invocation.body)?;
+                Some(answer(router, event, &invocation.context).await)
             };
-            let outcome = match reply {
+            let outcome = match AssertUnwindSafe(reply).catch_unwind().await.ok().flatten() {
                 Some(reply) => api.hand_over(&id, &invocation.parts.headers, reply).await,
                 None => inner.oneshot(invocation).await,
             };
@@ -98,7 +99,9 @@ where
 pub async fn answer(router: Router, event: Event, context: &Context) -> Vec<u8> {
     let Event { door, mut request } = event;
     let extensions = request.extensions_mut();
-    extensions.insert(deadline(context));
+    if let Some(deadline) = deadline(context) {
+        extensions.insert(deadline);
+    }
     extensions.insert(RequestId(context.request_id.clone()));
     // Every door's reply holds the body as a string.
     extensions.insert(BodyForm::Quoted);
@@ -109,9 +112,11 @@ pub async fn answer(router: Router, event: Event, context: &Context) -> Vec<u8> 
     door.reply(response).await
 }
 
-/// The invocation's deadline, less what it takes to hand the answer over.
-fn deadline(context: &Context) -> Deadline {
+/// The invocation's deadline, less what it takes to hand the answer over. One that has passed on arrival is none: local
+/// stand-ins for Lambda, such as `cargo lambda watch`, tell a time that means nothing, and Lambda does not begin an
+/// invocation that is over.
+fn deadline(context: &Context) -> Option<Deadline> {
     let end = Moment::from(UNIX_EPOCH + Duration::from_millis(context.deadline));
     let left = Moment::now().age_at(end);
-    Deadline::after(left.saturating_sub(MARGIN.min(left / 4)))
+    (!left.is_zero()).then(|| Deadline::after(left.saturating_sub(MARGIN.min(left / 4))))
 }

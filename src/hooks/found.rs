@@ -1,8 +1,9 @@
-//! The subjects that were found in somebody else's record: each once, in the order of sight, within the bound of a batch.
+//! The subjects that were found in somebody else's record, and the fields that were to name one and cannot: each once, in
+//! their order, within the bound of a batch.
 
 use std::collections::HashSet;
 
-use crate::domain::subject::{Kind, Question, Subject};
+use crate::domain::subject::{Kind, Question, Subject, SubjectError};
 
 /// As many as a batch takes.
 const MOST: usize = 25;
@@ -12,19 +13,37 @@ const PLACEHOLDERS: [&str; 7] = ["-", "unknown", "n/a", "none", "null", "undefin
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    questions: Vec<Question>,
+    items: Vec<Result<Question, Unusable>>,
     seen: HashSet<(Kind, String)>,
 }
 
+/// A field that is to name a subject, and whose text cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// What the field is to name.
+    pub kind: Kind,
+    /// The field, as the record calls it.
+    pub field: String,
+    /// What it holds.
+    pub text: String,
+    /// Why that cannot be asked.
+    pub error: SubjectError,
+}
+
 impl Found {
-    /// The questions, at most 25.
-    pub fn questions(&self) -> &[Question] {
-        &self.questions
+    /// Subjects and unusable fields, at most 25.
+    pub fn items(&self) -> &[Result<Question, Unusable>] {
+        &self.items
     }
 
-    /// How many distinct subjects there were beyond these.
+    /// Whether there is neither a subject nor an unusable field.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// How many there were beyond these.
     pub fn left_out(&self) -> usize {
-        self.seen.len() - self.questions.len()
+        self.seen.len() - self.items.len()
     }
 
     /// Adds a subject, unless it is there already. Names and digests are the same in either case.
@@ -33,14 +52,33 @@ impl Found {
             Subject::User(account) => account.as_given(),
             subject => subject.id(),
         };
-        if self.seen.insert((question.subject.kind(), name.to_lowercase())) && self.questions.len() < MOST {
-            self.questions.push(question);
+        if self.seen.insert((question.subject.kind(), name.to_lowercase())) && self.items.len() < MOST {
+            self.items.push(Ok(question));
         }
     }
 
-    pub(super) fn has(&self, kind: Kind) -> bool {
-        self.questions.iter().any(|question| question.subject.kind() == kind)
+    /// Adds what a field of this name holds: the subject, or the reason why it is none.
+    pub(super) fn add_field(&mut self, field: &str, kind: Kind, text: &str, read: Result<Question, SubjectError>) {
+        match read {
+            Ok(question) => self.add(question),
+            Err(error) => {
+                if self.seen.insert((kind, text.to_lowercase())) && self.items.len() < MOST {
+                    let (field, text) = (field.to_owned(), text.to_owned());
+                    self.items.push(Err(Unusable { kind, field, text, error }));
+                }
+            }
+        }
     }
+
+    /// Whether there is a subject of this kind.
+    pub(super) fn has(&self, kind: Kind) -> bool {
+        self.items.iter().flatten().any(|question| question.subject.kind() == kind)
+    }
+}
+
+/// The reason why a text that stands for "no value" cannot be asked.
+pub(super) fn no_value() -> SubjectError {
+    SubjectError::Invalid("This stands for no value, and names nothing that could be asked.".to_owned())
 }
 
 /// Whether a text stands for "no value".
@@ -52,10 +90,16 @@ pub(super) fn says_nothing(text: &str) -> bool {
 pub(super) mod tests {
     use super::*;
 
-    /// Kind and id of each.
+    /// Kind and id of each subject.
     pub(crate) fn listed(found: &Found) -> Vec<String> {
         let line = |question: &Question| format!("{} {}", question.subject.kind().as_str(), question.subject.id());
-        found.questions().iter().map(line).collect()
+        found.items().iter().flatten().map(line).collect()
+    }
+
+    /// Field and text of each that cannot be asked.
+    pub(crate) fn unusable(found: &Found) -> Vec<String> {
+        let line = |unusable: &Unusable| format!("{}={}", unusable.field, unusable.text);
+        found.items().iter().filter_map(|item| item.as_ref().err()).map(line).collect()
     }
 
     #[test]
@@ -73,6 +117,6 @@ pub(super) mod tests {
                 found.add(Question::parse(Kind::Incident, &number.to_string()).expect("a number"));
             }
         }
-        assert_eq!((found.questions().len(), found.left_out()), (25, 9));
+        assert_eq!((found.items().len(), found.left_out()), (25, 9));
     }
 }

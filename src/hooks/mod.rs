@@ -17,7 +17,7 @@ pub mod splunk;
 pub mod standard_webhooks;
 pub mod teams;
 
-pub use found::Found;
+pub use found::{Found, Unusable};
 pub use secrets::{Holders, HookSecrets, SecretsError, Tokens};
 pub use signature::{NotProven, SigningKeys};
 

@@ -6,22 +6,44 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::NotUnderstood;
-use super::found::Found;
-use super::scan::scan;
+use super::found::{Found, no_value, says_nothing};
+use super::scan::{kind_of_field, scan};
 use super::signature::{self, NotProven, SigningKeys};
+use crate::domain::subject::Question;
+use crate::domain::time::Moment;
 
 /// Longer than PagerDuty's, which are UUIDs; it is kept to tell a repetition.
 const MOST_ID_BYTES: usize = 128;
 
-/// Tells whether PagerDuty sent this body, by `X-PagerDuty-Signature: v1=…,v1=…`. It carries no time: a replay is told by
-/// [`webhook_id`] alone.
-pub fn verify(keys: &SigningKeys, headers: &HeaderMap, body: &[u8]) -> Result<Arc<str>, NotProven> {
+/// How far `occurred_at` may be from our clock: PagerDuty delivers an event again for a while, with the time at which it
+/// occurred.
+const TOLERANCE_S: u64 = 24 * 60 * 60;
+
+/// Tells whether PagerDuty sent this body, by `X-PagerDuty-Signature: v1=…,v1=…`, and about something of now, by the
+/// event's own `occurred_at`: the signature covers no other time.
+pub fn verify(keys: &SigningKeys, headers: &HeaderMap, body: &[u8], now: Moment) -> Result<Arc<str>, NotProven> {
     let presented = signature::header(headers, "x-pagerduty-signature")?.ok_or(NotProven::NoSignature)?;
     let tags = signature::tags(presented.split(','), "v1=", signature::from_hex)?;
-    keys.signer(&[body], &tags)
+    let signer = keys.signer(&[body], &tags)?;
+    signature::check_time(occurred_at(body).as_deref(), TOLERANCE_S, now)?;
+    Ok(signer)
+}
+
+/// The `occurred_at` of an event.
+fn occurred_at(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Timed {
+        event: Event,
+    }
+    #[derive(Deserialize)]
+    struct Event {
+        occurred_at: Option<String>,
+    }
+    serde_json::from_slice::<Timed>(body).ok()?.event.occurred_at
 }
 
 /// `X-Webhook-Id`: equal when PagerDuty delivers a webhook again. It is not signed; [`Event::id`] is.
@@ -74,10 +96,23 @@ impl Event {
             let fields = self.data.get("custom_fields").and_then(Value::as_array);
             for field in fields.into_iter().flatten() {
                 let name = field.get("display_name").or_else(|| field.get("name")).and_then(Value::as_str);
-                scan_all(name.unwrap_or_default(), field.get("value").unwrap_or(&Value::Null), &mut found);
+                scan_field(name.unwrap_or_default(), field.get("value").unwrap_or(&Value::Null), &mut found);
             }
         }
         found
+    }
+}
+
+/// Scans a custom field. One whose name tells what it holds, and whose text cannot be asked, is told.
+fn scan_field(name: &str, value: &Value, found: &mut Found) {
+    scan_all(name, value, found);
+    let Some(kind) = kind_of_field(name) else { return };
+    let texts = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    for text in texts.iter().filter_map(Value::as_str).map(str::trim).filter(|text| !text.is_empty()) {
+        let error = if says_nothing(text) { Some(no_value()) } else { Question::parse(kind, text).err() };
+        if let Some(error) = error {
+            found.add_field(name, kind, text, Err(error));
+        }
     }
 }
 
@@ -97,17 +132,48 @@ fn scan_all(name: &str, value: &Value, found: &mut Found) {
 mod tests {
     use serde_json::json;
 
-    use super::super::found::tests::listed;
+    use super::super::found::tests::{listed, unusable};
     use super::super::signature::tests::{flipped, flipped_text, headers, keys};
     use super::*;
 
-    const BODY: &[u8] = br#"{"event":{"event_type":"pagey.ping","data":{"message":"Hello","type":"ping"}}}"#;
+    const BODY: &[u8] = br#"{"event":{"event_type":"pagey.ping","occurred_at":"2026-11-03T08:15:42.036Z","data":{"message":"Hello","type":"ping"}}}"#;
     /// Made with Python's `hmac`, not with the code under test: the secret is `invented-secret`.
-    const SIGNATURE: &str = "v1=1db0f229aea0c0177d56c09ecbcf98f3d29113a2a4d326bc3831fa60d85d1d5e";
+    const SIGNATURE: &str = "v1=f1f582d850a8ff34311e47ecc3790f032899731073acae36f154a559afc6d3c2";
     const SECRET: &[u8] = b"invented-secret";
 
+    fn proven_at(time: &str, signature: &str, body: &[u8]) -> Result<(), NotProven> {
+        let headers = headers(&[("x-pagerduty-signature", signature)]);
+        verify(&keys(&[b"another", SECRET]), &headers, body, Moment::parse(time).expect("a time")).map(drop)
+    }
+
     fn proven(signature: &str, body: &[u8]) -> Result<(), NotProven> {
-        verify(&keys(&[b"another", SECRET]), &headers(&[("x-pagerduty-signature", signature)]), body).map(drop)
+        proven_at("2026-11-03T08:16:00Z", signature, body)
+    }
+
+    /// The header that PagerDuty would send with a body.
+    fn signed(body: &[u8]) -> String {
+        let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET), body);
+        let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("v1={digits}")
+    }
+
+    #[test]
+    fn an_event_is_good_for_a_day_by_its_own_time() {
+        for (time, outcome) in [
+            ("2026-11-02T08:15:42Z", Ok(())),
+            ("2026-11-04T08:15:42Z", Ok(())),
+            ("2026-11-04T08:15:43Z", Err(NotProven::Stale)),
+            ("2026-11-02T08:15:41Z", Err(NotProven::Stale)),
+            ("2027-03-03T08:15:42Z", Err(NotProven::Stale)),
+        ] {
+            assert_eq!(proven_at(time, SIGNATURE, BODY), outcome, "{time}");
+        }
+        for occurred_at in
+            ["", r#","occurred_at":null"#, r#","occurred_at":"yesterday""#, r#","occurred_at":1762158942"#]
+        {
+            let body = format!(r#"{{"event":{{"event_type":"pagey.ping"{occurred_at}}}}}"#);
+            assert_eq!(proven(&signed(body.as_bytes()), body.as_bytes()), Err(NotProven::Untimed), "{body}");
+        }
     }
 
     #[test]
@@ -132,7 +198,8 @@ mod tests {
         for list in ["", "v1=", "v2=x", &SIGNATURE.replace("v1", "v0"), &flood] {
             assert_eq!(proven(list, BODY), Err(NotProven::Malformed), "{list}");
         }
-        assert_eq!(verify(&keys(&[SECRET]), &headers(&[]), BODY), Err(NotProven::NoSignature));
+        let now = Moment::parse("2026-11-03T08:16:00Z").expect("a time");
+        assert_eq!(verify(&keys(&[SECRET]), &headers(&[]), BODY, now), Err(NotProven::NoSignature));
     }
 
     #[test]
@@ -206,6 +273,20 @@ mod tests {
     }
 
     #[test]
+    fn a_custom_field_that_is_named_for_a_subject_and_holds_none_is_told() {
+        let md5 = "d".repeat(32);
+        let fields = json!([
+            {"name": "sha256", "value": md5},
+            {"name": "device_name", "display_name": "Device name", "value": ["desk-042", "N/A", ""]},
+            {"name": "user", "value": null},
+            {"name": "impact", "value": "N/A"},
+        ]);
+        let found = event("incident.triggered", &json!({"title": "", "custom_fields": fields})).subjects();
+        assert_eq!(listed(&found), ["machine desk-042"]);
+        assert_eq!(unusable(&found), [format!("sha256={md5}"), "Device name=N/A".to_owned()]);
+    }
+
+    #[test]
     fn notes_and_changed_fields_refer_to_their_incident() {
         let incident = json!({"id": "PGR0VU2", "summary": "host desk-042 is infected", "type": "incident_reference"});
         let note = json!({"incident": incident, "id": "P2LA89X", "content": "it was dana@contoso.com", "type": "incident_note"});
@@ -225,9 +306,9 @@ mod tests {
     #[test]
     fn other_events_ask_nothing_and_other_bodies_are_refused() {
         let ping = Event::parse(BODY).expect("an event");
-        assert!(ping.is_ping() && ping.subjects().questions().is_empty());
+        assert!(ping.is_ping() && ping.subjects().is_empty());
         let service = event("service.updated", &json!({"summary": "host desk-042", "title": "host desk-042"}));
-        assert!(service.subjects().questions().is_empty());
+        assert!(service.subjects().is_empty());
         for body in
             ["", "[]", "{}", r#"{"event":[]}"#, r#"{"event":{}}"#, r#"{"event":{"event_type":7}}"#, "{\"messages\":[]}"]
         {

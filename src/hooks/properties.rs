@@ -70,8 +70,8 @@ proptest! {
         let keys = signature::tests::keys(&[b"invented", b"secrets"]);
         let now = Moment::from_unix_seconds(1_762_158_942);
         prop_assert!(slack::verify(&keys, &headers, &body, now).is_err());
-        prop_assert!(teams::verify(&keys, &headers, &body).is_err());
-        prop_assert!(pagerduty::verify(&keys, &headers, &body).is_err());
+        prop_assert!(teams::verify(&keys, &headers, &body, now).is_err());
+        prop_assert!(pagerduty::verify(&keys, &headers, &body, now).is_err());
         prop_assert!(standard_webhooks::verify(&keys, &headers, &body, now).is_err());
         prop_assert!(splunk::verify(&Tokens::default(), &query).is_err_and(|refusal| refusal != NotProven::Wrong));
         let _ = pagerduty::webhook_id(&headers);
@@ -90,11 +90,11 @@ proptest! {
         let bytes = body.to_string().into_bytes();
         let _ = teams::Activity::parse(&bytes);
         if let Ok(action) = AlertAction::parse(&bytes) {
-            prop_assert!(action.subjects(&Fields::default()).questions().len() <= 25);
+            prop_assert!(action.subjects(&Fields::default()).items().len() <= 25);
         }
         let event = serde_json::json!({"event": {"event_type": "incident.triggered", "data": body}});
         let event = pagerduty::Event::parse(event.to_string().as_bytes());
-        prop_assert!(event.is_ok_and(|event| event.subjects().questions().len() <= 25));
+        prop_assert!(event.is_ok_and(|event| event.subjects().items().len() <= 25));
         if let Some(document) = body.as_object() {
             let _ = super::HookSecrets::parse(document);
         }

@@ -74,6 +74,12 @@ pub(super) fn scan(text: &str, found: &mut Found) {
     }
 }
 
+/// The kind of thing that a field of this name holds, if the name tells that.
+pub(super) fn kind_of_field(name: &str) -> Option<Kind> {
+    let words = name.split(ends_a_word).filter(|word| !word.is_empty());
+    words.fold(None, |marker, word| told(word, marker)).map(|marker| marker.kind)
+}
+
 fn ends_a_piece(letter: char) -> bool {
     ",;|()[]{}<>\r\n".contains(letter)
 }

@@ -94,21 +94,15 @@ impl HookSecrets {
         self.holders().into_iter().filter_map(|(_, holders)| holders.err())
     }
 
-    /// These secrets, and for members that make no sense those of another reading.
-    #[must_use]
-    pub fn or_members_of(self, known: &Self) -> Self {
-        Self {
-            slack: self.slack.or_else(|_| known.slack.clone()),
-            teams: self.teams.or_else(|_| known.teams.clone()),
-            splunk: self.splunk.or_else(|_| known.splunk.clone()),
-            pagerduty: self.pagerduty.or_else(|_| known.pagerduty.clone()),
-            standard_webhooks: self.standard_webhooks.or_else(|_| known.standard_webhooks.clone()),
-        }
-    }
-
     /// Whether Slack or Teams may ask, or would if their secrets made sense.
     pub fn include_chats(&self) -> bool {
         [&self.slack, &self.teams].into_iter().any(|keys| keys.as_ref().map_or(true, |keys| !keys.is_empty()))
+    }
+
+    /// Whether Splunk or `PagerDuty` may ask, or would if their secrets made sense.
+    pub fn include_records(&self) -> bool {
+        self.splunk.as_ref().map_or(true, |tokens| !tokens.is_empty())
+            || self.pagerduty.as_ref().map_or(true, |keys| !keys.is_empty())
     }
 }
 
@@ -169,6 +163,11 @@ impl fmt::Debug for Tokens {
 impl Tokens {
     fn new(tokens: Vec<(Arc<str>, &str)>) -> Self {
         Self(tokens.into_iter().map(|(name, token)| (name, digest(&SHA256, token.as_bytes()))).collect())
+    }
+
+    /// Whether no token is there.
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The names of the holders, each once.

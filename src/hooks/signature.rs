@@ -17,7 +17,7 @@ const MOST_SIGNATURES: usize = 16;
 /// Sixteen signatures of any sender have room in this.
 const MOST_HEADER_BYTES: usize = 4096;
 /// How far a timestamp may be from our clock, either way: what Slack and Standard Webhooks advise.
-const TOLERANCE_S: u64 = 5 * 60;
+pub(super) const TOLERANCE_S: u64 = 5 * 60;
 
 /// Why a request is not believed. None of these says anything about a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,9 +28,15 @@ pub enum NotProven {
     /// What carries the proof is there twice, too long, incomplete, or of another form.
     #[error("the proof of the sender is malformed")]
     Malformed,
-    /// It was signed more than five minutes ago, or that far in the future.
-    #[error("the signature's timestamp is more than five minutes off")]
+    /// It was made too long ago, or too far in the future.
+    #[error("the time that the sender has signed is too far off")]
     Stale,
+    /// Its sender signs a time inside the body, and there is none.
+    #[error("the signed body holds no time")]
+    Untimed,
+    /// The signature covers only the body of a POST, and this is none.
+    #[error("the signature covers only the body of a POST")]
+    NotAPost,
     /// No secret of this hook makes this signature, or is this token.
     #[error("the proof of the sender is wrong")]
     Wrong,
@@ -128,6 +134,12 @@ pub(super) fn check_fresh(timestamp: &str, now: Moment) -> Result<(), NotProven>
     let digits = (1..=12).contains(&timestamp.len()) && timestamp.bytes().all(|byte| byte.is_ascii_digit());
     let signed_at: i64 = timestamp.parse().ok().filter(|_| digits).ok_or(NotProven::Malformed)?;
     if now.unix_seconds().abs_diff(signed_at) > TOLERANCE_S { Err(NotProven::Stale) } else { Ok(()) }
+}
+
+/// Whether the time inside a signed body is near enough: `tolerance_s` seconds either way.
+pub(super) fn check_time(time: Option<&str>, tolerance_s: u64, now: Moment) -> Result<(), NotProven> {
+    let at = time.and_then(Moment::parse).ok_or(NotProven::Untimed)?;
+    if now.unix_seconds().abs_diff(at.unix_seconds()) > tolerance_s { Err(NotProven::Stale) } else { Ok(()) }
 }
 
 /// 64 digits, in lower case as every sender writes them.
@@ -232,6 +244,25 @@ pub(super) mod tests {
             ("17000000000000000000", Err(NotProven::Malformed)),
         ] {
             assert_eq!(check_fresh(timestamp, now), fresh, "{timestamp}");
+        }
+    }
+
+    #[test]
+    fn the_time_inside_a_body_is_held_to_its_own_window() {
+        let now = Moment::from_unix_seconds(1_700_000_000);
+        for (time, outcome) in [
+            (Some("2023-11-14T22:13:20Z"), Ok(())),
+            (Some("2023-11-14T22:13:20.1234567Z"), Ok(())),
+            (Some("2023-11-14T23:18:20+01:00"), Ok(())),
+            (Some("2023-11-14T22:08:20Z"), Ok(())),
+            (Some("2023-11-14T22:08:19Z"), Err(NotProven::Stale)),
+            (Some("2023-11-14T22:18:21Z"), Err(NotProven::Stale)),
+            (Some("2020-01-01T00:00:00Z"), Err(NotProven::Stale)),
+            (Some("now"), Err(NotProven::Untimed)),
+            (Some(""), Err(NotProven::Untimed)),
+            (None, Err(NotProven::Untimed)),
+        ] {
+            assert_eq!(check_time(time, TOLERANCE_S, now), outcome, "{time:?}");
         }
     }
 

@@ -27,8 +27,14 @@ pub fn verify(keys: &SigningKeys, headers: &HeaderMap, body: &[u8], now: Moment)
 pub enum SlackForm {
     /// A person's command.
     Command(SlashCommand),
-    /// A look whether our certificate is good (`ssl_check=1`): any 200 will do.
+    /// A look whether our certificate is good: any 200 will do.
     CertificateCheck,
+}
+
+/// Whether a body is `ssl_check=1` without a command: Slack's look whether our certificate is good, which need not be
+/// signed and asks for nothing.
+pub fn is_certificate_check(body: &[u8]) -> bool {
+    SlackForm::parse(body) == Ok(SlackForm::CertificateCheck)
 }
 
 /// A slash command.
@@ -76,15 +82,15 @@ impl SlackForm {
                 return Err(no_form);
             }
         }
-        match (command, certificate_check) {
-            (_, Some(_)) => Ok(Self::CertificateCheck),
-            (Some(name), None) => Ok(Self::Command(SlashCommand {
+        match (command, certificate_check.as_deref()) {
+            (None, Some("1")) => Ok(Self::CertificateCheck),
+            (Some(name), _) => Ok(Self::Command(SlashCommand {
                 name,
                 text: markup::from_slack(text.as_deref().unwrap_or_default()),
                 response_url: response_url.as_deref().and_then(ResponseUrl::parse),
                 trigger_id,
             })),
-            (None, None) => Err(no_form),
+            (None, _) => Err(no_form),
         }
     }
 }
@@ -201,7 +207,23 @@ mod tests {
         assert!(!format!("{url:?}").contains("96rG"));
 
         assert_eq!(SlackForm::parse(b"ssl_check=1&token=x"), Ok(SlackForm::CertificateCheck));
-        for body in [&b""[..], b"payload=%7B%7D", b"{}", b"text=help", b"command=%2Fd&text=a&text=b", b"\xFF\xFE"] {
+        for body in [&b"ssl_check=0&command=%2Fd&text=help"[..], b"ssl_check=1&command=%2Fd&text=help"] {
+            let form = SlackForm::parse(body).expect("a form");
+            let SlackForm::Command(command) = form else { panic!("{form:?}") };
+            assert_eq!(command.text, "help");
+            assert!(!is_certificate_check(body));
+        }
+        for body in [
+            &b""[..],
+            b"ssl_check=0",
+            b"ssl_check=",
+            b"ssl_check=1&ssl_check=1",
+            b"payload=%7B%7D",
+            b"{}",
+            b"text=help",
+            b"command=%2Fd&text=a&text=b",
+            b"\xFF\xFE",
+        ] {
             assert!(SlackForm::parse(body).is_err(), "{body:?}");
         }
     }

@@ -16,6 +16,10 @@ use crate::domain::time::Moment;
 const ID: &str = "webhook-id";
 const TIMESTAMP: &str = "webhook-timestamp";
 const SIGNATURE: &str = "webhook-signature";
+/// What Svix, whose service the standard was made from, calls the same.
+///
+/// Source: <https://docs.svix.com/receiving/verifying-payloads/how-manual>.
+const SVIX: [&str; 3] = ["svix-id", "svix-timestamp", "svix-signature"];
 /// Longer than anybody's; it is kept to tell a repetition.
 const MOST_ID_BYTES: usize = 256;
 
@@ -30,14 +34,16 @@ pub struct Delivery {
 
 /// Whether a request says that it is signed this way.
 pub fn is_signed(headers: &HeaderMap) -> bool {
-    headers.contains_key(SIGNATURE)
+    [SIGNATURE, SVIX[2]].into_iter().any(|name| headers.contains_key(name))
 }
 
 /// Tells who signed this body. [`NotProven::NoSignature`]: it is not signed this way, and another proof may count.
 pub fn verify(keys: &SigningKeys, headers: &HeaderMap, body: &[u8], now: Moment) -> Result<Delivery, NotProven> {
-    let presented = signature::header(headers, SIGNATURE)?.ok_or(NotProven::NoSignature)?;
-    let id = signature::header(headers, ID)?.filter(|id| is_id(id)).ok_or(NotProven::Malformed)?;
-    let timestamp = signature::header(headers, TIMESTAMP)?.ok_or(NotProven::Malformed)?;
+    // The names of one set: a signature says nothing about an id of the other.
+    let [id, timestamp, signature] = if headers.contains_key(SIGNATURE) { [ID, TIMESTAMP, SIGNATURE] } else { SVIX };
+    let presented = signature::header(headers, signature)?.ok_or(NotProven::NoSignature)?;
+    let id = signature::header(headers, id)?.filter(|id| is_id(id)).ok_or(NotProven::Malformed)?;
+    let timestamp = signature::header(headers, timestamp)?.ok_or(NotProven::Malformed)?;
     let tags = signature::tags(presented.split(' '), "v1,", signature::from_base64)?;
     signature::check_fresh(timestamp, now)?;
     let caller = keys.signer(&[id.as_bytes(), b".", timestamp.as_bytes(), b".", body], &tags)?;
@@ -131,6 +137,18 @@ mod tests {
         for list in [asymmetric, "v1,", "v0,x", "", &V1.replace("v1", "v0"), &flood] {
             assert_eq!(at_its_time(WEBHOOK_ID, SENT_AT, list, BODY), Err(NotProven::Malformed), "{list}");
         }
+    }
+
+    #[test]
+    fn svixs_names_of_the_headers_are_taken_and_not_mixed_with_the_others() {
+        let now = Moment::from_unix_seconds(1_649_367_553);
+        let secret = secret_bytes(SECRET).expect("a secret");
+        let proven = |list: &[(&'static str, &str)]| verify(&keys(&[&secret]), &headers(list), BODY, now);
+        let svix = [(SVIX[0], WEBHOOK_ID), (SVIX[1], SENT_AT), (SVIX[2], V1)];
+        assert_eq!(proven(&svix).expect("proven").id, WEBHOOK_ID);
+        assert!(is_signed(&headers(&svix)) && !is_signed(&headers(&svix[..2])));
+        assert_eq!(proven(&[svix[0], svix[1], (SIGNATURE, V1)]), Err(NotProven::Malformed));
+        assert_eq!(proven(&[(ID, WEBHOOK_ID), (TIMESTAMP, SENT_AT), svix[2]]), Err(NotProven::Malformed));
     }
 
     #[test]

@@ -10,16 +10,29 @@ use serde::Deserialize;
 use super::command::Command;
 use super::signature::{self, NotProven, SigningKeys};
 use super::{NotUnderstood, markup};
+use crate::domain::time::Moment;
 
-/// Tells whether Teams sent this body, by `Authorization: HMAC …`. It carries no time: a replay is not noticed.
-pub fn verify(keys: &SigningKeys, headers: &HeaderMap, body: &[u8]) -> Result<Arc<str>, NotProven> {
+/// Tells whether Teams sent this body, by `Authorization: HMAC …`, and sent it now, by the activity's own `timestamp`:
+/// the signature covers no other time.
+pub fn verify(keys: &SigningKeys, headers: &HeaderMap, body: &[u8], now: Moment) -> Result<Arc<str>, NotProven> {
     let presented = signature::header(headers, "authorization")?.ok_or(NotProven::NoSignature)?;
     let (scheme, signature) = presented.split_once(' ').ok_or(NotProven::Malformed)?;
     if !scheme.eq_ignore_ascii_case("hmac") {
         return Err(NotProven::NoSignature);
     }
     let tags = signature::tags([signature].into_iter(), "", signature::from_base64)?;
-    keys.signer(&[body], &tags)
+    let signer = keys.signer(&[body], &tags)?;
+    signature::check_time(timestamp(body).as_deref(), signature::TOLERANCE_S, now)?;
+    Ok(signer)
+}
+
+/// The `timestamp` of an activity.
+fn timestamp(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Timed {
+        timestamp: Option<String>,
+    }
+    serde_json::from_slice::<Timed>(body).ok()?.timestamp
 }
 
 /// A message in which the webhook was mentioned.
@@ -27,8 +40,6 @@ pub fn verify(keys: &SigningKeys, headers: &HeaderMap, body: &[u8]) -> Result<Ar
 pub struct Activity {
     /// What the person typed, without mentions and markup.
     pub text: String,
-    /// The message's id.
-    pub id: Option<String>,
 }
 
 impl Activity {
@@ -37,13 +48,12 @@ impl Activity {
         #[derive(Deserialize)]
         struct Wire {
             r#type: String,
-            id: Option<String>,
             text: Option<String>,
         }
         let wire: Option<Wire> = serde_json::from_slice(body).ok();
         let wire = wire.filter(|wire| wire.r#type == "message");
         let wire = wire.ok_or(NotUnderstood("This is no message of a Teams outgoing webhook."))?;
-        Ok(Self { text: markup::from_teams(wire.text.as_deref().unwrap_or_default()), id: wire.id })
+        Ok(Self { text: markup::from_teams(wire.text.as_deref().unwrap_or_default()) })
     }
 
     /// What the person wants.
@@ -64,13 +74,53 @@ mod tests {
 
     /// The form of the token in Microsoft's documentation: base64 of 32 bytes.
     const TOKEN: &str = "vqF0En+Z0ucuRTM/01o2GuhMH3hKKk/N2bOmlM31zaA=";
-    const BODY: &[u8] = br#"{"type":"message","text":"<at>Defender</at> help"}"#;
+    const BODY: &[u8] =
+        br#"{"type":"message","timestamp":"2026-11-03T08:15:42.0367Z","text":"<at>Defender</at> help"}"#;
     /// Made with Python's `hmac`, not with the code under test.
-    const SIGNATURE: &str = "PbgZWRIQsNU+gFLrOntCVDSuXPYdTawwKaqMuOqE1Xs=";
+    const SIGNATURE: &str = "7c/l7V/eoWpx4RoiVfEtWiRvc3Oxweab1a+Ba/CbyIc=";
+
+    fn at(time: &str) -> Moment {
+        Moment::parse(time).expect("a time")
+    }
+
+    fn proven_at(time: &str, authorization: &str, body: &[u8]) -> Result<(), NotProven> {
+        let token = STANDARD.decode(TOKEN).expect("base64");
+        let headers = headers(&[("authorization", authorization)]);
+        verify(&keys(&[b"another", &token]), &headers, body, at(time)).map(drop)
+    }
 
     fn proven(authorization: &str, body: &[u8]) -> Result<(), NotProven> {
+        proven_at("2026-11-03T08:16:00Z", authorization, body)
+    }
+
+    /// The header that Teams would send with a body.
+    fn signed(body: &[u8]) -> String {
         let token = STANDARD.decode(TOKEN).expect("base64");
-        verify(&keys(&[b"another", &token]), &headers(&[("authorization", authorization)]), body).map(drop)
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &token);
+        format!("HMAC {}", STANDARD.encode(ring::hmac::sign(&key, body)))
+    }
+
+    #[test]
+    fn a_message_is_good_for_five_minutes_by_its_own_timestamp() {
+        let right = format!("HMAC {SIGNATURE}");
+        for (time, outcome) in [
+            ("2026-11-03T08:10:43Z", Ok(())),
+            ("2026-11-03T08:20:42Z", Ok(())),
+            ("2026-11-03T08:20:43Z", Err(NotProven::Stale)),
+            ("2026-11-03T08:10:41Z", Err(NotProven::Stale)),
+            ("2027-03-03T08:15:42Z", Err(NotProven::Stale)),
+        ] {
+            assert_eq!(proven_at(time, &right, BODY), outcome, "{time}");
+        }
+        for body in [
+            &br#"{"type":"message","text":"help"}"#[..],
+            br#"{"type":"message","timestamp":null,"text":"help"}"#,
+            br#"{"type":"message","timestamp":"now","text":"help"}"#,
+            br#"{"type":"message","timestamp":1762158942,"text":"help"}"#,
+            b"no JSON",
+        ] {
+            assert_eq!(proven(&signed(body), body), Err(NotProven::Untimed));
+        }
     }
 
     #[test]
@@ -86,10 +136,11 @@ mod tests {
 
     #[test]
     fn other_authorizations_are_refused() {
-        assert_eq!(verify(&keys(&[b"x"]), &headers(&[]), BODY), Err(NotProven::NoSignature));
+        let now = at("2026-11-03T08:16:00Z");
+        assert_eq!(verify(&keys(&[b"x"]), &headers(&[]), BODY, now), Err(NotProven::NoSignature));
         let right = format!("HMAC {SIGNATURE}");
         let twice = headers(&[("authorization", &right), ("authorization", &right)]);
-        assert_eq!(verify(&keys(&[b"x"]), &twice, BODY), Err(NotProven::Malformed));
+        assert_eq!(verify(&keys(&[b"x"]), &twice, BODY, now), Err(NotProven::Malformed));
         for (value, refusal) in [
             ("Bearer x", NotProven::NoSignature),
             ("HMAC", NotProven::Malformed),
@@ -131,7 +182,6 @@ mod tests {
             "locale": "en-GB"
         });
         let activity = Activity::parse(body.to_string().as_bytes()).expect("an activity");
-        assert_eq!(activity.id.as_deref(), Some("1762158942036"));
         let Command::Ask { question, share: false } = activity.command() else { panic!("{activity:?}") };
         assert_eq!(
             (question.subject.kind(), question.subject.id()),

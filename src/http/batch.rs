@@ -7,7 +7,6 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use futures_util::stream::{self, StreamExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,17 +14,16 @@ use serde_json::value::RawValue;
 
 use super::body::json_bytes;
 use super::decode::{self, Asked};
-use super::edge::{AnswerLimit, Visit};
-use super::enrich::{check_found, query_options, showing};
+use super::edge::Visit;
+use super::enrich::query_options;
 use super::fields::Fields;
-use super::notify::{self, Addressee};
 use super::options::Options;
 use super::problem::{Code, Problem, ProblemBody};
-use super::respond::{self, Told};
-use crate::domain::enrichment::{Answer, Enrichment, SCHEMA_VERSION};
+use super::respond;
+use super::work::Work;
+use crate::domain::enrichment::{Enrichment, SCHEMA_VERSION};
 use crate::domain::notified::Notified;
 use crate::domain::warning::Warning;
-use crate::render::{self, BodyForm, Shape};
 use crate::service::Service;
 
 /// Subjects of one batch.
@@ -39,27 +37,37 @@ pub(super) struct BatchBody {
     #[schemars(with = "String")]
     schema_version: &'static str,
     /// One per subject, in their order.
-    results: Vec<Item>,
+    results: Vec<BatchItem>,
     /// How they went.
     counts: BatchCounts,
+    /// What became of them at the destination that the request names; absent where it names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notified: Option<Notified>,
 }
 
 /// How the subjects of a batch went.
-#[derive(Serialize, JsonSchema)]
-struct BatchCounts {
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+pub(super) struct BatchCounts {
     /// Subjects.
-    requests: usize,
+    pub(super) requests: usize,
     /// With an answer.
-    ok: usize,
+    pub(super) ok: usize,
     /// With a problem.
-    failed: usize,
+    pub(super) failed: usize,
+    /// Of a hook: still looked up when it had to be answered; absent where there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) pending: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What became of one subject.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
-#[schemars(rename = "BatchItem")]
-enum Item {
+pub(super) enum BatchItem {
     Answered {
         /// 200.
         status: u16,
@@ -70,9 +78,54 @@ enum Item {
     Failed {
         /// The status that the problem would have had alone.
         status: u16,
+        /// What was asked about, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        input: Option<String>,
         /// The problem.
         problem: ProblemBody,
     },
+    Pending {
+        /// 202: the lookup goes on after this answer.
+        status: u16,
+        /// What is asked about.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        input: Option<String>,
+    },
+}
+
+impl BatchBody {
+    /// The body of these items.
+    pub(super) fn of(results: Vec<BatchItem>, notified: Option<Notified>) -> Self {
+        let mut counts = BatchCounts { requests: results.len(), ok: 0, failed: 0, pending: 0 };
+        for item in &results {
+            match item {
+                BatchItem::Answered { .. } => counts.ok += 1,
+                BatchItem::Failed { .. } => counts.failed += 1,
+                BatchItem::Pending { .. } => counts.pending += 1,
+            }
+        }
+        Self { schema_version: SCHEMA_VERSION, results, counts, notified }
+    }
+
+    /// Its bytes.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        // Strings, numbers and bodies that are JSON already: it always serializes.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// One subject that is asked about, or was meant to be.
+pub(super) struct Item {
+    /// What the caller wrote, where that is known.
+    pub(super) input: Option<String>,
+    /// What is asked, or why nothing is.
+    pub(super) asked: Result<Asked, Problem>,
+}
+
+impl From<Result<Asked, Problem>> for Item {
+    fn from(asked: Result<Asked, Problem>) -> Self {
+        Self { input: asked.as_ref().ok().map(|asked| asked.question.input.clone()), asked }
+    }
 }
 
 fn enrichment_schema(generator: &mut SchemaGenerator) -> Schema {
@@ -92,15 +145,17 @@ pub(super) async fn from_body(
     let (parts, body) = request.into_parts();
     respond::admitted(&service, &parts, body, &visit, async |body| {
         let bytes = json_bytes(&parts.headers, body).await?;
-        let (defaults, others) = query_options(parts.uri.query())?;
         if bytes.is_empty() {
             return Err(Problem::new(Code::InvalidJson, "The body is empty: send {\"requests\":[…]}."));
         }
+        let (defaults, others) = query_options(parts.uri.query())?;
         let mut fields = Fields::from_json(&bytes)?;
         let options = Options::take(&mut fields)?.or(defaults);
         let items = items(fields, &options, &others)?;
-        let answered = answer(&service, items, &options, &visit).await?;
-        Ok(respond::json(answered, Told { kind: Some("batch"), ..Told::default() }))
+        let items = items.into_iter().map(Item::from).collect();
+        let work = Work::new(service.clone(), items, &options, &visit).await?;
+        work.run(&visit.ctx).await;
+        Ok(work.response())
     })
     .await
 }
@@ -109,7 +164,13 @@ pub(super) async fn from_body(
 fn items(mut fields: Fields, options: &Options, others: &[Warning]) -> Result<Vec<Result<Asked, Problem>>, Problem> {
     let pointer = fields.pointer("requests");
     let mut items = match fields.take_raw("requests") {
-        Some(raw) => listed(&raw, &pointer, options)?,
+        Some(raw) => {
+            if let Some((name, _)) = decode::subjects(&mut fields)?.first() {
+                let detail = "requests names what is asked about: name no subject beside it.";
+                return Err(Problem::at(Code::AmbiguousRequest, fields.pointer(name), detail));
+            }
+            listed(&raw, &pointer, options)?
+        }
         None => spread(&mut fields, options)?,
     };
     // What surrounds the items is told with each of them.
@@ -144,92 +205,4 @@ fn spread(fields: &mut Fields, options: &Options) -> Result<Vec<Result<Asked, Pr
         Ok(Asked { question, options: options.clone(), warnings: Vec::new() })
     };
     Ok(named.into_iter().map(item).collect())
-}
-
-/// Posts that are under way at once.
-const POSTS_IN_FLIGHT: usize = 4;
-
-/// A subject that makes sense, and who is to get its answer as well.
-type Addressed = (Option<Addressee>, Asked);
-type Outcome = Result<(Asked, Answer, Option<Notified>), Problem>;
-
-/// Answers the items, and tells those whom they name, or whom the options `around` them name.
-pub(super) async fn answer(
-    service: &Service,
-    items: Vec<Result<Asked, Problem>>,
-    around: &Options,
-    visit: &Visit,
-) -> Result<Vec<u8>, Problem> {
-    let named = items.iter().flatten().map(|asked| &asked.options).chain([around]);
-    let destinations = notify::destinations(service, named, &visit.ctx).await?;
-    notify::addressee(&destinations, around)?;
-    let with_addressee = |asked: Asked| Ok((notify::addressee(&destinations, &asked.options)?, asked));
-    let items: Vec<Result<Addressed, Problem>> = items.into_iter().map(|item| item.and_then(with_addressee)).collect();
-    let asked = items.iter().flatten().map(|(_, asked)| asked);
-    let questions: Vec<_> = asked.map(|asked| (asked.question.clone(), asked.options.raw())).collect();
-    let mut answers = service.enricher.enrich_all(&questions, &visit.ctx).await.into_iter();
-    let answered: Vec<_> = items
-        .into_iter()
-        .map(|item| {
-            let (addressee, asked) = item?;
-            // There is one answer for each question, in their order.
-            let answer = answers.next().ok_or_else(|| Problem::new(Code::Internal, "A bug of this service."))??;
-            check_found(&answer, &asked)?;
-            Ok((addressee, asked, answer))
-        })
-        .collect();
-    let ctx = &notify::time_to_post(&visit.ctx);
-    let told = |item: Result<(Option<Addressee>, Asked, Answer), Problem>| async move {
-        let (addressee, asked, answer) = item?;
-        let notified = notify::tell(addressee.as_ref(), service, &answer, &asked, ctx).await;
-        Ok((asked, answer, notified))
-    };
-    let outcomes: Vec<Outcome> = stream::iter(answered).map(told).buffered(POSTS_IN_FLIGHT).collect().await;
-    let whole = body(&outcomes, visit, visit.limit);
-    if render::fits(&whole, visit.limit.0) {
-        return Ok(whole);
-    }
-    Ok(body(&outcomes, visit, AnswerLimit(visit.limit.0 / outcomes.len().max(1))))
-}
-
-/// The answer to the batch, with `each` for an item.
-fn body(outcomes: &[Outcome], visit: &Visit, each: AnswerLimit) -> Vec<u8> {
-    let results: Vec<_> = outcomes.iter().map(|outcome| item(outcome, visit, each)).collect();
-    let ok = results.iter().filter(|item| matches!(item, Item::Answered { .. })).count();
-    let counts = BatchCounts { requests: results.len(), ok, failed: results.len() - ok };
-    // Strings, numbers and bodies that are JSON already: it always serializes.
-    serde_json::to_vec(&BatchBody { schema_version: SCHEMA_VERSION, results, counts }).unwrap_or_default()
-}
-
-fn item(outcome: &Outcome, visit: &Visit, each: AnswerLimit) -> Item {
-    let raw = match outcome {
-        Ok((asked, answer, notified)) => embedded(answer, asked, notified.as_ref(), each),
-        Err(problem) => Err(problem.clone()),
-    };
-    match raw {
-        Ok(enrichment) => Item::Answered { status: 200, enrichment },
-        Err(problem) => {
-            let problem = problem.body(&visit.ctx.request_id);
-            Item::Failed { status: problem.status, problem }
-        }
-    }
-}
-
-/// The body of an item as a JSON value: its own, or a string of it where its format is no JSON.
-fn embedded(
-    answer: &Answer,
-    asked: &Asked,
-    notified: Option<&Notified>,
-    each: AnswerLimit,
-) -> Result<Box<RawValue>, Problem> {
-    let shape = asked.options.shape();
-    let (form, most) = if shape.format.is_json() {
-        (BodyForm::Plain, each.0)
-    } else {
-        // A string is escaped once more, which at most doubles what it takes.
-        (BodyForm::Quoted, each.0 / 2)
-    };
-    let body = render::render(answer, &showing(asked, notified), Shape { form, ..shape }, most);
-    let raw = String::from_utf8(body).ok().and_then(|json| RawValue::from_string(json).ok());
-    raw.ok_or_else(|| Problem::new(Code::Internal, "A bug of this service."))
 }

@@ -60,6 +60,17 @@ pub(super) fn question(name: &str, value: Value, pointer: impl FnOnce() -> Strin
     question.map_err(|error| Problem::of_subject(&error, pointer()).about(kind))
 }
 
+/// The options of a query string beside a body, and warnings about what else is there. The subject stands in the body.
+pub(super) fn options_beside_a_body(mut fields: Fields) -> Result<(Options, Vec<Warning>), Problem> {
+    let options = Options::take(&mut fields)?;
+    if let Some((name, _)) = subjects(&mut fields)?.first() {
+        let detail = "The body names what is asked about: name no subject in the query string.";
+        return Err(Problem::at(Code::AmbiguousRequest, fields.pointer(name), detail));
+    }
+    let warnings = unknown_fields(&fields);
+    Ok((options, warnings))
+}
+
 /// A warning for each field that nobody knows.
 pub(super) fn unknown_fields(fields: &Fields) -> Vec<Warning> {
     let warning = |name: &str| Warning {

@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::{Instant, timeout_at};
 
+use super::origin::OwnAddress;
 use super::problem::{Code, Problem};
 use super::respond::Told;
 use crate::enrich::{Context, Deadline};
@@ -61,7 +62,10 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
     request.extensions_mut().insert(Visit { ctx: ctx.clone(), limit, form });
     let varies = is_negotiated(request.uri().path());
 
-    let outcome = timeout_at(deadline.instant() + GRACE, AssertUnwindSafe(next.run(request)).catch_unwind()).await;
+    let own = request.extensions().get::<OwnAddress>();
+    let is_admitted = own.is_none_or(|own| own.admits(request.uri(), request.headers()));
+    let answer = async { if is_admitted { next.run(request).await } else { forbidden(&id) } };
+    let outcome = timeout_at(deadline.instant() + GRACE, AssertUnwindSafe(answer).catch_unwind()).await;
     let mut response = match outcome {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Problem::new(Code::Internal, "A bug of this service: report the request id.").response(&id),
@@ -88,10 +92,21 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
         duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
         upstream_calls = ctx.calls(),
         cache = told.cache,
+        ok = told.items.as_ref().map(|items| items.ok),
+        failed = told.items.as_ref().map(|items| items.failed),
+        pending = told.items.as_ref().map(|items| items.pending).filter(|pending| *pending > 0),
+        codes = told.items.as_ref().map(|items| items.codes.as_str()).filter(|codes| !codes.is_empty()),
         cold_start = cold,
         "request"
     );
     response
+}
+
+/// A request that is not meant for this service, which would take it from anybody.
+fn forbidden(request_id: &str) -> Response {
+    let detail = "This service asks for no key, so it answers only requests whose Host is localhost or its own address, \
+                  and pages that come from there: use that address, or set ENRICH_AUTH=api_key.";
+    Problem::new(Code::ForbiddenOrigin, detail).response(request_id)
 }
 
 /// Whether answers of this path may depend on `Accept`: those about a subject, and the alias of their route.

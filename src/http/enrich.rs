@@ -31,10 +31,10 @@ pub(super) async fn from_body(
     let (parts, body) = request.into_parts();
     respond::admitted(&service, &parts, body, &visit, async |body| {
         let bytes = json_bytes(&parts.headers, body).await?;
-        let (defaults, others) = query_options(parts.uri.query())?;
         if bytes.is_empty() {
             return Err(Problem::new(Code::InvalidJson, "The body is empty: send a JSON object that names a subject."));
         }
+        let (defaults, others) = query_options(parts.uri.query())?;
         let mut asked = decode::asked(Fields::from_json(&bytes)?, defaults)?;
         asked.warnings.extend(others);
         asked.options = asked.options.or_format(accept::format(&parts.headers));
@@ -61,9 +61,7 @@ pub(super) async fn from_query(
 
 /// The options of the query string beside a body, and warnings about what else is there.
 pub(super) fn query_options(query: Option<&str>) -> Result<(Options, Vec<Warning>), Problem> {
-    let mut fields = Fields::from_query(query.unwrap_or_default())?;
-    let options = Options::take(&mut fields)?;
-    Ok((options, decode::unknown_fields(&fields)))
+    decode::options_beside_a_body(Fields::from_query(query.unwrap_or_default())?)
 }
 
 async fn respond_to(service: &Service, asked: &Asked, visit: &Visit) -> Result<Response, Problem> {

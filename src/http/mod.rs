@@ -5,6 +5,7 @@ mod accept;
 mod batch;
 mod body;
 mod decode;
+mod deliveries;
 mod edge;
 mod enrich;
 mod fields;
@@ -12,8 +13,10 @@ mod hooks;
 mod notify;
 mod openapi;
 mod options;
+mod origin;
 mod problem;
 mod respond;
+mod work;
 
 use std::sync::Arc;
 
@@ -22,8 +25,10 @@ use axum::routing::{get, post};
 
 pub use crate::render::BodyForm;
 use crate::service::Service;
+pub(crate) use deliveries::Reply;
 pub use edge::{AnswerLimit, RequestId};
 pub use openapi::{document, schemas};
+pub use origin::OwnAddress;
 #[cfg(feature = "cli")]
 pub(crate) use problem::told_in_full;
 

@@ -14,7 +14,7 @@ use super::problem::{Code, Problem};
 use crate::domain::enrichment::Answer;
 use crate::domain::notified::{Notified, Outcome};
 use crate::enrich::Context;
-use crate::notify::{Destination, Destinations};
+use crate::notify::{Content, Destination, Destinations};
 use crate::render::{self, Shape};
 use crate::service::Service;
 
@@ -23,7 +23,7 @@ const MOST_TIME: Duration = Duration::from_secs(5);
 /// What the posts leave of the deadline, for the answer to be written in: a tenth, but no more than this.
 const MOST_LEFT: Duration = Duration::from_millis(250);
 /// What is posted at most, in bytes: receivers commonly let 1 MiB through.
-const MOST_POSTED: usize = 1_000_000;
+pub(super) const MAX_POST_BYTES: usize = 1_000_000;
 
 static X_NOTIFIED: HeaderName = HeaderName::from_static("x-notified");
 
@@ -34,6 +34,16 @@ pub(super) enum Addressee {
     Good(Arc<Destination>),
     /// The name of one that the operator has to mend.
     Misconfigured(String),
+}
+
+impl Addressee {
+    /// The destination's name.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Good(destination) => destination.name(),
+            Self::Misconfigured(name) => name,
+        }
+    }
 }
 
 /// The destinations that there are; none are looked for if nobody names one.
@@ -78,13 +88,21 @@ pub(super) async fn tell(
     match addressee? {
         Addressee::Good(destination) => {
             let shape = Shape { format: destination.format(), ..asked.options.shape() };
-            let rendered = render::render(answer, &showing(asked, None), shape, MOST_POSTED);
-            Some(service.notifier.post(destination, rendered, ctx).await)
+            let rendered = render::render(answer, &showing(asked, None), shape, MAX_POST_BYTES);
+            Some(service.notifier.post(destination, Content::Body(rendered), ctx).await)
         }
-        Addressee::Misconfigured(name) => {
-            Some(Notified { destination: name.clone(), outcome: Outcome::Misconfigured, status: None })
-        }
+        Addressee::Misconfigured(name) => Some(misconfigured(name)),
     }
+}
+
+/// What is said of a destination that the operator has to mend.
+pub(super) fn misconfigured(name: &str) -> Notified {
+    unposted(name, Outcome::Misconfigured)
+}
+
+/// What is said of a destination to which nothing was posted.
+pub(super) fn unposted(name: &str, outcome: Outcome) -> Notified {
+    Notified { destination: name.to_owned(), outcome, status: None }
 }
 
 /// `X-Notified: soc=delivered`, for formats that have no place for it.

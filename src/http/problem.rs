@@ -10,6 +10,7 @@ use super::respond::Told;
 use crate::callers::NotAdmitted;
 use crate::domain::subject::{Kind, SubjectError};
 use crate::enrich::EnrichError;
+use crate::hooks::NotProven;
 
 /// What a problem is: stable, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -18,6 +19,7 @@ use crate::enrich::EnrichError;
 pub(crate) enum Code {
     InvalidJson,
     Unauthorized,
+    ForbiddenOrigin,
     NotFound,
     UnknownRoute,
     MethodNotAllowed,
@@ -44,9 +46,10 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::InvalidJson,
         Self::Unauthorized,
+        Self::ForbiddenOrigin,
         Self::NotFound,
         Self::UnknownRoute,
         Self::MethodNotAllowed,
@@ -87,7 +90,8 @@ impl Code {
         use StatusCode as S;
         match self {
             Self::InvalidJson => (S::BAD_REQUEST, "invalid_json", "The body is not JSON"),
-            Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "A valid key is needed"),
+            Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "The caller is not authenticated"),
+            Self::ForbiddenOrigin => (S::FORBIDDEN, "forbidden_origin", "The request comes from elsewhere"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Defender does not know it"),
             Self::UnknownRoute => (S::NOT_FOUND, "unknown_route", "There is no such route"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This route takes another method"),
@@ -127,7 +131,53 @@ impl Code {
 /// What `WWW-Authenticate` asks for.
 const KEYS: &str = "Bearer realm=\"defender-enrich\", Basic realm=\"defender-enrich\"";
 const SIGNATURE: &str = "AWS4-HMAC-SHA256";
-const HOOKS: &str = "Signature realm=\"defender-enrich\"";
+
+/// Who has to prove that a request is its own, each in a way of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender {
+    Slack,
+    Teams,
+    Splunk,
+    PagerDuty,
+    StandardWebhooks,
+}
+
+impl Sender {
+    /// What `WWW-Authenticate` asks for.
+    fn challenge(self) -> &'static str {
+        match self {
+            Self::Slack | Self::PagerDuty | Self::StandardWebhooks => "Signature realm=\"defender-enrich\"",
+            Self::Teams => "HMAC realm=\"defender-enrich\"",
+            Self::Splunk => "Token realm=\"defender-enrich\"",
+        }
+    }
+
+    /// What it has to send.
+    fn proof(self) -> &'static str {
+        match self {
+            Self::Slack => {
+                "This address is for Slack: X-Slack-Signature has to be made with one of slack_signing_secrets of the caller \
+                 secret, over this body, within the last five minutes."
+            }
+            Self::Teams => {
+                "This address is for an outgoing webhook of Teams: Authorization: HMAC has to be made with one of \
+                 teams_hmac_secrets of the caller secret, the security token that Teams shows when the webhook is created, \
+                 over an activity whose timestamp is at most five minutes off."
+            }
+            Self::Splunk => {
+                "This address is for Splunk: the query parameter token has to be one of splunk_tokens of the caller secret."
+            }
+            Self::PagerDuty => {
+                "This address is for PagerDuty: X-PagerDuty-Signature has to be made with one of pagerduty_secrets of the \
+                 caller secret, over an event whose occurred_at is at most 24 hours off."
+            }
+            Self::StandardWebhooks => {
+                "webhook-signature has to be made with one of standard_webhook_secrets of the caller secret, over webhook-id, \
+                 webhook-timestamp and the body of a POST, within the last five minutes. A key is taken as well."
+            }
+        }
+    }
+}
 
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -226,6 +276,17 @@ impl Problem {
         Self::new(Code::NotFound, detail)
     }
 
+    /// A request that is not proven to be this sender's.
+    pub(super) fn not_proven(sender: Sender, reason: NotProven) -> Self {
+        Self { challenge: sender.challenge(), ..Self::new(Code::Unauthorized, sender.proof()).because(&reason) }
+    }
+
+    /// A failure that may pass: the same request may go well later.
+    pub(super) fn is_for_now(&self) -> bool {
+        let status = self.code.status();
+        status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+    }
+
     fn after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
         self
@@ -300,17 +361,16 @@ impl From<NotAdmitted> for Problem {
                 let detail = "Sign the request with AWS credentials that may invoke this service (SigV4).";
                 Self { challenge: SIGNATURE, ..Self::new(Code::Unauthorized, detail) }
             }
-            NotAdmitted::NotProven(reason) => {
-                let detail = "Sign the request with a secret of the caller secret, at the time at which it is sent.";
-                Self { challenge: HOOKS, ..Self::new(Code::Unauthorized, detail).because(&reason) }
-            }
-            NotAdmitted::SecretUnavailable => {
+            // Hooks say themselves who has to be proven.
+            NotAdmitted::NotProven(reason) => Self::not_proven(Sender::StandardWebhooks, reason),
+            NotAdmitted::SecretUnavailable(_) => {
                 let detail = "The caller secret cannot be read from AWS Secrets Manager: check CALLER_SECRET_ID and the function's role.";
-                Self::new(Code::SecretUnavailable, detail).after(5)
+                Self::new(Code::SecretUnavailable, detail).after(5).because(&refused)
             }
-            NotAdmitted::SecretMisconfigured => {
-                let detail = "The caller secret is not of the form {\"api_keys\":{\"name\":[\"key\"]}}.";
-                Self::new(Code::Misconfigured, detail)
+            NotAdmitted::SecretMisconfigured(_) | NotAdmitted::KeysMisconfigured(_) => {
+                let detail =
+                    "The caller secret is of no use: the log and `defender-enrich check` say what is wrong with it.";
+                Self::new(Code::Misconfigured, detail).because(&refused)
             }
             NotAdmitted::HookMisconfigured(error) => {
                 Self::new(Code::Misconfigured, format!("The sender cannot be proven: {error}."))

@@ -7,13 +7,18 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderValue, Uri, header};
+use http::{HeaderValue, Method, Uri, header};
 
 use super::body::within_bound;
+use super::decode;
+use super::deliveries;
 use super::edge::Visit;
+use super::fields::Fields;
+use super::options::Options;
 use super::problem::{Code, Problem};
-use crate::callers::{Caller, IamIdentity};
+use crate::callers::{Caller, IamIdentity, NotAdmitted, Signed};
 use crate::domain::enrichment::Answer;
+use crate::hooks::NotProven;
 use crate::service::Service;
 
 /// What one line of the log says about a request beside its status.
@@ -24,11 +29,35 @@ pub(super) struct Told {
     pub(super) code: Option<&'static str>,
     pub(super) cause: Option<String>,
     pub(super) cache: Option<&'static str>,
+    pub(super) items: Option<ItemsTold>,
+}
+
+/// What it says about the subjects of a batch or a hook.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ItemsTold {
+    pub(super) ok: usize,
+    pub(super) failed: usize,
+    pub(super) pending: usize,
+    /// The codes of the failed, each once, with a space between them: filters of CloudWatch cannot search a list.
+    pub(super) codes: String,
 }
 
 impl Told {
     pub(super) fn of(answer: &Answer) -> Self {
         Self { kind: Some(answer.kind.as_str()), cache: Some(answer.source.cache.as_str()), ..Self::default() }
+    }
+
+    /// Of a hook that asks about one subject, which is still looked up.
+    pub(super) fn pending(kind: &'static str) -> Self {
+        let items = ItemsTold { pending: 1, ..ItemsTold::default() };
+        Self { kind: Some(kind), items: Some(items), ..Self::default() }
+    }
+
+    /// The same for a hook that asks about one subject.
+    pub(super) fn of_a_hook(self) -> Self {
+        let failed = usize::from(self.code.is_some());
+        let codes = self.code.unwrap_or_default().to_owned();
+        Self { items: Some(ItemsTold { ok: 1 - failed, failed, pending: 0, codes }), ..self }
     }
 }
 
@@ -54,21 +83,57 @@ pub(super) async fn admitted(
     work: impl AsyncFnOnce(Body) -> Result<Response, Problem>,
 ) -> Response {
     let id = &*visit.ctx.request_id;
+    let worked = async |body| work(body).await.unwrap_or_else(|problem| problem.response(id));
     match admit(service, parts, body, visit).await {
-        Ok((Caller { name }, body)) => called_by(name, work(body).await.unwrap_or_else(|problem| problem.response(id))),
+        Ok((Admitted::Known(Caller { name }), body)) => called_by(name, worked(body).await),
+        Ok((Admitted::Signed(Signed { caller: Caller { name }, delivery }), body)) => {
+            let response = match nothing_in_the_query(parts.uri.query()) {
+                Ok(()) => {
+                    let sender = format!("standard_webhooks/{name}");
+                    let work = async |claim| deliveries::settled(claim, worked(body).await).await;
+                    deliveries::once(service, (&sender, delivery.as_bytes()), &visit.ctx, work).await
+                }
+                Err(problem) => problem.response(id),
+            };
+            called_by(name, response)
+        }
         Err(refused) => refused.response(id),
     }
 }
 
+/// A caller, and by what he is known.
+enum Admitted {
+    /// By a key or an identity.
+    Known(Caller),
+    /// By the signature of this very body.
+    Signed(Signed),
+}
+
 /// Who calls, and the body: read only where it is what proves the caller.
-async fn admit(service: &Service, parts: &Parts, body: Body, visit: &Visit) -> Result<(Caller, Body), Problem> {
+async fn admit(service: &Service, parts: &Parts, body: Body, visit: &Visit) -> Result<(Admitted, Body), Problem> {
     if service.callers.decides_by_body(&parts.headers) {
+        if parts.method != Method::POST {
+            return Err(NotAdmitted::NotProven(NotProven::NotAPost).into());
+        }
         let bytes = within_bound(body).await?;
-        let caller = service.callers.admit_signed(&parts.headers, &bytes, &visit.ctx).await?;
-        return Ok((caller, Body::from(bytes)));
+        let signed = service.callers.admit_signed(&parts.headers, &bytes, &visit.ctx).await?;
+        return Ok((Admitted::Signed(signed), Body::from(bytes)));
     }
     let identity = parts.extensions.get::<IamIdentity>();
-    Ok((service.callers.admit(&parts.headers, identity, &visit.ctx).await?, body))
+    Ok((Admitted::Known(service.callers.admit(&parts.headers, identity, &visit.ctx).await?), body))
+}
+
+/// Refuses what a signature over the body does not cover, and would change what is asked or who is told.
+fn nothing_in_the_query(query: Option<&str>) -> Result<(), Problem> {
+    let mut fields = Fields::from_query(query.unwrap_or_default())?;
+    let names = fields.names().count();
+    Options::take(&mut fields)?;
+    decode::subjects(&mut fields)?;
+    if fields.names().count() == names {
+        return Ok(());
+    }
+    let detail = "The signature covers the body only: put the subject and all options into the body.";
+    Err(Problem::at(Code::InvalidRequest, "?", detail))
 }
 
 /// An answer that the log knows the caller of.

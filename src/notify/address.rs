@@ -33,13 +33,14 @@ pub(super) fn is_allowed(address: IpAddr, allowed: DestinationAddresses) -> bool
 
 fn reach_of_v4(address: Ipv4Addr) -> Reach {
     match address.octets() {
-        [10 | 127, ..] | [100, 64..=127, ..] | [172, 16..=31, ..] | [192, 168, ..] => Reach::Private,
-        // Link-local holds the metadata service of AWS; 168.63.129.16 is Azure's.
-        [169, 254, ..] | [168, 63, 129, 16]
+        // Link-local holds the metadata service of AWS, and of most others; 168.63.129.16 is Azure's, 100.100.100.200
+        // Alibaba's. Oracle's, 192.0.0.192, is among the protocol assignments.
+        [169, 254, ..] | [168, 63, 129, 16] | [100, 100, 100, 200]
         // Protocol assignments, documentation, the old relays of 6to4, benchmarks.
         | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 18..=19, ..] | [198, 51, 100, _] | [203, 0, 113, _]
         // This network, groups, and what is reserved.
         | [0 | 224..=255, ..] => Reach::Never,
+        [10 | 127, ..] | [100, 64..=127, ..] | [172, 16..=31, ..] | [192, 168, ..] => Reach::Private,
         _ => Reach::Public,
     }
 }
@@ -51,8 +52,8 @@ fn reach_of_v6(address: Ipv6Addr) -> Reach {
             let [.., a, b, c, d] = address.octets();
             reach_of_v4(Ipv4Addr::new(a, b, c, d))
         }
-        // The metadata service of AWS.
-        [0xfd00, 0x0ec2, ..]
+        // The metadata services of AWS, Google, Oracle, Scaleway and Akamai; of others they are link-local.
+        [0xfd00, 0x0ec2 | 0x00c1 | 0x0042 | 0xa9fe, ..] | [0xfd20, 0x00ce, ..]
         // Protocol assignments with Teredo among them, documentation, 6to4.
         | [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => Reach::Never,
         [0, 0, 0, 0, 0, 0, 0, 1] | [0xfc00..=0xfdff, ..] => Reach::Private,
@@ -111,6 +112,8 @@ mod tests {
             "127.0.0.1",
             "127.255.255.255",
             "100.64.0.0",
+            "100.100.100.199",
+            "100.100.100.201",
             "100.127.255.255",
             "172.16.0.0",
             "172.31.255.255",
@@ -135,6 +138,8 @@ mod tests {
             "169.254.170.2",
             "169.254.0.0",
             "168.63.129.16",
+            "100.100.100.200",
+            "64:ff9b::6464:64c8",
             "192.0.0.192",
             "192.0.2.1",
             "192.88.99.1",
@@ -154,6 +159,11 @@ mod tests {
             "64:ff9b:1::1",
             "100::1",
             "fd00:ec2::254",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
+            "fd00:a9fe:a9fe::1",
+            "fe80::a9fe:a9fe",
             "fe80::1",
             "febf::1",
             "fec0::1",

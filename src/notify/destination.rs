@@ -64,6 +64,17 @@ pub(super) enum Kind {
     Webhook,
 }
 
+/// What a destination takes about several subjects at once: one post in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BatchForm {
+    /// A message of a chat.
+    Message,
+    /// A JSON document of all.
+    Document,
+    /// An event for each.
+    Events,
+}
+
 /// How a post proves that it is ours.
 pub(super) enum Proof {
     /// Whoever knows the address may post.
@@ -81,9 +92,23 @@ impl fmt::Debug for Destination {
 }
 
 impl Destination {
+    /// Its name in the caller secret.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The format of what is posted to it.
     pub(crate) fn format(&self) -> Format {
         self.format
+    }
+
+    /// What it takes about several subjects at once.
+    pub(crate) fn batch_form(&self) -> BatchForm {
+        match self.kind {
+            Kind::Slack | Kind::Teams => BatchForm::Message,
+            Kind::Webhook => BatchForm::Document,
+            Kind::SplunkHec => BatchForm::Events,
+        }
     }
 }
 
@@ -138,6 +163,11 @@ impl Destinations {
             (name.clone(), read.map_err(named))
         };
         Ok(Self { by_name: named.into_iter().map(destination).collect(), misnamed })
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
     }
 
     /// The destination of a name, or what is wrong with it; `None`: there is none of this name.

@@ -7,5 +7,5 @@ mod names;
 mod post;
 mod splunk_hec;
 
-pub(crate) use destination::{Destination, DestinationError, Destinations};
-pub(crate) use post::Notifier;
+pub(crate) use destination::{BatchForm, Destination, DestinationError, Destinations};
+pub(crate) use post::{Content, Notifier};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode, header};
+use serde_json::json;
 use tokio::time::{sleep, timeout_at};
 
 use super::destination::{Destination, Kind, Proof};
@@ -35,9 +36,13 @@ enum Failure {
     /// It answered with another status than those below: never tried again.
     #[error("the destination does not take it")]
     Refused { status: u16 },
-    /// 429 or 5xx: tried again.
+    /// 429 or 503: nothing was taken. Tried again.
     #[error("the destination cannot take it")]
     Busy { status: u16, retry_after: Option<Duration> },
+    /// Another 5xx: what answers may have passed the post on before it failed. Tried again only where the destination can
+    /// tell a repetition.
+    #[error("the destination failed")]
+    Failing { status: u16 },
     /// No connection, so that nothing was sent: tried again.
     #[error("no connection")]
     Unreachable,
@@ -52,11 +57,21 @@ enum Failure {
     Silent,
 }
 
+/// What is to be posted.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    /// An answer, or a message about several, in the destination's format.
+    Body(Vec<u8>),
+    /// A JSON document about several subjects.
+    Document(Vec<u8>),
+    /// Of several subjects: an answer in the destination's format, or a problem in JSON.
+    Events(Vec<Result<Vec<u8>, Vec<u8>>>),
+}
+
 /// What is posted: the same in every try.
 struct Letter {
     /// In `webhook-id`; without a full stop.
     id: String,
-    media_type: &'static str,
     body: Bytes,
 }
 
@@ -66,10 +81,10 @@ impl Notifier {
         Ok(Self { client: http.resolving_with(AllowedNames(allowed))? })
     }
 
-    /// Posts an answer that is rendered in the destination's format, and tells what became of it.
-    pub(crate) async fn post(&self, destination: &Destination, rendered: Vec<u8>, ctx: &Context) -> Notified {
-        let letter = Letter::new(destination, rendered);
-        let (outcome, status, tries) = if letter.is_empty(destination) {
+    /// Posts it, and tells what became of it.
+    pub(crate) async fn post(&self, destination: &Destination, content: Content, ctx: &Context) -> Notified {
+        let letter = Letter::new(destination, content);
+        let (outcome, status, tries) = if letter.body.is_empty() {
             (Outcome::NothingToSend, None, 0)
         } else {
             match self.deliver(destination, &letter, ctx).await {
@@ -119,7 +134,7 @@ impl Notifier {
         let request = self
             .client
             .post(destination.url.clone())
-            .header(header::CONTENT_TYPE, letter.media_type)
+            .header(header::CONTENT_TYPE, Format::Json.media_type())
             .headers(destination.proof_of(letter))
             .body(letter.body.clone());
         let exchange = async {
@@ -151,23 +166,31 @@ async fn head(mut response: reqwest::Response) -> Result<Bytes, Failure> {
 }
 
 impl Letter {
-    fn new(destination: &Destination, rendered: Vec<u8>) -> Self {
-        let id = format!("msg_{:032x}", fastrand::u128(..));
+    /// Whatever is posted is JSON. It is empty where a format has an event per alert, and there is no alert.
+    fn new(destination: &Destination, content: Content) -> Self {
         let format = destination.format();
-        match destination.kind {
-            Kind::SplunkHec => {
-                let events = splunk_hec::events(format, &rendered, Moment::now());
-                Self { id, media_type: Format::Json.media_type(), body: events.into() }
-            }
-            Kind::Slack | Kind::Teams | Kind::Webhook => {
-                Self { id, media_type: format.media_type(), body: rendered.into() }
-            }
-        }
+        let body = match (destination.kind, content) {
+            (Kind::SplunkHec, Content::Body(body)) => splunk_hec::events(format, &body, Moment::now()),
+            (Kind::SplunkHec, Content::Events(events)) => splunk_hec::events_of_several(format, &events, Moment::now()),
+            (Kind::Webhook, Content::Body(body)) => as_json(format, body),
+            (Kind::SplunkHec, Content::Document(body)) | (_, Content::Body(body) | Content::Document(body)) => body,
+            (_, Content::Events(events)) => events.into_iter().flatten().flatten().collect(),
+        };
+        Self { id: format!("msg_{:032x}", fastrand::u128(..)), body: body.into() }
     }
+}
 
-    /// Only formats with an event per alert can have nothing in them.
-    fn is_empty(&self, destination: &Destination) -> bool {
-        self.body.is_empty() && matches!(destination.format(), Format::OcsfNdjson | Format::Ecs)
+/// A body as one JSON document, since receivers of webhooks read JSON: the lines of `ocsf_ndjson` as a list, texts as
+/// `{"text":"…"}`, which chats take as well.
+fn as_json(format: Format, body: Vec<u8>) -> Vec<u8> {
+    match format {
+        Format::Json | Format::Ocsf | Format::Ecs | Format::Slack | Format::Teams => body,
+        Format::OcsfNdjson if body.is_empty() => body,
+        Format::OcsfNdjson => {
+            let lines: Vec<_> = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+            [&b"["[..], &lines.join(&b","[..]), b"]"].concat()
+        }
+        Format::Markdown | Format::Text => json!({"text": String::from_utf8_lossy(&body)}).to_string().into_bytes(),
     }
 }
 
@@ -203,7 +226,8 @@ impl Failure {
     fn of_status(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
         match status.as_u16() {
             200..=299 => None,
-            status @ (429 | 500..=599) => Some(Self::Busy { status, retry_after: retry_after(headers, Moment::now()) }),
+            status @ (429 | 503) => Some(Self::Busy { status, retry_after: retry_after(headers, Moment::now()) }),
+            status @ 500..=599 => Some(Self::Failing { status }),
             status => Some(Self::Refused { status }),
         }
     }
@@ -226,7 +250,7 @@ impl Failure {
         match self {
             Self::Busy { retry_after, .. } => Some(retry_after.unwrap_or_else(|| backoff(tries))),
             Self::Unreachable => Some(backoff(tries)),
-            Self::Broken | Self::Silent => tells_repetitions.then(|| backoff(tries)),
+            Self::Failing { .. } | Self::Broken | Self::Silent => tells_repetitions.then(|| backoff(tries)),
             Self::Refused { .. } | Self::NotAllowed => None,
         }
     }
@@ -234,7 +258,7 @@ impl Failure {
     fn outcome(self) -> Outcome {
         match self {
             Self::Refused { .. } => Outcome::Refused,
-            Self::Busy { .. } | Self::Unreachable | Self::Broken => Outcome::Failed,
+            Self::Busy { .. } | Self::Failing { .. } | Self::Unreachable | Self::Broken => Outcome::Failed,
             Self::NotAllowed => Outcome::Misconfigured,
             Self::Silent => Outcome::TimedOut,
         }
@@ -242,7 +266,7 @@ impl Failure {
 
     fn status(self) -> Option<u16> {
         match self {
-            Self::Refused { status } | Self::Busy { status, .. } => Some(status),
+            Self::Refused { status } | Self::Busy { status, .. } | Self::Failing { status } => Some(status),
             Self::Unreachable | Self::NotAllowed | Self::Broken | Self::Silent => None,
         }
     }

@@ -11,6 +11,8 @@ use crate::render::Format;
 
 /// What its indexes know our events by.
 const SOURCE: &str = "defender-enrich";
+/// The source type of a subject without an answer, among several.
+const PROBLEM: &str = "defender_enrich:problem";
 
 /// What the collector wants around an event.
 #[derive(Serialize)]
@@ -36,17 +38,34 @@ pub(super) fn source_type(format: Format) -> Option<&'static str> {
 /// A body as events, one after the other: of `ocsf_ndjson` a line each, of `ecs` a document each, else one. Empty if
 /// there are none.
 pub(super) fn events(format: Format, body: &[u8], at: Moment) -> Vec<u8> {
-    let Some(sourcetype) = source_type(format) else { return Vec::new() };
+    let mut written = Vec::with_capacity(body.len() + 128);
+    if let Some(sourcetype) = source_type(format) {
+        push(&mut written, sourcetype, values(format, body), at);
+    }
+    written
+}
+
+/// Answers and problems as events, one after the other.
+pub(super) fn events_of_several(format: Format, items: &[Result<Vec<u8>, Vec<u8>>], at: Moment) -> Vec<u8> {
+    let mut written = Vec::new();
+    for item in items {
+        match item {
+            Ok(body) => written.extend(events(format, body, at)),
+            Err(problem) => push(&mut written, PROBLEM, values(Format::Json, problem), at),
+        }
+    }
+    written
+}
+
+fn push(written: &mut Vec<u8>, sourcetype: &'static str, events: Vec<&RawValue>, at: Moment) {
     let milliseconds = at.unix_milliseconds();
     let seconds = format!("{}.{:03}", milliseconds.div_euclid(1000), milliseconds.rem_euclid(1000));
     let time = RawValue::from_string(seconds).ok();
-    let mut written = Vec::with_capacity(body.len() + 128);
-    for event in values(format, body) {
+    for event in events {
         let event = Envelope { time: time.as_deref(), source: SOURCE, sourcetype, event };
         // Strings, a number and a body that is JSON already: it always serializes.
         written.extend(serde_json::to_vec(&event).unwrap_or_default());
     }
-    written
 }
 
 fn values(format: Format, body: &[u8]) -> Vec<&RawValue> {
@@ -100,6 +119,21 @@ mod tests {
         for (format, none) in [(Format::OcsfNdjson, ""), (Format::Ecs, "[]"), (Format::Text, "text")] {
             assert!(sent(format, none).is_empty(), "{none}");
         }
+    }
+
+    #[test]
+    fn of_several_subjects_each_is_an_event_and_a_problem_has_a_source_type_of_its_own() {
+        let at = Moment::parse("2026-11-03T08:15:42.036Z").expect("a time");
+        let items = [Ok(br#"[{"a":1},{"a":2}]"#.to_vec()), Err(br#"{"status":404}"#.to_vec()), Ok(b"[]".to_vec())];
+        let written = events_of_several(Format::Ecs, &items, at);
+        let events: Vec<Value> =
+            serde_json::Deserializer::from_slice(&written).into_iter().map(|event| event.expect("JSON")).collect();
+        let right = [
+            event("defender_enrich:ecs", &json!({"a": 1})),
+            event("defender_enrich:ecs", &json!({"a": 2})),
+            event("defender_enrich:problem", &json!({"status": 404})),
+        ];
+        assert_eq!(events, right);
     }
 
     #[test]

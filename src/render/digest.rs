@@ -18,6 +18,8 @@ pub(super) const OPEN: &str = "Open in Microsoft Defender";
 
 /// Notes that are told; further ones are in the JSON.
 const MOST_NOTES: usize = 5;
+/// Characters of a headline.
+pub(super) const MAX_HEADLINE_CHARS: usize = 300;
 /// Characters of a note, and of what Defender says about an alert.
 const MOST_OF_A_NOTE: usize = 300;
 /// Characters of an alert's title, and of a name.
@@ -80,7 +82,7 @@ impl<'a> Digest<'a> {
         // A single alert is told by the facts.
         let alerts = if enrichment.kind == Kind::Alert { &[] } else { enrichment.alerts.as_slice() };
         Self {
-            headline: Shown::new(&enrichment.summary, MOST_OF_A_NOTE),
+            headline: Shown::new(&enrichment.summary, MAX_HEADLINE_CHARS),
             about: about(enrichment),
             urgency: enrichment.severity_open,
             facts: if enrichment.found { facts::of(enrichment) } else { Vec::new() },

@@ -14,6 +14,7 @@ mod json;
 mod live;
 mod markdown;
 mod ocsf;
+mod overview;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod writing;
 
 pub(crate) use fit::fits;
 pub use format::Format;
+pub(crate) use overview::BatchLine;
 pub use writing::BodyForm;
 
 use crate::domain::enrichment::{Answer, Showing};
@@ -70,4 +72,19 @@ pub fn render(answer: &Answer, showing: &Showing, shape: Shape, most: usize) -> 
         Format::Text => text::message(&answer.enrichment(showing)),
     };
     writing::text(message, form)
+}
+
+/// One message about several subjects, for a chat: in Slack's form, or else in that of Teams.
+pub(crate) fn batch_message(lines: &[BatchLine], format: Format) -> Vec<u8> {
+    let overview = overview::Overview::of(lines);
+    match format {
+        Format::Slack => slack::overview(&overview),
+        Format::Json
+        | Format::Ocsf
+        | Format::OcsfNdjson
+        | Format::Ecs
+        | Format::Teams
+        | Format::Markdown
+        | Format::Text => teams::overview(&overview),
+    }
 }

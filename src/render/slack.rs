@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::digest::{Digest, Entry, Fact, OPEN};
 use super::escape::{mrkdwn, title};
+use super::overview::Overview;
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::words::Severity;
@@ -22,6 +23,8 @@ const PARAGRAPH: usize = 1200;
 const FIELD: usize = 1200;
 const TITLE: usize = 600;
 const PART: usize = 400;
+/// Of a line about one subject of several.
+const LINE: usize = 600;
 
 /// The message.
 pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
@@ -29,6 +32,21 @@ pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
     let message = json!({"text": fallback(&digest), "blocks": blocks(&digest)});
     // A tree of strings always serializes.
     serde_json::to_vec(&message).unwrap_or_default()
+}
+
+/// One message about several subjects: a batch has at most 25, and a message 50 blocks.
+pub(super) fn overview(overview: &Overview<'_>) -> Vec<u8> {
+    let headline = overview.headline.escaped(HEADER, title);
+    let header = format!("{} {headline}", sign(overview.urgency));
+    let mut blocks = vec![json!({"type": "header", "text": {"type": "plain_text", "text": header, "emoji": false}})];
+    blocks.extend(overview.lines.iter().map(|line| {
+        let text = line.text.escaped(LINE, mrkdwn);
+        let text = line.link.as_deref().map_or_else(|| text.clone(), |link| anchor(link, &text));
+        section(&format!("{} {text}", sign(line.urgency)))
+    }));
+    let fallback = overview.headline.escaped(PARAGRAPH, mrkdwn);
+    // A tree of strings always serializes.
+    serde_json::to_vec(&json!({"text": fallback, "blocks": blocks})).unwrap_or_default()
 }
 
 /// What notifications and screen readers get instead of the blocks.

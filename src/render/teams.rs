@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::digest::{Digest, Entry, Fact, OPEN};
 use super::escape::card;
+use super::overview::Overview;
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::words::Severity;
@@ -21,6 +22,8 @@ const MOST_ALERTS: usize = 5;
 const PARAGRAPH: usize = 300;
 const FACT: usize = 240;
 const PART: usize = 200;
+/// Of a line about one subject of several: 25 of them, with a link each, are 25 kB.
+const LINE: usize = 200;
 
 /// The message.
 pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
@@ -43,12 +46,32 @@ fn fitted(digest: &Digest<'_>, most_bytes: usize) -> Vec<u8> {
 fn written(digest: &Digest<'_>, shown: usize) -> Vec<u8> {
     let actions: Vec<_> =
         digest.link.map(|link| json!({"type": "Action.OpenUrl", "title": OPEN, "url": link})).into_iter().collect();
+    of_card(&body(digest, shown), &actions)
+}
+
+/// One message about several subjects.
+pub(super) fn overview(overview: &Overview<'_>) -> Vec<u8> {
+    let headline = overview.headline.escaped(PARAGRAPH, card);
+    let mut body = vec![json!({
+        "type": "TextBlock", "text": headline, "wrap": true,
+        "size": "Large", "weight": "Bolder", "color": color(overview.urgency),
+    })];
+    body.extend(overview.lines.iter().map(|line| {
+        let text = line.text.escaped(LINE, card);
+        let text = line.link.as_deref().map_or_else(|| text.clone(), |link| format!("[{text}]({link})"));
+        json!({"type": "TextBlock", "text": text, "wrap": true, "color": color(line.urgency)})
+    }));
+    of_card(&body, &[])
+}
+
+/// The message with a card of these parts.
+fn of_card(body: &[Value], actions: &[Value]) -> Vec<u8> {
     let content = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "msteams": {"width": "Full"},
-        "body": body(digest, shown),
+        "body": body,
         "actions": actions,
     });
     let attachment = json!({"contentType": "application/vnd.microsoft.card.adaptive", "content": content});

@@ -70,6 +70,41 @@ impl UpstreamError {
         Self::Malformed { reason }
     }
 
+    /// The wait that was asked for.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after } | Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::ServerError
+            | Self::TimedOut
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Rejected { .. }
+            | Self::TableNotVisible
+            | Self::Malformed { .. }
+            | Self::TooLarge => None,
+        }
+    }
+
+    /// The same error for somebody who comes later, with what is left of the wait.
+    pub(crate) fn after(self, wait: Duration) -> Self {
+        match self {
+            Self::Throttled { .. } => Self::Throttled { retry_after: Some(wait) },
+            Self::Unavailable { reason, connection_died, .. } => {
+                Self::Unavailable { retry_after: Some(wait), reason, connection_died }
+            }
+            error @ (Self::ServerError
+            | Self::TimedOut
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Rejected { .. }
+            | Self::TableNotVisible
+            | Self::Malformed { .. }
+            | Self::TooLarge) => error,
+        }
+    }
+
     /// How long to wait before the try after this one, the `tries`-th; `None`: there is none.
     pub(super) fn pause_after(&self, tries: u32) -> Option<Duration> {
         match self {

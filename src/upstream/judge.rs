@@ -45,11 +45,12 @@ fn error_code(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Envelope>(body).ok().map(|envelope| envelope.error.code)
 }
 
-/// `Retry-After` in seconds, with or without a fraction, or as an HTTP date.
+/// `Retry-After` in seconds, with or without a fraction, or as an HTTP date. More seconds than a number holds are many.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = if let Ok(seconds) = text.parse::<f64>() {
-        Duration::try_from_secs_f64(seconds).ok()?
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let wait = if let Some(seconds) = text.parse::<f64>().ok().filter(|_| is_number) {
+        Duration::try_from_secs_f64(seconds).unwrap_or(MOST_WAIT)
     } else {
         let at = Moment::from(httpdate::parse_http_date(text).ok()?);
         Duration::from_millis(u64::try_from(at.unix_milliseconds() - now.unix_milliseconds()).unwrap_or(0))
@@ -80,7 +81,10 @@ mod tests {
         assert_eq!(wait("0"), Some(LEAST_WAIT));
         assert_eq!(wait("Wed, 31 Dec 2025 00:00:00 GMT"), Some(LEAST_WAIT));
         assert_eq!(wait("999999999"), Some(MOST_WAIT));
-        for nonsense in ["soon", "-5", "NaN", "1e400"] {
+        assert_eq!(wait("99999999999999999999"), Some(MOST_WAIT));
+        assert_eq!(wait(&"9".repeat(400)), Some(MOST_WAIT));
+        assert_eq!(wait("Fri, 31 Dec 9999 23:59:59 GMT"), Some(MOST_WAIT));
+        for nonsense in ["soon", "-5", "NaN", "inf", "1e400", "", "."] {
             assert_eq!(wait(nonsense), None, "{nonsense}");
         }
     }

@@ -242,8 +242,20 @@ async fn one_invocation_after_the_other_is_frozen_when_its_own_work_is_done() {
 async fn an_event_that_no_handler_sees_does_not_hold_the_environment() {
     let environment = Environment::start(function(), Extensions::Taken).await;
     let event = json!({"source": "aws.events"});
-    environment.invoke_for(&event, Duration::from_secs(600)).await.expect_err("no request");
+    let told = environment.invoke_for(&event, Duration::from_secs(600)).await.expect_err("no request");
+    assert_eq!(told["errorType"], "UnknownEvent", "{told}");
+    assert!(told["errorMessage"].as_str().is_some_and(|text| text.contains("no event of a Function URL")), "{told}");
     environment.frozen().await;
+    assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
+}
+
+#[tokio::test]
+async fn an_event_with_any_number_of_headers_does_not_end_the_environment() {
+    let environment = Environment::start(function(), Extensions::Taken).await;
+    let mut event = ask("/outlives");
+    let headers = event["headers"].as_object_mut().expect("headers");
+    headers.extend((0..30_000).map(|number| (format!("x-{number}"), json!("1"))));
+    assert_eq!(body(environment.invoke(&event).await), "true");
     assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
 }
 
@@ -261,7 +273,10 @@ async fn a_panic_in_the_work_costs_nothing_but_the_work() {
 async fn a_bug_is_told_to_lambda_and_costs_one_answer() {
     let environment = Environment::start(function(), Extensions::Taken).await;
     let told = environment.invoke(&ask("/bug")).await.expect_err("no answer").to_string();
-    assert!(told.contains("a bug of this service") && !told.contains("canary"), "{told}");
+    assert!(
+        told.contains("a bug of this service") && told.contains("InternalError") && !told.contains("canary"),
+        "{told}"
+    );
     assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
     assert!(!environment.log().contains("canary"), "{}", environment.log());
 }

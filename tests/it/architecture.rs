@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("graph", &["config", "credentials", "domain", "upstream"]),
     ("enrich", &["cache", "config", "credentials", "defender", "domain", "graph", "upstream"]),
     ("notify", &["config", "domain", "hooks", "render", "upstream"]),
-    ("http", &["callers", "domain", "enrich", "hooks", "notify", "render", "service"]),
+    ("http", &["cache", "callers", "domain", "enrich", "hooks", "notify", "render", "service"]),
     (
         "service",
         &[

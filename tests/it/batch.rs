@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Ask, timeless, warnings};
 use crate::harness::{ALERT, DESK_042, FILE, FILE_SHA1, INCIDENT, MACHINE, MERGED_INCIDENT, USER, World, dense_alert};
+use crate::log::Log;
 
 fn results(answer: &Value) -> &Vec<Value> {
     answer["results"].as_array().expect("results")
@@ -62,6 +63,38 @@ async fn one_object_may_name_several_subjects_in_its_own_order() {
     assert_eq!(statuses(&one), [200]);
     let mixed = world.batch(json!({"alert_id": ALERT, "file_hash": "nonsense"})).await.answer();
     assert_eq!(statuses(&mixed), [200, 422]);
+}
+
+#[tokio::test]
+async fn a_subject_beside_the_list_or_in_the_query_is_ambiguous_and_not_dropped() {
+    let world = World::start().await;
+    let body = json!({"requests": [{"alert_id": ALERT}], "machine": MACHINE});
+    let problem = world.batch(body).await.problem(422, "ambiguous_request");
+    assert_eq!(problem["errors"][0]["pointer"], "/machine");
+    for route in ["/v1/enrich", "/", "/v1/enrich/batch"] {
+        let ask = Ask::post(&format!("{route}?machine={MACHINE}"), json!({"alert_id": ALERT}).to_string());
+        let problem = world.send(ask).await.problem(422, "ambiguous_request");
+        assert_eq!(problem["errors"][0]["pointer"], "?machine");
+        world.send(Ask::post(&format!("{route}?machine={MACHINE}"), "")).await.problem(400, "invalid_json");
+    }
+    assert_eq!(world.defender_calls(), 0);
+    world.batch(json!({"requests": [{"alert_id": ALERT}], "machine": null, "user": ""})).await.answer();
+}
+
+#[tokio::test]
+async fn the_log_tells_how_the_items_went() {
+    let (log, _guard) = Log::start(true);
+    let world = World::start().await;
+    world.sandbox.fail(Route::UserAlerts, Times::Always, Fault::status(403));
+    let requests = json!([{"alert_id": ALERT}, {"user": USER}, {"alert_id": "da1_1"}, {"alert_id": "da1_2"}]);
+    world.batch(json!({"requests": requests})).await.answer();
+    world.batch(json!({"requests": [{"alert_id": ALERT}]})).await.answer();
+    world.batch(json!({"requests": []})).await.problem(422, "invalid_request");
+    let lines = log.requests();
+    let told = |at: usize| (lines[at]["ok"].clone(), lines[at]["failed"].clone(), lines[at].get("codes").cloned());
+    assert_eq!(told(0), (json!(1), json!(3), Some(json!("upstream_forbidden not_found"))));
+    assert_eq!(told(1), (json!(1), json!(0), None));
+    assert_eq!((told(2), &lines[2]["code"]), ((Value::Null, Value::Null, None), &json!("invalid_request")));
 }
 
 #[tokio::test]

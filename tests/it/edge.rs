@@ -1,9 +1,15 @@
 //! The edge: routes, sizes, media types, bodies that mean no good, and what passes through from the caller.
 
+use axum::Extension;
+use axum::body::Body;
+use defender_enrich::http::OwnAddress;
 use defender_enrich::sandbox::{DEMO_KEY, Route};
+use http::Request;
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
-use crate::client::Ask;
+use crate::client::{Ask, Heard};
 use crate::harness::{ALERT, MACHINE, World};
 
 const LIMIT: usize = 64 << 10;
@@ -298,4 +304,30 @@ async fn a_head_request_gets_the_head_of_the_answer() {
     assert_eq!(heard.header("content-type"), "application/json");
     let value: Value = world.get(&[("alert_id", ALERT)]).await.answer();
     assert_eq!(value["id"], ALERT);
+}
+
+#[tokio::test]
+async fn without_authentication_only_requests_that_are_meant_for_this_service_are_answered() {
+    let world = World::with(&[("ENRICH_AUTH", "none")]).await;
+    let router = world.service.router().layer(Extension(OwnAddress(world.address)));
+    let ask = async |target: &str, host: &str, origin: Option<&str>| {
+        let mut request = Request::post(target).header("host", host).header("content-type", "application/json");
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let request = request.body(Body::from(json!({"alert_id": ALERT}).to_string())).expect("a request");
+        let (parts, body) = router.clone().oneshot(request).await.expect("an answer").into_parts();
+        let body = body.collect().await.expect("a body").to_bytes().to_vec();
+        Heard { status: parts.status.as_u16(), headers: parts.headers, body }
+    };
+    let own = world.address.to_string();
+    for target in ["/", "/v1/enrich", "/v1/enrich/batch", "/v1/hooks/slack", "/v1/openapi.json", "/healthz", "/nope"] {
+        let problem = ask(target, "rebound.example", None).await.problem(403, "forbidden_origin");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("localhost")), "{problem}");
+        ask(target, &own, Some("https://page.example")).await.problem(403, "forbidden_origin");
+        ask(target, &own, Some("null")).await.problem(403, "forbidden_origin");
+    }
+    assert_eq!(world.sandbox.seen().len(), 0);
+    ask("/v1/enrich", &own, None).await.answer();
+    ask("/v1/enrich", "localhost:9000", Some("http://localhost:9000")).await.answer();
 }

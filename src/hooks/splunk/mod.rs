@@ -4,14 +4,15 @@
 
 mod fields;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::found::{Found, says_nothing};
+use super::found::{Found, no_value, says_nothing};
 use super::secrets::Tokens;
 use super::{NotProven, NotUnderstood};
-use crate::domain::subject::{FileHash, Kind, Question};
+use crate::domain::subject::{FileHash, Kind, Question, SubjectError};
 pub use fields::{Fields, FieldsError};
 
 /// Longer than any token.
@@ -30,10 +31,6 @@ pub fn verify(tokens: &Tokens, query: &str) -> Result<Arc<str>, NotProven> {
 /// An alert of Splunk's, with the first row of its result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertAction {
-    /// The saved search, where it has a name.
-    pub search_name: Option<String>,
-    /// The search's id.
-    pub sid: Option<String>,
     result: Map<String, Value>,
 }
 
@@ -42,37 +39,41 @@ impl AlertAction {
     pub fn parse(body: &[u8]) -> Result<Self, NotUnderstood> {
         let body: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
         let mut body = body.ok_or(NotUnderstood("This is no body of a Splunk webhook alert action."))?;
-        let text = |name| body.get(name).and_then(Value::as_str).map(str::to_owned);
-        let (search_name, sid) = (text("search_name"), text("sid"));
         let result = match body.remove("result") {
             Some(Value::Object(row)) => row,
             None | Some(Value::Null) => Map::new(),
             Some(_) => return Err(NotUnderstood("result has to be an object: the first row of the search.")),
         };
-        Ok(Self { search_name, sid, result })
+        Ok(Self { result })
     }
 
-    /// The subjects that the row names in these fields, in the order of the fields.
+    /// What the row holds in these fields, in the order of the fields: subjects, and what cannot be asked. An empty field
+    /// is none.
     pub fn subjects(&self, fields: &Fields) -> Found {
+        let mut row: HashMap<String, Vec<(&str, &Value)>> = HashMap::new();
+        for (name, value) in &self.result {
+            row.entry(name.to_lowercase()).or_default().push((name, value));
+        }
         let mut found = Found::default();
         for (kind, name) in fields.asked() {
-            self.take(*kind, name, &mut found);
+            take(&row, *kind, name, &mut found);
         }
         for (kind, name) in fields.last_resort() {
             if !found.has(*kind) {
-                self.take(*kind, name, &mut found);
+                take(&row, *kind, name, &mut found);
             }
         }
         found
     }
+}
 
-    /// Adds what the field of this name holds, in any case of letters.
-    fn take(&self, kind: Kind, name: &str, found: &mut Found) {
-        for (_, value) in self.result.iter().filter(|(member, _)| member.to_lowercase() == name) {
-            for text in texts(value) {
-                if let Some(question) = question(kind, text.trim()) {
-                    found.add(question);
-                }
+/// Adds what the field of this name holds, in any case of letters.
+fn take(row: &HashMap<String, Vec<(&str, &Value)>>, kind: Kind, name: &str, found: &mut Found) {
+    for (member, value) in row.get(name).into_iter().flatten() {
+        for text in texts(value) {
+            let text = text.trim();
+            if !text.is_empty() {
+                found.add_field(member, kind, text, question(kind, text));
             }
         }
     }
@@ -88,27 +89,37 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-fn question(kind: Kind, text: &str) -> Option<Question> {
+fn question(kind: Kind, text: &str) -> Result<Question, SubjectError> {
     if says_nothing(text) {
-        return None;
+        return Err(no_value());
     }
     let text = match kind {
-        Kind::File => digest(text)?,
-        // An address is no machine that Defender could be asked for; one of IPv6 is no name anyway.
-        Kind::Machine if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => return None,
+        Kind::File => digest(text),
+        Kind::Machine if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
+            let detail = "An address is no machine that Defender could be asked for.";
+            return Err(SubjectError::Invalid(detail.to_owned()));
+        }
         Kind::Alert | Kind::Machine | Kind::User | Kind::Incident | Kind::Ip | Kind::Domain => text,
     };
-    Question::parse(kind, text).ok()
+    Question::parse(kind, text)
 }
 
-/// The digest to ask with, where a field holds several of one file: `MD5=…,SHA1=…,SHA256=…` as Sysmon writes them.
-fn digest(text: &str) -> Option<&str> {
+/// The digest to ask with, where a field holds several of one file: `MD5=…,SHA1=…,SHA256=…` as Sysmon writes them. Of
+/// those that cannot be asked, the one whose refusal says most; else all of the text.
+fn digest(text: &str) -> &str {
     let digests =
         text.split([',', ';', ' ']).map(|piece| piece.rsplit_once(['=', ':']).map_or(piece, |(_, digits)| digits));
-    let known = digests.filter_map(|digits| Some((FileHash::parse(digits).ok()?, digits)));
-    // Defender's file lookup takes the SHA-1 as it is.
-    let best = known.min_by_key(|(hash, _)| matches!(hash, FileHash::Sha256(_)));
-    best.map(|(_, digits)| digits).or_else(|| text.contains("://").then_some(text))
+    let ranked = digests.filter_map(|digits| {
+        let rank = match FileHash::parse(digits) {
+            // Defender's file lookup takes the SHA-1 as it is.
+            Ok(FileHash::Sha1(_)) => 0,
+            Ok(FileHash::Sha256(_)) => 1,
+            Err(SubjectError::UnsupportedHash(_)) => 2,
+            Err(SubjectError::Invalid(_) | SubjectError::Ambiguous(_)) => return None,
+        };
+        Some((rank, digits))
+    });
+    ranked.min_by_key(|(rank, _)| *rank).map_or(text, |(_, digits)| digits)
 }
 
 #[cfg(test)]
@@ -116,10 +127,10 @@ mod tests {
     use serde_json::json;
 
     use super::super::HookSecrets;
-    use super::super::found::tests::listed;
+    use super::super::found::tests::{listed, unusable};
     use super::*;
 
-    fn subjects(row: &Value, fields: &Fields) -> Vec<String> {
+    fn found(row: &Value, fields: &Fields) -> Found {
         let body = json!({
             "sid": "scheduler__admin_search__RMD5_at_1762158900_132",
             "search_name": "Malware on an endpoint",
@@ -128,9 +139,11 @@ mod tests {
             "results_link": "https://splunk.contoso.com:8000/app/search/@go?sid=scheduler__admin_search__RMD5_at_1762158900_132",
             "result": row,
         });
-        let action = AlertAction::parse(body.to_string().as_bytes()).expect("an alert action");
-        assert_eq!(action.search_name.as_deref(), Some("Malware on an endpoint"));
-        listed(&action.subjects(fields))
+        AlertAction::parse(body.to_string().as_bytes()).expect("an alert action").subjects(fields)
+    }
+
+    fn subjects(row: &Value, fields: &Fields) -> Vec<String> {
+        listed(&found(row, fields))
     }
 
     #[test]
@@ -164,6 +177,31 @@ mod tests {
             format!("file {sha256}"),
         ];
         assert_eq!(subjects(&row, &Fields::default()), right);
+        let rest = ["src=192.0.2.7", "src_host=2001:db8::7", "src_user=unknown", "dest_user=-", "sha1=N/A"];
+        assert_eq!(unusable(&found(&row, &Fields::default())), rest);
+    }
+
+    #[test]
+    fn a_filled_field_that_cannot_be_asked_is_told_and_an_empty_one_is_not() {
+        let md5 = "d".repeat(32);
+        let row = json!({
+            "dest": "desk-042", "dvc": "", "user": "a/b?c", "src_user": null, "dest_user": "  ",
+            "file_hash": md5, "process_hash": format!("MD5={md5},IMPHASH={md5}"), "sha256": "none", "incident_id": "soon",
+        });
+        let found = found(&row, &Fields::default());
+        assert_eq!(listed(&found), ["machine desk-042"]);
+        let rest = ["incident_id=soon", "user=a/b?c", &format!("file_hash={md5}"), "process_hash=", "sha256=none"];
+        let told = unusable(&found);
+        assert!(
+            told.iter().zip(rest).all(|(told, right)| told.starts_with(right)) && told.len() == rest.len(),
+            "{told:?}"
+        );
+        let errors: Vec<_> =
+            found.items().iter().filter_map(|item| item.as_ref().err()).map(|item| &item.error).collect();
+        assert!(
+            matches!(errors[2..4], [SubjectError::UnsupportedHash(_), SubjectError::UnsupportedHash(_)]),
+            "{errors:?}"
+        );
     }
 
     #[test]
@@ -197,13 +235,14 @@ mod tests {
     #[test]
     fn a_row_without_subjects_has_none_and_other_bodies_are_refused() {
         let none: [&str; 0] = [];
-        for row in [json!({}), json!(null), json!({"dest": "192.0.2.7", "user": "../x", "file_hash": "d".repeat(32)})] {
+        for row in [json!({}), json!(null), json!({"dest": "", "user": null, "count": "8"})] {
             assert_eq!(subjects(&row, &Fields::default()), none, "{row}");
+            assert!(found(&row, &Fields::default()).is_empty(), "{row}");
         }
         for body in ["", "[]", "7", "{", r#"{"result":[]}"#, r#"{"result":"x"}"#, "\u{feff}{}"] {
             assert!(AlertAction::parse(body.as_bytes()).is_err(), "{body}");
         }
-        assert_eq!(AlertAction::parse(br#"{"search_name":null}"#).expect("a body").search_name, None);
+        assert!(AlertAction::parse(br#"{"search_name":null}"#).is_ok());
     }
 
     #[test]

@@ -15,19 +15,25 @@ use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::request::Parts;
+use tokio::time::timeout_at;
 
-use super::batch;
+use super::batch::Item;
 use super::body;
 use super::decode::Asked;
+use super::deliveries::{self, Reply};
 use super::edge::Visit;
 use super::options::Options;
-use super::problem::Problem;
+use super::problem::{Problem, Sender};
 use super::respond::called_by;
+use super::work::Work;
+use crate::cache::Claim;
 use crate::callers::NotAdmitted;
+use crate::domain::subject::Question;
 use crate::domain::warning::{Warning, WarningCode};
 use crate::enrich::Context;
-use crate::hooks::{Found, HookSecrets};
+use crate::hooks::{Found, HookSecrets, Unusable};
 use crate::service::Service;
 
 /// A route for each sender.
@@ -51,7 +57,7 @@ struct Call {
 /// Reads the body, lets the sender prove that it is its own, and answers it.
 async fn answer_proven(
     (service, visit, request): (Arc<Service>, Visit, Request),
-    patience: Duration,
+    (sender, patience): (Sender, Duration),
     verify: impl FnOnce(&HookSecrets, &Parts, &[u8]) -> Result<Arc<str>, NotAdmitted>,
     answer: impl AsyncFnOnce(&Call, &Bytes) -> Result<Response, Problem>,
 ) -> Response {
@@ -61,27 +67,91 @@ async fn answer_proven(
     let request_id = &*call.visit.ctx.request_id;
     let proven = async {
         let bytes = body::within_bound(body).await?;
-        let verified = call.service.callers.prove(&call.quick, |secrets| verify(secrets, &call.parts, &bytes)).await;
-        Ok::<_, Problem>((verified?, bytes))
+        let verified: Result<_, NotAdmitted> =
+            call.service.callers.prove(&call.quick, |secrets| verify(secrets, &call.parts, &bytes)).await;
+        let name = verified.map_err(|refused| match refused {
+            NotAdmitted::NotProven(reason) => Problem::not_proven(sender, reason),
+            NotAdmitted::Unauthorized
+            | NotAdmitted::Unsigned
+            | NotAdmitted::SecretUnavailable(_)
+            | NotAdmitted::SecretMisconfigured(_)
+            | NotAdmitted::KeysMisconfigured(_)
+            | NotAdmitted::HookMisconfigured(_) => Problem::from(refused),
+        })?;
+        Ok::<_, Problem>((name, bytes))
     };
     match proven.await {
-        Ok((sender, bytes)) => {
+        Ok((name, bytes)) => {
             let answered = answer(&call, &bytes).await;
-            called_by(sender, answered.unwrap_or_else(|problem| problem.response(request_id)))
+            called_by(name, answered.unwrap_or_else(|problem| problem.response(request_id)))
         }
         Err(problem) => problem.response(request_id),
     }
 }
 
-/// Asks about what was found in somebody else's record, as a batch does.
-async fn ask_about(found: &Found, options: &Options, warnings: &[Warning], call: &Call) -> Result<Vec<u8>, Problem> {
+/// What was found in somebody else's record, as items of a batch; `pointer` says where a field of that name stands.
+fn items(found: &Found, options: &Options, warnings: &[Warning], pointer: impl Fn(&str) -> String) -> Vec<Item> {
     let mut warnings = warnings.to_vec();
     if found.left_out() > 0 {
         let detail = format!("{} more subjects were found: a batch has at most 25.", found.left_out());
         warnings.push(Warning { code: WarningCode::Partial, detail });
     }
-    let asked = |question| Asked { question, options: options.clone(), warnings: warnings.clone() };
-    let items = found.questions().iter().cloned().map(|question| Ok(asked(question))).collect();
-    let visit = Visit { ctx: call.quick.clone(), ..call.visit.clone() };
-    batch::answer(&call.service, items, options, &visit).await
+    let item = |item: &Result<Question, Unusable>| match item {
+        Ok(question) => {
+            let question = question.clone();
+            Item::from(Ok(Asked { question, options: options.clone(), warnings: warnings.clone() }))
+        }
+        Err(Unusable { kind, field, text, error }) => {
+            let problem = Problem::of_subject(error, pointer(field)).about(Some(*kind));
+            Item { input: Some(text.clone()), asked: Err(problem) }
+        }
+    };
+    found.items().iter().map(item).collect()
+}
+
+/// Answers items as a batch, as soon as the sender has to have an answer. Where somebody else is to get the answer as
+/// well, what Defender is too slow for goes on afterwards. A delivery that is claimed is settled by what goes well.
+async fn answer_items(
+    items: Vec<Item>,
+    options: &Options,
+    call: &Call,
+    claim: Option<Claim<Reply>>,
+    finish: fn(Response) -> Response,
+) -> Result<Response, Problem> {
+    let Call { service, visit, quick, .. } = call;
+    let work = Work::new(service.clone(), items, options, visit).await?;
+    let settled = async |claim: Option<Claim<Reply>>, response| match claim {
+        Some(claim) => deliveries::settled(claim, response).await,
+        None => response,
+    };
+    if !(work.is_addressed() && service.afterwards().can_outlive_an_answer()) {
+        work.run(quick).await;
+        return Ok(settled(claim, finish(work.response())).await);
+    }
+    let mut run = {
+        let (work, ctx) = (work.clone(), visit.ctx.clone());
+        async move { work.run(&ctx).await }.boxed()
+    };
+    if timeout_at(quick.deadline.instant(), &mut run).await.is_ok() {
+        return Ok(settled(claim, finish(work.response())).await);
+    }
+    let mut response = finish(work.response());
+    if let Some(claim) = &claim {
+        response = deliveries::answered_meanwhile(claim, response).await;
+    }
+    let follow_up = {
+        let (work, request_id) = (work.clone(), visit.ctx.request_id.clone());
+        async move {
+            run.await;
+            work.log(&request_id);
+            if let Some(claim) = claim {
+                deliveries::settled(claim, finish(work.response())).await;
+            }
+        }
+    };
+    if service.afterwards().spawn("lookups of a hook", visit.ctx.deadline, follow_up).is_err() {
+        work.give_up();
+        response = finish(work.response());
+    }
+    Ok(response)
 }

@@ -9,19 +9,32 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::super::decode;
+use super::super::deliveries::{self, Reply};
 use super::super::edge::Visit;
-use super::super::fields::Fields;
-use super::super::options::Options;
-use super::super::problem::{Code, Problem};
-use super::super::respond::{self, Told};
-use super::{answer_proven, ask_about};
+use super::super::enrich::query_options;
+use super::super::problem::{Code, Problem, Sender};
+use super::{Call, answer_items, answer_proven, items};
+use crate::cache::Claim;
+use crate::domain::time::Moment;
 use crate::hooks::Found;
 use crate::hooks::pagerduty::{self, Event};
 use crate::service::Service;
 
 /// `PagerDuty`'s 5 seconds, less the way there and back.
 const PATIENCE: Duration = Duration::from_millis(4500);
+
+/// Asks about what an event names.
+async fn answer_event(event: &Event, call: &Call, claim: Option<Claim<Reply>>) -> Result<Response, Problem> {
+    let found = if event.is_ping() { Found::default() } else { event.subjects() };
+    let (options, warnings) = query_options(call.parts.uri.query())?;
+    let items = items(&found, &options, &warnings, |_| "/event/data/custom_fields".to_owned());
+    answer_items(items, &options, call, claim, accepted).await
+}
+
+fn accepted(mut response: Response) -> Response {
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
 
 /// `POST /v1/hooks/pagerduty`.
 pub(super) async fn answer(
@@ -31,27 +44,21 @@ pub(super) async fn answer(
 ) -> Response {
     answer_proven(
         (service, visit, request),
-        PATIENCE,
+        (Sender::PagerDuty, PATIENCE),
         |secrets, parts, body| {
             let keys = secrets.pagerduty.as_ref().map_err(|error| *error)?;
-            Ok(pagerduty::verify(keys, &parts.headers, body)?)
+            Ok(pagerduty::verify(keys, &parts.headers, body, Moment::now())?)
         },
         async |call, body| {
             let event = Event::parse(body).map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))?;
             // The event's own id is signed; the header is not.
             let delivery = event.id.as_deref().or_else(|| pagerduty::webhook_id(&call.parts.headers));
-            let repeated = delivery.is_some_and(|id| call.service.repetitions.repeats("pagerduty", id.as_bytes()));
-            let (kind, found) = match (event.is_ping(), repeated) {
-                (true, _) => ("ping", Found::default()),
-                (false, true) => ("repeated", Found::default()),
-                (false, false) => ("batch", event.subjects()),
+            let Some(delivery) = delivery else { return answer_event(&event, call, None).await };
+            let first = async |claim| {
+                let answered = answer_event(&event, call, Some(claim)).await;
+                answered.unwrap_or_else(|problem| problem.response(&call.visit.ctx.request_id))
             };
-            let mut fields = Fields::from_query(call.parts.uri.query().unwrap_or_default())?;
-            let options = Options::take(&mut fields)?;
-            let answered = ask_about(&found, &options, &decode::unknown_fields(&fields), call).await?;
-            let mut response = respond::json(answered, Told { kind: Some(kind), ..Told::default() });
-            *response.status_mut() = StatusCode::ACCEPTED;
-            Ok(response)
+            Ok(deliveries::once(&call.service, ("pagerduty", delivery.as_bytes()), &call.quick, first).await)
         },
     )
     .await

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
+use super::super::body::within_bound;
 use super::super::edge::Visit;
+use super::super::problem::Sender;
 use super::super::respond::{self, Told};
 use super::chat::{self, Heard, Lookup};
 use super::{Call, answer_proven};
@@ -35,9 +38,17 @@ pub(super) async fn answer(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Response {
+    let (parts, body) = request.into_parts();
+    let bytes = match within_bound(body).await {
+        Ok(bytes) => bytes,
+        Err(problem) => return problem.response(&visit.ctx.request_id),
+    };
+    if slack::is_certificate_check(&bytes) {
+        return respond::json(Vec::new(), of_kind("ssl_check"));
+    }
     answer_proven(
-        (service, visit, request),
-        PATIENCE,
+        (service, visit, Request::from_parts(parts, Body::from(bytes))),
+        (Sender::Slack, PATIENCE),
         |secrets, parts, body| {
             let keys = secrets.slack.as_ref().map_err(|error| *error)?;
             Ok(slack::verify(keys, &parts.headers, body, Moment::now())?)
@@ -78,12 +89,12 @@ async fn ask(call: &Call, question: Question, audience: Audience, later: Option<
     match (chat::wait(lookup, call.quick.deadline).await, later) {
         (Heard::InTime(outcome), _) => {
             let (message, told) = message(outcome, audience, &ctx.request_id);
-            reply(message, Told { kind: Some(kind), ..told })
+            reply(message, Told { kind: Some(kind), ..told.of_a_hook() })
         }
         (Heard::StillAsking(lookup), Some(to)) => {
             let follow_up = follow_up(call.service.clone(), call.visit.clone(), lookup, audience, to);
             let begun = afterwards.spawn("answer to Slack", ctx.deadline, follow_up);
-            say(if begun.is_ok() { LOOKING_IT_UP } else { TOO_SLOW }, of_kind(kind))
+            if begun.is_ok() { say(LOOKING_IT_UP, Told::pending(kind)) } else { say(TOO_SLOW, of_kind(kind)) }
         }
         (Heard::StillAsking(_), None) => say(TOO_SLOW, of_kind(kind)),
     }

@@ -10,10 +10,8 @@ use axum::response::Response;
 use super::super::decode;
 use super::super::edge::Visit;
 use super::super::fields::Fields;
-use super::super::options::Options;
-use super::super::problem::{Code, Problem};
-use super::super::respond::{self, Told};
-use super::{answer_proven, ask_about};
+use super::super::problem::{Code, Problem, Sender};
+use super::{answer_items, answer_proven, items};
 use crate::hooks::splunk::{self, AlertAction};
 use crate::service::Service;
 
@@ -28,7 +26,7 @@ pub(super) async fn answer(
 ) -> Response {
     answer_proven(
         (service, visit, request),
-        PATIENCE,
+        (Sender::Splunk, PATIENCE),
         |secrets, parts, _| {
             let tokens = secrets.splunk.as_ref().map_err(|error| *error)?;
             Ok(splunk::verify(tokens, parts.uri.query().unwrap_or_default())?)
@@ -36,15 +34,15 @@ pub(super) async fn answer(
         async |call, body| {
             let mut fields = Fields::from_query(call.parts.uri.query().unwrap_or_default())?;
             fields.take_raw("token");
-            let options = Options::take(&mut fields)?;
+            let (options, warnings) = decode::options_beside_a_body(fields)?;
             let alert = AlertAction::parse(body).map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))?;
             let found = alert.subjects(&call.service.splunk_fields);
-            if found.questions().is_empty() {
+            if found.is_empty() {
                 let detail = "result names no subject: rename a field of the search to dest, user or file_hash, or set SPLUNK_FIELDS.";
                 return Err(Problem::at(Code::InvalidRequest, "/result", detail));
             }
-            let answered = ask_about(&found, &options, &decode::unknown_fields(&fields), call).await?;
-            Ok(respond::json(answered, Told { kind: Some("batch"), ..Told::default() }))
+            let items = items(&found, &options, &warnings, |field| format!("/result/{field}"));
+            answer_items(items, &options, call, None, |response| response).await
         },
     )
     .await

@@ -10,10 +10,12 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::super::edge::Visit;
+use super::super::problem::Sender;
 use super::super::respond::{self, Told};
 use super::chat::{self, Heard};
 use super::{Call, answer_proven};
 use crate::domain::subject::Question;
+use crate::domain::time::Moment;
 use crate::enrich::EnrichError;
 use crate::hooks::command::{Command, help};
 use crate::hooks::teams::{self, Activity};
@@ -33,10 +35,10 @@ pub(super) async fn answer(
 ) -> Response {
     answer_proven(
         (service, visit, request),
-        PATIENCE,
+        (Sender::Teams, PATIENCE),
         |secrets, parts, body| {
             let keys = secrets.teams.as_ref().map_err(|error| *error)?;
-            Ok(teams::verify(keys, &parts.headers, body)?)
+            Ok(teams::verify(keys, &parts.headers, body, Moment::now())?)
         },
         async |call, body| {
             Ok(match Activity::parse(body).map(|activity| activity.command()) {
@@ -60,17 +62,19 @@ async fn ask(call: &Call, question: Question) -> Response {
     let lookup_ctx = if afterwards.can_outlive_an_answer() { ctx } else { &call.quick };
     let lookup = chat::lookup(call.service.clone(), question, lookup_ctx.clone());
     let (message, told) = match chat::wait(lookup, call.quick.deadline).await {
-        Heard::InTime(Ok(answer)) => (Value::Object(chat::message(&answer, Format::Teams)), Told::of(&answer)),
+        Heard::InTime(Ok(answer)) => {
+            (Value::Object(chat::message(&answer, Format::Teams)), Told::of(&answer).of_a_hook())
+        }
         Heard::InTime(Err(error)) => {
             let is_late = matches!(error, EnrichError::TimedOut { .. });
             let (sentence, told) = chat::regret(error, &ctx.request_id);
-            (spoken(if is_late { &too_slow } else { &sentence }), told)
+            (spoken(if is_late { &too_slow } else { &sentence }), told.of_a_hook())
         }
         Heard::StillAsking(lookup) => {
             // Whether it goes on or not: the person hears the same.
             let remembered = afterwards.spawn("lookup for Teams", ctx.deadline, async { drop(lookup.await) });
             tracing::debug!(request_id = &*ctx.request_id, goes_on = remembered.is_ok(), "a lookup is late for Teams");
-            (spoken(&too_slow), Told::default())
+            (spoken(&too_slow), if remembered.is_ok() { Told::pending(kind) } else { Told::default() })
         }
     };
     reply(&message, Told { kind: Some(kind), ..told })

@@ -8,12 +8,23 @@ use defender_enrich::front_door::{self, Event};
 use lambda_http::Context;
 use serde_json::{Value, json};
 
-use super::{now, slack_headers};
-use crate::harness::World;
+use super::{now, pagerduty_headers, slack_headers, stamp, teams_headers, webhook_headers};
+use crate::harness::{ALERT, World};
 
 fn event(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("events").join(name);
     serde_json::from_str(&fs::read_to_string(path).expect("a file")).expect("JSON")
+}
+
+/// An event whose body is of now, signed with the sandbox's secret.
+fn signed(name: &str, headers: impl Fn(&str) -> Vec<(&'static str, String)>) -> Value {
+    let mut event = event(name);
+    let body = event["body"].as_str().expect("a body").replace("2026-03-02T09:14:08.312Z", &stamp(0));
+    for (name, value) in headers(&body) {
+        event["headers"][name] = json!(value);
+    }
+    event["body"] = json!(body);
+    event
 }
 
 async fn reply(world: &World, event: Value) -> Value {
@@ -26,22 +37,37 @@ async fn reply(world: &World, event: Value) -> Value {
 }
 
 #[tokio::test]
-async fn each_is_signed_with_the_sandboxs_secret_and_slacks_only_for_its_time() {
+async fn each_is_answered_when_it_is_signed_anew_and_all_but_splunks_are_refused_as_they_are() {
     let world = World::start().await;
-    let sent = event("hook_slack.json");
-    assert_eq!(reply(&world, sent.clone()).await["statusCode"], 401, "signed long ago");
-    let mut signed = sent;
-    for (name, value) in slack_headers(now(), signed["body"].as_str().expect("a body")) {
-        signed["headers"][name] = json!(value);
+    for name in ["hook_slack.json", "hook_teams.json", "hook_pagerduty.json"] {
+        assert_eq!(reply(&world, event(name)).await["statusCode"], 401, "{name}: signed long ago");
     }
     for (event, status, shows) in [
-        (signed, 200, "\"response_type\":\"ephemeral\""),
-        (event("hook_teams.json"), 200, "AdaptiveCard"),
+        (signed("hook_slack.json", |body| slack_headers(now(), body).to_vec()), 200, "\"response_type\":\"ephemeral\""),
+        (signed("hook_teams.json", |body| teams_headers(body).to_vec()), 200, "AdaptiveCard"),
         (event("hook_splunk.json"), 200, "\"ok\":2,"),
-        (event("hook_pagerduty.json"), 202, "\"ok\":3,"),
+        (signed("hook_pagerduty.json", |body| pagerduty_headers(body).to_vec()), 202, "\"ok\":3,"),
     ] {
         let reply = reply(&world, event).await;
         assert_eq!(reply["statusCode"], status, "{reply}");
         assert!(reply["body"].as_str().is_some_and(|body| body.contains(shows)), "{reply}");
     }
+}
+
+#[tokio::test]
+async fn a_repetition_is_the_same_through_a_front_door() {
+    let world = World::start().await;
+    let body = json!({"alert_id": ALERT}).to_string();
+    let mut event = event("hook_teams.json");
+    for path in ["/rawPath", "/requestContext/http/path"] {
+        *event.pointer_mut(path).expect("a path") = json!("/v1/enrich");
+    }
+    for (name, value) in webhook_headers("msg_1", now(), &body) {
+        event["headers"][name] = json!(value);
+    }
+    event["headers"].as_object_mut().expect("headers").remove("authorization");
+    event["body"] = json!(body);
+    let (first, again) = (reply(&world, event.clone()).await, reply(&world, event).await);
+    assert_eq!(first["statusCode"], 200, "{first}");
+    assert_eq!((&again["body"], &again["headers"]["x-repeated"]), (&first["body"], &json!("true")));
 }

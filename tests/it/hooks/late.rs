@@ -3,13 +3,14 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use defender_enrich::sandbox::{Fault, Route, Sandbox, Times};
+use defender_enrich::sandbox::{CALLER_SECRET, Fault, Route, Sandbox, Times, demo_callers};
 use serde_json::{Value, json};
 
 use super::slack::{RESPONSE_URL, Slack};
-use super::{SLACK, TEAMS, activity, form, now, slack_headers, teams_headers};
+use super::{PAGERDUTY, SLACK, TEAMS, activity, form, incident, now, pagerduty_headers, slack_headers, teams_headers};
 use crate::freezing::{Environment, Extensions, Step, request};
 use crate::harness::{ALERT, new_sandbox};
+use crate::receiver::Receiver;
 
 fn program(sandbox: &Sandbox, slack: &Slack) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_lambda"));
@@ -83,4 +84,32 @@ async fn a_lookup_that_is_late_for_teams_is_there_for_the_next_ask() {
     environment.frozen().await;
     assert!(message(environment.invoke(&ask).await)["attachments"].is_array());
     assert_eq!(sandbox.seen().iter().filter(|seen| seen.route == Some(Route::Alert)).count(), 1);
+}
+
+#[tokio::test]
+async fn what_a_hook_is_to_post_is_posted_before_the_environment_freezes() {
+    let (sandbox, receiver) = (new_sandbox().await, Receiver::start(&[]).await);
+    let mut callers = demo_callers();
+    for chat in ["slack_signing_secrets", "teams_hmac_secrets"] {
+        callers[chat] = json!([]);
+    }
+    callers["destinations"] = json!({"soc": {"kind": "slack", "url": receiver.url("/soc")}});
+    sandbox.put_secret(CALLER_SECRET, &callers.to_string());
+    sandbox.fail(Route::Alert, Times::Once, Fault::delay(Duration::from_millis(5200)));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_lambda"));
+    program.env_clear().envs(sandbox.settings());
+    program.env("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true").env("ENRICH_TIMEOUT_MS", "15000");
+    let environment = Environment::start(program, Extensions::Taken).await;
+    environment.frozen().await;
+    let body = incident("1", &format!("alert {ALERT}")).to_string();
+    let mut ask = event(PAGERDUTY, &body, &pagerduty_headers(&body));
+    ask["rawQueryString"] = json!("notify=soc");
+    let begin = Instant::now();
+    let reply = environment.invoke(&ask).await.expect("a response");
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    let answer: Value = serde_json::from_str(reply["body"].as_str().expect("a body")).expect("JSON");
+    assert_eq!((&reply["statusCode"], &answer["notified"]["outcome"]), (&json!(202), &json!("pending")), "{answer}");
+    environment.frozen().await;
+    let posted = receiver.only().at;
+    assert!(environment.last(Step::Answered) < posted && posted < environment.last(Step::Frozen));
 }

@@ -4,6 +4,7 @@ mod events;
 #[cfg(target_os = "linux")]
 mod late;
 mod pagerduty;
+mod pending;
 mod refused;
 mod slack;
 mod splunk;
@@ -34,6 +35,11 @@ fn mac(secret: &[u8], message: &[u8]) -> Vec<u8> {
 
 fn now() -> i64 {
     jiff::Timestamp::now().as_second()
+}
+
+/// So many seconds from now, as Teams and PagerDuty write it.
+fn stamp(seconds: i64) -> String {
+    (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds)).to_string()
 }
 
 fn post(target: &str, body: &str) -> Ask {
@@ -70,7 +76,8 @@ fn teams_headers(body: &str) -> [(&'static str, String); 1] {
 }
 
 fn activity(text: &str) -> String {
-    json!({"type": "message", "id": "1762158942036", "channelId": "msteams", "text": format!("<at>Defender</at>&nbsp;{text}\n")})
+    let text = format!("<at>Defender</at>&nbsp;{text}\n");
+    json!({"type": "message", "id": "1762158942036", "timestamp": stamp(0), "channelId": "msteams", "text": text})
         .to_string()
 }
 
@@ -93,7 +100,7 @@ fn pagerduty(body: &Value) -> Ask {
 fn incident(id: &str, title: &str) -> Value {
     json!({"event": {
         "id": id, "event_type": "incident.triggered", "resource_type": "incident",
-        "occurred_at": "2026-11-03T08:15:42.036Z",
+        "occurred_at": stamp(0),
         "data": {"id": "PGR0VU2", "type": "incident", "number": 2, "status": "triggered", "title": title}
     }})
 }

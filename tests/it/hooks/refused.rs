@@ -30,9 +30,9 @@ fn wrong() -> Vec<Ask> {
         post(SLACK, &slash),
         with_all(post(SLACK, &format!("{slash}+")), slack_headers(now(), &slash)),
         with_all(post(SLACK, &slash), slack_headers(now() - 301, &slash)),
-        with_all(post(SLACK, &slash), slack_headers(now() + 301, &slash)),
+        with_all(post(SLACK, &slash), slack_headers(now() + 330, &slash)),
         post(SLACK, &slash).with("x-api-key", DEMO_KEY),
-        post(SLACK, "ssl_check=1"),
+        post(SLACK, &format!("ssl_check=1&{slash}")),
         post(TEAMS, &message),
         with_all(post(TEAMS, &format!("{message} ")), teams_headers(&message)),
         post(TEAMS, &message).with("authorization", format!("Bearer {DEMO_KEY}")),
@@ -53,6 +53,21 @@ async fn what_is_not_proven_is_refused_before_it_is_looked_at() {
         assert!(!heard.header("www-authenticate").is_empty(), "{ask:?}");
     }
     assert_eq!((world.defender_calls(), world.reads(CALLER_SECRET)), (0, 1));
+}
+
+#[tokio::test]
+async fn each_is_told_what_its_hook_needs() {
+    let world = World::start().await;
+    for (target, needed) in [
+        (SLACK, "X-Slack-Signature"),
+        (TEAMS, "Authorization: HMAC"),
+        ("/v1/hooks/splunk", "query parameter token"),
+        (PAGERDUTY, "X-PagerDuty-Signature"),
+    ] {
+        let problem = world.send(post(target, "{}")).await.problem(401, "unauthorized");
+        let text = format!("{} {}", problem["title"], problem["detail"]);
+        assert!(text.contains(needed) && !text.contains("key"), "{text}");
+    }
 }
 
 #[tokio::test]

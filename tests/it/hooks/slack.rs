@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{form, slack};
+use super::{SLACK, form, slack};
 use crate::harness::{ALERT, INCIDENT, MACHINE, USER, World};
 use crate::log::Log;
 
@@ -120,9 +120,19 @@ async fn who_asks_for_help_or_makes_no_sense_gets_examples() {
 
 #[tokio::test]
 async fn a_look_at_the_certificate_is_a_200() {
-    let world = World::start().await;
-    let heard = world.send(slack("ssl_check=1&token=gIkuvaNzQIHg97ATvDxqgjtO")).await;
-    assert_eq!((heard.status, heard.body.len()), (200, 0));
+    let (world, none) = (World::start().await, World::with(&[("CALLER_SECRET_ID", "")]).await);
+    let body = "ssl_check=1&token=gIkuvaNzQIHg97ATvDxqgjtO";
+    for heard in [
+        world.send(slack(body)).await,
+        world.send(super::post(SLACK, body)).await,
+        world.send(super::post(SLACK, body).with("x-slack-signature", "v0=0")).await,
+        none.send(super::post(SLACK, body)).await,
+    ] {
+        assert_eq!((heard.status, heard.body.len()), (200, 0));
+    }
+    assert_eq!(world.sandbox.seen().len(), 0);
+    let command = world.send(slack(&form("help", &[("ssl_check", "1")]))).await.answer();
+    assert!(sentence(&command).contains("/defender incident"), "{command}");
 }
 
 #[tokio::test]

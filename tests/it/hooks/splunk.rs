@@ -30,9 +30,36 @@ async fn the_fields_of_a_row_are_asked_about_as_a_batch() {
     let world = World::start().await;
     let row = json!({"dest": MACHINE, "user": ["CONTOSO\\dana.reyes", "unknown"], "file_hash": FILE_SHA1, "host": "forwarder-01"});
     let answer = world.send(ask(&row)).await.answer();
-    assert_eq!(kinds(&answer), ["machine", "user", "file"]);
+    assert_eq!(kinds(&answer), ["machine", "user", "problem", "file"]);
     assert_eq!(answer["results"][0]["enrichment"]["id"], DESK_042);
-    assert_eq!(answer["counts"], json!({"requests": 3, "ok": 3, "failed": 0}));
+    assert_eq!(answer["counts"], json!({"requests": 4, "ok": 3, "failed": 1}));
+}
+
+#[tokio::test]
+async fn a_filled_field_that_cannot_be_asked_is_a_problem_that_names_it() {
+    let world = World::start().await;
+    let row = json!({"dest": MACHINE, "user": "a/b?c", "file_hash": "d".repeat(32), "src_user": "N/A", "dvc": ""});
+    let answer = world.send(ask(&row)).await.answer();
+    let told: Vec<_> = answer["results"].as_array().expect("results")[1..]
+        .iter()
+        .map(|item| [&item["input"], &item["problem"]["code"], &item["problem"]["errors"][0]["pointer"]])
+        .collect();
+    let right = [
+        [json!("a/b?c"), json!("invalid_id"), json!("/result/user")],
+        [json!("N/A"), json!("invalid_id"), json!("/result/src_user")],
+        [json!("d".repeat(32)), json!("unsupported_hash"), json!("/result/file_hash")],
+    ];
+    assert_eq!(told, right.iter().map(|item| item.each_ref()).collect::<Vec<_>>());
+    let alone = world.send(ask(&json!({"file_hash": "d".repeat(32)}))).await.answer();
+    assert_eq!(alone["counts"], json!({"requests": 1, "ok": 0, "failed": 1}));
+}
+
+#[tokio::test]
+async fn a_subject_in_the_query_is_ambiguous() {
+    let world = World::start().await;
+    let ask = post(&format!("{}&machine={MACHINE}", splunk()), &action(&json!({"user": "dana.reyes"})));
+    let problem = world.send(ask).await.problem(422, "ambiguous_request");
+    assert_eq!(problem["errors"][0]["pointer"], "?machine");
 }
 
 #[tokio::test]

@@ -1,23 +1,30 @@
 //! Standard Webhooks in place of a key.
 
-use defender_enrich::sandbox::Route;
-use serde_json::json;
+use std::time::Duration;
+
+use defender_enrich::sandbox::{CALLER_SECRET, Fault, Route, Times, demo_callers};
+use serde_json::{Value, json};
 
 use super::{now, post, webhook_headers, with_all};
-use crate::harness::{ALERT, MACHINE, World};
+use crate::client::{Ask, Heard};
+use crate::harness::{ALERT, MACHINE, USER, World, new_sandbox};
 use crate::log::Log;
+use crate::receiver::Receiver;
 
 #[tokio::test]
 async fn a_signed_body_opens_where_a_key_does() {
     let (log, _guard) = Log::start(true);
     let world = World::start().await;
     let body = json!({"alert_id": ALERT}).to_string();
-    for target in ["/v1/enrich", "/"] {
-        world.send(with_all(post(target, &body), webhook_headers("msg_1", now(), &body))).await.answer();
+    for (target, id) in [("/v1/enrich", "msg_1"), ("/", "msg_2")] {
+        world.send(with_all(post(target, &body), webhook_headers(id, now(), &body))).await.answer();
     }
     let batch = json!({"requests": [{"machine": MACHINE}]}).to_string();
-    let heard = world.send(with_all(post("/v1/enrich/batch", &batch), webhook_headers("msg_2", now(), &batch))).await;
+    let heard = world.send(with_all(post("/v1/enrich/batch", &batch), webhook_headers("msg_3", now(), &batch))).await;
     assert_eq!(heard.answer()["counts"]["ok"], 1);
+    let svix = webhook_headers("msg_4", now(), &body).map(|(name, value)| (name.replacen("webhook", "svix", 1), value));
+    let ask = svix.into_iter().fold(post("/v1/enrich", &body), |ask, (name, value)| ask.with(&name, value));
+    world.send(ask).await.answer();
     assert!(log.requests().iter().all(|line| line["caller"] == "demo"), "{}", log.text());
 }
 
@@ -30,7 +37,7 @@ async fn another_body_another_time_and_another_id_are_refused() {
     for headers in [
         webhook_headers("msg_1", now(), &other),
         webhook_headers("msg_1", now() - 301, &body),
-        webhook_headers("msg_1", now() + 301, &body),
+        webhook_headers("msg_1", now() + 330, &body),
         [("webhook-id", "msg_2".to_owned()), timestamp.clone(), signature.clone()],
         [id.clone(), timestamp.clone(), ("webhook-signature", "v1,".to_owned())],
         [id, timestamp, ("x-other", signature.1)],
@@ -63,4 +70,70 @@ async fn a_proven_body_meets_the_same_rules_as_any_other() {
         .send(with_all(post("/v1/enrich", &large), webhook_headers("msg_1", now(), &large)))
         .await
         .problem(413, "payload_too_large");
+}
+
+fn signed(target: &str, id: &str, body: &Value) -> Ask {
+    let body = body.to_string();
+    with_all(post(target, &body), webhook_headers(id, now(), &body))
+}
+
+#[tokio::test]
+async fn a_signature_opens_neither_another_method_nor_options_in_the_query() {
+    let world = World::start().await;
+    for target in [format!("/v1/enrich?alert_id={ALERT}"), format!("/v1/enrich?user={USER}&include=raw")] {
+        for method in ["GET", "HEAD"] {
+            let ask = with_all(Ask::new(method, &target).anonymous(), webhook_headers("msg_1", now(), ""));
+            assert_eq!(world.send(ask).await.status, 401, "{method} {target}");
+        }
+    }
+    let body = json!({"alert_id": ALERT});
+    for query in ["include=raw", "limit=500", "notify=soc", "format=text", "machine=desk-042"] {
+        for route in ["/v1/enrich", "/", "/v1/enrich/batch"] {
+            let heard = world.send(signed(&format!("{route}?{query}"), "msg_1", &body)).await;
+            heard.problem(422, "invalid_request");
+        }
+    }
+    assert_eq!(world.defender_calls(), 0);
+    world.send(signed("/v1/enrich?source=siem&limit=", "msg_1", &body)).await.answer();
+}
+
+#[tokio::test]
+async fn a_repetition_is_answered_from_memory_and_posts_nothing() {
+    let receiver = Receiver::start(&[]).await;
+    let sandbox = new_sandbox().await;
+    let mut callers = demo_callers();
+    callers["destinations"] = json!({"soc": {"kind": "slack", "url": receiver.url("/soc")}});
+    sandbox.put_secret(CALLER_SECRET, &callers.to_string());
+    let off = [("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true"), ("CACHE_TTL_S", "0"), ("CACHE_STALE_S", "0")];
+    let world = World::around(sandbox, &off).await;
+    let send = async |id: &str, body: &Value| world.send(signed("/v1/enrich", id, body)).await;
+    let repeated = |heard: &Heard| heard.header("x-repeated") == "true";
+    let body = json!({"alert_id": ALERT, "notify": "soc"});
+    let first = send("msg_1", &body).await;
+    let again = send("msg_1", &body).await;
+    assert_eq!((again.answer(), repeated(&first), repeated(&again)), (first.answer(), false, true));
+    assert_eq!(again.header("x-notified"), first.header("x-notified"));
+    assert_eq!((world.calls(Route::Alert), receiver.posts().len()), (1, 1));
+    assert!(!repeated(&send("msg_2", &body).await));
+    assert_eq!((world.calls(Route::Alert), receiver.posts().len()), (2, 2));
+
+    world.sandbox.fail(Route::Alert, Times::Always, Fault::status(503));
+    send("msg_3", &body).await.problem(503, "upstream_unavailable");
+    let batch = json!({"requests": [{"alert_id": ALERT}, {"machine": MACHINE}]});
+    assert_eq!(world.send(signed("/v1/enrich/batch", "msg_4", &batch)).await.answer()["counts"]["failed"], 1);
+    world.sandbox.mend();
+    assert!(!repeated(&send("msg_3", &body).await));
+    let batch = world.send(signed("/v1/enrich/batch", "msg_4", &batch)).await;
+    assert_eq!((&batch.answer()["counts"]["ok"], repeated(&batch)), (&json!(2), false));
+}
+
+#[tokio::test]
+async fn equal_deliveries_at_once_are_dealt_with_once() {
+    let world = World::with(&[("CACHE_TTL_S", "0"), ("CACHE_STALE_S", "0")]).await;
+    world.sandbox.fail(Route::Alert, Times::Once, Fault::delay(Duration::from_millis(200)));
+    let body = json!({"alert_id": ALERT});
+    let heard = futures_util::future::join_all((0..8).map(|_| world.send(signed("/v1/enrich", "msg_1", &body)))).await;
+    assert!(heard.iter().all(|one| one.answer() == heard[0].answer()));
+    assert_eq!(heard.iter().filter(|heard| heard.header("x-repeated").is_empty()).count(), 1);
+    assert_eq!(world.calls(Route::Alert), 1);
 }

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use defender_enrich::sandbox::{Fault, Route, Times};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::teams;
+use super::{TEAMS, post, stamp, teams, teams_headers, with_all};
 use crate::harness::{ALERT, MACHINE, World};
 
 #[track_caller]
@@ -29,6 +29,25 @@ async fn a_mention_is_answered_with_a_card() {
     {
         assert_card(&world.send(teams(&text)).await.answer());
     }
+}
+
+#[tokio::test]
+async fn a_message_of_another_time_is_refused_however_well_it_is_signed() {
+    let world = World::start().await;
+    for (timestamp, status) in [
+        (json!(stamp(-240)), 200),
+        (json!(stamp(240)), 200),
+        (json!(stamp(-360)), 401),
+        (json!(stamp(360)), 401),
+        (json!("2020-01-01T00:00:00Z"), 401),
+        (json!(null), 401),
+    ] {
+        let text = format!("<at>Defender</at> alert {ALERT}");
+        let body = json!({"type": "message", "timestamp": timestamp, "text": text}).to_string();
+        let heard = world.send(with_all(post(TEAMS, &body), teams_headers(&body))).await;
+        assert_eq!(heard.status, status, "{body}");
+    }
+    assert_eq!(world.calls(Route::Alert), 1, "the second is answered from memory");
 }
 
 #[tokio::test]

@@ -1,0 +1,367 @@
+//! Lookups of several subjects, and the posts of their answers: work whose progress can be looked at, and that can go on
+//! after the answer to its request.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::response::Response;
+use futures_util::stream::{self, StreamExt};
+use serde_json::value::RawValue;
+
+use super::batch::{BatchBody, BatchItem, Item};
+use super::decode::Asked;
+use super::deliveries::FailedForNow;
+use super::edge::{AnswerLimit, Visit};
+use super::enrich::{check_found, showing};
+use super::notify::{self, Addressee, MAX_POST_BYTES};
+use super::options::Options;
+use super::problem::{Code, Problem};
+use super::respond::{self, ItemsTold, Told};
+use crate::domain::enrichment::{Answer, Enrichment, Showing};
+use crate::domain::notified::{Notified, Outcome};
+use crate::enrich::{Context, EnrichError};
+use crate::notify::{BatchForm, Content, Destination};
+use crate::render::{self, BatchLine, BodyForm, Format, Shape};
+use crate::service::Service;
+
+/// Posts that are under way at once.
+const POSTS_IN_FLIGHT: usize = 4;
+/// What lookups leave of the time for the posts of their answers; less where there is little.
+const POSTING: Duration = Duration::from_secs(2);
+
+/// Lookups and posts of one request.
+pub(super) struct Work {
+    service: Arc<Service>,
+    visit: Visit,
+    items: Vec<Addressed>,
+    /// Who gets the answers of all items that name nobody else.
+    around: Option<Addressee>,
+    state: Mutex<State>,
+}
+
+/// An item, and who is to get its answer as well.
+struct Addressed {
+    input: Option<String>,
+    asked: Option<Asked>,
+    addressee: Option<Addressee>,
+}
+
+/// How far the work is.
+struct State {
+    /// Of each item; `None`: it is still looked up.
+    outcomes: Vec<Option<Result<Arc<Answer>, Problem>>>,
+    /// Of each destination, by its name, as far as they are known.
+    posts: BTreeMap<String, Notified>,
+}
+
+/// An item that is done, as a post tells of it.
+struct Done<'a> {
+    input: Option<&'a str>,
+    asked: Option<&'a Asked>,
+    outcome: Result<Arc<Answer>, Problem>,
+}
+
+impl Work {
+    /// Finds the destinations that the items, or the options `around` them, name. A name that there is not is a problem:
+    /// of its item, or of all.
+    pub(super) async fn new(
+        service: Arc<Service>,
+        items: Vec<Item>,
+        around: &Options,
+        visit: &Visit,
+    ) -> Result<Arc<Self>, Problem> {
+        let named = items.iter().filter_map(|item| item.asked.as_ref().ok()).map(|asked| &asked.options);
+        let destinations = notify::destinations(&service, named.chain([around]), &visit.ctx).await?;
+        let around = notify::addressee(&destinations, around)?;
+        let mut outcomes = Vec::with_capacity(items.len());
+        let items = items.into_iter().map(|Item { input, asked }| {
+            let addressed = asked.and_then(|asked| Ok((notify::addressee(&destinations, &asked.options)?, asked)));
+            match addressed {
+                Ok((addressee, asked)) => {
+                    outcomes.push(None);
+                    Addressed { input, asked: Some(asked), addressee }
+                }
+                Err(problem) => {
+                    outcomes.push(Some(Err(problem)));
+                    Addressed { input, asked: None, addressee: around.clone() }
+                }
+            }
+        });
+        let items = items.collect();
+        let state = Mutex::new(State { outcomes, posts: BTreeMap::new() });
+        Ok(Arc::new(Self { service, visit: visit.clone(), items, around, state }))
+    }
+
+    /// Whether anybody beside the caller is to get an answer.
+    pub(super) fn is_addressed(&self) -> bool {
+        self.around.is_some() || self.items.iter().any(|item| item.addressee.is_some())
+    }
+
+    /// Looks everything up, then posts what is to be posted.
+    pub(super) async fn run(&self, ctx: &Context) {
+        let (places, questions): (Vec<_>, Vec<_>) = self
+            .items
+            .iter()
+            .enumerate()
+            .filter_map(|(at, item)| Some((at, item.asked.as_ref()?)))
+            .map(|(at, asked)| (at, (asked.question.clone(), asked.options.raw())))
+            .unzip();
+        let time = ctx.deadline.remaining();
+        let lookups = if self.is_addressed() { &ctx.within(time.saturating_sub(POSTING.min(time / 4))) } else { ctx };
+        let take = |at: usize, answer| {
+            if let Some(place) = places.get(at) {
+                self.settle(*place, answer);
+            }
+        };
+        self.service.enricher.enrich_each(&questions, lookups, take).await;
+        if self.is_addressed() {
+            self.post(&notify::time_to_post(ctx)).await;
+        }
+    }
+
+    fn settle(&self, at: usize, answer: Result<Answer, EnrichError>) {
+        let asked = self.items.get(at).and_then(|item| item.asked.as_ref());
+        let outcome = answer.map_err(Problem::from).and_then(|answer| {
+            asked.map_or(Ok(()), |asked| check_found(&answer, asked))?;
+            Ok(Arc::new(answer))
+        });
+        if let Some(place) = self.state().outcomes.get_mut(at) {
+            *place = Some(outcome);
+        }
+    }
+
+    /// Posts to each destination once, whatever number of items is for it.
+    async fn post(&self, ctx: &Context) {
+        let mut destinations: Vec<Arc<Destination>> = Vec::new();
+        for addressee in self.items.iter().map(|item| &item.addressee).chain([&self.around]).flatten() {
+            match addressee {
+                Addressee::Good(destination) => {
+                    if destinations.iter().all(|known| known.name() != destination.name()) {
+                        destinations.push(destination.clone());
+                    }
+                }
+                Addressee::Misconfigured(name) => self.told(notify::misconfigured(name)),
+            }
+        }
+        let posts = destinations.into_iter().map(|destination| async move {
+            let notified = match self.content(&destination) {
+                Some(content) => self.service.notifier.post(&destination, content, ctx).await,
+                None => notify::unposted(destination.name(), Outcome::NothingToSend),
+            };
+            self.told(notified);
+        });
+        stream::iter(posts).buffer_unordered(POSTS_IN_FLIGHT).collect::<()>().await;
+    }
+
+    fn told(&self, notified: Notified) {
+        self.state().posts.insert(notified.destination.clone(), notified);
+    }
+
+    /// What a destination gets; `None`: no item that is for it has an answer.
+    fn content(&self, destination: &Destination) -> Option<Content> {
+        let outcomes = self.state().outcomes.clone();
+        let is_for = |item: &Addressed| item.addressee.as_ref().is_some_and(|one| one.name() == destination.name());
+        let done = self.items.iter().zip(outcomes).filter(|(item, _)| is_for(item)).filter_map(|(item, outcome)| {
+            Some(Done { input: item.input.as_deref(), asked: item.asked.as_ref(), outcome: outcome? })
+        });
+        let done: Vec<_> = done.collect();
+        if done.iter().all(|item| item.outcome.is_err()) {
+            return None;
+        }
+        Some(match (destination.batch_form(), done.as_slice()) {
+            (BatchForm::Message, [only]) => Content::Body(only.alone(destination.format())),
+            (BatchForm::Message, several) => Content::Body(message(several, destination.format())),
+            (BatchForm::Document, several) => Content::Document(self.document(several, destination.format())),
+            (BatchForm::Events, several) => Content::Events(self.events(several, destination.format())),
+        })
+    }
+
+    /// One body of all items, as a batch is answered.
+    fn document(&self, items: &[Done<'_>], format: Format) -> Vec<u8> {
+        let body = |each: AnswerLimit| {
+            let item = |item: &Done<'_>| {
+                let embedded =
+                    item.outcome.clone().and_then(|answer| embedded(&answer, item.asked, format, None, each));
+                self.item(item.input, embedded)
+            };
+            BatchBody::of(items.iter().map(item).collect(), None).to_bytes()
+        };
+        fitted(MAX_POST_BYTES, items.len(), body)
+    }
+
+    /// An answer or a problem for each item.
+    fn events(&self, items: &[Done<'_>], format: Format) -> Vec<Result<Vec<u8>, Vec<u8>>> {
+        let each = MAX_POST_BYTES / items.len().max(1);
+        let event = |item: &Done<'_>| match (&item.outcome, item.asked) {
+            (Ok(answer), Some(asked)) => {
+                let shape = Shape { format, ..asked.options.shape() };
+                Ok(render::render(answer, &showing(asked, None), shape, each))
+            }
+            (Ok(_), None) => Err(Vec::new()),
+            (Err(problem), _) => {
+                let item = self.item(item.input, Err(problem.clone()));
+                Err(serde_json::to_vec(&item).unwrap_or_default())
+            }
+        };
+        items.iter().map(event).collect()
+    }
+
+    fn item(&self, input: Option<&str>, outcome: Result<Box<RawValue>, Problem>) -> BatchItem {
+        match outcome {
+            Ok(enrichment) => BatchItem::Answered { status: 200, enrichment },
+            Err(problem) => {
+                let problem = problem.body(&self.visit.ctx.request_id);
+                BatchItem::Failed { status: problem.status, input: input.map(str::to_owned), problem }
+            }
+        }
+    }
+
+    /// Gives up what is not done.
+    pub(super) fn give_up(&self) {
+        let state = &mut *self.state();
+        for outcome in state.outcomes.iter_mut().filter(|outcome| outcome.is_none()) {
+            *outcome = Some(Err(Problem::new(Code::UpstreamTimeout, "There was no answer in time: ask again.")));
+        }
+        for addressee in self.items.iter().map(|item| &item.addressee).chain([&self.around]).flatten() {
+            let name = addressee.name();
+            state.posts.entry(name.to_owned()).or_insert_with(|| notify::unposted(name, Outcome::Failed));
+        }
+    }
+
+    /// What became of an answer at whom it is for.
+    fn notified(&self, addressee: Option<&Addressee>) -> Option<Notified> {
+        let name = addressee?.name();
+        let known = self.state().posts.get(name).cloned();
+        Some(known.unwrap_or_else(|| notify::unposted(name, Outcome::Pending)))
+    }
+
+    /// The answer of this moment, within what the front door lets through.
+    pub(super) fn response(&self) -> Response {
+        let outcomes = self.state().outcomes.clone();
+        let notified = self.notified(self.around.as_ref());
+        let body = |each: AnswerLimit| {
+            let item = |(item, outcome): (&Addressed, &Option<Result<Arc<Answer>, Problem>>)| {
+                let input = item.input.as_deref();
+                let Some(outcome) = outcome else {
+                    return BatchItem::Pending { status: 202, input: input.map(str::to_owned) };
+                };
+                let notified = self.notified(item.addressee.as_ref());
+                let embedded = outcome.clone().and_then(|answer| {
+                    let format = item.asked.as_ref().map_or(Format::Json, |asked| asked.options.shape().format);
+                    embedded(&answer, item.asked.as_ref(), format, notified, each)
+                });
+                self.item(input, embedded)
+            };
+            BatchBody::of(self.items.iter().zip(&outcomes).map(item).collect(), notified.clone()).to_bytes()
+        };
+        let body = fitted(self.visit.limit.0, outcomes.len(), body);
+        let mut response = respond::json(body, self.log_fields());
+        if let Some(notified) = &notified {
+            notify::tell_in_header(response.headers_mut(), notified);
+        }
+        if outcomes.iter().flatten().any(|outcome| outcome.as_ref().is_err_and(Problem::is_for_now)) {
+            response.extensions_mut().insert(FailedForNow);
+        }
+        response
+    }
+
+    /// Logs the end of work that went on after the answer to its request.
+    pub(super) fn log(&self, request_id: &str) {
+        let items = self.log_fields().items.unwrap_or_default();
+        let (ok, failed, codes) = (items.ok, items.failed, items.codes);
+        tracing::info!(request_id, ok, failed, codes, "the lookups of a hook ended after its answer");
+    }
+
+    /// What the log says of the work.
+    fn log_fields(&self) -> Told {
+        let mut told = ItemsTold::default();
+        let mut codes: Vec<&str> = Vec::new();
+        for outcome in &self.state().outcomes {
+            match outcome {
+                None => told.pending += 1,
+                Some(Ok(_)) => told.ok += 1,
+                Some(Err(problem)) => {
+                    told.failed += 1;
+                    if !codes.contains(&problem.code.as_str()) {
+                        codes.push(problem.code.as_str());
+                    }
+                }
+            }
+        }
+        told.codes = codes.join(" ");
+        Told { kind: Some("batch"), items: Some(told), ..Told::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Done<'_> {
+    /// The message about this item alone.
+    fn alone(&self, format: Format) -> Vec<u8> {
+        match (&self.outcome, self.asked) {
+            (Ok(answer), Some(asked)) => {
+                let shape = Shape { format, ..asked.options.shape() };
+                render::render(answer, &showing(asked, None), shape, MAX_POST_BYTES)
+            }
+            (Ok(_), None) | (Err(_), _) => Vec::new(),
+        }
+    }
+}
+
+/// One message about several items.
+fn message(items: &[Done<'_>], format: Format) -> Vec<u8> {
+    let showings: Vec<Showing> = items
+        .iter()
+        .map(|item| {
+            item.asked.map_or_else(
+                || Showing { limit: 0, raw: false, warnings: Vec::new(), notified: None },
+                |asked| showing(asked, None),
+            )
+        })
+        .collect();
+    let enrichments: Vec<Result<Enrichment<'_>, &Problem>> = items
+        .iter()
+        .zip(&showings)
+        .map(|(item, showing)| item.outcome.as_ref().map(|answer| answer.enrichment(showing)))
+        .collect();
+    let line = |(at, (item, outcome)): (usize, (&Done<'_>, &Result<Enrichment<'_>, &Problem>))| match outcome {
+        Ok(enrichment) => BatchLine::answered(enrichment),
+        Err(problem) => {
+            let input = item.input.map_or_else(|| format!("Subject {}", at + 1), str::to_owned);
+            BatchLine::failed(&input, problem.detail())
+        }
+    };
+    let lines: Vec<_> = items.iter().zip(&enrichments).enumerate().map(line).collect();
+    render::batch_message(&lines, format)
+}
+
+/// The body of an item as a JSON value: its own, or a string of it where its format is no JSON.
+fn embedded(
+    answer: &Answer,
+    asked: Option<&Asked>,
+    format: Format,
+    notified: Option<Notified>,
+    each: AnswerLimit,
+) -> Result<Box<RawValue>, Problem> {
+    let bug = || Problem::new(Code::Internal, "A bug of this service.");
+    let asked = asked.ok_or_else(bug)?;
+    let (form, most) = if format.is_json() {
+        (BodyForm::Plain, each.0)
+    } else {
+        // A string is escaped once more, which at most doubles what it takes.
+        (BodyForm::Quoted, each.0 / 2)
+    };
+    let shape = Shape { format, form, ..asked.options.shape() };
+    let body = render::render(answer, &showing(asked, notified.as_ref()), shape, most);
+    let raw = String::from_utf8(body).ok().and_then(|json| RawValue::from_string(json).ok());
+    raw.ok_or_else(bug)
+}
+
+/// A body of items within a limit: each as large as it likes, or else each within its share.
+fn fitted(limit: usize, items: usize, body: impl Fn(AnswerLimit) -> Vec<u8>) -> Vec<u8> {
+    let whole = body(AnswerLimit(limit));
+    if render::fits(&whole, limit) { whole } else { body(AnswerLimit(limit / items.max(1))) }
+}

@@ -1,0 +1,137 @@
+//! What chats are told of several subjects at once: a line for each, and a headline over all.
+
+use super::digest::{Digest, MAX_HEADLINE_CHARS};
+use super::shown::Shown;
+use crate::domain::enrichment::Enrichment;
+use crate::domain::words::{Severity, Word as _};
+
+/// What was asked about is told in so many characters, where there is no answer that tells it.
+const MAX_INPUT_CHARS: usize = 64;
+
+/// What is said of one subject of several.
+#[derive(Clone, Debug)]
+pub(crate) struct BatchLine {
+    /// The answer's headline, or what was asked about and why there is no answer.
+    pub(super) text: Shown,
+    /// What drives priority.
+    pub(super) urgency: Option<Severity>,
+    /// The subject's page in the portal.
+    pub(super) link: Option<String>,
+    is_answered: bool,
+}
+
+impl BatchLine {
+    /// The line of an answer.
+    pub(crate) fn answered(enrichment: &Enrichment<'_>) -> Self {
+        let Digest { headline, urgency, link, .. } = Digest::of(enrichment);
+        Self { text: headline, urgency, link: link.map(str::to_owned), is_answered: true }
+    }
+
+    /// The line of a subject without an answer, and why there is none.
+    pub(crate) fn failed(input: &str, detail: &str) -> Self {
+        let input: String = input.chars().take(MAX_INPUT_CHARS).collect();
+        let text = Shown::new(&format!("{input}: {detail}"), MAX_HEADLINE_CHARS);
+        Self { text, urgency: None, link: None, is_answered: false }
+    }
+}
+
+/// Several subjects.
+pub(super) struct Overview<'a> {
+    pub(super) headline: Shown,
+    /// The highest of their severities.
+    pub(super) urgency: Option<Severity>,
+    pub(super) lines: &'a [BatchLine],
+}
+
+impl<'a> Overview<'a> {
+    /// What there is to tell.
+    pub(super) fn of(lines: &'a [BatchLine]) -> Self {
+        let answered = lines.iter().filter(|line| line.is_answered).count();
+        let urgency = lines.iter().filter_map(|line| line.urgency).max_by_key(|severity| severity.rank());
+        let mut headline = format!("{} subjects: {answered} with an answer", lines.len());
+        if answered < lines.len() {
+            headline.push_str(&format!(", {} without", lines.len() - answered));
+        }
+        if let Some(urgency) = urgency {
+            headline.push_str(&format!("; highest open: {}", urgency.as_str()));
+        }
+        Self { headline: Shown::new(&headline, MAX_HEADLINE_CHARS), urgency, lines }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+    use serde_json::Value;
+
+    use crate::render::{BatchLine, Format, batch_message, hostile, live, sample};
+
+    fn lines(rng: &mut Rng, count: usize) -> Vec<BatchLine> {
+        let line = |at: usize| {
+            if at % 5 == 4 {
+                return BatchLine::failed(&hostile::text(rng), &hostile::text(rng));
+            }
+            let (answer, showing) = (hostile::answer(rng), hostile::showing(rng));
+            BatchLine::answered(&answer.enrichment(&showing))
+        };
+        (0..count).map(line).collect()
+    }
+
+    fn message(lines: &[BatchLine], format: Format) -> Value {
+        serde_json::from_slice(&batch_message(lines, format)).expect("JSON")
+    }
+
+    fn text<'a>(message: &'a Value, pointer: &str) -> &'a str {
+        message.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer}: {message}"))
+    }
+
+    #[test]
+    fn nothing_of_an_attackers_takes_effect_in_a_message_about_several() {
+        let mut rng = Rng::with_seed(18);
+        for _ in 0..300 {
+            let lines = lines(&mut rng, 6);
+            let slack = message(&lines, Format::Slack);
+            assert_eq!(live::in_plain(text(&slack, "/blocks/0/text/text")), None);
+            assert_eq!(live::in_mrkdwn(text(&slack, "/text")), None);
+            let teams = message(&lines, Format::Teams);
+            for at in 1..=lines.len() {
+                assert_eq!(live::in_mrkdwn(text(&slack, &format!("/blocks/{at}/text/text"))), None);
+                assert_eq!(live::in_card(text(&teams, &format!("/attachments/0/content/body/{at}/text"))), None);
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_of_batches_fits() {
+        for letter in ["会", "\u{10348}", "\"", "\\", "[", "&lt;"] {
+            let answer = sample::filled_incident(&letter.repeat(400));
+            let showing = sample::showing();
+            let line = BatchLine::answered(&answer.enrichment(&showing));
+            let lines: Vec<_> = (0..25).map(|_| line.clone()).collect();
+            let teams = batch_message(&lines, Format::Teams);
+            assert!(teams.len() <= 28_000, "{letter}: {} bytes", teams.len());
+            let slack = message(&lines, Format::Slack);
+            let blocks = slack["blocks"].as_array().expect("blocks");
+            assert!(blocks.len() <= 50);
+            for block in blocks {
+                let length = block["text"]["text"].as_str().expect("a text").encode_utf16().count();
+                assert!(length <= if block["type"] == "header" { 150 } else { 3000 }, "{block}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_headline_counts_the_answers_and_tells_the_worst() {
+        let (answer, showing) = (sample::machine(), sample::showing());
+        let good = BatchLine::answered(&answer.enrichment(&showing));
+        let bad = BatchLine::failed("desk-404", "Defender knows no device of this id or name.");
+        let slack = message(&[good, bad], Format::Slack);
+        assert_eq!(
+            text(&slack, "/blocks/0/text/text"),
+            "🔴 2 subjects: 1 with an answer, 1 without; highest open: high"
+        );
+        assert_eq!(text(&slack, "/blocks/2/text/text"), "⚪ desk-404: Defender knows no device of this id or name.");
+        let link = format!("🔴 <{}|Machine desk-042", sample::PAGE);
+        assert!(text(&slack, "/blocks/1/text/text").starts_with(&link), "{slack}");
+    }
+}

@@ -1,0 +1,451 @@
+//! The secret cache and the token cache: what a renewal costs, who shares a failure, what revokes, and that nobody who
+//! leaves takes anything along.
+
+use std::pin::pin;
+use std::process::Command;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::response::Response;
+use defender_enrich::enrich::Deadline;
+use defender_enrich::sandbox::{
+    CALLER_SECRET, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, Fault, Route, Sandbox, Times, XDR_AUDIENCE,
+};
+use futures_util::future::{join_all, poll_fn};
+use http::{Request, StatusCode, header};
+use serde_json::json;
+use tower::ServiceExt;
+
+use crate::harness::{ALERT, INCIDENT, USER, World, dense_alert, new_sandbox, pass};
+
+const NO_CACHE: (&str, &str) = ("CACHE_TTL_S", "0");
+const HANGING: Duration = Duration::from_secs(60);
+/// Within the second half of the life of a token, and before its end.
+const NEARLY_OVER: Duration = Duration::from_secs(3400);
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// A request without the network, which can be dropped where it waits.
+fn request(
+    world: &World,
+    body: &serde_json::Value,
+    deadline: Option<Duration>,
+) -> impl Future<Output = Response> + use<> {
+    let request = Request::post("/v1/enrich").header("x-api-key", DEMO_KEY);
+    let request = request.header(header::CONTENT_TYPE, "application/json");
+    let mut request = request.body(Body::from(body.to_string())).expect("a request");
+    if let Some(span) = deadline {
+        request.extensions_mut().insert(Deadline::after(span));
+    }
+    let router = world.service.router();
+    async move { router.oneshot(request).await.unwrap_or_else(|never| match never {}) }
+}
+
+/// Polls a future so often, and drops it; its outcome where it came before.
+async fn polled<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut count = 0;
+    poll_fn(|cx| {
+        if count == polls {
+            return Poll::Ready(None);
+        }
+        count += 1;
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// Alerts that differ, all at once.
+async fn crowd(world: &World, size: usize) -> Vec<u16> {
+    let ids = (0..size).map(|number| format!("da{number:018}_1"));
+    join_all(ids.map(|id| async move { world.alert(&id).await.status })).await
+}
+
+async fn with_crowd(changes: &[(&str, &str)], size: usize) -> World {
+    let sandbox = new_sandbox().await;
+    for number in 0..size {
+        sandbox.put_alert(dense_alert(&format!("da{number:018}_1"))).expect("an alert");
+    }
+    World::around(sandbox, changes).await
+}
+
+// ---------------------------------------------------------------- tokens
+
+#[tokio::test]
+async fn a_renewal_that_hangs_costs_a_crowd_a_third_of_its_time_once() {
+    let world = with_crowd(&[NO_CACHE, ("ENRICH_TIMEOUT_MS", "1200")], 25).await;
+    world.alert(ALERT).await.answer();
+    pass(NEARLY_OVER).await;
+    world.sandbox.fail(Route::Token, Times::Always, Fault::delay(HANGING));
+    let start = Instant::now();
+    assert_eq!(crowd(&world, 25).await, [200; 25]);
+    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+    assert_eq!(world.calls(Route::Token), 2);
+    pass(seconds(20)).await;
+    let start = Instant::now();
+    assert_eq!(crowd(&world, 25).await, [200; 25]);
+    assert!(start.elapsed() < Duration::from_millis(350), "it is not tried again yet: {:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_failed_renewal_is_tried_again_after_thirty_seconds() {
+    let world = World::with(&[NO_CACHE]).await;
+    world.alert(ALERT).await.answer();
+    pass(NEARLY_OVER).await;
+    world.sandbox.fail(Route::Token, Times::Always, Fault::status(400));
+    for _ in 0..5 {
+        world.alert(ALERT).await.answer();
+    }
+    assert_eq!(world.calls(Route::Token), 2);
+    world.sandbox.mend();
+    pass(seconds(29)).await;
+    world.alert(ALERT).await.answer();
+    assert_eq!(world.calls(Route::Token), 2);
+    pass(seconds(2)).await;
+    world.alert(ALERT).await.answer();
+    world.alert(ALERT).await.answer();
+    assert_eq!(world.calls(Route::Token), 3);
+}
+
+#[tokio::test]
+async fn a_secret_that_is_rotated_to_a_wrong_one_is_not_asked_about_on_every_request() {
+    let world = World::with(&[NO_CACHE, ("SECRET_TTL_S", "60")]).await;
+    world.alert(ALERT).await.answer();
+    let wrong = crate::harness::changed(world.sandbox.client_credential(), json!({"client_secret": "wrong"}));
+    world.sandbox.put_secret(DEFENDER_SECRET, &wrong.to_string());
+    pass(seconds(61)).await;
+    for _ in 0..5 {
+        world.alert(ALERT).await.answer();
+    }
+    assert_eq!(world.calls(Route::Token), 2);
+}
+
+#[tokio::test]
+async fn a_crowd_whose_token_and_credential_are_refused_shares_the_refusal() {
+    let world = with_crowd(&[NO_CACHE], 25).await;
+    world.alert(ALERT).await.answer();
+    world.sandbox.set_client_secret("another");
+    world.sandbox.revoke_tokens();
+    world.sandbox.forget();
+    assert_eq!(crowd(&world, 25).await, [502; 25]);
+    for _ in 0..5 {
+        world.alert(ALERT).await.problem(502, "upstream_auth");
+    }
+    assert_eq!((world.calls(Route::Token), world.reads(DEFENDER_SECRET)), (1, 1));
+    world.sandbox.put_secret(DEFENDER_SECRET, &world.sandbox.client_credential().to_string());
+    pass(seconds(6)).await;
+    world.alert(ALERT).await.answer();
+}
+
+#[tokio::test]
+async fn entras_retry_after_is_obeyed_by_everyone() {
+    for fault in [
+        Fault::status(429),
+        Fault::status(503),
+        Fault::status(400).with_body(json!({"error": "temporarily_unavailable"}).to_string()),
+    ] {
+        let world = with_crowd(&[NO_CACHE], 25).await;
+        world.sandbox.fail(Route::Token, Times::Always, fault.with_header("retry-after", "30"));
+        let statuses = crowd(&world, 25).await;
+        assert!(statuses.iter().all(|status| matches!(status, 429 | 503)), "{statuses:?}");
+        pass(seconds(10)).await;
+        for heard in [world.alert(ALERT).await, world.incident(INCIDENT).await] {
+            assert!(matches!(heard.status, 429 | 503), "{}", heard.text());
+            assert!((15..=20).contains(&heard.retry_after()), "{}", heard.retry_after());
+        }
+        assert_eq!(world.calls(Route::Token), 1);
+        world.sandbox.mend();
+        pass(seconds(21)).await;
+        world.alert(ALERT).await.answer();
+    }
+}
+
+#[tokio::test]
+async fn a_live_token_serves_while_entra_wants_no_call() {
+    let world = World::with(&[NO_CACHE]).await;
+    world.alert(ALERT).await.answer();
+    world.sandbox.fail(Route::Token, Times::Once, Fault::status(429).with_header("retry-after", "600"));
+    world.incident(INCIDENT).await.problem(429, "throttled");
+    pass(NEARLY_OVER).await;
+    world.alert(ALERT).await.answer();
+}
+
+#[tokio::test]
+async fn entra_that_is_unavailable_for_now_is_tried_again_and_refuses_nothing() {
+    let busy = Fault::status(400).with_body(json!({"error": "temporarily_unavailable"}).to_string());
+    let world = World::with(&[NO_CACHE]).await;
+    world.sandbox.fail(Route::Token, Times::Exactly(2), busy.clone());
+    world.alert(ALERT).await.answer();
+    assert_eq!((world.calls(Route::Token), world.reads(DEFENDER_SECRET)), (3, 1));
+    world.sandbox.fail(Route::Token, Times::Always, busy);
+    world.incident(INCIDENT).await.problem(503, "upstream_unavailable");
+    assert_eq!(world.reads(DEFENDER_SECRET), 1);
+}
+
+#[tokio::test]
+async fn a_waiter_has_its_own_deadline_and_not_the_starters() {
+    let world = World::with(&[NO_CACHE]).await;
+    world.sandbox.fail(Route::Token, Times::Always, Fault::delay(Duration::from_millis(500)));
+    let hasty = request(&world, &json!({"user": USER}), Some(Duration::from_millis(300)));
+    let patient = request(&world, &json!({"alert_id": ALERT}), Some(seconds(10)));
+    let (hasty, patient) = tokio::join!(hasty, patient);
+    assert_eq!((hasty.status(), patient.status()), (StatusCode::GATEWAY_TIMEOUT, StatusCode::OK));
+}
+
+// ---------------------------------------------------------------- revocation and outages of the caller secret
+
+/// What Secrets Manager says of a secret.
+fn said(code: &str) -> Fault {
+    let body = json!({"__type": code, "Message": "canary"}).to_string();
+    Fault::status(400).with_body(body).with_header("x-amzn-errortype", code).only_for(CALLER_SECRET)
+}
+
+#[tokio::test]
+async fn what_secrets_manager_says_definitely_revokes_all_keys_at_the_next_read() {
+    let faults = ["ResourceNotFoundException", "InvalidRequestException", "AccessDeniedException", "DecryptionFailure"];
+    let binary = Fault::body(json!({"Name": CALLER_SECRET, "SecretBinary": "e30="}).to_string());
+    let faults = faults.map(said).into_iter().chain([binary.only_for(CALLER_SECRET)]);
+    for fault in faults {
+        let world = World::with(&[NO_CACHE, ("SECRET_TTL_S", "60")]).await;
+        world.alert(ALERT).await.answer();
+        world.sandbox.fail(Route::Secret, Times::Always, fault.clone());
+        for _ in 0..3 {
+            pass(seconds(61)).await;
+            let heard = world.alert(ALERT).await;
+            heard.problem(503, "secret_unavailable");
+            assert!(!heard.text().contains("canary"));
+        }
+        world.sandbox.mend();
+        pass(seconds(6)).await;
+        world.alert(ALERT).await.answer();
+    }
+}
+
+#[tokio::test]
+async fn a_secret_without_keys_revokes_all_keys_at_the_next_read() {
+    for (text, status) in [
+        ("", 503),
+        ("[]", 503),
+        ("{\"api_keys\":", 503),
+        ("{\"api_keys\":[\"demo-key\"]}", 503),
+        ("{}", 401),
+        ("{\"api_keys\":null}", 401),
+        ("{\"api_keys\":{\"demo\":[]}}", 401),
+    ] {
+        let world = World::with(&[NO_CACHE, ("SECRET_TTL_S", "60")]).await;
+        world.alert(ALERT).await.answer();
+        world.sandbox.put_secret(CALLER_SECRET, text);
+        for _ in 0..3 {
+            pass(seconds(61)).await;
+            assert_eq!(world.alert(ALERT).await.status, status, "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn known_keys_outlive_an_outage_for_an_hour_and_no_longer() {
+    let throttled = Fault::status(400).with_header("x-amzn-errortype", "ThrottlingException");
+    for fault in [Fault::status(500), Fault::reset(), throttled.with_body("{\"__type\":\"ThrottlingException\"}")] {
+        let world = World::with(&[NO_CACHE, ("SECRET_TTL_S", "60")]).await;
+        world.alert(ALERT).await.answer();
+        world.sandbox.fail(Route::Secret, Times::Always, fault.only_for(CALLER_SECRET));
+        pass(seconds(61)).await;
+        world.alert(ALERT).await.answer();
+        pass(seconds(3500)).await;
+        world.alert(ALERT).await.answer();
+        pass(seconds(200)).await;
+        world.alert(ALERT).await.problem(503, "secret_unavailable");
+        world.sandbox.mend();
+        pass(seconds(31)).await;
+        world.alert(ALERT).await.answer();
+    }
+}
+
+#[tokio::test]
+async fn a_hiccup_while_the_environment_starts_costs_nobody_a_request() {
+    for fault in [Fault::status(500), said("AccessDeniedException")] {
+        for secret in [CALLER_SECRET, DEFENDER_SECRET] {
+            let world = World::start().await;
+            world.sandbox.fail(Route::Secret, Times::Always, fault.clone().only_for(secret));
+            world.service.warm_up().await;
+            world.sandbox.mend();
+            world.alert(ALERT).await.answer();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crowd_without_a_secret_costs_one_read() {
+    for secret in [CALLER_SECRET, DEFENDER_SECRET] {
+        let world = with_crowd(&[NO_CACHE], 25).await;
+        let denied = Fault { only: Some(secret.to_owned()), ..said("AccessDeniedException") };
+        world.sandbox.fail(Route::Secret, Times::Always, denied);
+        assert_eq!(crowd(&world, 25).await, [503; 25]);
+        assert_eq!(crowd(&world, 25).await, [503; 25]);
+        assert_eq!(world.reads(secret), 1);
+    }
+}
+
+// ---------------------------------------------------------------- requests that are dropped
+
+/// States of the two caches in which a request has to wait for something.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    NothingIsKnown,
+    SecretsAreDue,
+    SecretsAreDueAndAwsHangs,
+    TheTokenIsNearlyOver,
+    TheTokenIsRefused,
+}
+
+impl Moment {
+    const ALL: [Self; 5] = [
+        Self::NothingIsKnown,
+        Self::SecretsAreDue,
+        Self::SecretsAreDueAndAwsHangs,
+        Self::TheTokenIsNearlyOver,
+        Self::TheTokenIsRefused,
+    ];
+
+    async fn world(self) -> World {
+        // While AWS hangs, each secret may take a third of this.
+        let timeout = if matches!(self, Self::SecretsAreDueAndAwsHangs) { "400" } else { "5000" };
+        let world = World::with(&[NO_CACHE, ("SECRET_TTL_S", "60"), ("ENRICH_TIMEOUT_MS", timeout)]).await;
+        match self {
+            Self::NothingIsKnown => return world,
+            Self::SecretsAreDue | Self::SecretsAreDueAndAwsHangs => {
+                world.alert(ALERT).await.answer();
+                pass(seconds(61)).await;
+            }
+            Self::TheTokenIsNearlyOver => {
+                world.alert(ALERT).await.answer();
+                pass(NEARLY_OVER).await;
+            }
+            Self::TheTokenIsRefused => {
+                world.alert(ALERT).await.answer();
+                world.sandbox.revoke_tokens();
+            }
+        }
+        world
+    }
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_secrets_or_tokens_are_fetched_costs_nobody_anything() {
+    for moment in Moment::ALL {
+        for polls in 1.. {
+            let world = moment.world().await;
+            if matches!(moment, Moment::SecretsAreDueAndAwsHangs) {
+                world.sandbox.fail(Route::Secret, Times::Always, Fault::delay(HANGING));
+            }
+            world.sandbox.forget();
+            let left = polled(request(&world, &json!({"alert_id": ALERT}), None), polls).await;
+            let stayed = world.alert(ALERT).await;
+            assert_eq!(stayed.status, 200, "{moment:?}, dropped after {polls} polls: {}", stayed.text());
+            let costs = (world.calls(Route::Token), world.reads(CALLER_SECRET), world.reads(DEFENDER_SECRET));
+            assert!(costs.0 <= 1 && costs.1 <= 1 && costs.2 <= 1, "{moment:?}, {polls} polls: {costs:?}");
+            if left.is_some() {
+                assert!(polls > 1, "{moment:?}: it never waited");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_fetched_for_somebody_who_left_is_kept() {
+    let world = World::with(&[NO_CACHE]).await;
+    let delay = Fault::delay(Duration::from_millis(100));
+    let subject = json!({"alert_id": ALERT});
+    for (route, key) in
+        [(Route::Secret, CALLER_SECRET), (Route::Secret, DEFENDER_SECRET), (Route::Token, DEFENDER_AUDIENCE)]
+    {
+        world.sandbox.fail(route, Times::Once, delay.clone().only_for(key));
+        let asked = || world.seen(route).iter().any(|seen| seen.key == key);
+        let is_asked = async {
+            while !asked() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = is_asked => {}
+            heard = request(&world, &subject, None) => panic!("{key}: {heard:?}"),
+        }
+    }
+    world.alert(ALERT).await.answer();
+    let costs = (world.calls(Route::Token), world.reads(CALLER_SECRET), world.reads(DEFENDER_SECRET));
+    assert_eq!(costs, (1, 1, 1));
+    // The other API has a token of its own.
+    world.incident(INCIDENT).await.answer();
+    let scopes: Vec<_> = world.seen(Route::Token).into_iter().map(|seen| seen.key).collect();
+    assert_eq!(scopes, [DEFENDER_AUDIENCE, XDR_AUDIENCE]);
+}
+
+#[tokio::test]
+async fn a_stranger_who_hangs_up_erases_no_key() {
+    let world = World::with(&[NO_CACHE, ("SECRET_TTL_S", "60"), ("ENRICH_TIMEOUT_MS", "900")]).await;
+    world.alert(ALERT).await.answer();
+    pass(seconds(61)).await;
+    world.sandbox.fail(Route::Secret, Times::Always, Fault::delay(HANGING));
+    let body = json!({"alert_id": ALERT});
+    for polls in 1..4 {
+        assert!(polled(request(&world, &body, None), polls).await.is_none_or(|heard| heard.status() == 200));
+        world.alert(ALERT).await.answer();
+    }
+}
+
+// ---------------------------------------------------------------- what operators are told
+
+/// Runs `check` against a sandbox: its exit status and what it prints.
+async fn check(sandbox: &Sandbox) -> (Option<i32>, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_defender-enrich"));
+    program.arg("check").env_clear().envs(sandbox.settings());
+    let output = tokio::task::spawn_blocking(move || program.output()).await.expect("a thread").expect("a process");
+    (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+}
+
+#[tokio::test]
+async fn check_reports_what_it_had_to_understand() {
+    let sandbox = new_sandbox().await;
+    assert!(!check(&sandbox).await.1.contains("secret                      it "));
+    let credential = sandbox.client_credential().to_string();
+    sandbox.put_secret(DEFENDER_SECRET, &format!("\u{feff}{},}}", credential.trim_end_matches('}')));
+    sandbox.put_secret(CALLER_SECRET, &json!({"api_keys": json!({"demo": ["canary-key\n"]}).to_string()}).to_string());
+    let (status, told) = check(&sandbox).await;
+    assert_eq!(status, Some(0), "{told}");
+    for line in [
+        "NOTE   Defender secret                    it begins with a byte order mark",
+        "NOTE   Defender secret                    it has a comma before a closing brace or bracket",
+        "NOTE   caller secret                      api_keys is encoded twice: JSON inside a JSON text",
+        "NOTE   caller secret                      api_keys has white space around it",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    assert!(!told.contains("canary"), "{told}");
+}
+
+#[tokio::test]
+async fn check_names_what_it_cannot_understand() {
+    let binary = Fault::body(json!({"Name": "x", "SecretBinary": "e30="}).to_string());
+    let deleted = Fault { only: None, ..said("InvalidRequestException") };
+    for (fault, word) in [(binary, "SecretBinary"), (deleted, "marked for deletion")] {
+        for (secret, part) in [(DEFENDER_SECRET, "Defender secret"), (CALLER_SECRET, "callers")] {
+            let sandbox = new_sandbox().await;
+            sandbox.fail(Route::Secret, Times::Always, fault.clone().only_for(secret));
+            let (status, told) = check(&sandbox).await;
+            assert_eq!(status, Some(1), "{told}");
+            let line = told.lines().find(|line| line.starts_with(&format!("WRONG  {part} ")));
+            assert!(line.is_some_and(|line| line.contains(word)), "{word}: {told}");
+        }
+    }
+    for (secret, part) in [(DEFENDER_SECRET, "Defender secret"), (CALLER_SECRET, "callers")] {
+        let sandbox = new_sandbox().await;
+        sandbox.put_secret(secret, "{\n  \"canary\": 1\n  \"canary\": 2}");
+        let (status, told) = check(&sandbox).await;
+        let line = told.lines().find(|line| line.starts_with(&format!("WRONG  {part} "))).unwrap_or_default();
+        assert!(status == Some(1) && line.contains("line 3, column 3") && !told.contains("canary"), "{told}");
+    }
+}
