@@ -19,6 +19,7 @@ use tracing::level_filters::LevelFilter;
 use crate::config::{SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::domain::subject::Kind;
+use crate::domain::time::Moment;
 use crate::render::Format;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
@@ -173,7 +174,7 @@ impl Stage {
         let settings = Settings::read()?;
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_profile(&settings.aws, &http).await?;
-        let service = Service::new(&settings, http, aws)?;
+        let service = Service::new(&settings, http, aws, Moment::now)?;
         Ok(Self { settings, service, sandbox: None })
     }
 }

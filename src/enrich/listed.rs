@@ -1,6 +1,7 @@
 //! Lists through the older APIs: a device is asked for by its id, an account by its bare name, a file by its SHA-1.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ask::Ask;
 use super::resolve::{Name, Resolution};
@@ -115,8 +116,12 @@ impl Enricher {
 impl Draft {
     /// The answer about something that could not be resolved: Defender does not know it.
     fn unknown(self) -> Answer {
-        let found =
-            Recalled { value: Arc::new(Findings::unknown()), fetched_at: Moment::now(), state: CacheState::Miss };
+        let found = Recalled {
+            value: Arc::new(Findings::unknown()),
+            fetched_at: Moment::now(),
+            age: Duration::ZERO,
+            state: CacheState::Miss,
+        };
         self.finish(found)
     }
 }
