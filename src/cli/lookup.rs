@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::{BAD_INPUT, CommandError, LookupKind, NO_ANSWER, Stage, complain, print};
+use super::{BAD_INPUT, CommandError, NO_ANSWER, Stage, complain, print};
 use crate::domain::enrichment::Showing;
 use crate::domain::subject::Question;
+use crate::domain::subject::field_names::Named;
 use crate::enrich::{Context, Deadline};
 use crate::http::told_in_full;
 use crate::render::{self, Format, Shape};
@@ -12,12 +13,8 @@ use crate::render::{self, Format, Shape};
 /// Alerts that are listed: all that a caller can ask for.
 const LISTED: usize = 500;
 
-pub(super) async fn run(kind: LookupKind, value: &str, format: Format, demo: bool) -> Result<ExitCode, CommandError> {
-    let question = match kind.kind() {
-        Some(kind) => Question::parse(kind, value),
-        None => Question::detect(value),
-    };
-    let question = match question {
+pub(super) async fn run(named: Named, value: &str, format: Format, demo: bool) -> Result<ExitCode, CommandError> {
+    let question = match Question::named(named, value) {
         Ok(question) => question,
         Err(error) => {
             complain(&error.to_string());

@@ -3,6 +3,8 @@
 mod check;
 mod lookup;
 mod openapi;
+#[cfg(test)]
+mod readings;
 mod serve;
 mod server;
 
@@ -19,6 +21,7 @@ use tracing::level_filters::LevelFilter;
 use crate::config::{SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::domain::subject::Kind;
+use crate::domain::subject::field_names::{self, Named};
 use crate::domain::time::Moment;
 use crate::render::Format;
 use crate::sandbox::Sandbox;
@@ -26,7 +29,7 @@ use crate::service::Service;
 use crate::telemetry::{self, LogSettings};
 use crate::upstream::HttpClient;
 
-/// What Microsoft Defender knows about an alert, a machine, a user, a file or an incident.
+/// What Microsoft Defender knows about an alert, a machine, a user, a file, an incident, an address or a domain.
 #[derive(Parser)]
 #[command(name = "defender-enrich", version)]
 struct Arguments {
@@ -47,8 +50,10 @@ enum Command {
     },
     /// Ask about one subject and print the answer. Exit status: 0 found, 1 not found, 2 bad input, 3 no answer.
     Lookup {
-        /// What it is.
-        kind: LookupKind,
+        /// What it is: alert, machine, user, file, incident, ip, domain, url, or value for anything. Other words, such as
+        /// host, upn or sha256, are understood.
+        #[arg(value_parser = kind_word)]
+        kind: Named,
         /// Its id or name, in any form that the service takes.
         value: String,
         /// The shape of the answer.
@@ -72,34 +77,13 @@ enum Command {
     },
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum LookupKind {
-    Alert,
-    Machine,
-    User,
-    File,
-    Incident,
-    /// The alerts of a network address.
-    Ip,
-    /// The alerts of a domain.
-    Domain,
-    /// Anything: the kind is worked out from its form.
-    Value,
-}
-
-impl LookupKind {
-    fn kind(self) -> Option<Kind> {
-        match self {
-            Self::Alert => Some(Kind::Alert),
-            Self::Machine => Some(Kind::Machine),
-            Self::User => Some(Kind::User),
-            Self::File => Some(Kind::File),
-            Self::Incident => Some(Kind::Incident),
-            Self::Ip => Some(Kind::Ip),
-            Self::Domain => Some(Kind::Domain),
-            Self::Value => None,
-        }
-    }
+/// A word of the table, which says of what kind the value is.
+fn kind_word(word: &str) -> Result<Named, String> {
+    field_names::look_up(word).ok_or_else(|| {
+        let meant = field_names::nearest(word, &[]).map(|meant| format!(": did you mean {meant}?"));
+        let kinds = Kind::ALL.map(Kind::as_str).join(", ");
+        format!("no word for a kind{}; the kinds are {kinds}, url, and value for anything", meant.unwrap_or_default())
+    })
 }
 
 impl ValueEnum for Format {

@@ -8,20 +8,24 @@
 pub(crate) mod devices;
 mod wire;
 
+use std::mem;
+
 use bytes::Bytes;
 use url::Url;
 
 use crate::config::Endpoints;
-use crate::credentials::{Authorized, CallError};
+use crate::credentials::{Authorized, CallError, Listing, Paging, Unread};
+use crate::domain::alert::Alert;
 use crate::domain::findings::Findings;
+use crate::domain::incident::Incident;
 use crate::domain::portal::Portal;
 use crate::domain::subject::{
     Account, AlertId, DeviceId, DeviceName, DomainName, IncidentId, IpAddress, Kind, Sha1, Sha256,
 };
 use crate::domain::text::Text;
-use crate::domain::warning::{WarningCode, Warnings};
-use crate::upstream::{self, Api, Context, next_page};
-use devices::DeviceRecord;
+use crate::domain::warning::Warnings;
+use crate::upstream::{self, Api, Context, Stop, UpstreamError};
+use devices::Named;
 
 /// The day on which Microsoft switches both off.
 ///
@@ -92,28 +96,36 @@ impl Defender {
             return Ok(Findings::unknown());
         };
         let mut notes = Warnings::default();
-        let (incident, alerts) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
+        let (incident, first) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
         let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
-        let findings = Findings::new(alerts, Some(incident), vec![body], notes);
+        let mut alerts = Listing::of(first.items, vec![body]);
+        let paging = paging(Api::Xdr, &self.xdr, READ_INCIDENTS);
+        let read = |body: &Text| wire::incident_alerts(body, self.portal, &mut notes);
+        self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
+        let findings = findings(alerts, Some(incident), notes);
         Ok(findings.about(Kind::Incident, &id.to_string(), &id_told))
     }
 
-    /// `GET /api/machines?$filter=…`: every device record of a name.
-    pub(crate) async fn devices_named(&self, name: &DeviceName, ctx: &Context) -> Result<Vec<DeviceRecord>, CallError> {
+    /// `GET /api/machines?$filter=…`: every device record of a name, and, where that is a full name, of its first label.
+    pub(crate) async fn devices_named(&self, name: &DeviceName, ctx: &Context) -> Result<Named, CallError> {
         let mut url = address(&self.endpoint, &["api", "machines"])?;
-        let literal = name.as_str().replace('\'', "''");
-        let filter = if name.is_short() {
-            format!("startswith(computerDnsName,'{literal}')")
-        } else {
-            format!("computerDnsName eq '{literal}'")
-        };
-        url.query_pairs_mut().append_pair("$filter", &filter);
+        url.query_pairs_mut().append_pair("$filter", &devices::filter(name));
         let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_MACHINES, ctx).await)? else {
-            return Ok(Vec::new());
+            return Ok(Named { records: Vec::new(), unread: None });
         };
-        let mut records = wire::devices(&body).map_err(CallError::Upstream)?;
-        records.retain(|record| name.matches(&record.name));
-        Ok(records)
+        let first = wire::devices(&body).map_err(CallError::Upstream)?;
+        let mut list = Listing::of(first.items, vec![body]);
+        let paging = paging(Api::Endpoint, &self.endpoint, READ_MACHINES);
+        self.calls.read_on(&mut list, first.next_link, paging, wire::devices, ctx).await;
+        let records = mem::take(&mut list.items);
+        let unread = list.into_unread().map(|unread| match unread {
+            Unread::Failed(error) => error,
+            Unread::Stopped(Stop::Enough) => CallError::Upstream(UpstreamError::TooLarge),
+            Unread::Stopped(Stop::Elsewhere) => {
+                CallError::Upstream(UpstreamError::malformed("a list that goes on at another address"))
+            }
+        });
+        Ok(Named { records, unread })
     }
 
     /// `GET /api/files/{sha256}`: the SHA-1 of the same file, if Defender knows it.
@@ -127,26 +139,17 @@ impl Defender {
 
     /// A list of alerts, with the pages that follow on the same origin.
     async fn alerts(&self, path: &[&str], ctx: &Context) -> Result<Findings, CallError> {
-        let mut url = address(&self.endpoint, path)?;
+        let url = address(&self.endpoint, path)?;
         let mut notes = Warnings::default();
-        let (mut alerts, mut bodies): (Vec<_>, Vec<Text>) = (Vec::new(), Vec::new());
-        loop {
-            let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
-                return Ok(Findings::unknown());
-            };
-            let page = wire::alerts(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
-            let next_link = page.append_to(&mut alerts);
-            bodies.push(body);
-            let Some(link) = next_link else { break };
-            match next_page(&link, &self.endpoint, "api", &bodies) {
-                Ok(next) => url = next,
-                Err(stop) => {
-                    notes.add(WarningCode::Partial, stop.detail(alerts.len()));
-                    break;
-                }
-            }
-        }
-        Ok(Findings::new(alerts, None, bodies, notes))
+        let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
+            return Ok(Findings::unknown());
+        };
+        let first = wire::alerts(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
+        let mut alerts = Listing::of(first.items, vec![body]);
+        let paging = paging(Api::Endpoint, &self.endpoint, READ_ALERTS);
+        let read = |body: &Text| wire::alerts(body, self.portal, &mut notes);
+        self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
+        Ok(findings(alerts, None, notes))
     }
 }
 
@@ -163,7 +166,18 @@ pub fn findings_of_incident(body: &Bytes, id: IncidentId, portal: Portal) -> Opt
     let mut notes = Warnings::default();
     let body = Text::try_from(body.clone()).ok()?;
     let (incident, alerts) = wire::incident(&body, id, portal, &mut notes).ok()?;
-    Some(Findings::new(alerts, Some(incident), vec![body], notes))
+    Some(Findings::new(alerts.items, Some(incident), vec![body], notes))
+}
+
+fn paging<'r>(api: Api, base: &'r Url, permission: &'static str) -> Paging<'r> {
+    Paging { api, permission, base, root: "api", prefer: None }
+}
+
+/// What came of a list of alerts, and that it is not all if it is not.
+fn findings(alerts: Listing<Alert>, incident: Option<Incident>, mut notes: Warnings) -> Findings {
+    alerts.note_unread(&mut notes);
+    let is_whole = alerts.is_whole();
+    Findings::new(alerts.items, incident, alerts.bodies, notes).whole_if(is_whole)
 }
 
 fn address(base: &Url, path: &[&str]) -> Result<Url, CallError> {

@@ -111,6 +111,11 @@ impl Alert {
         self.device.iter().chain(&self.further_devices)
     }
 
+    /// The categories that say something: Defender has been seen to write the text "null".
+    pub fn named_categories(&self) -> impl Iterator<Item = &str> {
+        self.categories.iter().map(Text::as_str).filter(|category| !category.is_empty() && *category != "null")
+    }
+
     /// The page of its incident in the portal that its own page is in, in its tenant where that is known.
     pub fn incident_url(&self) -> Option<String> {
         portal::incident_beside(self.url.as_deref()?, self.incident_id.as_deref()?, self.tenant_id.as_deref())
@@ -133,7 +138,7 @@ impl Alert {
 }
 
 /// A device, as an alert names it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[schemars(rename = "AlertDevice")]
 pub struct Device {
     /// Its id: 40 hexadecimal digits.
@@ -170,7 +175,7 @@ impl Serialize for Account {
 }
 
 /// Somebody who was logged on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct LoggedOnUser {
     /// The account name.
     pub name: Option<Text>,

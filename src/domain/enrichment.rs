@@ -224,7 +224,7 @@ impl Answer {
             updated_at: incident.and_then(|incident| incident.updated_at).or(span.updated_at),
             counts,
             techniques: rollup::distinct(ordered.iter().flat_map(|alert| alert.techniques.iter().map(Text::as_str))),
-            categories: rollup::distinct(ordered.iter().flat_map(|alert| alert.categories.iter().map(Text::as_str))),
+            categories: rollup::distinct(ordered.iter().flat_map(|alert| alert.named_categories())),
             threats: rollup::distinct(ordered.iter().filter_map(|alert| threat(alert))),
             entities,
             context: None,

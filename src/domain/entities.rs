@@ -2,13 +2,16 @@
 
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
+use std::mem;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
-use super::alert::Alert;
-use super::evidence::{Detail, Evidence};
+use super::accounts::{Accounts, Caseless};
+use super::alert::{Alert, Device};
+use super::evidence::{Detail, Thing};
 use super::extra::Extra;
 use super::time::Moment;
 
@@ -154,6 +157,13 @@ pub struct OtherEntity<'a> {
     members: &'a Extra,
 }
 
+impl<'a> OtherEntity<'a> {
+    /// Its members but for empty texts; the type has its own place.
+    fn members(&self) -> impl Iterator<Item = (&'a str, &'a RawValue)> {
+        self.members.iter().filter(|(name, value)| *name != "type" && value.get() != "\"\"")
+    }
+}
+
 impl PartialEq for OtherEntity<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.kind == other.kind && self.members == other.members
@@ -176,7 +186,7 @@ impl Serialize for OtherEntity<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", self.kind)?;
-        for (name, value) in self.members.iter().filter(|(name, _)| *name != "type") {
+        for (name, value) in self.members() {
             map.serialize_entry(name, value)?;
         }
         map.end()
@@ -236,7 +246,9 @@ pub fn collect<'a>(alerts: impl Iterator<Item = &'a Alert>) -> (Entities<'a>, Ve
 
 struct Sorts<'a> {
     devices: Distinct<DeviceEntity<'a>>,
-    users: Distinct<UserEntity<'a>>,
+    /// Devices that are only named within other evidence: listed where nothing else names them.
+    further_devices: Distinct<DeviceEntity<'a>>,
+    users: Accounts<'a>,
     files: Distinct<FileEntity<'a>>,
     processes: Distinct<ProcessEntity<'a>>,
     ips: Distinct<IpEntity<'a>>,
@@ -251,7 +263,8 @@ impl<'a> Sorts<'a> {
     fn new() -> Self {
         Self {
             devices: Distinct::new(),
-            users: Distinct::new(),
+            further_devices: Distinct::new(),
+            users: Accounts::new(MOST),
             files: Distinct::new(),
             processes: Distinct::new(),
             ips: Distinct::new(),
@@ -265,9 +278,7 @@ impl<'a> Sorts<'a> {
 
     fn add_alert(&mut self, alert: &'a Alert) {
         for device in alert.devices() {
-            if device.id.is_some() || device.name.is_some() {
-                self.devices.add(DeviceEntity { id: device.id.as_deref(), name: device.name.as_deref() });
-            }
+            add_device(&mut self.devices, device);
         }
         if let Some(account) = &alert.user {
             let user = UserEntity {
@@ -280,13 +291,30 @@ impl<'a> Sorts<'a> {
             self.users.add(user);
         }
         for item in &alert.evidence {
-            self.add_evidence(item);
+            for thing in item.things() {
+                self.add(thing);
+            }
+            // A device stands among the devices, by what the alert says of it.
+            let is_other = matches!(item.detail, Detail::Other {}) && item.kind != "device";
+            let entity = OtherEntity { kind: &item.kind, members: &item.extra };
+            if is_other && entity.members().next().is_some() {
+                self.other.add(entity);
+            }
         }
     }
 
-    fn add_evidence(&mut self, item: &'a Evidence) {
-        match &item.detail {
-            Detail::File(file) => {
+    fn add(&mut self, thing: Thing<'a>) {
+        match thing {
+            Thing::Device(device) => add_device(&mut self.further_devices, device),
+            Thing::User(user) if user.is_named() => self.users.add(UserEntity {
+                name: user.name.as_deref(),
+                domain: user.domain.as_deref(),
+                upn: user.upn.as_deref(),
+                sid: user.sid.as_deref(),
+                aad_id: user.aad_id.as_deref(),
+            }),
+            Thing::User(_) => {}
+            Thing::File(file) => {
                 let entity = FileEntity {
                     name: file.name.as_deref(),
                     path: file.path.as_deref(),
@@ -297,7 +325,7 @@ impl<'a> Sorts<'a> {
                 let none = FileEntity { name: None, path: None, sha1: None, sha256: None, md5: None };
                 add_unless_empty(&mut self.files, entity, none);
             }
-            Detail::Process(process) => {
+            Thing::Process(process) => {
                 let entity = ProcessEntity {
                     pid: process.pid,
                     name: process.name.as_deref(),
@@ -318,28 +346,9 @@ impl<'a> Sorts<'a> {
                 };
                 add_unless_empty(&mut self.processes, entity, none);
             }
-            Detail::User(user) => {
-                let entity = UserEntity {
-                    name: user.name.as_deref(),
-                    domain: user.domain.as_deref(),
-                    upn: user.upn.as_deref(),
-                    sid: user.sid.as_deref(),
-                    aad_id: user.aad_id.as_deref(),
-                };
-                let none = UserEntity { name: None, domain: None, upn: None, sid: None, aad_id: None };
-                add_unless_empty(&mut self.users, entity, none);
-            }
-            Detail::Ip(ip) => {
-                if let Some(address) = ip.address.as_deref() {
-                    self.ips.add(IpEntity { address });
-                }
-            }
-            Detail::Url(address) => {
-                if let Some(url) = address.url.as_deref() {
-                    self.urls.add(UrlEntity { url });
-                }
-            }
-            Detail::Registry(registry) => {
+            Thing::Ip(address) => self.ips.add(IpEntity { address }),
+            Thing::Url(url) | Thing::Domain(url) => self.urls.add(UrlEntity { url }),
+            Thing::Registry(registry) => {
                 let entity = RegistryEntity {
                     hive: registry.hive.as_deref(),
                     key: registry.key.as_deref(),
@@ -349,14 +358,14 @@ impl<'a> Sorts<'a> {
                 let none = RegistryEntity { hive: None, key: None, value_name: None, value: None };
                 add_unless_empty(&mut self.registry, entity, none);
             }
-            Detail::Mailbox(mailbox) => {
+            Thing::Mailbox(mailbox) => {
                 let entity = MailboxEntity {
                     address: mailbox.address.as_deref(),
                     display_name: mailbox.display_name.as_deref(),
                 };
                 add_unless_empty(&mut self.mailboxes, entity, MailboxEntity { address: None, display_name: None });
             }
-            Detail::Mail(mail) => {
+            Thing::Mail(mail) => {
                 let entity = MailEntity {
                     sender: mail.sender.as_deref(),
                     recipient: mail.recipient.as_deref(),
@@ -366,19 +375,29 @@ impl<'a> Sorts<'a> {
                 let none = MailEntity { sender: None, recipient: None, subject: None, delivery_action: None };
                 add_unless_empty(&mut self.mails, entity, none);
             }
-            Detail::Other {} => {
-                // A device stands among the devices, by what the alert says of it.
-                if !item.extra.is_empty() && item.kind != "device" {
-                    self.other.add(OtherEntity { kind: &item.kind, members: &item.extra });
-                }
-            }
         }
     }
 
-    fn finish(self) -> (Entities<'a>, Vec<&'static str>) {
+    /// Adds the devices of which neither the id nor the name is known.
+    fn add_further_devices(&mut self) {
+        let parts = |device: &DeviceEntity<'a>| [device.id, device.name].into_iter().flatten().map(Caseless);
+        let mut known: HashSet<Caseless<'a>> = self.devices.list.iter().flat_map(parts).collect();
+        let further = mem::take(&mut self.further_devices.list);
+        for device in further {
+            if !parts(&device).any(|part| known.contains(&part)) {
+                known.extend(parts(&device));
+                self.devices.add(device);
+            }
+        }
+        self.devices.capped |= self.further_devices.capped;
+    }
+
+    fn finish(mut self) -> (Entities<'a>, Vec<&'static str>) {
+        self.add_further_devices();
+        let (users, users_capped) = self.users.finish();
         let capped = [
             ("devices", self.devices.capped),
-            ("users", self.users.capped),
+            ("users", users_capped),
             ("files", self.files.capped),
             ("processes", self.processes.capped),
             ("ips", self.ips.capped),
@@ -390,7 +409,7 @@ impl<'a> Sorts<'a> {
         ];
         let entities = Entities {
             devices: self.devices.list,
-            users: self.users.list,
+            users,
             files: self.files.list,
             processes: self.processes.list,
             ips: self.ips.list,
@@ -401,6 +420,12 @@ impl<'a> Sorts<'a> {
             other: self.other.list,
         };
         (entities, capped.into_iter().filter(|(_, capped)| *capped).map(|(sort, _)| sort).collect())
+    }
+}
+
+fn add_device<'a>(devices: &mut Distinct<DeviceEntity<'a>>, device: &'a Device) {
+    if device.id.is_some() || device.name.is_some() {
+        devices.add(DeviceEntity { id: device.id.as_deref(), name: device.name.as_deref() });
     }
 }
 

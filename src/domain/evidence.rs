@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::alert::Device;
 use super::extra::Extra;
 use super::text::Text;
 use super::time::Moment;
@@ -31,6 +32,61 @@ pub struct Evidence {
     /// Members that have no home here, as they came; only there when there are any.
     #[serde(skip_serializing_if = "Extra::is_empty")]
     pub extra: Extra,
+    /// What those members name, if anything.
+    #[serde(skip)]
+    pub named: Option<Box<Named>>,
+}
+
+/// What an item of evidence names in members that have no home: accounts, files, addresses. The members stay in `extra`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Named {
+    /// Devices.
+    pub devices: Vec<Device>,
+    /// Accounts.
+    pub users: Vec<User>,
+    /// Files, and hashes of files.
+    pub files: Vec<File>,
+    /// Processes.
+    pub processes: Vec<Process>,
+    /// Network addresses.
+    pub ips: Vec<Text>,
+    /// The address that a connection came from.
+    pub source: Option<Text>,
+    /// The address that a connection went to.
+    pub destination: Option<Text>,
+    /// Web addresses.
+    pub urls: Vec<Text>,
+    /// Domains.
+    pub domains: Vec<Text>,
+    /// Mailboxes.
+    pub mailboxes: Vec<Mailbox>,
+    /// Mails.
+    pub mails: Vec<Mail>,
+}
+
+/// One thing that an item of evidence is or names.
+#[derive(Clone, Copy, Debug)]
+pub enum Thing<'a> {
+    /// A device.
+    Device(&'a Device),
+    /// An account.
+    User(&'a User),
+    /// A file.
+    File(&'a File),
+    /// A process.
+    Process(&'a Process),
+    /// A network address.
+    Ip(&'a str),
+    /// A web address.
+    Url(&'a str),
+    /// A domain.
+    Domain(&'a str),
+    /// A registry key or value.
+    Registry(&'a Registry),
+    /// A mailbox.
+    Mailbox(&'a Mailbox),
+    /// A mail.
+    Mail(&'a Mail),
 }
 
 /// The members of one type of evidence.
@@ -52,7 +108,7 @@ pub enum Detail {
     /// A mailbox.
     Mailbox(Mailbox),
     /// A mail.
-    Mail(Mail),
+    Mail(Box<Mail>),
     /// A type that has no members of its own here: all it has is in `extra`.
     Other {},
 }
@@ -91,6 +147,9 @@ pub struct Process {
     pub sha256: Option<Text>,
     /// The process that started it.
     pub parent: Parent,
+    /// The account that it runs under; only there when it is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<Box<User>>,
 }
 
 /// The process that started another.
@@ -159,12 +218,15 @@ pub struct Mailbox {
     pub address: Option<Text>,
     /// Its name.
     pub display_name: Option<Text>,
+    /// The account that it belongs to; only there when it is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<Box<User>>,
 }
 
 /// A mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Mail {
-    /// The sender's address.
+    /// The author's address: that of the header `From` (P2).
     pub sender: Option<Text>,
     /// The recipient's address.
     pub recipient: Option<Text>,
@@ -172,6 +234,21 @@ pub struct Mail {
     pub subject: Option<Text>,
     /// What became of it: `Delivered`, `Blocked` …
     pub delivery_action: Option<Text>,
+    /// The address that the sending server gave (P1), where bounces go; only there when it is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub envelope_sender: Option<Text>,
+    /// The network address that it was sent from; only there when it is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_ip: Option<Text>,
+    /// Its header `Message-ID`; only there when it is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<Text>,
+    /// Microsoft's id of this copy of it; only there when it is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_message_id: Option<Text>,
+    /// When it was received; only there when it is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<Moment>,
 }
 
 impl Default for Detail {
@@ -181,9 +258,75 @@ impl Default for Detail {
 }
 
 impl Evidence {
+    /// What it is, and what it names within itself: whatever its type.
+    ///
+    /// The image of a process and the addresses that a device last had are none of these.
+    pub fn things(&self) -> impl Iterator<Item = Thing<'_>> {
+        let (own, beside) = match &self.detail {
+            Detail::Process(process) => (Some(Thing::Process(process)), process.user.as_deref().map(Thing::User)),
+            Detail::File(file) => (Some(Thing::File(file)), None),
+            Detail::User(user) => (Some(Thing::User(user)), None),
+            Detail::Ip(ip) => (ip.address.as_deref().map(Thing::Ip), None),
+            Detail::Url(address) => (address.url.as_deref().map(Thing::Url), None),
+            Detail::Registry(registry) => (Some(Thing::Registry(registry)), None),
+            Detail::Mailbox(mailbox) => (Some(Thing::Mailbox(mailbox)), mailbox.user.as_deref().map(Thing::User)),
+            Detail::Mail(mail) => (Some(Thing::Mail(mail)), mail.sender_ip.as_deref().map(Thing::Ip)),
+            Detail::Other {} => (None, None),
+        };
+        own.into_iter().chain(beside).chain(self.named.iter().flat_map(|named| named.things()))
+    }
+
     /// Roughly what it occupies, in bytes, beside the body that its texts are parts of.
     pub(super) fn weight(&self) -> usize {
-        let apart = if let Detail::Process(_) = self.detail { size_of::<Process>() } else { 0 };
-        size_of::<Self>() + apart + self.extra.weight()
+        let apart = match &self.detail {
+            Detail::Process(process) => size_of::<Process>() + process.user.as_ref().map_or(0, |_| size_of::<User>()),
+            Detail::Mailbox(mailbox) => mailbox.user.as_ref().map_or(0, |_| size_of::<User>()),
+            Detail::Mail(_) => size_of::<Mail>(),
+            Detail::File(_)
+            | Detail::User(_)
+            | Detail::Ip(_)
+            | Detail::Url(_)
+            | Detail::Registry(_)
+            | Detail::Other {} => 0,
+        };
+        size_of::<Self>() + apart + self.extra.weight() + self.named.as_ref().map_or(0, |named| named.weight())
+    }
+}
+
+impl Named {
+    fn things(&self) -> impl Iterator<Item = Thing<'_>> {
+        let ends = [&self.source, &self.destination].into_iter().flatten();
+        let processes = self.processes.iter().flat_map(|process| {
+            std::iter::once(Thing::Process(process)).chain(process.user.as_deref().map(Thing::User))
+        });
+        let mails = self
+            .mails
+            .iter()
+            .flat_map(|mail| std::iter::once(Thing::Mail(mail)).chain(mail.sender_ip.as_deref().map(Thing::Ip)));
+        (self.devices.iter().map(Thing::Device))
+            .chain(self.users.iter().map(Thing::User))
+            .chain(self.files.iter().map(Thing::File))
+            .chain(processes)
+            .chain(ends.chain(&self.ips).map(|address| Thing::Ip(address)))
+            .chain(self.urls.iter().map(|url| Thing::Url(url)))
+            .chain(self.domains.iter().map(|domain| Thing::Domain(domain)))
+            .chain(self.mailboxes.iter().map(Thing::Mailbox))
+            .chain(mails)
+    }
+
+    /// These, unless there are none.
+    pub fn unless_empty(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.things().count() * size_of::<Process>()
+    }
+}
+
+impl User {
+    /// Whether it says which account it is.
+    pub fn is_named(&self) -> bool {
+        [&self.name, &self.upn, &self.sid, &self.aad_id].into_iter().any(Option::is_some)
     }
 }

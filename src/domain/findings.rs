@@ -1,6 +1,8 @@
 //! What one lookup brought back, before anybody asks how it is to be shown.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, Hash as _, Hasher, RandomState};
+use std::io;
 
 use super::alert::Alert;
 use super::incident::Incident;
@@ -23,6 +25,8 @@ pub struct Findings {
     pub warnings: Vec<Warning>,
     /// They are about what was asked for: only then they may be shown to the next who asks.
     pub is_to_the_point: bool,
+    /// Nothing is missing that could come another time: only then they may be remembered.
+    pub is_whole: bool,
     /// How many bytes of bodies their texts are parts of.
     held: usize,
 }
@@ -32,7 +36,16 @@ impl Findings {
     pub fn new(alerts: Vec<Alert>, incident: Option<Incident>, bodies: Vec<Text>, mut warnings: Warnings) -> Self {
         let held = bodies.iter().map(|body| body.len()).sum();
         let alerts = distinct(alerts, &mut warnings);
-        Self { alerts, incident, known: true, bodies, warnings: warnings.into_vec(), is_to_the_point: true, held }
+        Self {
+            alerts,
+            incident,
+            known: true,
+            bodies,
+            warnings: warnings.into_vec(),
+            is_to_the_point: true,
+            is_whole: true,
+            held,
+        }
     }
 
     /// What Defender answers about something that it does not know.
@@ -44,6 +57,7 @@ impl Findings {
             bodies: Vec::new(),
             warnings: Vec::new(),
             is_to_the_point: true,
+            is_whole: true,
             held: 0,
         }
     }
@@ -57,6 +71,13 @@ impl Findings {
                 format!("{} {asked} was asked for, and Defender answered with {:?}.", kind.as_str(), quoted(told));
             self.warnings.insert(0, Warning { code: WarningCode::AnotherSubject, detail });
         }
+        self
+    }
+
+    /// The same findings, marked if a part of them did not come.
+    #[must_use]
+    pub fn whole_if(mut self, is_whole: bool) -> Self {
+        self.is_whole &= is_whole;
         self
     }
 
@@ -78,21 +99,105 @@ fn distinct(alerts: Vec<Alert>, warnings: &mut Warnings) -> Vec<Alert> {
     if alerts.iter().filter_map(|alert| alert.id.as_deref()).all(|id| ids.insert(id)) {
         return alerts;
     }
-    let mut seen: HashMap<Text, Vec<usize>> = HashMap::with_capacity(alerts.len());
+    let hasher = RandomState::new();
+    let mut seen: HashMap<Text, Twins> = HashMap::with_capacity(alerts.len());
     let mut kept: Vec<Alert> = Vec::with_capacity(alerts.len());
     for alert in alerts {
         if let Some(id) = &alert.id {
             let twins = seen.entry(id.clone()).or_default();
-            if twins.iter().any(|at| kept.get(*at) == Some(&alert)) {
+            if twins.hold(&alert, &kept, &hasher) {
                 continue;
             }
-            if !twins.is_empty() {
+            if twins.count > 1 {
                 let detail = format!("Defender sent different alerts under the id {id:?}; both are listed.");
                 warnings.add(WarningCode::DuplicateAlertId, detail);
             }
-            twins.push(kept.len());
         }
         kept.push(alert);
     }
     kept
+}
+
+/// The different alerts of one id, by a hash of all that they hold: only those of one hash are compared.
+#[derive(Default)]
+struct Twins {
+    /// The place of the first, which is hashed when there is a second.
+    first: Option<usize>,
+    by_hash: HashMap<u64, Vec<usize>>,
+    count: usize,
+    #[cfg(test)]
+    compared: usize,
+}
+
+impl Twins {
+    /// Whether an equal alert is among them; if not, this one is, as the next that is kept.
+    fn hold(&mut self, alert: &Alert, kept: &[Alert], hasher: &RandomState) -> bool {
+        let Some(first) = self.first else {
+            self.first = Some(kept.len());
+            self.count = 1;
+            return false;
+        };
+        if self.by_hash.is_empty()
+            && let Some(first_alert) = kept.get(first)
+        {
+            self.by_hash.insert(hash(first_alert, hasher), vec![first]);
+        }
+        let places = self.by_hash.entry(hash(alert, hasher)).or_default();
+        #[cfg(test)]
+        {
+            self.compared += places.len();
+        }
+        let is_known = places.iter().any(|place| kept.get(*place) == Some(alert));
+        if !is_known {
+            places.push(kept.len());
+            self.count += 1;
+        }
+        is_known
+    }
+}
+
+/// A hash of what an alert is written as, and of what is not written.
+fn hash(alert: &Alert, hasher: &RandomState) -> u64 {
+    struct Hashing<H>(H);
+
+    impl<H: Hasher> io::Write for Hashing<H> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut hashing = Hashing(hasher.build_hasher());
+    // Equal alerts are written the same, and all of an alert can be written.
+    let _ = serde_json::to_writer(&mut hashing, alert);
+    (&alert.further_devices, &alert.unfamiliar).hash(&mut hashing.0);
+    hashing.0.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::words::{Severity, Unfamiliar};
+
+    #[test]
+    fn different_alerts_of_one_id_are_not_compared_in_pairs() {
+        let alert = |n: usize| {
+            let severity = Some(format!("word {n}").into());
+            let unfamiliar = Unfamiliar { severity, status: None };
+            Alert { id: Some("da1_1".into()), severity: Severity::Other, unfamiliar, ..Alert::default() }
+        };
+        let hasher = RandomState::new();
+        let (mut twins, mut kept) = (Twins::default(), Vec::new());
+        for alert in (0..1000).chain(0..1000).map(alert) {
+            if !twins.hold(&alert, &kept, &hasher) {
+                kept.push(alert);
+            }
+        }
+        assert_eq!((kept.len(), twins.count), (1000, 1000));
+        assert!(twins.compared <= 1010, "{} comparisons", twins.compared);
+    }
 }

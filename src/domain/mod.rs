@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock but [`time::Moment::now`], no knowledge of any API, front door or format.
 
+mod accounts;
 pub mod alert;
 pub mod context;
 pub mod enrichment;
@@ -16,6 +17,7 @@ pub mod path;
 pub mod portal;
 #[cfg(test)]
 mod properties;
+pub mod public_names;
 pub mod raw;
 pub mod resolution;
 mod rollup;

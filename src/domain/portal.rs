@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::subject::field_names::Named;
 use super::subject::{AlertId, DeviceId, IncidentId, Kind, Machine, Subject};
 
 /// The portal of one cloud.
@@ -101,11 +102,24 @@ fn is_page(address: &str, page: &str) -> bool {
 /// What a portal link points to: the kind, and the text of its id, not yet checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// What the page shows.
-    pub kind: Kind,
+    /// What the page shows: of a kind, or a URL.
+    pub named: Named,
     /// The id as the link has it.
     pub id: String,
 }
+
+/// Why a text is no link to a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoLink {
+    /// It is no link, or one to somewhere else.
+    Elsewhere,
+    /// It leads to the portal, but to a page that names no subject.
+    NoSubject,
+}
+
+/// The pages that are understood, for people.
+pub const PAGES: &str = "Pages that do: alerts/ID, machines/ID or devices/ID (also machines/v2/ID), files/HASH, incidents/ID, \
+    user?upn=…, ?accountName=…, ?sid=… or ?aad=…, ip/ADDRESS, domains/overview?urlDomain=…, url/overview?url=….";
 
 /// Whether a text wants to be a link rather than a name or an id.
 pub fn looks_like_link(text: &str) -> bool {
@@ -115,36 +129,59 @@ pub fn looks_like_link(text: &str) -> bool {
             .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
 }
 
-/// Reads a link to a page of the portal. `None`: it is no link, not the portal's, or to no page of ours.
-pub fn parse_link(text: &str) -> Option<Link> {
-    let url = Url::parse(text.trim()).ok()?;
-    let own = url.scheme() == "https"
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.port().is_none()
-        && url.host_str().is_some_and(|host| HOSTS.contains(&host));
-    if !own {
-        return None;
+/// Reads a link to a page of the portal.
+pub fn parse_link(text: &str) -> Result<Link, NoLink> {
+    let url = Url::parse(text.trim()).map_err(|_| NoLink::Elsewhere)?;
+    if !url.host_str().is_some_and(|host| HOSTS.contains(&host)) {
+        return Err(NoLink::Elsewhere);
     }
-    let mut segments = url.path_segments()?.filter(|segment| !segment.is_empty());
-    let page = segments.next()?;
-    if page == "user" || page == "users" {
-        let named = url.query_pairs().find(|(name, value)| name == "upn" && !value.is_empty());
-        let id = match (named, segments.next()) {
-            (Some((_, upn)), _) => upn.into_owned(),
-            (None, Some(segment)) => decoded(segment)?,
-            (None, None) => return None,
-        };
-        return Some(Link { kind: Kind::User, id });
+    let own = url.scheme() == "https" && url.username().is_empty() && url.password().is_none() && url.port().is_none();
+    if own { page_of(&url).ok_or(NoLink::NoSubject) } else { Err(NoLink::NoSubject) }
+}
+
+/// What a page of the portal shows.
+fn page_of(url: &Url) -> Option<Link> {
+    let segments: Vec<String> =
+        url.path_segments()?.filter(|segment| !segment.is_empty()).map(decoded).collect::<Option<_>>()?;
+    let (page, rest) = segments.split_first()?;
+    let of_kind = |kind, id: &str| Link { named: Named::Kind(kind), id: id.to_owned() };
+    let first = || rest.first().map(String::as_str);
+    match page.as_str() {
+        "alerts" => Some(of_kind(Kind::Alert, first()?)),
+        "machines" | "devices" => {
+            // `machines/ID`, `machines/v2/ID`: nothing but a device's id is taken for one.
+            let id = first().filter(|id| *id != "v2").or_else(|| rest.get(1).map(String::as_str))?;
+            DeviceId::parse(id).map(|id| of_kind(Kind::Machine, id.as_str()))
+        }
+        "file" | "files" => Some(of_kind(Kind::File, first()?)),
+        "incidents" | "incident2" => {
+            let id = rest.iter().find(|segment| IncidentId::parse(segment).is_some())?;
+            Some(of_kind(Kind::Incident, id))
+        }
+        "user" | "users" => user_of(url).or_else(|| first().map(str::to_owned)).map(|id| of_kind(Kind::User, &id)),
+        "ip" | "ips" => Some(of_kind(Kind::Ip, first()?)),
+        "domains" | "domain" => parameter(url, "urlDomain").map(|id| of_kind(Kind::Domain, &id)),
+        "url" | "urls" => parameter(url, "url").map(|id| Link { named: Named::Url, id }),
+        _ => None,
     }
-    let kind = match page {
-        "alerts" => Kind::Alert,
-        "machines" | "devices" => Kind::Machine,
-        "files" => Kind::File,
-        "incidents" | "incident2" => Kind::Incident,
-        _ => return None,
+}
+
+/// The account that a user's page is of, by what most of Defender's interfaces know.
+fn user_of(url: &Url) -> Option<String> {
+    let by_name = || {
+        let name = parameter(url, "accountName")?;
+        Some(match parameter(url, "accountDomain") {
+            Some(domain) => format!("{domain}\\{name}"),
+            None => name,
+        })
     };
-    Some(Link { kind, id: decoded(segments.next()?)? })
+    let others = || parameter(url, "sid").or_else(|| parameter(url, "aad"));
+    parameter(url, "upn").or_else(by_name).or_else(others)
+}
+
+fn parameter(url: &Url, name: &str) -> Option<String> {
+    let mut named = url.query_pairs().filter(|(known, value)| known == name && !value.is_empty());
+    named.next().map(|(_, value)| value.into_owned())
 }
 
 /// A path segment without its percent-encoding.
@@ -170,27 +207,42 @@ pub(crate) fn is_guid(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn link(text: &str) -> Option<(Kind, String)> {
-        parse_link(text).map(|link| (link.kind, link.id))
+    fn link(text: &str) -> Result<(Named, String), NoLink> {
+        parse_link(text).map(|link| (link.named, link.id))
     }
 
     #[test]
     fn pages_of_the_portal_are_understood() {
         let device = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567";
-        for (text, kind, id) in [
-            ("https://security.microsoft.com/alerts/da1_-1?tid=x", Kind::Alert, "da1_-1"),
-            ("https://security.microsoft.com/alerts/da1_-1/", Kind::Alert, "da1_-1"),
-            ("https://security.microsoft.us/incidents/77/overview", Kind::Incident, "77"),
-            ("https://security.apps.mil/incident2/77?tid=x", Kind::Incident, "77"),
-            ("https://security.microsoft.com/user?aad=x&upn=dana%40contoso.com", Kind::User, "dana@contoso.com"),
-            ("https://security.microsoft.com/users/dana", Kind::User, "dana"),
+        for (page, kind, id) in [
+            ("security.microsoft.com/alerts/da1_-1?tid=x", Kind::Alert, "da1_-1"),
+            ("security.microsoft.com/alerts/da1_-1/", Kind::Alert, "da1_-1"),
+            ("security.microsoft.com/alerts/da1_-1/story?tid=x", Kind::Alert, "da1_-1"),
+            ("security.microsoft.us/incidents/77/overview", Kind::Incident, "77"),
+            ("security.microsoft.com/incidents/overview/77", Kind::Incident, "77"),
+            ("security.apps.mil/incident2/77?tid=x", Kind::Incident, "77"),
+            ("security.microsoft.com/user?aad=x&upn=dana%40contoso.com", Kind::User, "dana@contoso.com"),
+            ("security.microsoft.com/user?upn=&accountName=dana&accountDomain=CONTOSO", Kind::User, "CONTOSO\\dana"),
+            ("security.microsoft.com/user?accountName=dana&tab=overview", Kind::User, "dana"),
+            ("security.microsoft.com/user?sid=S-1-5-21-1&aad=x", Kind::User, "S-1-5-21-1"),
+            ("security.microsoft.com/user?aad=c995191e-ab0d", Kind::User, "c995191e-ab0d"),
+            ("security.microsoft.com/users/dana", Kind::User, "dana"),
+            ("security.microsoft.com/file/0a1b/deepanalysis", Kind::File, "0a1b"),
+            ("security.microsoft.com/files/0a1b", Kind::File, "0a1b"),
+            ("security.microsoft.com/ip/192.0.2.7/overview", Kind::Ip, "192.0.2.7"),
+            ("security.microsoft.com/ip/2001%3Adb8%3A%3A7", Kind::Ip, "2001:db8::7"),
+            ("security.microsoft.com/domains/overview?urlDomain=evil.example", Kind::Domain, "evil.example"),
         ] {
-            assert_eq!(link(text), Some((kind, id.to_owned())), "{text}");
+            assert_eq!(link(&format!("https://{page}")), Ok((Named::Kind(kind), id.to_owned())), "{page}");
         }
-        for page in ["machines", "devices"] {
-            let text = format!("https://security.microsoft.com/{page}/{device}/timeline");
-            assert_eq!(link(&text), Some((Kind::Machine, device.to_owned())));
+        for page in ["machines", "devices", "machines/v2", "devices/v2"] {
+            for after in ["", "/", "/timeline?tid=x#top"] {
+                let text = format!("https://security.microsoft.com/{page}/{}{after}", device.to_uppercase());
+                assert_eq!(link(&text), Ok((Named::Kind(Kind::Machine), device.to_owned())), "{text}");
+            }
         }
+        let url = "https://security.microsoft.com/url/overview?url=https%3A%2F%2Fevil.example%2Fx";
+        assert_eq!(link(url), Ok((Named::Url, "https://evil.example/x".to_owned())));
     }
 
     #[test]
@@ -199,14 +251,42 @@ mod tests {
             "https://security.microsoft.com.evil.example/alerts/da1_1",
             "https://security.microsoft.com@evil.example/alerts/da1_1",
             "https://evil.example/alerts/da1_1",
-            "http://security.microsoft.com/alerts/da1_1",
-            "https://security.microsoft.com:8443/alerts/da1_1",
             "javascript:/alerts/da1_1",
-            "https://security.microsoft.com/settings",
-            "https://security.microsoft.com/alerts",
             "da1_1",
         ] {
-            assert_eq!(link(text), None, "{text}");
+            assert_eq!(link(text), Err(NoLink::Elsewhere), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_no_subject_names_none() {
+        for page in [
+            "",
+            "settings",
+            "alerts",
+            "machines/v2",
+            "machines/v2/overview",
+            "machines/desk-042",
+            "devices/timeline",
+            "devices/v2/",
+            "incidents",
+            "incidents/overview",
+            "user",
+            "user?tab=overview",
+            "user?upn=",
+            "domains/overview",
+            "url/overview?url=",
+            "threatanalytics3/x",
+            "quarantine/5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d",
+        ] {
+            assert_eq!(link(&format!("https://security.microsoft.com/{page}")), Err(NoLink::NoSubject), "{page}");
+        }
+        for text in [
+            "http://security.microsoft.com/alerts/da1_1",
+            "https://security.microsoft.com:8443/alerts/da1_1",
+            "https://dana@security.microsoft.com/alerts/da1_1",
+        ] {
+            assert_eq!(link(text), Err(NoLink::NoSubject), "{text}");
         }
     }
 

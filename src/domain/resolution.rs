@@ -9,6 +9,8 @@ use serde::Serialize;
 pub enum StepName {
     /// The kind of a bare `value` was worked out from its form.
     DetectedKind,
+    /// A URL stood for its host.
+    UrlToDomain,
     /// A portal link stood for its id.
     PortalLink,
     /// `name@domain` became the account name.

@@ -1,69 +1,92 @@
 //! `value`: anything at all, whose kind is worked out from its form.
 
-use std::net::IpAddr;
-
-use super::portal::{self, looks_like_link};
+use super::portal::{self, NoLink, is_guid, looks_like_link};
+use super::public_names::ends_in_public_tld;
 use super::resolution::{Step, StepName};
-use super::subject::{AlertId, Kind, Question, SubjectError, is_hex};
+use super::subject::{
+    Account, AlertId, IpAddress, Kind, Question, Subject, SubjectError, is_hex, meant, no_other_word,
+    no_page_of_a_subject, subject_of,
+};
 
 impl Question {
-    /// Works out what a text is: a portal link, an id of any family, a hash, an account or a host name.
+    /// Works out what a text is: a portal link, a URL, an id of any family, a hash, an address, an account, a name.
+    ///
+    /// Where its form allows several kinds, the first is the subject, and the others follow in `further`.
     pub fn detect(input: &str) -> Result<Self, SubjectError> {
-        let text = input.trim();
-        if looks_like_link(text) {
-            let link = portal::parse_link(text).ok_or_else(|| {
-                SubjectError::Invalid(
-                    "This link is not to an alert, an incident, a device, a file or a user in the Microsoft Defender portal."
-                        .to_owned(),
-                )
-            })?;
-            let step = Step::new(StepName::PortalLink, input, link.id.as_str());
-            return Self::from_parts(link.kind, input, &link.id, vec![step]);
+        let text = meant(input)?;
+        if looks_like_link(&text) {
+            return match portal::parse_link(&text) {
+                Ok(link) => Self::from_link(input, &link),
+                Err(NoLink::NoSubject) => Err(no_page_of_a_subject()),
+                Err(NoLink::Elsewhere) => {
+                    let question = Self::from_url(input, &text, Vec::new())?;
+                    let detected = Step::new(StepName::DetectedKind, input, question.subject.kind().as_str());
+                    let steps = [vec![detected], question.steps].concat();
+                    Ok(Self { steps, ..question })
+                }
+            };
         }
-        let kind = kind_of(text)?;
-        let step = Step::new(StepName::DetectedKind, input, kind.as_str());
-        Self::from_parts(kind, input, text, vec![step])
+        let mut readings = readings(&text)?.into_iter();
+        let subject = readings.next().ok_or_else(|| none(&text))?;
+        let step = Step::new(StepName::DetectedKind, input, subject.kind().as_str());
+        Ok(Self { subject, further: readings.collect(), input: input.to_owned(), steps: vec![step] })
     }
 }
 
-/// The kind that a text has by its form alone.
-fn kind_of(text: &str) -> Result<Kind, SubjectError> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
-        return Ok(Kind::Incident);
+/// Everything that a text can be by its form, in the order in which it is asked.
+fn readings(text: &str) -> Result<Vec<Subject>, SubjectError> {
+    let certain = |kind| subject_of(kind, text).map(|subject| vec![subject]);
+    let number = text.strip_prefix('#').unwrap_or(text);
+    let is_hash = [32, 40, 64].iter().any(|digits| is_hex(text, *digits));
+    if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) && !is_hash {
+        return certain(Kind::Incident);
     }
-    if is_hex(text, 40) {
-        return Err(SubjectError::Ambiguous(
-            "40 hexadecimal digits can be a device id or a SHA-1: send them as machine or as file_hash.".to_owned(),
-        ));
-    }
-    if is_hex(text, 64) || is_hex(text, 32) {
-        return Ok(Kind::File);
-    }
-    if text.contains(['\\', '@']) {
-        return Ok(Kind::User);
-    }
-    if is_alert_id_of_a_known_family(text) {
-        return Ok(Kind::Alert);
-    }
-    if text.parse::<IpAddr>().is_ok() {
-        return Err(SubjectError::Ambiguous(
-            "An IP address is no subject of its own: send the machine, the user, the file_hash, the alert_id or the incident_id."
-                .to_owned(),
-        ));
-    }
-    if text.contains('.') && !text.contains(' ') && text.split('.').all(is_dns_label) {
-        return Ok(Kind::Machine);
-    }
-    Err(SubjectError::Ambiguous(
-        "The kind of this value cannot be told from its form: send it as alert_id, machine, user, file_hash or incident_id."
-            .to_owned(),
+    let kinds: &[Kind] = if is_hex(text, 40) {
+        &[Kind::File, Kind::Machine]
+    } else if is_hash {
+        return certain(Kind::File);
+    } else if text.starts_with('\\') {
+        return certain(Kind::Machine);
+    } else if text.contains(['\\', '@']) {
+        return certain(Kind::User);
+    } else if is_guid(text) {
+        // An alert's of some products, or an object's in Entra.
+        &[Kind::Alert, Kind::User]
+    } else if is_alert_id_of_a_known_family(text) {
+        return certain(Kind::Alert);
+    } else if IpAddress::parse(text).is_some() {
+        return certain(Kind::Ip);
+    } else if Account::parse(text).is_some_and(|account| account.is_sid()) {
+        return certain(Kind::User);
+    } else if IpAddress::looks_like(text) {
+        return Err(SubjectError::Invalid("This looks like an address, and is none.".to_owned()));
+    } else if ends_in_public_tld(text) {
+        &[Kind::Machine, Kind::User, Kind::Domain]
+    } else {
+        &[Kind::Machine, Kind::User]
+    };
+    no_other_word(text)?;
+    let fits = |kind: &&Kind| **kind != Kind::User || !text.contains(NO_ACCOUNT);
+    Ok(kinds.iter().filter(fits).filter_map(|kind| subject_of(*kind, text).ok()).collect())
+}
+
+/// Characters that no account's name has in Windows: a text with one of them was not meant for an account.
+///
+/// Source: <https://learn.microsoft.com/windows/win32/adschema/a-samaccountname>.
+const NO_ACCOUNT: [char; 11] = ['"', '[', ']', ':', '|', '=', ',', '+', '*', '<', '>'];
+
+fn none(text: &str) -> SubjectError {
+    let what = if text.is_empty() { "This is empty." } else { "This has the form of nothing that can be asked about." };
+    SubjectError::Invalid(format!(
+        "{what} Send an alert id, a device's name or id, an account, a SHA-1 or SHA-256, an incident's number, an address, a \
+         domain, a URL or a link to the Microsoft Defender portal."
     ))
 }
 
 /// Ids as they have been seen: `da637472900382838869_1364969609`, `da637308392288907382_-880718168`,
 /// `636688558380765161_2136280442`, `da0c7e089d-5ff6-4e04-8000-17f4e35fa783_1`, `caD70CFEE2-1F54-32DB-9988-3A868A1EBFAC`,
 /// `ad` and 64 hexadecimal digits. Two letters name the product.
-fn is_alert_id_of_a_known_family(text: &str) -> bool {
+pub(super) fn is_alert_id_of_a_known_family(text: &str) -> bool {
     if AlertId::parse(text).is_none() {
         return false;
     }
@@ -84,11 +107,6 @@ fn is_alert_id_of_a_known_family(text: &str) -> bool {
     numbered && (ticks || guid || digest)
 }
 
-fn is_dns_label(label: &str) -> bool {
-    (1..=63).contains(&label.len())
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -98,47 +116,121 @@ mod tests {
     #[test]
     fn the_kind_is_found_from_the_form() {
         let sha256 = "ab".repeat(32);
+        let digits = "1".repeat(64);
+        let device = "0A1B2C3D4E5F60718293A4B5C6D7E8F901234567";
+        let page = format!("https://security.microsoft.com/machines/v2/{device}/overview?tid=x");
         for (text, kind, id) in [
             ("da637472900382838869_1364969609", Kind::Alert, "da637472900382838869_1364969609"),
             ("da637308392288907382_-880718168", Kind::Alert, "da637308392288907382_-880718168"),
+            ("da637308392288907382_-880718168.", Kind::Alert, "da637308392288907382_-880718168"),
             ("636688558380765161_2136280442", Kind::Alert, "636688558380765161_2136280442"),
             ("da0c7e089d-5ff6-4e04-8000-17f4e35fa783_1", Kind::Alert, "da0c7e089d-5ff6-4e04-8000-17f4e35fa783_1"),
             ("ar638180599315648136_73827727", Kind::Alert, "ar638180599315648136_73827727"),
             ("caD70CFEE2-1F54-32DB-9988-3A868A1EBFAC", Kind::Alert, "caD70CFEE2-1F54-32DB-9988-3A868A1EBFAC"),
             ("https://security.microsoft.com/alerts/da1_1?tid=x", Kind::Alert, "da1_1"),
+            ("https://security.microsoft.com/alerts/da1_1.", Kind::Alert, "da1_1"),
+            ("hxxps://security[.]microsoft[.]com/alerts/da1_1", Kind::Alert, "da1_1"),
             ("https://security.microsoft.com/incident2/77/overview", Kind::Incident, "77"),
+            (&page, Kind::Machine, &device.to_lowercase()),
+            ("https://security.microsoft.com/ip/192.0.2.7", Kind::Ip, "192.0.2.7"),
+            ("https://security.microsoft.com/url/overview?url=https%3A%2F%2Fevil.com%2Fx", Kind::Domain, "evil.com"),
             ("924565", Kind::Incident, "924565"),
             (" 924565 ", Kind::Incident, "924565"),
+            ("#924565,", Kind::Incident, "924565"),
             ("CONTOSO\\dana.reyes", Kind::User, "dana.reyes"),
             ("dana.reyes@contoso.com", Kind::User, "dana.reyes"),
-            ("desk-042.contoso.com", Kind::Machine, "desk-042.contoso.com"),
+            ("dana.reyes[@]contoso[.]com", Kind::User, "dana.reyes"),
+            ("AzureAD\\dana.reyes@contoso.com", Kind::User, "dana.reyes"),
+            ("S-1-5-21-41-42-43-1473", Kind::User, "S-1-5-21-41-42-43-1473"),
+            ("\\\\DESK-042", Kind::Machine, "DESK-042"),
             (sha256.as_str(), Kind::File, sha256.as_str()),
+            (digits.as_str(), Kind::File, digits.as_str()),
+            ("192.0.2.7", Kind::Ip, "192.0.2.7"),
+            ("192[.]0[.]2[.]7", Kind::Ip, "192.0.2.7"),
+            ("[2001:DB8::7]:443", Kind::Ip, "2001:db8::7"),
+            ("https://evil.example/x", Kind::Domain, "evil.example"),
+            ("hxxps://evil[.]example/pay", Kind::Domain, "evil.example"),
+            ("http://[2001:db8::7]/", Kind::Ip, "2001:db8::7"),
+            (
+                "https://security.microsoft.com.evil.example/alerts/da1_1",
+                Kind::Domain,
+                "security.microsoft.com.evil.example",
+            ),
         ] {
             let question = Question::detect(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!((question.subject.kind(), question.subject.id().as_str()), (kind, id), "{text}");
+            assert_eq!(question.further, [], "{text}");
             assert_eq!(question.input, text);
             assert!(!question.steps.is_empty(), "{text}");
         }
     }
 
     #[test]
-    fn what_could_be_several_things_is_asked_back() {
-        for text in
-            ["0123456789abcdef0123456789abcdef01234567", "desk-042", "svc-backup", "192.0.2.7", "Dana's iPad", ""]
-        {
-            let refused = Question::detect(text).expect_err(text);
-            assert!(matches!(refused, SubjectError::Ambiguous(_)), "{text}: {refused:?}");
+    fn what_can_be_several_things_is_asked_as_each_of_them() {
+        use Kind::{Alert, Domain, File, Machine, User};
+        for (text, kinds) in [
+            ("0123456789abcdef0123456789abcdef01234567", &[File, Machine][..]),
+            (&"0".repeat(40), &[File, Machine]),
+            ("desk-042", &[Machine, User]),
+            ("svc-backup", &[Machine, User]),
+            ("dana.reyes", &[Machine, User]),
+            ("DESK-042$", &[Machine, User]),
+            ("desk-042.corp.local", &[Machine, User]),
+            ("desk-042[.]contoso[.]com", &[Machine, User, Domain]),
+            ("lure.wingtiptoys.com", &[Machine, User, Domain]),
+            ("svchelper.exe", &[Machine, User]),
+            ("Dana's iPad", &[Machine, User]),
+            ("Dana’s iPad", &[Machine, User]),
+            ("NETWORK SERVICE", &[Machine, User]),
+            ("jane_fabrikam.example#EXT#", &[User]),
+            ("c995191e-ab0d-41ff-95fd-921e07823508", &[Alert, User]),
+        ] {
+            let question = Question::detect(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let readings: Vec<_> =
+                [&question.subject].into_iter().chain(&question.further).map(Subject::kind).collect();
+            assert_eq!(readings, kinds, "{text}");
+            assert_eq!(question.steps, [Step::new(StepName::DetectedKind, text, kinds[0].as_str())]);
         }
+    }
+
+    #[test]
+    fn what_is_nothing_of_all_that_is_refused() {
         assert!(matches!(Question::detect(&"d".repeat(32)), Err(SubjectError::UnsupportedHash(_))));
-        assert!(matches!(Question::detect("https://evil.example/alerts/da1_1"), Err(SubjectError::Invalid(_))));
+        for text in [
+            "",
+            "${user}",
+            "N/A",
+            "999.1.1.1",
+            "192.0.2.7/24",
+            "desk-042.contoso.com:445",
+            "user=dana",
+            "da637472900382838869_1364969609 please",
+            "dana.reyes@contoso.com lee@contoso.com",
+            "192.0.2.7 192.0.2.8",
+            "https://security.microsoft.com/settings",
+            "http://security.microsoft.com/alerts/da1_1",
+            "http://desk-042/",
+            "javascript:alert(1)",
+            "a/b",
+        ] {
+            let refused = Question::detect(text).expect_err(text);
+            assert!(matches!(refused, SubjectError::Invalid(_)), "{text}: {refused:?}");
+        }
+        let page = Question::detect("https://security.microsoft.com/settings").expect_err("no subject").to_string();
+        assert!(
+            ["alerts", "machines", "files", "incidents", "user"].iter().all(|known| page.contains(known)),
+            "{page}"
+        );
     }
 
     proptest! {
         #[test]
         fn detection_agrees_with_asking_for_the_kind(text in "\\PC{0,48}|[a-z]{2}[0-9]{18}_-?[0-9]{1,10}|[0-9]{1,22}|[a-zA-Z0-9@\\\\.-]{1,30}") {
             if let Ok(found) = Question::detect(&text) {
-                let asked = Question::parse(found.subject.kind(), text.trim());
-                prop_assert_eq!(asked.map(|question| question.subject), Ok(found.subject));
+                for reading in [found.subject].into_iter().chain(found.further) {
+                    let asked = Question::parse(reading.kind(), &text);
+                    prop_assert_eq!(asked.map(|question| question.subject), Ok(reading));
+                }
             }
         }
     }

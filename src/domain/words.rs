@@ -1,5 +1,7 @@
 //! The closed sets of words in which the answer speaks, and how Defender's words become them.
 
+use std::collections::HashSet;
+
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
@@ -304,7 +306,7 @@ impl From<AlertVerdict> for Verdict {
 }
 
 /// Defender's own words, where the answer can say no more than `other`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Unfamiliar {
     /// For the severity.
     pub severity: Option<Text>,
@@ -325,15 +327,18 @@ pub(super) fn same_letters(one: &str, other: &str) -> bool {
     letters(one).eq(letters(other))
 }
 
-/// The categories that say something, each once. Defender has been seen to write the text "null".
+/// Words that say that there is no determination. `NotAvailable` is what an incident of the older API has by default.
+const NO_DETERMINATION: [&str; 3] = ["NotAvailable", "NotSet", "Unknown"];
+
+/// Whether a determination says anything.
+pub fn is_determination(word: &str) -> bool {
+    !NO_DETERMINATION.iter().any(|none| same_letters(word, none))
+}
+
+/// Each category once, in the order of first sight.
 pub fn categories(words: impl Iterator<Item = Text>) -> Vec<Text> {
-    let mut distinct = Vec::new();
-    for word in words {
-        if !word.is_empty() && word != "null" && !distinct.contains(&word) {
-            distinct.push(word);
-        }
-    }
-    distinct
+    let mut seen = HashSet::new();
+    words.filter(|word| !word.is_empty() && seen.insert(word.clone())).collect()
 }
 
 /// Defender's `PascalCase` or `camelCase` word as `snake_case`: `MailMessage` → `mail_message`.

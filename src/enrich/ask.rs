@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::backend::Family;
+use super::error::{EnrichError, NotLookedUp};
 use super::key::Key;
 use crate::credentials::CallError;
 use crate::defender::Defender;
 use crate::domain::findings::Findings;
 use crate::domain::subject::{Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Sha1};
 use crate::graph::{Graph, Quarry};
-use crate::upstream::Context;
+use crate::upstream::{Context, UpstreamError};
 
 /// One question to one client.
 #[derive(Clone, Debug)]
@@ -36,6 +37,24 @@ impl Ask {
             Self::Ip(_, address) => Key::Ip(*address),
             Self::Domain(_, name) => Key::Domain(name.clone()),
             Self::Hunted(_, quarry) => Key::Hunted(quarry.clone()),
+        }
+    }
+
+    /// What it means that this brought no answer.
+    pub(super) fn refusal(&self, error: CallError) -> EnrichError {
+        let is_refused = matches!(error, CallError::Upstream(UpstreamError::Rejected { status: 400 }));
+        match self {
+            // Its form was checked before: Defender does not take every address, and no other reason is known.
+            Self::Ip(..) if is_refused => EnrichError::NotLookedUp(NotLookedUp::Address),
+            Self::Domain(..) if is_refused => EnrichError::NotLookedUp(NotLookedUp::Domain),
+            Self::Alert(..)
+            | Self::Incident(..)
+            | Self::Machine(..)
+            | Self::User(..)
+            | Self::File(..)
+            | Self::Ip(..)
+            | Self::Domain(..)
+            | Self::Hunted(..) => error.into(),
         }
     }
 

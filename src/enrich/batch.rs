@@ -27,7 +27,7 @@ impl Enricher {
             .iter()
             .enumerate()
             .map(|(at, (question, raw))| {
-                self.enrich_within(question, *raw, scope).map(move |answer| (at, answer)).boxed()
+                self.first_that_finds(question, *raw, scope).map(move |answer| (at, answer)).boxed()
             })
             .collect();
         let mut answers = stream::iter(answers).buffer_unordered(IN_FLIGHT);

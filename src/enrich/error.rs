@@ -71,6 +71,9 @@ pub(crate) enum EnrichError {
     /// The tenant or the app cannot see what advanced hunting is asked about.
     #[error("advanced hunting does not show its tables")]
     HuntingNotVisible,
+    /// It is a subject, but not one that this backend looks up.
+    #[error("{0} is not looked up")]
+    NotLookedUp(NotLookedUp),
     /// AWS STS gives no token that Entra could believe.
     #[error("AWS STS gives no token for Entra: {reason}")]
     FederationFailed {
@@ -83,6 +86,27 @@ pub(crate) enum EnrichError {
         /// Why.
         reason: SecretProblem,
     },
+}
+
+/// What a backend does not look up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotLookedUp {
+    /// A security identifier or an object id, where accounts are known by their names only.
+    AccountId,
+    /// An address that the API refuses.
+    Address,
+    /// A domain that the API refuses.
+    Domain,
+}
+
+impl std::fmt::Display for NotLookedUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AccountId => "an account's id",
+            Self::Address => "this address",
+            Self::Domain => "this domain",
+        })
+    }
 }
 
 /// Who failed.
@@ -198,6 +222,7 @@ impl Outcome for EnrichError {
             | Self::TooLarge
             | Self::SecretUnavailable { .. }
             | Self::HuntingNotVisible
+            | Self::NotLookedUp(_)
             | Self::FederationFailed { .. }
             | Self::Misconfigured { .. } => false,
         }

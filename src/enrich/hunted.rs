@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use super::ask::Ask;
+use super::readings::Names;
 use super::scope::Scope;
-use super::{Draft, EnrichError, Enricher, several_devices};
+use super::{Draft, EnrichError, Enricher, matched_short_name, namesakes, several_devices};
 use crate::cache::Recalled;
 use crate::domain::alert::{Alert, Device};
 use crate::domain::enrichment::Answer;
 use crate::domain::findings::Findings;
 use crate::domain::resolution::{Step, StepName};
-use crate::domain::subject::{DeviceId, DeviceName, Machine};
-use crate::graph::{Graph, Quarry};
+use crate::domain::subject::{Account, DeviceId, DeviceName, NameMatch};
+use crate::graph::{Graph, MOST_ALERTS, Quarry};
 
 impl Enricher {
-    /// The alerts of a device, an account or a file.
+    /// The alerts of anything that one query finds.
     pub(super) async fn hunted(
         &self,
         mut draft: Draft,
@@ -23,26 +24,77 @@ impl Enricher {
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
         draft.url = match &quarry {
-            Quarry::Device(Machine::Id(id)) => Some(self.portal.device(id)),
+            Quarry::Device(id) => Some(self.portal.device(id)),
             Quarry::File(hash) => Some(self.portal.file(hash.as_str())),
-            Quarry::Device(Machine::Name(_)) | Quarry::User(_) | Quarry::Ip(_) | Quarry::Domain(_) => None,
+            Quarry::Named(_) | Quarry::WholeName(_) | Quarry::User(_) | Quarry::Ip(_) | Quarry::Domain(_) => None,
         };
-        let ask = Ask::Hunted(graph.clone(), quarry.clone());
+        let ask = Ask::Hunted(graph.clone(), quarry);
         draft.id = ask.key().id();
         let found = self.recall(ask, draft.raw, scope).await?;
-        match &quarry {
-            Quarry::Device(Machine::Name(name)) => Ok(self.of_one_device(draft, name, found)),
-            Quarry::Device(Machine::Id(_)) | Quarry::User(_) | Quarry::File(_) | Quarry::Ip(_) | Quarry::Domain(_) => {
-                Ok(draft.finish(found))
-            }
-        }
+        Ok(draft.finish(found))
     }
 
-    /// The device that a name stands for is the one that the newest alert is about; the others of the name are told.
-    fn of_one_device(&self, mut draft: Draft, name: &DeviceName, mut found: Recalled<Arc<Findings>>) -> Answer {
+    /// The alerts of an account, and that another's may be among them.
+    pub(super) async fn hunted_user(
+        &self,
+        draft: Draft,
+        account: &Account,
+        graph: &Arc<Graph>,
+        scope: &Scope<'_>,
+    ) -> Result<Answer, EnrichError> {
+        let mut answer = self.hunted(draft, Quarry::User(account.clone()), graph, scope).await?;
+        answer.warnings.extend(namesakes::warning_of_hunted(account, &answer.findings));
+        Ok(answer)
+    }
+
+    /// The alerts of the device that a name stands for: the one that the newest alert is about; the others of the name
+    /// are told. One that is called like the first label of a full name is meant only where none has the whole name.
+    pub(super) async fn hunted_by_name(
+        &self,
+        mut draft: Draft,
+        name: &DeviceName,
+        graph: &Arc<Graph>,
+        scope: &Scope<'_>,
+    ) -> Result<Answer, EnrichError> {
+        let ask = |quarry| Ask::Hunted(graph.clone(), quarry);
+        name.as_str().clone_into(&mut draft.id);
+        let mut found = self.recall(ask(Quarry::Named(name.clone())), draft.raw, scope).await?;
+        let by_label = |alert: &Alert| match_of(alert, name) == NameMatch::FirstLabel;
+        let (newest, are_cut) = (&found.value.alerts, found.value.alerts.len() >= MOST_ALERTS);
+        if are_cut && newest.iter().any(by_label) {
+            // Newer alerts of the one may have left no place for those of the other.
+            let whole = self.recall(ask(Quarry::WholeName(name.clone())), draft.raw, scope).await?;
+            if whole.value.found() {
+                found = whole;
+            }
+        }
+        let by = if found.value.alerts.is_empty() || !found.value.alerts.iter().all(by_label) {
+            NameMatch::Whole
+        } else {
+            NameMatch::FirstLabel
+        };
+        let is_meant = match draft.names {
+            Names::Any => true,
+            Names::Whole => by == NameMatch::Whole,
+            Names::FirstLabel => by == NameMatch::FirstLabel,
+        };
+        found.value = only(&found.value, |alert| is_meant && match_of(alert, name) == by);
+        Ok(self.of_one_device(draft, name, by, found))
+    }
+
+    fn of_one_device(
+        &self,
+        mut draft: Draft,
+        name: &DeviceName,
+        by: NameMatch,
+        mut found: Recalled<Arc<Findings>>,
+    ) -> Answer {
+        if by == NameMatch::FirstLabel && found.value.found() {
+            draft.warnings.push(matched_short_name(name));
+        }
         let mut devices: Vec<DeviceId> = Vec::new();
         for device in found.value.alerts.iter().flat_map(Alert::devices) {
-            if let Some(id) = id_of(device, name).filter(|id| !devices.contains(id)) {
+            if let Some(id) = id_of(device, name, by).filter(|id| !devices.contains(id)) {
                 devices.push(id);
             }
         }
@@ -52,22 +104,42 @@ impl Enricher {
         draft.steps.push(Step::new(StepName::MachineNameToId, name.as_str(), chosen.as_str()));
         if !others.is_empty() {
             draft.warnings.push(several_devices(chosen, others, "the newest alert is about it"));
-            let mut findings = Findings::clone(&found.value);
-            findings.alerts.retain(|alert| is_about(alert, chosen, name));
-            found.value = Arc::new(findings);
+            found.value = only(&found.value, |alert| is_about(alert, chosen, name, by));
         }
         draft.finish(found)
     }
 }
 
-/// The id of a device, if it has this name.
-fn id_of(device: &Device, name: &DeviceName) -> Option<DeviceId> {
-    let is_named = device.name.as_deref().is_some_and(|known| name.matches(known));
-    device.id.as_deref().filter(|_| is_named).and_then(DeviceId::parse)
+/// The findings with these alerts only.
+fn only(findings: &Arc<Findings>, keep: impl Fn(&Alert) -> bool) -> Arc<Findings> {
+    if findings.alerts.iter().all(&keep) {
+        return findings.clone();
+    }
+    let mut kept = Findings::clone(findings);
+    kept.alerts.retain(keep);
+    Arc::new(kept)
+}
+
+/// By which part of the name an alert was found. One that names no such device was found by the whole of it.
+fn match_of(alert: &Alert, name: &DeviceName) -> NameMatch {
+    let mut found = None;
+    for by in alert.devices().filter_map(|device| name.matches(device.name.as_deref()?)) {
+        match by {
+            NameMatch::Whole => return by,
+            NameMatch::FirstLabel => found = Some(by),
+        }
+    }
+    found.unwrap_or(NameMatch::Whole)
+}
+
+/// The id of a device, if it is meant by this part of the name.
+fn id_of(device: &Device, name: &DeviceName, by: NameMatch) -> Option<DeviceId> {
+    let is_meant = device.name.as_deref().is_some_and(|known| name.matches(known) == Some(by));
+    device.id.as_deref().filter(|_| is_meant).and_then(DeviceId::parse)
 }
 
 /// Whether an alert is about the chosen device, or about none of the name.
-fn is_about(alert: &Alert, chosen: &DeviceId, name: &DeviceName) -> bool {
-    let mut named = alert.devices().filter_map(|device| id_of(device, name)).peekable();
+fn is_about(alert: &Alert, chosen: &DeviceId, name: &DeviceName, by: NameMatch) -> bool {
+    let mut named = alert.devices().filter_map(|device| id_of(device, name, by)).peekable();
     named.peek().is_none() || named.any(|id| id == *chosen)
 }

@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::domain::subject::{Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Kind, Machine, Sha1};
+use crate::domain::subject::{Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Kind, Sha1};
 use crate::graph::Quarry;
 
 /// One question to the backend.
@@ -31,6 +31,7 @@ enum Identity<'k> {
     Ip(IpAddress),
     Domain(&'k str),
     Hunted(Kind, String),
+    HuntedWholeName(String),
 }
 
 impl Key {
@@ -38,13 +39,13 @@ impl Key {
     pub(super) fn id(&self) -> String {
         match self {
             Self::Alert(id) => id.as_str().to_owned(),
-            Self::Machine(id) | Self::Hunted(Quarry::Device(Machine::Id(id))) => id.as_str().to_owned(),
+            Self::Machine(id) | Self::Hunted(Quarry::Device(id)) => id.as_str().to_owned(),
             Self::User(account) => account.name().to_owned(),
             Self::File(sha1) => sha1.as_str().to_owned(),
             Self::Incident(id) => id.to_string(),
             Self::Ip(address) | Self::Hunted(Quarry::Ip(address)) => address.to_string(),
             Self::Domain(name) | Self::Hunted(Quarry::Domain(name)) => name.as_str().to_owned(),
-            Self::Hunted(Quarry::Device(Machine::Name(name))) => name.as_str().to_owned(),
+            Self::Hunted(Quarry::Named(name) | Quarry::WholeName(name)) => name.as_str().to_owned(),
             Self::Hunted(Quarry::User(account)) => account.as_given(),
             Self::Hunted(Quarry::File(hash)) => hash.as_str().to_owned(),
         }
@@ -60,7 +61,10 @@ impl Key {
             Self::Ip(address) => Identity::Ip(*address),
             Self::Domain(name) => Identity::Domain(name.as_str()),
             // Hunting compares names in any case.
-            Self::Hunted(Quarry::Device(_)) => Identity::Hunted(Kind::Machine, self.id().to_lowercase()),
+            Self::Hunted(Quarry::Device(_) | Quarry::Named(_)) => {
+                Identity::Hunted(Kind::Machine, self.id().to_lowercase())
+            }
+            Self::Hunted(Quarry::WholeName(_)) => Identity::HuntedWholeName(self.id().to_lowercase()),
             Self::Hunted(Quarry::User(_)) => Identity::Hunted(Kind::User, self.id().to_lowercase()),
             Self::Hunted(Quarry::File(_)) => Identity::Hunted(Kind::File, self.id()),
             Self::Hunted(Quarry::Ip(_)) => Identity::Hunted(Kind::Ip, self.id()),

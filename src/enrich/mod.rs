@@ -10,6 +10,7 @@ mod key;
 mod listed;
 mod merges;
 mod namesakes;
+mod readings;
 mod resolve;
 mod scope;
 
@@ -21,7 +22,7 @@ use crate::domain::enrichment::{Answer, Backend as BackendName, Source};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::resolution::Step;
-use crate::domain::subject::{DeviceId, Kind, Question, Subject};
+use crate::domain::subject::{DeviceId, DeviceName, Kind, Machine, Question, Subject};
 use crate::domain::time::Moment;
 use crate::domain::warning::{Warning, WarningCode};
 use crate::graph::Quarry;
@@ -31,8 +32,9 @@ use ask::Ask;
 pub(crate) use auto::Auto;
 use backend::Origin;
 pub(crate) use backend::{Backend, Family};
-pub(crate) use error::EnrichError;
+pub(crate) use error::{EnrichError, NotLookedUp};
 use key::Key;
+use readings::{Names, Reading};
 use resolve::{Name, Resolution};
 use scope::Scope;
 
@@ -58,7 +60,7 @@ impl Memorable for Arc<Findings> {
     }
 
     fn may_be_kept(&self) -> bool {
-        self.is_to_the_point
+        self.is_to_the_point && self.is_whole
     }
 }
 
@@ -82,23 +84,24 @@ impl Enricher {
     /// Answers one question; `raw`: with the upstream bodies.
     pub(crate) async fn enrich(&self, question: &Question, raw: bool, ctx: &Context) -> Result<Answer, EnrichError> {
         // Boxed: it holds what every kind of question needs on its way.
-        Box::pin(self.enrich_within(question, raw, &Scope::new(ctx))).await
+        Box::pin(self.first_that_finds(question, raw, &Scope::new(ctx))).await
     }
 
-    /// Answers one question of a request that may have asked others.
-    async fn enrich_within(&self, question: &Question, raw: bool, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
-        let kind = question.subject.kind();
+    /// Answers one reading of a question of a request that may have asked others.
+    async fn enrich_within(&self, reading: &Reading<'_>, raw: bool, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
+        let kind = reading.subject.kind();
         let family = self.backend.family(kind, scope.ctx).await?;
-        let draft = Draft::new(question, raw, family.origin(kind));
-        match (&question.subject, &family) {
+        let draft = Draft::new(reading, raw, family.origin(kind));
+        match (reading.subject, &family) {
             (Subject::Alert(id), _) => self.answer(draft, Ask::Alert(family.clone(), id.clone()), scope).await,
             (Subject::Incident(id), _) => self.incident(draft, *id, family, scope).await,
-            (Subject::Machine(machine), Family::Graph(graph)) => {
-                self.hunted(draft, Quarry::Device(machine.clone()), graph, scope).await
+            (Subject::Machine(Machine::Name(name)), Family::Graph(graph)) => {
+                self.hunted_by_name(draft, name, graph, scope).await
             }
-            (Subject::User(account), Family::Graph(graph)) => {
-                self.hunted(draft, Quarry::User(account.clone()), graph, scope).await
+            (Subject::Machine(Machine::Id(id)), Family::Graph(graph)) => {
+                self.hunted(draft, Quarry::Device(id.clone()), graph, scope).await
             }
+            (Subject::User(account), Family::Graph(graph)) => self.hunted_user(draft, account, graph, scope).await,
             (Subject::File(hash), Family::Graph(graph)) => {
                 self.hunted(draft, Quarry::File(hash.clone()), graph, scope).await
             }
@@ -132,7 +135,7 @@ impl Enricher {
         let fetch = || {
             let (ask, ctx) = (ask.clone(), scope.ctx.clone());
             async move {
-                let mut findings = ask.fetch(&ctx).await?;
+                let mut findings = ask.fetch(&ctx).await.map_err(|error| ask.refusal(error))?;
                 if !raw {
                     // What nobody wants to see is not kept: a list's body is as large as all that was read from it.
                     findings.bodies.clear();
@@ -150,27 +153,46 @@ impl Enricher {
     }
 }
 
-/// Other devices of a name that a warning lists.
-const OTHERS_NAMED: usize = 10;
+/// Devices of a name that a warning lists.
+const MOST_NAMED: usize = 10;
 
 /// Which device of several of a name was taken, and why.
 fn several_devices(chosen: &DeviceId, others: &[DeviceId], why: &str) -> Warning {
-    let named: Vec<_> = others.iter().take(OTHERS_NAMED).map(DeviceId::as_str).collect();
-    let more = if named.len() < others.len() { " …" } else { "" };
     let detail = format!(
-        "{} devices have this name; {} was taken: {why}. The others: {}{more}.",
+        "{} devices have this name; {} was taken: {why}. The others: {}.",
         others.len() + 1,
         chosen.as_str(),
-        named.join(", ")
+        listed_ids(others)
     );
     Warning { code: WarningCode::SeveralDevicesMatch, detail }
 }
 
-fn unknown_or_no_alerts(kind: Kind) -> Warning {
+/// The first few ids, for a sentence.
+fn listed_ids(ids: &[DeviceId]) -> String {
+    let named: Vec<_> = ids.iter().take(MOST_NAMED).map(DeviceId::as_str).collect();
+    let more = if named.len() < ids.len() { " …" } else { "" };
+    named.join(", ") + more
+}
+
+/// Nothing has the full name that was asked for, and a device that is called like its first label was taken.
+fn matched_short_name(name: &DeviceName) -> Warning {
     let detail = format!(
+        "No device is known as {:?}; one that is known as {:?}, without a domain, was taken. Make sure that it is the same.",
+        name.as_str(),
+        name.as_str().split('.').next().unwrap_or_default()
+    );
+    Warning { code: WarningCode::MatchedShortName, detail }
+}
+
+fn unknown_or_no_alerts(kind: Kind, hint: Option<&str>) -> Warning {
+    let mut detail = format!(
         "Defender has no alerts for this {0}: it answers the same for a {0} that it does not know.",
         kind.as_str()
     );
+    if let Some(hint) = hint {
+        detail.push(' ');
+        detail.push_str(hint);
+    }
     Warning { code: WarningCode::UnknownOrNoAlerts, detail }
 }
 
@@ -182,19 +204,24 @@ struct Draft {
     url: Option<String>,
     steps: Vec<Step>,
     warnings: Vec<Warning>,
+    names: Names,
+    /// What the caller should know if nothing is found.
+    hint: Option<&'static str>,
     raw: bool,
     origin: Origin,
 }
 
 impl Draft {
-    fn new(question: &Question, raw: bool, origin: Origin) -> Self {
+    fn new(reading: &Reading<'_>, raw: bool, origin: Origin) -> Self {
         Self {
-            kind: question.subject.kind(),
-            input: question.input.clone(),
-            id: question.subject.id(),
+            kind: reading.subject.kind(),
+            input: reading.input.to_owned(),
+            id: reading.subject.id(),
             url: None,
-            steps: question.steps.clone(),
+            steps: reading.steps.clone(),
             warnings: Vec::new(),
+            names: reading.names,
+            hint: readings::display_name(reading.subject),
             raw,
             origin,
         }
@@ -209,7 +236,7 @@ impl Draft {
             Kind::User | Kind::File | Kind::Ip | Kind::Domain => false,
         };
         if found.value.alerts.is_empty() && !tells_unknown {
-            self.warnings.push(unknown_or_no_alerts(self.kind));
+            self.warnings.push(unknown_or_no_alerts(self.kind, self.hint));
         }
         Answer {
             kind: self.kind,

@@ -1,5 +1,6 @@
 //! From what the caller holds to what the older APIs want: a device's name to its id, a SHA-256 to a SHA-1.
 
+use super::EnrichError;
 use crate::cache::Memorable;
 use crate::defender::devices::Chosen;
 use crate::domain::subject::{DeviceName, Sha1, Sha256};
@@ -21,19 +22,31 @@ impl Name {
 /// What a name or a hash stands for, if anything.
 #[derive(Clone, Debug)]
 pub(crate) enum Resolution {
-    Device(Option<Chosen>),
+    Device(Option<Resolved>),
     Sha1(Option<Sha1>),
+}
+
+/// The records of a device's name.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
+    pub(super) chosen: Chosen,
+    /// Why their list was not read to its end, if it was not: others of the name may be on it.
+    pub(super) unread: Option<EnrichError>,
 }
 
 impl Memorable for Resolution {
     fn weight(&self) -> usize {
         match self {
-            Self::Device(Some(chosen)) => 64 * (1 + chosen.others.len()),
+            Self::Device(Some(resolved)) => 64 * (1 + resolved.chosen.others.len()),
             Self::Device(None) | Self::Sha1(_) => 64,
         }
     }
 
     fn is_negative(&self) -> bool {
         matches!(self, Self::Device(None) | Self::Sha1(None))
+    }
+
+    fn may_be_kept(&self) -> bool {
+        !matches!(self, Self::Device(Some(Resolved { unread: Some(_), .. })))
     }
 }

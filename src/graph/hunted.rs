@@ -34,21 +34,27 @@ impl Graph {
         let (mut alerts, mut thin) = (Vec::with_capacity(rows.len()), 0_usize);
         let mut list = String::from("[");
         for row in rows {
-            if !alerts.is_empty() {
-                list.push(',');
-            }
+            let remote_url = row.remote_url();
             let whole = completed.body(row.alert_id()).and_then(|body| {
                 let alert = wire::alert(body, self.portal, &mut notes).ok()?;
                 (alert.id.as_deref() == Some(row.alert_id())).then_some((alert, body))
             });
-            if let Some((alert, body)) = whole {
-                alerts.push(alert);
-                list.push_str(body);
+            let is_thin = whole.is_none();
+            let (alert, body) = if let Some((alert, body)) = whole {
+                (alert, body.clone())
             } else {
-                thin += 1;
-                list.push_str(&row.body());
-                alerts.push(row.into_alert(self.portal, &mut notes));
+                let body = row.body().into();
+                (row.into_alert(self.portal, &mut notes), body)
+            };
+            if !quarry.is_of(remote_url.as_deref(), &alert) {
+                continue;
             }
+            thin += usize::from(is_thin);
+            if !alerts.is_empty() {
+                list.push(',');
+            }
+            list.push_str(&body);
+            alerts.push(alert);
         }
         note_thin(thin, &completed, &mut notes);
         list.push(']');

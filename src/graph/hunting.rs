@@ -6,14 +6,21 @@
 //! Sources: <https://learn.microsoft.com/defender-xdr/advanced-hunting-alertevidence-table>,
 //! <https://learn.microsoft.com/kusto/query/scalar-data-types/string>.
 
-use crate::domain::portal::is_guid;
-use crate::domain::subject::{Account, DomainName, FileHash, IpAddress, Machine};
+use url::Url;
+
+use crate::domain::alert::Alert;
+use crate::domain::evidence::Detail;
+use crate::domain::subject::{Account, DeviceId, DeviceName, DomainName, FileHash, IpAddress};
 
 /// What is hunted for.
 #[derive(Clone, Debug)]
 pub(crate) enum Quarry {
-    /// A device, by its id or its name.
-    Device(Machine),
+    /// A device, by its id.
+    Device(DeviceId),
+    /// Devices of a name; of a full name, those that are called like its first label as well.
+    Named(DeviceName),
+    /// Devices of the whole of a full name.
+    WholeName(DeviceName),
     /// An account, by whatever names it.
     User(Account),
     /// A file.
@@ -25,7 +32,7 @@ pub(crate) enum Quarry {
 }
 
 /// Alerts that are completed at most.
-pub(super) const MOST_ALERTS: usize = 200;
+pub(crate) const MOST_ALERTS: usize = 200;
 /// How far back advanced hunting sees.
 pub(super) const WINDOW_DAYS: u32 = 30;
 /// The same as ISO 8601 writes it.
@@ -49,19 +56,33 @@ pub(super) fn query(quarry: &Quarry) -> Option<String> {
 fn condition(quarry: &Quarry) -> Option<String> {
     let equals = |column: &'static str, text: &str| Some(format!("{column} =~ {}", literal(text)?));
     match quarry {
-        Quarry::Device(Machine::Id(id)) => equals("DeviceId", id.as_str()),
-        Quarry::Device(Machine::Name(name)) if name.is_short() => {
-            let start = literal(&format!("{}.", name.as_str()))?;
-            Some(format!("({} or DeviceName startswith {start})", equals("DeviceName", name.as_str())?))
-        }
-        Quarry::Device(Machine::Name(name)) => equals("DeviceName", name.as_str()),
-        Quarry::User(account) => match account.domain() {
-            Some(_) if account.is_principal_name() => equals("AccountUpn", &account.as_given()),
-            Some(domain) => {
-                Some(format!("{} and {}", equals("AccountName", account.name())?, equals("AccountDomain", domain)?))
+        Quarry::Device(id) => equals("DeviceId", id.as_str()),
+        Quarry::Named(name) => {
+            let mut conditions = named(name)?;
+            match name.first_label() {
+                Some(label) => conditions.extend(named(&label)?),
+                None => {
+                    for spelling in name.spellings() {
+                        conditions.push(format!("DeviceName startswith {}", literal(&format!("{spelling}."))?));
+                    }
+                }
             }
-            None if is_sid(account.name()) => equals("AccountSid", account.name()),
-            None if is_guid(account.name()) => equals("AccountObjectId", account.name()),
+            any(&conditions)
+        }
+        Quarry::WholeName(name) => any(&named(name)?),
+        Quarry::User(account) => match account.domain() {
+            // Evidence that names the account otherwise may be of it: of a UPN only the account name, or no domain.
+            Some(_) if account.is_principal_name() => Some(format!(
+                "({} or (isempty(AccountUpn) and {}))",
+                equals("AccountUpn", &account.as_given())?,
+                equals("AccountName", account.name())?
+            )),
+            Some(domain) => {
+                let name = equals("AccountName", account.name())?;
+                Some(format!("{name} and {}", any(&in_domain(domain)?)?))
+            }
+            None if account.is_sid() => equals("AccountSid", account.name()),
+            None if account.is_object_id() => equals("AccountObjectId", account.name()),
             None => equals("AccountName", account.name()),
         },
         Quarry::File(FileHash::Sha1(sha1)) => equals("SHA1", sha1.as_str()),
@@ -72,6 +93,67 @@ fn condition(quarry: &Quarry) -> Option<String> {
         }
         Quarry::Domain(name) => Some(format!("RemoteUrl has {}", literal(name.as_str())?)),
     }
+}
+
+/// A device by a name, with either apostrophe.
+fn named(name: &DeviceName) -> Option<Vec<String>> {
+    name.spellings().iter().map(|spelling| Some(format!("DeviceName =~ {}", literal(spelling)?))).collect()
+}
+
+/// A domain by the name that was given, by what the other of NetBIOS and DNS would call it, or not told.
+fn in_domain(domain: &str) -> Option<Vec<String>> {
+    let other = match domain.split_once('.') {
+        Some((label, _)) => format!("AccountDomain =~ {}", literal(label)?),
+        None => format!("AccountDomain startswith {}", literal(&format!("{domain}."))?),
+    };
+    Some(vec![format!("AccountDomain =~ {}", literal(domain)?), other, "isempty(AccountDomain)".to_owned()])
+}
+
+/// Conditions of which one has to hold.
+fn any(conditions: &[String]) -> Option<String> {
+    match conditions {
+        [] => None,
+        [only] => Some(only.clone()),
+        several => Some(format!("({})", several.join(" or "))),
+    }
+}
+
+impl Quarry {
+    /// Whether an alert is of what is hunted for, where the query alone does not tell: `has` finds a domain's name
+    /// anywhere in an address. `row`: the address in the alert's row.
+    pub(super) fn is_of(&self, row: Option<&str>, alert: &Alert) -> bool {
+        match self {
+            Self::Device(_) | Self::Named(_) | Self::WholeName(_) | Self::User(_) | Self::File(_) | Self::Ip(_) => true,
+            Self::Domain(name) => {
+                let urls = alert.evidence.iter().filter_map(|item| match &item.detail {
+                    Detail::Url(address) => address.url.as_deref(),
+                    _ => None,
+                });
+                urls.chain(row).any(|url| is_at_or_below(url, name.as_str()))
+            }
+        }
+    }
+}
+
+/// Whether the host of an address is a domain or below it.
+fn is_at_or_below(address: &str, domain: &str) -> bool {
+    host_of(address).is_some_and(|host| {
+        let below = host.strip_suffix(domain);
+        below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+    })
+}
+
+/// The host of an address as evidence has it: with or without a scheme, behind the `uri=` of some rows.
+fn host_of(address: &str) -> Option<String> {
+    let address = address.trim();
+    let address = address
+        .get(..4)
+        .filter(|start| start.eq_ignore_ascii_case("uri="))
+        .map_or(address, |_| address.get(4..).unwrap_or_default());
+    let has_host = |text: &str| Url::parse(text).ok().filter(Url::has_host);
+    let url = has_host(address).or_else(|| has_host(&format!("http://{address}")))?;
+    let host = url.host_str()?.to_lowercase();
+    Some(host.strip_suffix('.').map(str::to_owned).unwrap_or(host))
 }
 
 /// A Kusto string literal that holds this text; `None` if a character of it has no place in one.
@@ -97,24 +179,18 @@ fn breaks_lines_or_is_unseen(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
-/// A Windows security identifier: `S-1-5-21-…`.
-fn is_sid(text: &str) -> bool {
-    let Some(rest) = text.get(..4).filter(|start| start.eq_ignore_ascii_case("S-1-")).and(text.get(4..)) else {
-        return false;
-    };
-    !rest.is_empty() && rest.split('-').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::subject::{Kind, Question, Subject};
+    use crate::domain::evidence::{Address, Evidence};
+    use crate::domain::subject::{Kind, Machine, Question, Subject};
 
     fn quarry(kind: Kind, text: &str) -> Option<Quarry> {
         match Question::parse(kind, text).ok()?.subject {
-            Subject::Machine(machine) => Some(Quarry::Device(machine)),
+            Subject::Machine(Machine::Id(id)) => Some(Quarry::Device(id)),
+            Subject::Machine(Machine::Name(name)) => Some(Quarry::Named(name)),
             Subject::User(account) => Some(Quarry::User(account)),
             Subject::File(hash) => Some(Quarry::File(hash)),
             Subject::Ip(address) => Some(Quarry::Ip(address)),
@@ -156,15 +232,43 @@ mod tests {
         let sha1 = "0123456789abcdef0123456789abcdef01234567";
         for (kind, text, right) in [
             (Kind::Machine, sha1, format!("DeviceId =~ \"{sha1}\"")),
-            (Kind::Machine, "desk-042.contoso.com", "DeviceName =~ \"desk-042.contoso.com\"".to_owned()),
+            (
+                Kind::Machine,
+                "desk-042.contoso.com",
+                "(DeviceName =~ \"desk-042.contoso.com\" or DeviceName =~ \"desk-042\")".to_owned(),
+            ),
             (
                 Kind::Machine,
                 "desk-042",
                 "(DeviceName =~ \"desk-042\" or DeviceName startswith \"desk-042.\")".to_owned(),
             ),
             (Kind::User, "dana", "AccountName =~ \"dana\"".to_owned()),
-            (Kind::User, "CONTOSO\\dana", "AccountName =~ \"dana\" and AccountDomain =~ \"CONTOSO\"".to_owned()),
-            (Kind::User, "dana@contoso.com", "AccountUpn =~ \"dana@contoso.com\"".to_owned()),
+            (
+                Kind::Machine,
+                "Dana's iPad",
+                "(DeviceName =~ \"Dana's iPad\" or DeviceName =~ \"Dana’s iPad\" or DeviceName startswith \"Dana's iPad.\" \
+                 or DeviceName startswith \"Dana’s iPad.\")"
+                    .to_owned(),
+            ),
+            (
+                Kind::User,
+                "CONTOSO\\dana",
+                "AccountName =~ \"dana\" and (AccountDomain =~ \"CONTOSO\" or AccountDomain startswith \"CONTOSO.\" \
+                 or isempty(AccountDomain))"
+                    .to_owned(),
+            ),
+            (
+                Kind::User,
+                "contoso.com\\dana",
+                "AccountName =~ \"dana\" and (AccountDomain =~ \"contoso.com\" or AccountDomain =~ \"contoso\" \
+                 or isempty(AccountDomain))"
+                    .to_owned(),
+            ),
+            (
+                Kind::User,
+                "dana@contoso.com",
+                "(AccountUpn =~ \"dana@contoso.com\" or (isempty(AccountUpn) and AccountName =~ \"dana\"))".to_owned(),
+            ),
             (Kind::User, "S-1-5-21-1-2-3-1001", "AccountSid =~ \"S-1-5-21-1-2-3-1001\"".to_owned()),
             (Kind::User, "S-1-5-21-x", "AccountName =~ \"S-1-5-21-x\"".to_owned()),
             (
@@ -178,6 +282,49 @@ mod tests {
         ] {
             assert_eq!(quarry(kind, text).and_then(|quarry| condition(&quarry)), Some(right), "{text}");
         }
+    }
+
+    #[test]
+    fn a_domain_is_at_or_above_the_host_of_an_address() {
+        let domain = "shop.evil.example";
+        for address in [
+            "https://shop.evil.example/pay?x=1",
+            "HTTP://A.SHOP.EVIL.EXAMPLE:8080/",
+            "https://name:word@shop.evil.example/",
+            "shop.evil.example",
+            "shop.evil.example.",
+            "shop.evil.example:8443/without-a-scheme",
+            "uri=https://shop.evil.example/click?to=https://other.example/",
+            "tcp://Shop.Evil.Example:443",
+        ] {
+            assert!(is_at_or_below(address, domain), "{address}");
+        }
+        for address in [
+            "https://notshop.evil.example/",
+            "https://evil.example/",
+            "https://shop.evil.example.other.example/",
+            "https://other.example/?to=shop.evil.example",
+            "https://shop.evil.example@other.example/",
+            "uri=https://other.example/?redirect=https://shop.evil.example/",
+            "",
+            "uri=",
+        ] {
+            assert!(!is_at_or_below(address, domain), "{address}");
+        }
+        assert!(is_at_or_below("https://bücher.example/", "xn--bcher-kva.example"));
+    }
+
+    #[test]
+    fn an_alert_is_of_a_domain_by_its_row_or_its_evidence() {
+        let Some(domain) = quarry(Kind::Domain, "evil.example") else { panic!("a domain") };
+        let url = |url: &'static str| Alert {
+            evidence: vec![Evidence { detail: Detail::Url(Address { url: Some(url.into()) }), ..Evidence::default() }],
+            ..Alert::default()
+        };
+        assert!(domain.is_of(Some("https://evil.example/"), &Alert::default()));
+        assert!(domain.is_of(Some("https://other.example/?evil.example"), &url("https://a.evil.example/")));
+        assert!(!domain.is_of(Some("https://other.example/?evil.example"), &url("https://notevil.example/")));
+        assert!(!domain.is_of(None, &Alert::default()));
     }
 
     #[test]
@@ -205,7 +352,7 @@ mod tests {
                 let (outside, literals) = apart(&asked);
                 let usual = [
                     (Kind::Machine, "0123456789abcdef0123456789abcdef01234567"), (Kind::Machine, "a.b"), (Kind::Machine, "a"),
-                    (Kind::User, "a"), (Kind::User, "a\\b"), (Kind::User, "a@b"), (Kind::User, "S-1-5"),
+                    (Kind::User, "a"), (Kind::User, "a\\b"), (Kind::User, "a@b"), (Kind::User, "a.b\\c"), (Kind::User, "S-1-5"),
                     (Kind::User, "c995191e-ab0d-41ff-95fd-921e07823508"),
                     (Kind::File, "0123456789abcdef0123456789abcdef01234567"), (Kind::File, &"ab".repeat(32)),
                 ];

@@ -16,21 +16,23 @@ mod wire;
 use url::Url;
 
 use crate::config::Settings;
-use crate::credentials::{Authorized, CallError};
-use crate::domain::alert::Alert;
+use crate::credentials::{Authorized, CallError, Listing, Paging};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::subject::{AlertId, IncidentId, Kind};
 use crate::domain::text::Text;
-use crate::domain::warning::{WarningCode, Warnings};
-use crate::upstream::{self, Api, Call, Context, Reply, UpstreamError, next_page};
-pub(crate) use hunting::Quarry;
+use crate::domain::warning::Warnings;
+use crate::upstream::{self, Api, Call, Context, Reply, UpstreamError};
+pub(crate) use hunting::{MOST_ALERTS, Quarry};
 pub(crate) use roles::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING, allow};
 
 /// Without it, words that Microsoft has added later arrive as `unknownFutureValue`.
 ///
 /// Source: <https://learn.microsoft.com/graph/best-practices-concept#handling-future-members-in-evolvable-enumerations>.
 const PREFER: &str = "include-unknown-enum-members";
+
+/// The first segment of every path.
+const VERSION: &str = "v1.0";
 
 /// Microsoft Graph security.
 #[derive(Clone, Debug)]
@@ -67,8 +69,8 @@ impl Graph {
         Ok(findings.about(Kind::Alert, id.as_str(), &id_told))
     }
 
-    /// `GET /v1.0/security/incidents/{id}?$expand=alerts`, and by a second route where that fails: large incidents
-    /// are answered with 500.
+    /// `GET /v1.0/security/incidents/{id}?$expand=alerts`; where that fails, its alerts by
+    /// `GET /v1.0/security/incidents/{id}/alerts`: large incidents are answered with 500. Either list may go on.
     pub(crate) async fn incident(&self, id: IncidentId, ctx: &Context) -> Result<Findings, CallError> {
         let url = self.address(&["security", "incidents", &id.to_string()])?;
         let mut expanded = url.clone();
@@ -81,41 +83,29 @@ impl Graph {
         };
         let Some(body) = CallError::known(body)? else { return Ok(Findings::unknown()) };
         let mut notes = Warnings::default();
-        let (incident, mut alerts) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
+        let (incident, mut first) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
         let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
         let mut bodies = vec![body];
         if !is_whole {
-            alerts = self.alerts_of(id, &mut bodies, &mut notes, ctx).await?;
-        }
-        let findings = Findings::new(alerts, Some(incident), bodies, notes);
-        Ok(findings.about(Kind::Incident, &id.to_string(), &id_told))
-    }
-
-    /// `GET /v1.0/security/incidents/{id}/alerts`, page by page on the same origin.
-    async fn alerts_of(
-        &self,
-        id: IncidentId,
-        bodies: &mut Vec<Text>,
-        notes: &mut Warnings,
-        ctx: &Context,
-    ) -> Result<Vec<Alert>, CallError> {
-        let mut url = self.address(&["security", "incidents", &id.to_string(), "alerts"])?;
-        let mut alerts = Vec::new();
-        loop {
+            let url = self.address(&["security", "incidents", &id.to_string(), "alerts"])?;
             let body = self.get(&url, READ_INCIDENTS, ctx).await?;
-            let page = wire::alerts(&body, self.portal, notes).map_err(CallError::Upstream)?;
-            let next_link = page.append_to(&mut alerts);
+            first = wire::alerts(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
             bodies.push(body);
-            let Some(link) = next_link else { break };
-            match next_page(&link, &self.base, "v1.0", bodies) {
-                Ok(next) => url = next,
-                Err(stop) => {
-                    notes.add(WarningCode::Partial, stop.detail(alerts.len()));
-                    break;
-                }
-            }
         }
-        Ok(alerts)
+        let mut alerts = Listing::of(first.items, bodies);
+        let paging = Paging {
+            api: Api::Graph,
+            permission: READ_INCIDENTS,
+            base: &self.base,
+            root: VERSION,
+            prefer: Some(PREFER),
+        };
+        let read = |body: &Text| wire::alerts(body, self.portal, &mut notes);
+        self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
+        alerts.note_unread(&mut notes);
+        let is_whole = alerts.is_whole();
+        let findings = Findings::new(alerts.items, Some(incident), alerts.bodies, notes).whole_if(is_whole);
+        Ok(findings.about(Kind::Incident, &id.to_string(), &id_told))
     }
 
     async fn get(&self, url: &Url, permission: &'static str, ctx: &Context) -> Result<Text, CallError> {
@@ -124,6 +114,6 @@ impl Graph {
     }
 
     fn address(&self, path: &[&str]) -> Result<Url, CallError> {
-        upstream::address(&self.base, &[&["v1.0"], path].concat()).map_err(CallError::Upstream)
+        upstream::address(&self.base, &[&[VERSION], path].concat()).map_err(CallError::Upstream)
     }
 }

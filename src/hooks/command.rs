@@ -1,15 +1,22 @@
 //! What a person types in a chat: a question, a call for help, or something that wants a hint.
 
+use crate::domain::subject::field_names::{Named, look_up, nearest};
+use crate::domain::subject::spelling::trimmed;
 use crate::domain::subject::{Kind, Question};
 
-/// How each kind may be called beside its own word and its field's name, and what a person would type after it.
-const KINDS: [(Kind, &[&str], &str); 5] = [
-    (Kind::Alert, &[], "da637472900382838869_1364969609"),
-    (Kind::Machine, &["device", "host"], "desk-042.contoso.com"),
-    (Kind::User, &["account"], "dana.reyes@contoso.com"),
-    (Kind::File, &["hash"], "5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d"),
-    (Kind::Incident, &[], "924565"),
+/// What a person would type for each kind.
+const EXAMPLES: [(Kind, &str); 7] = [
+    (Kind::Alert, "da637472900382838869_1364969609"),
+    (Kind::Machine, "desk-042.contoso.com"),
+    (Kind::User, "dana.reyes@contoso.com"),
+    (Kind::File, "5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d"),
+    (Kind::Incident, "924565"),
+    (Kind::Ip, "192.0.2.7"),
+    (Kind::Domain, "evil.example"),
 ];
+
+/// Words of politeness behind a question.
+const POLITE: [&str; 5] = ["please", "pls", "plz", "thanks", "thx"];
 
 /// Signs that people, or their keyboards, put around a value: each that opens with those that close it.
 const QUOTES: [(char, &[char]); 9] = [
@@ -41,59 +48,117 @@ pub enum Command {
 }
 
 impl Command {
-    /// Reads plain text: `KIND VALUE`, a bare value, or `help`; `share` as its first or last word.
-    pub fn parse(text: &str) -> Self {
-        let mut words: Vec<&str> = text.split_whitespace().collect();
-        let before = words.len();
-        words.pop_if(|word| is_word(word, "share"));
-        if words.first().is_some_and(|word| is_word(word, "share")) {
-            words.remove(0);
+    /// Reads plain text: `KIND VALUE`, a bare value, or `help`; `share` as its first or last word. `called` is what stands
+    /// before a command here, such as `/defender`.
+    pub fn parse(text: &str, called: &str) -> Self {
+        let mut words: Vec<&str> = text.split_whitespace().map(without_marks).filter(|word| !word.is_empty()).collect();
+        let mut share = false;
+        while let Some(word) = words.pop_if(|word| is_share(word) || is_polite(word)) {
+            share |= is_share(word);
         }
-        let share = words.len() < before;
+        if words.first().is_some_and(|word| is_share(word)) {
+            words.remove(0);
+            share = true;
+        }
         let Some((first, rest)) = words.split_first() else { return Self::Help };
         if is_word(first, "help") || *first == "?" {
             return Self::Help;
         }
-        let (word, glued) = first.split_once([':', '=']).unwrap_or((first, ""));
-        match KINDS.iter().find(|(kind, others, _)| is_name(word, *kind, others)) {
-            Some((kind, _, example)) => {
-                let value = [&[glued], rest].concat().join(" ");
-                ask_about(*kind, unquoted(&value), share, example)
-            }
-            None => match Question::detect(unquoted(&words.join(" "))) {
-                Ok(question) => Self::Ask { question, share },
-                Err(error) => Self::Wrong(format!("{error} For example: {}.", examples("").join(", "))),
-            },
+        match marked(first, rest) {
+            Some((named, value)) => ask_about(named, unquoted(&value), share, called),
+            None => ask_about_anything(&words, share, called),
         }
     }
 }
 
-/// How to ask, a line each; `called` is what stands before a command here, such as `/defender`.
+/// What the first word, or the first two, say about the rest: `user dana`, `user: dana`, `device name desk-042`.
+fn marked(first: &str, rest: &[&str]) -> Option<(Named, String)> {
+    let (word, glued) = first.split_once([':', '=']).unwrap_or((first, ""));
+    if let ("", Some((second, rest))) = (glued, rest.split_first()) {
+        let (second, glued) = second.split_once([':', '=']).unwrap_or((second, ""));
+        if let Some(named) = look_up(&format!("{word}_{second}")) {
+            return Some((named, [&[glued], rest].concat().join(" ")));
+        }
+    }
+    Some((look_up(word)?, [&[glued], rest].concat().join(" ")))
+}
+
+/// How to ask, a line each.
 pub fn help(called: &str) -> Vec<String> {
     let mut lines = vec!["Ask what Microsoft Defender knows:".to_owned()];
-    lines.extend(examples(&format!("{} ", called.trim())));
-    lines.push("A link to the Defender portal works as well.".to_owned());
+    lines.extend(EXAMPLES.iter().map(|(kind, _)| example(*kind, called)));
+    lines.push("A value alone works as well, and so does a link to the Defender portal.".to_owned());
     lines
 }
 
-fn ask_about(kind: Kind, value: &str, share: bool, example: &str) -> Command {
-    let word = kind.as_str();
-    let value = if kind == Kind::Incident { value.strip_prefix('#').unwrap_or(value) } else { value };
-    if value.is_empty() {
-        return Command::Wrong(format!("Say which {word}. For example: `{word} {example}`."));
+fn ask_about(named: Named, value: &str, share: bool, called: &str) -> Command {
+    let kind = named.kind();
+    let for_example = example(kind.unwrap_or(Kind::Machine), called);
+    let value = if kind == Some(Kind::Incident) { value.strip_prefix('#').unwrap_or(value) } else { value };
+    if value.trim().is_empty() {
+        let mention =
+            if kind == Some(Kind::User) { ": a mention of somebody in this chat cannot be looked up" } else { "" };
+        let word = kind.map_or("value", Kind::as_str);
+        return Command::Wrong(format!("Say which {word}{mention}. For example: {for_example}."));
     }
-    match Question::parse(kind, value) {
+    if kind == Some(Kind::User) && value.starts_with('@') {
+        let sentence = "The name of somebody in this chat is no account: send the account name or name@domain.";
+        return Command::Wrong(format!("{sentence} For example: {for_example}."));
+    }
+    match Question::named(named, value) {
         Ok(question) => Command::Ask { question, share },
-        Err(error) => Command::Wrong(format!("{error} For example: `{word} {example}`.")),
+        Err(error) => Command::Wrong(format!("{error} For example: {for_example}.")),
     }
 }
 
-fn examples(before: &str) -> Vec<String> {
-    KINDS.iter().map(|(kind, _, example)| format!("`{before}{} {example}`", kind.as_str())).collect()
+/// A value without a word before it. A sentence is none.
+fn ask_about_anything(words: &[&str], share: bool, called: &str) -> Command {
+    let text = words.join(" ");
+    let value = unquoted(&text);
+    let is_quoted = value.len() < text.len();
+    let first = words.first().copied().unwrap_or_default();
+    let meant = nearest(first.split([':', '=']).next().unwrap_or_default(), &[]);
+    if let (Some(meant), [_, _, ..]) = (meant, words) {
+        let kind = look_up(meant).and_then(Named::kind).unwrap_or(Kind::Machine);
+        let for_example = example(kind, called);
+        return Command::Wrong(format!(
+            "The first word is not known: did you mean `{meant}`? For example: {for_example}."
+        ));
+    }
+    match Question::detect(value) {
+        Ok(question) if question.further.is_empty() || is_quoted || words.len() == 1 => {
+            Command::Ask { question, share }
+        }
+        Err(error) if words.len() == 1 => {
+            Command::Wrong(format!("{error} For example: {}.", example(Kind::Machine, called)))
+        }
+        Ok(_) | Err(_) => {
+            let (machine, user) = (example(Kind::Machine, called), example(Kind::User, called));
+            Command::Wrong(format!(
+                "This is not understood: say first what it is, then its name or id. For example: {machine}, {user}. `{} help` lists all.",
+                called.trim()
+            ))
+        }
+    }
 }
 
-fn is_name(word: &str, kind: Kind, others: &[&str]) -> bool {
-    is_word(word, kind.as_str()) || is_word(word, kind.field()) || others.iter().any(|other| is_word(word, other))
+fn example(kind: Kind, called: &str) -> String {
+    let value = EXAMPLES.iter().find(|(known, _)| *known == kind).map_or("", |(_, value)| *value);
+    format!("`{} {} {value}`", called.trim(), kind.as_str())
+}
+
+fn is_share(word: &str) -> bool {
+    is_word(word.trim_end_matches([',', '.']), "share")
+}
+
+fn is_polite(word: &str) -> bool {
+    POLITE.iter().any(|polite| is_word(word.trim_end_matches(['.', '!']), polite))
+}
+
+/// A word without the zero-width characters around it, and without what ends a question.
+fn without_marks(word: &str) -> &str {
+    let word = trimmed(word);
+    if word == "?" { word } else { word.trim_end_matches(['?', '!']) }
 }
 
 fn is_word(text: &str, word: &str) -> bool {
@@ -122,7 +187,7 @@ mod tests {
     use super::*;
 
     fn asked(text: &str) -> (Kind, String, bool) {
-        match Command::parse(text) {
+        match Command::parse(text, "/defender") {
             Command::Ask { question, share } => (question.subject.kind(), question.subject.id(), share),
             other => panic!("{text}: {other:?}"),
         }
@@ -163,6 +228,32 @@ mod tests {
             ("\u{a0}desk-042.contoso.com\n", Kind::Machine, "desk-042.contoso.com", false),
             ("dana@contoso.com", Kind::User, "dana", false),
             ("share https://security.microsoft.com/incidents/77", Kind::Incident, "77", true),
+            ("upn dana.reyes@contoso.com", Kind::User, "dana.reyes", false),
+            ("email dana.reyes@contoso.com", Kind::User, "dana.reyes", false),
+            ("computer desk-042", Kind::Machine, "desk-042", false),
+            ("Computer-DNS-Name: desk-042", Kind::Machine, "desk-042", false),
+            ("device name desk-042", Kind::Machine, "desk-042", false),
+            ("incident id 3098", Kind::Incident, "3098", false),
+            ("file hash: 5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d", Kind::File, sha1, false),
+            ("case 924565", Kind::Incident, "924565", false),
+            ("user AzureAD\\dana.reyes@contoso.com", Kind::User, "dana.reyes", false),
+            ("host 192.0.2.7", Kind::Ip, "192.0.2.7", false),
+            ("ip address 192[.]0[.]2[.]7", Kind::Ip, "192.0.2.7", false),
+            ("2001:db8::7", Kind::Ip, "2001:db8::7", false),
+            ("domain evil[.]example", Kind::Domain, "evil.example", false),
+            ("url hxxps://evil[.]example/pay", Kind::Domain, "evil.example", false),
+            ("hxxps://evil[.]example/pay", Kind::Domain, "evil.example", false),
+            ("machine desk-042[.]contoso[.]com", Kind::Machine, "desk-042.contoso.com", false),
+            ("machine desk-042 please", Kind::Machine, "desk-042", false),
+            ("machine desk-042 share, please!", Kind::Machine, "desk-042", true),
+            ("desk-042?", Kind::Machine, "desk-042", false),
+            ("desk-042", Kind::Machine, "desk-042", false),
+            ("da637472900382838869_1364969609.", Kind::Alert, "da637472900382838869_1364969609", false),
+            ("alert: da1_1.", Kind::Alert, "da1_1", false),
+            ("alert da1_1\u{200b}", Kind::Alert, "da1_1", false),
+            ("\"Dana’s iPad\"", Kind::Machine, "Dana’s iPad", false),
+            ("NT AUTHORITY\\SYSTEM", Kind::User, "SYSTEM", false),
+            ("any desk-042", Kind::Machine, "desk-042", false),
         ] {
             assert_eq!(asked(text), (kind, id.to_owned(), share), "{text}");
         }
@@ -171,7 +262,7 @@ mod tests {
     #[test]
     fn who_asks_for_nothing_is_helped() {
         for text in ["", " \n", "help", "HELP me", "?", "share", "share share", "help share"] {
-            assert_eq!(Command::parse(text), Command::Help, "{text}");
+            assert_eq!(Command::parse(text, "/defender"), Command::Help, "{text}");
         }
         let help = help("/defender").join("\n");
         assert!(help.contains("`/defender machine desk-042.contoso.com`"), "{help}");
@@ -179,34 +270,44 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_answered_with_an_example_and_not_repeated() {
-        let forty = "a".repeat(40);
         for (text, hint) in [
-            ("alert", "Say which alert. For example: `alert da637"),
-            ("machine:", "`machine desk-042"),
+            ("alert", "Say which alert. For example: `/defender alert da637"),
+            ("machine:", "`/defender machine desk-042"),
             ("user share", "Say which user"),
-            ("alert da1_1 canary", "An alert id is"),
+            ("user ", "a mention of somebody in this chat cannot be looked up"),
+            ("user @canary", "is no account"),
+            ("file hash", "Say which file"),
+            ("alert da1_1 canary", "several words. An alert id is"),
             ("incident canary", "An incident id is"),
             ("incident #", "Say which incident"),
             ("file d41d8cd98f00b204e9800998ecf8427e", "MD5"),
+            ("md5 d41d8cd98f00b204e9800998ecf8427e", "MD5"),
             ("user canary/..", "A user is"),
+            ("user ${canary}", "no value"),
+            ("{{canary}}", "no value"),
+            ("machine 192.0.2.7", "send it as ip"),
+            ("machine da637472900382838869_1364969609 canary", "several words"),
             ("alert https://security.microsoft.com/incidents/77", "send it as incident_id"),
-            ("https://canary.example/alerts/da1_1", "`incident 924565`"),
-            (&forty, "`machine desk-042.contoso.com`"),
-            ("desk-042", "cannot be told"),
-            ("192.0.2.7", "IP address"),
-            ("what about canary", "cannot be told"),
+            ("https://security.microsoft.com/canary", "names no subject"),
+            ("machine https://canary.example/x", "no link to a machine"),
+            ("machien canary", "did you mean `machine`? For example: `/defender machine desk-042"),
+            ("alerts canary", "did you mean `alert`?"),
+            ("incidnet: canary", "did you mean `incident`?"),
+            ("usrname canary", "did you mean `username`? For example: `/defender user dana"),
+            ("what about canary", "say first what it is"),
+            ("INC 3098 canary", "say first what it is"),
         ] {
-            let Command::Wrong(sentence) = Command::parse(text) else { panic!("{text}") };
-            assert!(sentence.contains(hint) && sentence.contains('`'), "{text}: {sentence}");
+            let Command::Wrong(sentence) = Command::parse(text, "/defender") else { panic!("{text}") };
+            assert!(sentence.contains(hint) && sentence.contains("`/defender "), "{text}: {sentence}");
             assert!(!sentence.contains("canary"), "{sentence}");
         }
     }
 
     #[test]
     fn every_example_is_right() {
-        for (kind, others, example) in KINDS {
-            for word in [kind.as_str(), kind.field()].iter().chain(others) {
-                assert_eq!(asked(&format!("{word} {example}")).0, kind, "{word}");
+        for (kind, value) in EXAMPLES {
+            for word in [kind.as_str(), kind.field()] {
+                assert_eq!(asked(&format!("{word} {value}")).0, kind, "{word}");
             }
         }
     }

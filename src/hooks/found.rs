@@ -3,25 +3,24 @@
 
 use std::collections::HashSet;
 
+use crate::domain::subject::field_names::Named;
 use crate::domain::subject::{Kind, Question, Subject, SubjectError};
 
 /// As many as a batch takes.
 const MOST: usize = 25;
-/// What stands for "no value"; Splunk's data models fill with `unknown`.
-const PLACEHOLDERS: [&str; 7] = ["-", "unknown", "n/a", "none", "null", "undefined", "not available"];
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     items: Vec<Result<Question, Unusable>>,
-    seen: HashSet<(Kind, String)>,
+    seen: HashSet<(Option<Kind>, String)>,
 }
 
 /// A field that is to name a subject, and whose text cannot be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unusable {
-    /// What the field is to name.
-    pub kind: Kind,
+    /// What the field is to name; `None`: anything.
+    pub kind: Option<Kind>,
     /// The field, as the record calls it.
     pub field: String,
     /// What it holds.
@@ -52,16 +51,17 @@ impl Found {
             Subject::User(account) => account.as_given(),
             subject => subject.id(),
         };
-        if self.seen.insert((question.subject.kind(), name.to_lowercase())) && self.items.len() < MOST {
+        if self.seen.insert((Some(question.subject.kind()), name.to_lowercase())) && self.items.len() < MOST {
             self.items.push(Ok(question));
         }
     }
 
     /// Adds what a field of this name holds: the subject, or the reason why it is none.
-    pub(super) fn add_field(&mut self, field: &str, kind: Kind, text: &str, read: Result<Question, SubjectError>) {
+    pub(super) fn add_field(&mut self, field: &str, named: Named, text: &str, read: Result<Question, SubjectError>) {
         match read {
             Ok(question) => self.add(question),
             Err(error) => {
+                let kind = named.kind();
                 if self.seen.insert((kind, text.to_lowercase())) && self.items.len() < MOST {
                     let (field, text) = (field.to_owned(), text.to_owned());
                     self.items.push(Err(Unusable { kind, field, text, error }));
@@ -69,21 +69,6 @@ impl Found {
             }
         }
     }
-
-    /// Whether there is a subject of this kind.
-    pub(super) fn has(&self, kind: Kind) -> bool {
-        self.items.iter().flatten().any(|question| question.subject.kind() == kind)
-    }
-}
-
-/// The reason why a text that stands for "no value" cannot be asked.
-pub(super) fn no_value() -> SubjectError {
-    SubjectError::Invalid("This stands for no value, and names nothing that could be asked.".to_owned())
-}
-
-/// Whether a text stands for "no value".
-pub(super) fn says_nothing(text: &str) -> bool {
-    text.is_empty() || PLACEHOLDERS.iter().any(|placeholder| text.eq_ignore_ascii_case(placeholder))
 }
 
 #[cfg(test)]

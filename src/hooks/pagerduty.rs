@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::NotUnderstood;
-use super::found::{Found, no_value, says_nothing};
-use super::scan::{kind_of_field, scan};
+use super::found::Found;
+use super::scan::{scan, told_by_name};
 use super::signature::{self, NotProven, SigningKeys};
 use crate::domain::subject::Question;
 use crate::domain::time::Moment;
@@ -106,12 +106,11 @@ impl Event {
 /// Scans a custom field. One whose name tells what it holds, and whose text cannot be asked, is told.
 fn scan_field(name: &str, value: &Value, found: &mut Found) {
     scan_all(name, value, found);
-    let Some(kind) = kind_of_field(name) else { return };
+    let Some(named) = told_by_name(name) else { return };
     let texts = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     for text in texts.iter().filter_map(Value::as_str).map(str::trim).filter(|text| !text.is_empty()) {
-        let error = if says_nothing(text) { Some(no_value()) } else { Question::parse(kind, text).err() };
-        if let Some(error) = error {
-            found.add_field(name, kind, text, Err(error));
+        if let Err(error) = Question::named(named, text) {
+            found.add_field(name, named, text, Err(error));
         }
     }
 }
@@ -153,8 +152,7 @@ mod tests {
     /// The header that PagerDuty would send with a body.
     fn signed(body: &[u8]) -> String {
         let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET), body);
-        let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("v1={digits}")
+        format!("v1={}", hex::encode(tag))
     }
 
     #[test]

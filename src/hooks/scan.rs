@@ -1,56 +1,31 @@
 //! Subjects in free text. Takes only what cannot be anything else, by its form or by the word before it: a wrong find
 //! costs quota, and misleads.
 
-use std::net::IpAddr;
+use std::borrow::Cow;
 
-use super::found::{Found, says_nothing};
-use crate::domain::portal::looks_like_link;
+use super::found::Found;
+use crate::domain::portal::{self, looks_like_link};
+use crate::domain::subject::field_names::{Named, look_up};
+use crate::domain::subject::spelling::{is_no_value, with_whole_signs};
 use crate::domain::subject::{Kind, Question};
-
-/// Words that tell what kind of thing the next word names.
-const MARKERS: [(Kind, &[&str]); 5] = [
-    (Kind::Alert, &["alert_id", "alertid"]),
-    (
-        Kind::Machine,
-        &[
-            "machine",
-            "device",
-            "host",
-            "hostname",
-            "computer",
-            "workstation",
-            "server",
-            "endpoint",
-            "dest",
-            "dvc",
-            "device_id",
-            "machine_id",
-            "device_name",
-            "machine_name",
-            "computer_name",
-            "host_name",
-        ],
-    ),
-    (Kind::User, &["user", "username", "account", "upn", "user_name", "account_name"]),
-    (Kind::File, &["sha1", "sha-1", "sha256", "sha-256", "hash", "file_hash", "file", "filehash"]),
-    (Kind::Incident, &["incident_id", "incidentid"]),
-];
 
 /// A marker in the text, and whether a colon or an equals sign joins it to what follows.
 #[derive(Clone, Copy)]
 struct Marker {
-    kind: Kind,
+    named: Named,
     joined: bool,
 }
 
 /// Adds what a text names.
 pub(super) fn scan(text: &str, found: &mut Found) {
+    let text = with_whole_signs(text);
+    let text = &*without_placeholders(&text);
     let mut marker: Option<Marker> = None;
     for piece in text.split(ends_a_piece) {
         let mut words = piece.split(ends_a_word).filter(|word| !word.is_empty()).peekable();
         while let Some(whole) = words.next() {
-            // `host=desk-042`, `host:desk-042`, `host:`; a link has a colon of its own.
-            let pair = whole.split_once([':', '=']).filter(|_| !looks_like_link(whole));
+            // `host=desk-042`, `host:desk-042`, `host:`; a link has a colon of its own, and so has an address.
+            let pair = whole.split_once([':', '=']).filter(|_| !looks_like_link(whole) && !is_address(whole));
             if let Some((name, _)) = pair {
                 marker = told(name, marker).map(|marker| Marker { joined: true, ..marker });
             }
@@ -58,13 +33,13 @@ pub(super) fn scan(text: &str, found: &mut Found) {
             if word.is_empty() {
                 continue;
             }
-            if says_nothing(word) {
+            if is_no_value(word) {
                 marker = None;
                 continue;
             }
             // In "host: the web server" the word after the colon is no name; in "host: web" it is.
             let sure = pair.is_some() || marker.is_some_and(|marker| marker.joined && words.peek().is_none());
-            if let Some(question) = named(word, marker.map(|marker| marker.kind), sure) {
+            if let Some(question) = named(word, marker.map(|marker| marker.named), sure) {
                 found.add(question);
                 marker = None;
             } else if pair.is_none() {
@@ -74,10 +49,35 @@ pub(super) fn scan(text: &str, found: &mut Found) {
     }
 }
 
-/// The kind of thing that a field of this name holds, if the name tells that.
-pub(super) fn kind_of_field(name: &str) -> Option<Kind> {
+/// What a field of this name holds, if the name tells that.
+pub(super) fn told_by_name(name: &str) -> Option<Named> {
     let words = name.split(ends_a_word).filter(|word| !word.is_empty());
-    words.fold(None, |marker, word| told(word, marker)).map(|marker| marker.kind)
+    words.fold(None, |marker, word| told(word, marker)).map(|marker| marker.named)
+}
+
+/// The text without the places of values that a template left unfilled: `${user}`, `{{user}}`.
+fn without_placeholders(text: &str) -> Cow<'_, str> {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((at, end)) = placeholder(rest) {
+        plain.push_str(rest.get(..at).unwrap_or_default());
+        plain.push(';');
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    if plain.is_empty() { Cow::Borrowed(rest) } else { Cow::Owned(plain + rest) }
+}
+
+/// Where the first placeholder begins and ends.
+fn placeholder(text: &str) -> Option<(usize, usize)> {
+    let opens = |(at, _): &(usize, char)| {
+        let before = at.checked_sub(1).and_then(|before| text.as_bytes().get(before));
+        before.is_some_and(|before| b"{$#@".contains(before))
+    };
+    let (brace, _) = text.char_indices().filter(|(_, letter)| *letter == '{').find(opens)?;
+    let end = brace + text.get(brace..)?.find('}')?;
+    let is_double =
+        text.get(brace - 1..=brace) == Some("{{") && text.get(end..).is_some_and(|end| end.starts_with("}}"));
+    Some((brace - 1, if is_double { end + 2 } else { end + 1 }))
 }
 
 fn ends_a_piece(letter: char) -> bool {
@@ -90,36 +90,49 @@ fn ends_a_word(letter: char) -> bool {
 
 /// What a word tells about the next. `name`, `id` and `is` leave it with what the word before has told.
 fn told(word: &str, before: Option<Marker>) -> Option<Marker> {
-    let is = |names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name));
-    let kind = MARKERS.iter().find(|(_, names)| is(names)).map(|(kind, _)| *kind);
-    kind.map(|kind| Marker { kind, joined: false }).or(before.filter(|_| is(&["name", "id", "is"])))
+    let is_between = ["name", "id", "is", "address"].iter().any(|between| word.eq_ignore_ascii_case(between));
+    match before {
+        // "IP address", "host name is": the word before tells.
+        Some(marker) if is_between => Some(marker),
+        _ => look_up(word).map(|named| Marker { named, joined: false }),
+    }
 }
 
 /// The subject that a word names: by its form, or by a marker before it. `sure`: the marker can mean nothing else.
-fn named(word: &str, marker: Option<Kind>, sure: bool) -> Option<Question> {
-    // By its form: a portal link, an alert id of a known family, a SHA-256, name@domain.
+fn named(word: &str, marker: Option<Named>, sure: bool) -> Option<Question> {
+    // By its form: a portal link, a broken URL, an alert id of a known family, a SHA-256, name@domain.
     if let Ok(question) = Question::detect(word) {
-        let certain = match question.subject.kind() {
-            Kind::Alert | Kind::File => true,
-            Kind::User => looks_like_link(word) || is_principal_name(word),
-            Kind::Machine | Kind::Incident | Kind::Ip | Kind::Domain => looks_like_link(word),
-        };
+        let is_broken_link = word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("hxxp"));
+        let certain = question.further.is_empty()
+            && match question.subject.kind() {
+                Kind::Alert | Kind::File => true,
+                Kind::User => looks_like_link(word) || is_principal_name(word),
+                Kind::Machine | Kind::Incident => looks_like_link(word),
+                Kind::Ip | Kind::Domain => is_broken_link || portal::parse_link(word).is_ok(),
+            };
         if certain {
             return Some(question);
         }
     }
-    let kind = marker?;
-    let fits = match kind {
-        Kind::Alert | Kind::Incident => sure,
-        Kind::Machine => is_host_name(word, sure),
-        Kind::User => sure || word.contains('\\'),
-        Kind::File | Kind::Ip => true,
-        Kind::Domain => is_host_name(word, sure),
+    let marker = marker?;
+    let fits = match marker {
+        Named::Kind(Kind::Incident) => sure,
+        Named::Kind(Kind::Alert) => sure && word.bytes().any(|byte| byte.is_ascii_digit()),
+        Named::Kind(Kind::Machine | Kind::Domain) => is_host_name(word, sure),
+        Named::Host => is_host_name(word, sure) || is_address(word),
+        Named::Kind(Kind::User) => (sure && word.contains(char::is_alphanumeric)) || word.contains('\\'),
+        Named::Kind(Kind::File | Kind::Ip) => true,
+        Named::Url => return Question::named(marker, word).ok().filter(|_| sure),
+        Named::Value => sure && (is_address(word) || is_host_name(word, false)),
     };
     if !fits || looks_like_link(word) {
         return None;
     }
-    Question::parse(kind, word).ok()
+    Question::named(marker, word).ok()
+}
+
+fn is_address(word: &str) -> bool {
+    Question::parse(Kind::Ip, word).is_ok()
 }
 
 /// `name@domain.tld`, of plain letters.
@@ -135,7 +148,7 @@ fn is_host_name(word: &str, sure: bool) -> bool {
     let letters = word.bytes().any(|byte| byte.is_ascii_alphabetic());
     let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     let telling = word.len() >= 5 && word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.');
-    plain && letters && word.parse::<IpAddr>().is_err() && (sure || telling)
+    plain && letters && (sure || telling)
 }
 
 #[cfg(test)]
@@ -176,6 +189,22 @@ mod tests {
             ("alert_id: x_1, incident_id=77", vec!["alert x_1", "incident 77"]),
             ("User: dana\nHost: web, severity: high", vec!["user dana", "machine web"]),
             ("host=desk-042 host=DESK-042", vec!["machine desk-042"]),
+            (
+                "host 192.0.2.7, host=192.0.2.8, dest: 2001:db8::7",
+                vec!["ip 192.0.2.7", "ip 192.0.2.8", "ip 2001:db8::7"],
+            ),
+            ("IP address: 192[.]0[.]2[.]7", vec!["ip 192.0.2.7"]),
+            ("src_ip=192.0.2.7", vec!["ip 192.0.2.7"]),
+            ("connected to hxxps://evil[.]example/x", vec!["domain evil.example"]),
+            ("hXXp[:]//evil[.]example", vec!["domain evil.example"]),
+            ("{{a}} ${b}, host desk-042 {{c", vec!["machine desk-042"]),
+            ("url: https://evil.example/x", vec!["domain evil.example"]),
+            ("domain: evil.example", vec!["domain evil.example"]),
+            ("host desk-042[.]contoso[.]com", vec!["machine desk-042.contoso.com"]),
+            ("Incident ID: 3107", vec!["incident 3107"]),
+            ("upn: jane_fabrikam.example#EXT#@contoso.com", vec!["user jane_fabrikam.example#EXT#"]),
+            ("Account name: dana.reyes, userPrincipalName=lee@contoso.com", vec!["user dana.reyes", "user lee"]),
+            ("https://security.microsoft.com/ip/192.0.2.7/overview", vec!["ip 192.0.2.7"]),
         ] {
             assert_eq!(in_text(text), subjects, "{text}");
         }
@@ -188,7 +217,9 @@ mod tests {
             "The server is on fire.",
             "server rebooted, host down, user reported a device",
             "desk-042.contoso.com is slow",
-            "host 192.0.2.7, host=192.0.2.7, dest: 2001:db8::7",
+            "version 10.0.19041.1, 192.0.2.7",
+            "Alert: high, indicator: malware, any, query: index",
+            "user: ${user}, host={{host}}",
             "5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d",
             "incident 924565 #1234",
             "924565",

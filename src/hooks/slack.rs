@@ -98,7 +98,7 @@ impl SlackForm {
 impl SlashCommand {
     /// What the person wants.
     pub fn command(&self) -> Command {
-        Command::parse(&self.text)
+        Command::parse(&self.text, &self.name)
     }
 }
 

@@ -56,9 +56,9 @@ impl Activity {
         Ok(Self { text: markup::from_teams(wire.text.as_deref().unwrap_or_default()) })
     }
 
-    /// What the person wants.
-    pub fn command(&self) -> Command {
-        Command::parse(&self.text)
+    /// What the person wants; `called` is how the webhook is mentioned here.
+    pub fn command(&self, called: &str) -> Command {
+        Command::parse(&self.text, called)
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
             "locale": "en-GB"
         });
         let activity = Activity::parse(body.to_string().as_bytes()).expect("an activity");
-        let Command::Ask { question, share: false } = activity.command() else { panic!("{activity:?}") };
+        let Command::Ask { question, share: false } = activity.command("@Defender") else { panic!("{activity:?}") };
         assert_eq!(
             (question.subject.kind(), question.subject.id()),
             (Kind::Machine, "desk-042.contoso.com".to_owned())
@@ -193,7 +193,7 @@ mod tests {
     fn a_mention_alone_is_a_call_for_help_and_other_bodies_are_none() {
         for body in [json!({"type": "message", "text": "<at>Defender</at>\n"}), json!({"type": "message"})] {
             let activity = Activity::parse(body.to_string().as_bytes()).expect("an activity");
-            assert_eq!(activity.command(), Command::Help);
+            assert_eq!(activity.command("@Defender"), Command::Help);
         }
         for body in ["", "{}", "[]", r#"{"type":"typing"}"#, r#"{"type":"message","text":7}"#, "text=help"] {
             assert!(Activity::parse(body.as_bytes()).is_err(), "{body}");

@@ -9,7 +9,6 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::body::json_bytes;
@@ -165,7 +164,7 @@ fn items(mut fields: Fields, options: &Options, others: &[Warning]) -> Result<Ve
     let pointer = fields.pointer("requests");
     let mut items = match fields.take_raw("requests") {
         Some(raw) => {
-            if let Some((name, _)) = decode::subjects(&mut fields)?.first() {
+            if let Some(decode::Subject { name, .. }) = decode::subjects(&mut fields)?.first() {
                 let detail = "requests names what is asked about: name no subject beside it.";
                 return Err(Problem::at(Code::AmbiguousRequest, fields.pointer(name), detail));
             }
@@ -200,8 +199,8 @@ fn listed(raw: &RawValue, pointer: &str, options: &Options) -> Result<Vec<Result
 /// One object with several subjects, as a SIEM's template sends it: an item for each.
 fn spread(fields: &mut Fields, options: &Options) -> Result<Vec<Result<Asked, Problem>>, Problem> {
     let named = decode::subjects(fields)?;
-    let item = |(name, value): (String, Value)| {
-        let question = decode::question(&name, value, || fields.pointer(&name))?;
+    let item = |subject: decode::Subject| {
+        let question = subject.question(|| fields.pointer(&subject.name))?;
         Ok(Asked { question, options: options.clone(), warnings: Vec::new() })
     };
     Ok(named.into_iter().map(item).collect())

@@ -85,7 +85,7 @@ async fn respond_to(service: &Service, asked: &Asked, visit: &Visit) -> Result<R
 /// The problem that an answer is to this caller, if Defender does not know the subject.
 pub(super) fn check_found(answer: &Answer, asked: &Asked) -> Result<(), Problem> {
     let missing = !answer.findings.known && matches!(answer.kind, Kind::Alert | Kind::Machine | Kind::Incident);
-    if missing && !asked.options.not_found_is_200() { Err(Problem::not_found(answer.kind)) } else { Ok(()) }
+    if missing && !asked.options.not_found_is_200() { Err(Problem::not_found(answer)) } else { Ok(()) }
 }
 
 /// How much of an answer is shown.

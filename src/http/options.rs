@@ -17,11 +17,20 @@ pub(super) const MOST_LISTED: usize = 500;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
     limit: Option<usize>,
-    raw: Option<bool>,
+    include: Option<Include>,
     not_found_is_200: Option<bool>,
     format: Option<Format>,
     max_chars: Option<usize>,
     notify: Option<Notify>,
+}
+
+/// What an answer holds beside what it always holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Include {
+    /// The upstream body.
+    raw: bool,
+    /// What Defender says of the subject itself.
+    context: bool,
 }
 
 /// A destination that is to get the answer as well.
@@ -40,7 +49,7 @@ impl Options {
         Ok(Self {
             format: read(fields, "format", format)?,
             limit: read(fields, "limit", limit)?,
-            raw: read(fields, "include", include)?,
+            include: read(fields, "include", include)?,
             not_found_is_200: read(fields, "not_found", not_found)?,
             max_chars: read(fields, "max_chars", max_chars)?,
             notify: notify.map(|name| Notify { name, pointer: fields.pointer("notify") }),
@@ -51,7 +60,7 @@ impl Options {
     pub(super) fn or(self, defaults: Self) -> Self {
         Self {
             limit: self.limit.or(defaults.limit),
-            raw: self.raw.or(defaults.raw),
+            include: self.include.or(defaults.include),
             not_found_is_200: self.not_found_is_200.or(defaults.not_found_is_200),
             format: self.format.or(defaults.format),
             max_chars: self.max_chars.or(defaults.max_chars),
@@ -77,7 +86,7 @@ impl Options {
 
     /// Whether the upstream body is added; a format without a place for it takes no notice.
     pub(super) fn raw(&self) -> bool {
-        self.raw.unwrap_or(false) && self.shape().format.has_raw()
+        self.include.is_some_and(|include| include.raw) && self.shape().format.has_raw()
     }
 
     /// Whether a subject that Defender does not know is an answer rather than an error.
@@ -133,14 +142,24 @@ fn not_found(value: &Value) -> Result<bool, String> {
     }
 }
 
-fn include(value: &Value) -> Result<bool, String> {
-    let known = match value {
-        Value::String(word) => word == "raw",
-        Value::Array(words) => words.iter().all(|word| word == "raw"),
-        _ => false,
+/// `raw`, `context`: as a list, or with commas between them.
+fn include(value: &Value) -> Result<Include, String> {
+    let wrong = || "include is raw, context or both.".to_owned();
+    let texts = match value {
+        Value::String(text) => vec![text.as_str()],
+        Value::Array(words) => words.iter().map(|word| word.as_str().ok_or_else(wrong)).collect::<Result<_, _>>()?,
+        _ => return Err(wrong()),
     };
-    let any = !value.as_array().is_some_and(Vec::is_empty);
-    if known { Ok(any) } else { Err("include is raw.".to_owned()) }
+    let mut include = Include::default();
+    for word in texts.into_iter().flat_map(|text| text.split(',')) {
+        match word.trim() {
+            "" => {}
+            "raw" => include.raw = true,
+            "context" => include.context = true,
+            _ => return Err(wrong()),
+        }
+    }
+    Ok(include)
 }
 
 fn notify(value: &Value) -> Result<String, String> {
@@ -170,6 +189,27 @@ mod tests {
             Fields::from_json(br#"{"limit":7,"notFound":200,"include":["raw"],"format":"ocsf","maxChars":"900"}"#)
                 .expect("fields");
         assert_eq!(Options::take(&mut fields).expect("options"), options);
+    }
+
+    #[test]
+    fn what_is_included_is_a_list_or_has_commas() {
+        let both = Include { raw: true, context: true };
+        for (body, included) in [
+            (r#"{"include":"raw"}"#, Include { raw: true, context: false }),
+            (r#"{"include":"context"}"#, Include { raw: false, context: true }),
+            (r#"{"include":"context, raw"}"#, both),
+            (r#"{"include":["raw","context"]}"#, both),
+            (r#"{"Include":["raw,context"]}"#, both),
+            (r#"{"include":[]}"#, Include::default()),
+        ] {
+            let options = Options::take(&mut Fields::from_json(body.as_bytes()).expect("fields")).expect("options");
+            assert_eq!(options.include, Some(included), "{body}");
+        }
+        assert_eq!(options("include=raw,context").expect("options").include, Some(both));
+        for body in [r#"{"include":["raw",7]}"#, r#"{"include":true}"#, r#"{"include":"raw context"}"#] {
+            let refused = Options::take(&mut Fields::from_json(body.as_bytes()).expect("fields")).expect_err(body);
+            assert_eq!(refused.code, Code::InvalidRequest, "{body}");
+        }
     }
 
     #[test]

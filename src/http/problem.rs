@@ -8,8 +8,11 @@ use serde::Serialize;
 
 use super::respond::Told;
 use crate::callers::NotAdmitted;
+use crate::domain::enrichment::Answer;
+use crate::domain::resolution::StepName;
 use crate::domain::subject::{Kind, SubjectError};
-use crate::enrich::EnrichError;
+use crate::domain::warning::WarningCode;
+use crate::enrich::{EnrichError, NotLookedUp};
 use crate::hooks::NotProven;
 
 /// What a problem is: stable, for programs.
@@ -28,7 +31,6 @@ pub(crate) enum Code {
     InvalidRequest,
     InvalidId,
     UnsupportedHash,
-    AmbiguousValue,
     AmbiguousRequest,
     TooManyRequestsInBatch,
     Throttled,
@@ -46,7 +48,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub(super) const ALL: [Self; 25] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::InvalidJson,
         Self::Unauthorized,
         Self::ForbiddenOrigin,
@@ -58,7 +60,6 @@ impl Code {
         Self::InvalidRequest,
         Self::InvalidId,
         Self::UnsupportedHash,
-        Self::AmbiguousValue,
         Self::AmbiguousRequest,
         Self::TooManyRequestsInBatch,
         Self::Throttled,
@@ -102,7 +103,6 @@ impl Code {
             Self::InvalidRequest => (S::UNPROCESSABLE_ENTITY, "invalid_request", "The request makes no sense"),
             Self::InvalidId => (S::UNPROCESSABLE_ENTITY, "invalid_id", "The id has no accepted form"),
             Self::UnsupportedHash => (S::UNPROCESSABLE_ENTITY, "unsupported_hash", "Defender takes no such hash"),
-            Self::AmbiguousValue => (S::UNPROCESSABLE_ENTITY, "ambiguous_value", "The value can be several things"),
             Self::AmbiguousRequest => {
                 (S::UNPROCESSABLE_ENTITY, "ambiguous_request", "The request names several subjects")
             }
@@ -253,26 +253,18 @@ impl Problem {
         let code = match error {
             SubjectError::Invalid(_) => Code::InvalidId,
             SubjectError::UnsupportedHash(_) => Code::UnsupportedHash,
-            SubjectError::Ambiguous(_) => Code::AmbiguousValue,
         };
         Self::at(code, pointer, error.to_string())
     }
 
     /// A subject that Defender does not know.
-    pub(crate) fn not_found(kind: Kind) -> Self {
-        let detail = match kind {
-            Kind::Alert => {
-                "Defender knows no alert of this id. One that was raised just now can take minutes to appear: ask again."
-            }
-            Kind::Machine => "Defender knows no device of this id or name.",
-            Kind::Incident => {
-                "Defender knows no incident of this number. One that was opened just now can take minutes to appear: ask again."
-            }
-            Kind::User => "Defender knows no such user.",
-            Kind::File => "Defender knows no such file.",
-            Kind::Ip => "Defender knows no such address.",
-            Kind::Domain => "Defender knows no such domain.",
-        };
+    pub(crate) fn not_found(answer: &Answer) -> Self {
+        let mut detail = unknown(answer);
+        let told = |code| matches!(code, WarningCode::TriedAs | WarningCode::Partial);
+        for warning in answer.warnings.iter().filter(|warning| told(warning.code)) {
+            detail.push(' ');
+            detail.push_str(&warning.detail);
+        }
         Self::new(Code::NotFound, detail)
     }
 
@@ -426,6 +418,7 @@ impl From<EnrichError> for Problem {
                               ThreatHunting.Read.All with admin consent.";
                 Self::new(Code::Misconfigured, detail)
             }
+            EnrichError::NotLookedUp(what) => Self::new(Code::InvalidId, not_looked_up(*what)),
             EnrichError::FederationFailed { reason } => {
                 let detail = format!(
                     "AWS STS gives no token for Microsoft Entra: {reason}. Deploy with FederatedCredential=true, and enable \
@@ -438,6 +431,49 @@ impl From<EnrichError> for Problem {
             }
         };
         problem.because(&error)
+    }
+}
+
+/// That Defender does not know what was asked for.
+fn unknown(answer: &Answer) -> String {
+    let tried: Vec<_> = answer.resolution.iter().filter(|step| step.step == StepName::MachineNameToId).collect();
+    if !tried.is_empty() {
+        let ids: Vec<_> = tried.iter().map(|step| step.to.as_str()).collect();
+        return format!(
+            "Defender lists this device name for {}, and knows no alerts of it any more (404): the record is gone.",
+            ids.join(" and for ")
+        );
+    }
+    let detail = match answer.kind {
+        Kind::Alert => {
+            "Defender knows no alert of this id. One that was raised just now can take minutes to appear: ask again."
+        }
+        Kind::Machine => "Defender knows no device of this id or name.",
+        Kind::Incident => {
+            "Defender knows no incident of this number. One that was opened just now can take minutes to appear: ask again."
+        }
+        Kind::User => "Defender knows no such user.",
+        Kind::File => "Defender knows no such file.",
+        Kind::Ip => "Defender knows no such address.",
+        Kind::Domain => "Defender knows no such domain.",
+    };
+    detail.to_owned()
+}
+
+/// What to send instead, or why nothing else helps.
+pub(super) fn not_looked_up(what: NotLookedUp) -> &'static str {
+    match what {
+        NotLookedUp::AccountId => {
+            "The Defender APIs that answer here know accounts by their names, not by a SID or an object id: send the \
+             account name, DOMAIN\\name or the user principal name (name@domain)."
+        }
+        NotLookedUp::Address => {
+            "Defender does not look up this address: it is one, but Defender's API refuses it. Some addresses of \
+             version 6 are not taken."
+        }
+        NotLookedUp::Domain => {
+            "Defender does not look up this domain: it is a DNS name, but Defender's API refuses it."
+        }
     }
 }
 

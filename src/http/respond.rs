@@ -38,7 +38,7 @@ pub(super) struct ItemsTold {
     pub(super) ok: usize,
     pub(super) failed: usize,
     pub(super) pending: usize,
-    /// The codes of the failed, each once, with a space between them: filters of CloudWatch cannot search a list.
+    /// The codes of the failed, each once, with a space between them: filters of `CloudWatch` cannot search a list.
     pub(super) codes: String,
 }
 

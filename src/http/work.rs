@@ -76,8 +76,8 @@ impl Work {
         let around = notify::addressee(&destinations, around)?;
         let mut outcomes = Vec::with_capacity(items.len());
         let items = items.into_iter().map(|Item { input, asked }| {
-            let addressed = asked.and_then(|asked| Ok((notify::addressee(&destinations, &asked.options)?, asked)));
-            match addressed {
+            let checked = asked.and_then(|asked| Ok((notify::addressee(&destinations, &asked.options)?, asked)));
+            match checked {
                 Ok((addressee, asked)) => {
                     outcomes.push(None);
                     Addressed { input, asked: Some(asked), addressee }
@@ -249,7 +249,7 @@ impl Work {
                 let notified = self.notified(item.addressee.as_ref());
                 let embedded = outcome.clone().and_then(|answer| {
                     let format = item.asked.as_ref().map_or(Format::Json, |asked| asked.options.shape().format);
-                    embedded(&answer, item.asked.as_ref(), format, notified, each)
+                    embedded(&answer, item.asked.as_ref(), format, notified.as_ref(), each)
                 });
                 self.item(input, embedded)
             };
@@ -343,7 +343,7 @@ fn embedded(
     answer: &Answer,
     asked: Option<&Asked>,
     format: Format,
-    notified: Option<Notified>,
+    notified: Option<&Notified>,
     each: AnswerLimit,
 ) -> Result<Box<RawValue>, Problem> {
     let bug = || Problem::new(Code::Internal, "A bug of this service.");
@@ -355,7 +355,7 @@ fn embedded(
         (BodyForm::Quoted, each.0 / 2)
     };
     let shape = Shape { format, form, ..asked.options.shape() };
-    let body = render::render(answer, &showing(asked, notified.as_ref()), shape, most);
+    let body = render::render(answer, &showing(asked, notified), shape, most);
     let raw = String::from_utf8(body).ok().and_then(|json| RawValue::from_string(json).ok());
     raw.ok_or_else(bug)
 }

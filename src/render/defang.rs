@@ -1,27 +1,75 @@
 //! Addresses that can be read and not followed: `hxxps://evil[.]example`, `192.0.2[.]7`, `dana[@]contoso[.]com`.
 //!
-//! Chat and ticket clients make links of bare text, each by rules of its own. So a dotted word is taken for a host
-//! unless it cannot be one: its last part has a digit in it, is a single letter, or is an extension that is no
-//! top-level domain.
+//! Chat and ticket clients make links of bare text, each by rules of its own. So a word counts as a host wherever a dot
+//! in it is followed by a top-level domain at which a client may end a link. Words are taken whole: up to white space,
+//! or ASCII punctuation that no host has.
+//!
+//! Trackers make links of the numbers and keys of their issues. Those are broken as well: `[#]123`, and `ABC‑123` with a
+//! hyphen that does not break (U+2011).
 
 use std::net::Ipv6Addr;
 
-/// Extensions of files that are no top-level domains, and so make no link; `com`, `zip`, `sh`, `py` are some that are.
+use url::Host;
+
+use crate::domain::public_names::ends_in_public_tld;
+
+/// Names that end like hosts and are in no public list, because they are reserved.
 ///
-/// Source: <https://data.iana.org/TLD/tlds-alpha-by-domain.txt>.
-const EXTENSIONS: &[&str] = &[
-    "accdb", "asp", "aspx", "avi", "bak", "bat", "bin", "bmp", "cer", "cfg", "chm", "cmd", "conf", "config", "cpl",
-    "crt", "css", "csv", "dat", "deb", "dll", "dmg", "dmp", "doc", "docm", "docx", "dotm", "drv", "dylib", "efi",
-    "elf", "eml", "etl", "evtx", "exe", "gif", "gz", "hta", "htm", "html", "ico", "img", "inf", "ini", "ipa", "iso",
-    "jar", "jpeg", "jpg", "js", "jse", "json", "jsp", "kdbx", "key", "lnk", "log", "mdb", "msg", "msi", "msp", "mui",
-    "ocx", "odt", "old", "ost", "pdf", "pem", "pfx", "php", "pkg", "plist", "png", "ppt", "pptm", "pptx", "psd", "pst",
-    "rar", "reg", "rpm", "rtf", "scr", "sct", "sqlite", "svg", "sys", "tar", "tgz", "tmp", "txt", "vbe", "vbs", "vhd",
-    "vhdx", "wasm", "wav", "webp", "wsf", "wsh", "xls", "xlsb", "xlsm", "xlsx", "xml", "yaml", "yml",
+/// Source: <https://www.iana.org/assignments/special-use-domain-names>, and `internal`, which ICANN has reserved.
+const RESERVED_TLDS: &[&str] = &["example", "internal", "invalid", "local", "localhost", "onion", "test"];
+
+/// Types of threats, with which Microsoft begins their names: `Trojan:Win32/Grelmoor.AC!MTB`.
+///
+/// Source: <https://learn.microsoft.com/unified-secops/malware-naming>.
+const THREAT_TYPES: &[&str] = &[
+    "Adware",
+    "Backdoor",
+    "Behavior",
+    "BrowserModifier",
+    "Constructor",
+    "DDoS",
+    "Dialer",
+    "DoS",
+    "Exploit",
+    "HackTool",
+    "Joke",
+    "Misleading",
+    "MonitoringTool",
+    "PUA",
+    "PUAAdvertising",
+    "PUABundler",
+    "PWS",
+    "Phish",
+    "Program",
+    "Ransom",
+    "RemoteAccess",
+    "Rogue",
+    "SettingsModifier",
+    "SoftwareBundler",
+    "Spammer",
+    "Spoofer",
+    "Spyware",
+    "SuspiciousBehavior",
+    "TechScam",
+    "Tool",
+    "Trojan",
+    "TrojanClicker",
+    "TrojanDownloader",
+    "TrojanDropper",
+    "TrojanNotifier",
+    "TrojanProxy",
+    "TrojanSpy",
+    "VirTool",
+    "Virus",
+    "Worm",
 ];
 
-/// The text with every address in it broken, and every mention and short name of an emoji.
+/// A hyphen that looks like any other, and at which nothing breaks: no tracker knows keys with it.
+const HYPHEN: char = '\u{2011}';
+
+/// The text with every address in it broken, and every mention, reference and short name of an emoji.
 pub(super) fn defanged(text: &str) -> String {
-    let text = without_addresses(text);
+    let text = without_references(&without_addresses(text));
     if text.matches(':').count() < 2 { text } else { without_short_names(&text) }
 }
 
@@ -42,7 +90,12 @@ fn without_addresses(text: &str) -> String {
             let length = rest.find(|letter| !is_of_a_host(letter)).unwrap_or(rest.len());
             let (word, after) = rest.split_at(length);
             if let Some(address) = after.strip_prefix("://") {
-                push_scheme(&mut out, word);
+                let scheme = word
+                    .trim_end_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '-' || is_dot(letter))
+                    .len();
+                let (before, scheme) = word.split_at(scheme);
+                push_word(&mut out, before, is_authority);
+                push_scheme(&mut out, scheme);
                 (rest, is_authority) = (address, true);
             } else {
                 push_word(&mut out, word, is_authority);
@@ -76,7 +129,9 @@ fn push_scheme(out: &mut String, scheme: &str) {
 }
 
 fn push_word(out: &mut String, word: &str, is_authority: bool) {
-    if !is_authority && !is_host(word) {
+    // Some signs are shown as symbols, of which a host can be made.
+    let follows = out.ends_with(|letter: char| is_of_a_host(letter) || "*~`<>&+#=".contains(letter));
+    if !is_authority && (!has_host_after(word, follows) || ends_in_threat(out, word)) {
         out.push_str(word);
         return;
     }
@@ -94,26 +149,71 @@ fn is_dot(letter: char) -> bool {
     matches!(letter, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
 }
 
+/// Browsers take marks and symbols of any script in a host, and there are domains of nothing else.
 fn is_of_a_host(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '-' || is_dot(letter)
+    letter.is_ascii_alphanumeric()
+        || matches!(letter, '-' | '_' | '.')
+        || !(letter.is_ascii() || letter.is_whitespace() || matches!(letter, '\u{ff20}' | '\u{fe6b}'))
 }
 
-/// Whether a client might make a link of this word.
-fn is_host(word: &str) -> bool {
-    let mut labels = word.split(is_dot).filter(|label| !label.is_empty());
-    let (Some(first), Some(last)) = (labels.next(), labels.next_back()) else { return false };
-    if first.eq_ignore_ascii_case("www") {
+/// Whether a client might make a link of this word or of a part of it.
+pub(super) fn has_host(word: &str) -> bool {
+    has_host_after(word, false)
+}
+
+/// The same of a word that may follow directly on something that a host can begin with.
+fn has_host_after(word: &str, follows: bool) -> bool {
+    let labels: Vec<&str> = word.split(is_dot).collect();
+    let is_www = |label: &str| {
+        let word = label.rsplit(|letter: char| !letter.is_alphanumeric()).next();
+        word.is_some_and(|word| word.eq_ignore_ascii_case("www"))
+    };
+    let mut after_www = labels.iter().skip_while(|label| !is_www(label)).skip(1);
+    if after_www.any(|label| !label.is_empty()) {
         return true;
     }
+    is_ipv4(word)
+        || labels.windows(2).enumerate().any(|(at, pair)| {
+            let &[before, label] = pair else { return false };
+            let is_last = labels.get(at + 2).is_none_or(|next| !next.starts_with(char::is_alphanumeric));
+            (!before.is_empty() || follows && at == 0) && ends_a_host(label, is_last)
+        })
+}
+
+/// Whether a host may end with this label of a word: it is a top-level domain, or begins with one that a client may
+/// stop at.
+fn ends_a_host(label: &str, is_last: bool) -> bool {
+    let start = label.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(label.len());
+    let (start, after) = label.split_at(start);
+    let is_punycode = || label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
+    is_last && (is_punycode() || is_tld(label)) || (is_last || !after.is_empty()) && is_tld(start)
+}
+
+fn is_tld(label: &str) -> bool {
+    let is_reserved = || RESERVED_TLDS.iter().any(|reserved| reserved.eq_ignore_ascii_case(label));
+    !label.is_empty() && (is_reserved() || ends_in_public_tld(&format!("x.{label}")))
+}
+
+/// Whether four numbers of up to three digits stand in a word, as in an address, in digits of any width.
+fn is_ipv4(word: &str) -> bool {
     let is_number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-    if word.split(|letter| is_dot(letter) || letter == '-').filter(is_number).count() >= 4 {
-        return true;
-    }
-    let last = last.to_lowercase();
-    // Some clients end a link at a hyphen.
-    let domain = last.split('-').next().unwrap_or_default();
-    last.starts_with("xn--")
-        || (domain.chars().nth(1).is_some() && domain.chars().all(char::is_alphabetic) && !EXTENSIONS.contains(&domain))
+    word.split(|letter: char| !letter.is_alphanumeric()).filter(is_number).count() >= 4
+        || !word.is_ascii() && matches!(Host::parse(word.trim_end_matches(is_dot)), Ok(Host::Ipv4(_)))
+}
+
+/// Whether the word after this text is the rest of a threat's name, whose variant can look like a top-level domain.
+fn ends_in_threat(before: &str, word: &str) -> bool {
+    let prefix = before.strip_suffix('/').and_then(|before| before.rsplit_once(':'));
+    let Some((kind, platform)) = prefix else { return false };
+    let is_type = THREAT_TYPES.iter().any(|known| {
+        kind.strip_suffix(known).is_some_and(|before| !before.ends_with(|letter: char| letter.is_alphanumeric()))
+    });
+    let variant = word.split_once('.').map(|(_, variant)| variant);
+    let is_variant = |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_type
+        && !platform.is_empty()
+        && platform.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && variant.is_some_and(is_variant)
 }
 
 /// Bytes of what a text begins with, if that is an IPv6 address or what somebody may take for one.
@@ -124,6 +224,40 @@ fn ipv6_length(text: &str) -> Option<usize> {
     let address = address.strip_suffix(['.', ':']).filter(|short| !short.ends_with(':')).unwrap_or(address);
     let is_whole = address.len() > 2 && !text.get(address.len()..)?.starts_with(char::is_alphanumeric);
     (is_whole && (address.contains("::") || address.parse::<Ipv6Addr>().is_ok())).then_some(address.len())
+}
+
+/// Breaks what a tracker takes for one of its issues: `#123`, `org/repo#4`, `!5`, `GH-12`, `ABC-123`.
+///
+/// Source: <https://docs.github.com/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls>,
+/// <https://docs.gitlab.com/user/markdown/#gitlab-specific-references>.
+fn without_references(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut letters = text.chars().peekable();
+    // Where the word began that may be a project's key.
+    let mut key = 0;
+    while let Some(letter) = letters.next() {
+        let is_before_number = letters.peek().is_some_and(char::is_ascii_digit);
+        match letter {
+            '#' | '!' if is_before_number => out.extend(['[', letter, ']']),
+            '\u{ff03}' | '\u{ff01}' if is_before_number => {
+                out.extend(['[', if letter == '\u{ff03}' { '#' } else { '!' }, ']']);
+            }
+            '-' if is_before_number && out.get(key..).is_some_and(is_key) => out.push(HYPHEN),
+            _ => out.push(letter),
+        }
+        if !(letter.is_ascii_alphanumeric() || letter == '_') {
+            key = out.len();
+        }
+    }
+    out
+}
+
+/// Whether a word may be the key of a tracker's project: capitals, and `gh`.
+fn is_key(word: &str) -> bool {
+    let is_of_a_key = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let begins = word.bytes().next().is_some_and(|byte| byte.is_ascii_uppercase());
+    let is_whole = word.len() > 1 && begins && word.bytes().all(is_of_a_key) || word.eq_ignore_ascii_case("gh");
+    is_whole || word.split_once('_').is_some_and(|(_, rest)| is_key(rest))
 }
 
 /// Breaks `:name:`, of which most clients make an emoji, whatever it is escaped with.
@@ -168,14 +302,29 @@ mod tests {
             ("2001:db8::7 and [::1]", "2001[:]db8[:][:]7 and [[:][:]1]"),
             ("x:b:c::7", "x:b[:]c[:][:]7"),
             ("::ffff:192.0.2.7.", "[:][:]ffff[:]192[.]0[.]2[.]7."),
+            ("payload.zip://x é.com://x", "payload[.]zip[:]//x é[.]com[:]//x"),
+            ("~.ac (.NET)", "~[.]ac (.NET)"),
+            ("evil。com://x", "evil[.]com[:]//x"),
+            ("::1.ws", "[:][:]1[.]ws"),
             ("desk-042.contoso.com", "desk-042[.]contoso[.]com"),
-            ("dana.reyes@contoso.com", "dana[.]reyes[@]contoso[.]com"),
+            ("evil.com..x and evil.com.", "evil[.]com[.][.]x and evil[.]com."),
+            ("evil.com.… evil.com.-z", "evil[.]com[.]… evil[.]com[.]-z"),
+            ("bank\u{301}.com", "bank\u{301}[.]com"),
+            ("❤.ws, “❤.ws”", "❤[.]ws, “❤[.]ws”"),
+            ("evil.com\u{301}", "evil[.]com\u{301}"),
+            ("_.evil.com", "_[.]evil[.]com"),
+            ("ｅｖｉｌ．ｃｏｍ", "ｅｖｉｌ[.]ｃｏｍ"),
+            ("bücher.рф", "bücher[.]рф"),
+            ("１９２．０．２．７", "１９２[.]０[.]２[.]７"),
+            ("“http://evil”", "“hxxp://evil”"),
+            ("a.com-setup.exe", "a[.]com-setup[.]exe"),
+            ("dana.reyes@contoso.com", "dana.reyes[@]contoso[.]com"),
             ("a@b.exe", "a[@]b[.]exe"),
             ("\\\\evil.example\\c$", "\\\\evil[.]example\\c$"),
             ("payload.zip", "payload[.]zip"),
-            ("evil.com_x evil.com-", "evil[.]com_x evil[.]com-"),
+            ("evil.com_x evil.com- evil.com_x.exe", "evil[.]com_x evil[.]com- evil[.]com_x[.]exe"),
             ("192.0.2.7_x a-192.0.2.7-b", "192[.]0[.]2[.]7_x a-192[.]0[.]2[.]7-b"),
-            ("www.evil.7", "www[.]evil[.]7"),
+            ("www.evil.7 \u{1f512}www.evil.7", "www[.]evil[.]7 \u{1f512}www[.]evil[.]7"),
             ("+://evil", "+[:]//evil"),
         ] {
             assert_eq!(defanged(text), right, "{text}");
@@ -186,6 +335,41 @@ mod tests {
     fn mentions_and_short_names_are_broken() {
         assert_eq!(defanged("@everyone and @here"), "[@]everyone and [@]here");
         assert_eq!(defanged(":tada: ::skin-tone-2: a: b:"), ":tada[:] ::skin-tone-2[:] a: b:");
+    }
+
+    #[test]
+    fn references_to_issues_are_broken() {
+        for (text, right) in [
+            ("see #123 and org/repo#4", "see [#]123 and org/repo[#]4"),
+            ("＃123 !5", "[#]123 [!]5"),
+            ("_GH-12 x__GH-12", "_GH\u{2011}12 x__GH\u{2011}12"),
+            ("GH-12 gh-12", "GH\u{2011}12 gh\u{2011}12"),
+            ("(ABC-123), é.A_1-2", "(ABC\u{2011}123), é.A_1\u{2011}2"),
+            ("CVE-2026-1147", "CVE\u{2011}2026-1147"),
+        ] {
+            assert_eq!(defanged(text), right, "{text}");
+        }
+        for text in ["# 1 #x", "A-1", "desk-042", "2026-11-03", "ABC-x", "!important"] {
+            assert_eq!(defanged(text), text);
+        }
+    }
+
+    #[test]
+    fn names_of_threats_and_files_stay_whole() {
+        for text in [
+            "Trojan:Win32/AgentTesla.AMBB!MTB",
+            "'Trojan:Win32/Grelmoor.AC!MTB' and Virus:DOS/Contoso_Test_File.RU",
+            "Copied.A!ml",
+            "invoice.xll",
+            "setup.exe",
+            "setup.v2.example.exe",
+            "CONTOSO\\dana.reyes",
+        ] {
+            assert_eq!(defanged(text), text);
+        }
+        for text in ["x:y/evil.RU", "NoTrojan:Win32/evil.RU", "Trojan:Win32/evil.ru", "Trojan:Win 32/evil.RU"] {
+            assert!(!defanged(text).contains("evil.r") && !defanged(text).contains("evil.R"), "{text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::facts;
+use super::names::{self, MOST_OF_A_NAME, Names};
 use super::shown::Shown;
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::{CacheState, Enrichment, Source};
@@ -22,9 +23,8 @@ const MOST_NOTES: usize = 5;
 pub(super) const MAX_HEADLINE_CHARS: usize = 300;
 /// Characters of a note, and of what Defender says about an alert.
 const MOST_OF_A_NOTE: usize = 300;
-/// Characters of an alert's title, and of a name.
+/// Characters of an alert's title.
 const MOST_OF_A_TITLE: usize = 120;
-pub(super) const MOST_OF_A_NAME: usize = 64;
 /// A page's address is shorter than this by far, and must fit the smallest of ticket comments.
 const MOST_OF_A_LINK: usize = 250;
 
@@ -81,12 +81,13 @@ impl<'a> Digest<'a> {
     pub(super) fn of(enrichment: &'a Enrichment<'_>) -> Self {
         // A single alert is told by the facts.
         let alerts = if enrichment.kind == Kind::Alert { &[] } else { enrichment.alerts.as_slice() };
+        let names = Names::of(enrichment);
         Self {
-            headline: Shown::new(&enrichment.summary, MAX_HEADLINE_CHARS),
-            about: about(enrichment),
+            headline: Shown::naming(&enrichment.summary, MAX_HEADLINE_CHARS, &names),
+            about: about(enrichment, &names),
             urgency: enrichment.severity_open,
-            facts: if enrichment.found { facts::of(enrichment) } else { Vec::new() },
-            notes: notes(enrichment),
+            facts: if enrichment.found { facts::of(enrichment, &names) } else { Vec::new() },
+            notes: notes(enrichment, &names),
             alerts,
             all_alerts: if alerts.is_empty() { 0 } else { enrichment.counts.alerts },
             link: enrichment.url.and_then(page),
@@ -111,18 +112,20 @@ impl<'a> Entry<'a> {
         let device = alert.device.as_ref().and_then(|device| device.name.as_deref().or(device.id.as_deref()));
         let further = alert.further_devices.len();
         let mut device = one_line(device.unwrap_or_default(), MOST_OF_A_NAME);
+        let device_names = Names::new(alert.device.as_ref().and_then(|device| device.name.as_deref()));
         if further > 0 {
             // Writing to a string does not fail.
             let _ = write!(device, " and {further} more");
         }
         let title = Shown::new(alert.title.as_deref().unwrap_or_default(), MOST_OF_A_TITLE);
-        let user = alert.user.as_ref().map(|user| facts::account(user.domain.as_deref(), &user.name));
+        let user = alert.user.as_ref().map(|user| names::account(user.domain.as_deref(), &user.name));
+        let user = user.unwrap_or_default();
         Self {
             severity: Shown::new(&capital(alert.severity.as_str()), MOST_OF_A_NAME),
             status: Shown::new(&said(alert.status.as_str()), MOST_OF_A_NAME),
             title: if title.is_empty() { Shown::new("untitled", MOST_OF_A_TITLE) } else { title },
-            device: Shown::new(&device, 2 * MOST_OF_A_NAME),
-            user: Shown::new(&user.unwrap_or_default(), 2 * MOST_OF_A_NAME),
+            device: Shown::naming(&device, 2 * MOST_OF_A_NAME, &device_names),
+            user: Shown::naming(&user, 2 * MOST_OF_A_NAME, &Names::new([user.as_str()])),
             seen: Shown::new(&alert.last_seen.map(minute).unwrap_or_default(), MOST_OF_A_NAME),
             link: alert.url.as_deref().and_then(page),
         }
@@ -166,10 +169,10 @@ fn page(address: &str) -> Option<&str> {
     let address = address.split('&').next().unwrap_or_default();
     let is_plain = address.len() <= MOST_OF_A_LINK
         && address.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/?=.-_%".contains(&byte));
-    (is_plain && portal::parse_link(address).is_some()).then_some(address)
+    (is_plain && portal::parse_link(address).is_ok()).then_some(address)
 }
 
-fn about(enrichment: &Enrichment<'_>) -> Option<Shown> {
+fn about(enrichment: &Enrichment<'_>, names: &Names) -> Option<Shown> {
     let text = match enrichment.kind {
         Kind::Alert if enrichment.found => enrichment.alerts.first()?.description.as_deref()?,
         _ if enrichment.found => return None,
@@ -181,18 +184,18 @@ fn about(enrichment: &Enrichment<'_>) -> Option<Shown> {
         Kind::File => "Defender does not tell the two apart: check the hash.",
         Kind::Ip | Kind::Domain => "Defender does not tell the two apart: check how it is written.",
     };
-    let text = Shown::new(text, MOST_OF_A_NOTE);
+    let text = Shown::naming(text, MOST_OF_A_NOTE, names);
     (!text.is_empty()).then_some(text)
 }
 
-fn notes(enrichment: &Enrichment<'_>) -> Vec<Shown> {
+fn notes(enrichment: &Enrichment<'_>, names: &Names) -> Vec<Shown> {
     let stale = (enrichment.source.cache == CacheState::Stale).then(|| {
         let age = age(enrichment.source.age_s);
         format!("This is {age} old: Microsoft throttles or is down, and could not be asked again.")
     });
     let told = enrichment.warnings.iter().filter(|warning| is_for_people(warning.code));
     let told = told.map(|warning| one_line(&warning.detail, MOST_OF_A_NOTE));
-    let notes = stale.into_iter().chain(told).map(|note| Shown::new(&note, MOST_OF_A_NOTE));
+    let notes = stale.into_iter().chain(told).map(|note| Shown::naming(&note, MOST_OF_A_NOTE, names));
     notes.filter(|note| !note.is_empty()).take(MOST_NOTES).collect()
 }
 

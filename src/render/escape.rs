@@ -1,38 +1,88 @@
 //! What a letter becomes where it lands, so that no markup of an attacker's takes effect.
 //!
-//! Mentions, bare links and short names of emoji are broken before (`defang`): no escape keeps them from working.
+//! Mentions, bare links, references and short names of emoji are broken before (`defang`): no escape keeps them from
+//! working. Names that have to be copied are not broken, and stand in code style where a client would act on them.
 
 use super::shown::Letter;
 
-/// Writes a letter so that it stands for itself.
-pub(super) type Escape = fn(&mut String, Letter);
+/// How text is written where it lands.
+#[derive(Clone, Copy)]
+pub(super) struct Escape {
+    /// Writes a letter so that it stands for itself.
+    pub(super) letter: fn(&mut String, Letter),
+    /// How the name of a device or an account is written.
+    pub(super) names: Names,
+}
+
+/// How the name of a device or an account is written.
+#[derive(Clone, Copy)]
+pub(super) enum Names {
+    /// As it is: nothing acts on text here.
+    AsTheyAre,
+    /// In code style, by this function.
+    Code(fn(&str) -> String),
+    /// As any other text is.
+    Broken,
+}
 
 /// For a terminal, or any other place without markup.
-pub(super) fn plain(out: &mut String, letter: Letter) {
+pub(super) const PLAIN: Escape = Escape { letter: plain, names: Names::AsTheyAre };
+
+/// For Slack's mrkdwn.
+pub(super) const MRKDWN: Escape = Escape { letter: mrkdwn, names: Names::Code(mrkdwn_code) };
+
+/// For Slack's plain text.
+pub(super) const TITLE: Escape = Escape { letter: title, names: Names::AsTheyAre };
+
+/// For text of Adaptive Cards, which has no code style.
+pub(super) const CARD: Escape = Escape { letter: card, names: Names::Broken };
+
+/// The same, cut at grave accents into runs, of which every second one is to be in code style.
+pub(super) const CARD_RUNS: Escape = Escape { letter: card, names: Names::Code(code) };
+
+/// For Markdown.
+pub(super) const MARKDOWN: Escape = Escape { letter: markdown, names: Names::Code(code) };
+
+/// The same inside the label of a link, which has no room for another style.
+pub(super) const MARKDOWN_LABEL: Escape = Escape { letter: markdown, names: Names::Broken };
+
+/// A name has no grave accents (`names`), and all else stands for itself between them.
+fn code(name: &str) -> String {
+    format!("`{name}`")
+}
+
+/// Slack decodes its entities in code as well.
+fn mrkdwn_code(name: &str) -> String {
+    code(&name.replace('&', "&amp;"))
+}
+
+fn plain(out: &mut String, letter: Letter) {
     out.push(letter.it);
 }
 
 /// For Slack's mrkdwn, which knows entities for three letters and no escape for the others.
 ///
 /// Source: <https://docs.slack.dev/messaging/formatting-message-text#escaping>.
-pub(super) fn mrkdwn(out: &mut String, letter: Letter) {
+fn mrkdwn(out: &mut String, letter: Letter) {
     match letter.it {
         '&' => out.push_str("&amp;"),
         '<' => out.push_str("&lt;"),
+        // At the beginning of a line it would make a quote, escaped or not.
+        '>' if letter.before.is_none() => out.push('\u{203a}'),
         '>' => out.push_str("&gt;"),
         _ => out.push(look_alike(letter)),
     }
 }
 
 /// For Slack's plain text, in which entities would be read as they are written.
-pub(super) fn title(out: &mut String, letter: Letter) {
+fn title(out: &mut String, letter: Letter) {
     out.push(without_angles(look_alike(letter)));
 }
 
 /// For text of Adaptive Cards, whose clients do not agree on what a backslash escapes.
 ///
 /// Source: <https://github.com/microsoft/AdaptiveCards/issues/5590>.
-pub(super) fn card(out: &mut String, letter: Letter) {
+fn card(out: &mut String, letter: Letter) {
     let Letter { before, it, after } = letter;
     match (before, it, after) {
         // The beginning of a list, a heading, a line under a heading.
@@ -55,13 +105,18 @@ pub(super) fn card(out: &mut String, letter: Letter) {
 /// For Markdown, as `CommonMark` and the tables of GitHub have it.
 ///
 /// Source: <https://spec.commonmark.org/0.31.2/#backslash-escapes>.
-pub(super) fn markdown(out: &mut String, letter: Letter) {
+fn markdown(out: &mut String, letter: Letter) {
     match letter.it {
         // Not by backslash: what looks for HTML or decodes entities may not know of that.
         '<' => out.push_str("&lt;"),
         '>' => out.push_str("&gt;"),
         '&' if letter.after.is_some_and(is_of_entity) => out.push_str("&amp;"),
         '\\' => push_backslash(out, letter.after),
+        // The beginning of a list, a rule, or a line under a heading: also inside our own quote.
+        '-' | '+' | '=' if letter.before.is_none() => out.extend(['\\', letter.it]),
+        '.' if letter.after.is_none_or(char::is_whitespace) && is_number(out) => {
+            out.push_str("\\.");
+        }
         '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '~' | '|' | '$' | '^' => {
             out.push('\\');
             out.push(letter.it);
@@ -90,6 +145,11 @@ fn without_angles(letter: char) -> char {
     }
 }
 
+/// Whether a line is a number so far, as the items of a list have.
+fn is_number(line: &str) -> bool {
+    (1..=9).contains(&line.len()) && line.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn is_of_entity(letter: char) -> bool {
     letter == '#' || letter.is_ascii_alphanumeric()
 }
@@ -110,27 +170,33 @@ mod tests {
 
     #[test]
     fn mrkdwn_stands_for_itself() {
-        assert_eq!(escaped("<!channel> & <@U1|x>", mrkdwn), "&lt;!channel&gt; &amp; &lt;[@]U1|x&gt;");
-        assert_eq!(escaped("*b* _i_ a_b ~s~ `c`", mrkdwn), "∗b∗ ＿i＿ a_b ∼s∼ ‘c‘");
-        assert_eq!(escaped("<!here> & *b*", title), "‹!here› & ∗b∗");
+        assert_eq!(escaped("<!channel> & <@U1|x>", MRKDWN), "&lt;!channel&gt; &amp; &lt;[@]U1|x&gt;");
+        assert_eq!(escaped("*b* _i_ a_b ~s~ `c`", MRKDWN), "∗b∗ ＿i＿ a_b ∼s∼ ‘c‘");
+        assert_eq!(escaped("> q > x", MRKDWN), "› q &gt; x");
+        assert_eq!(escaped("<!here> & *b*", TITLE), "‹!here› & ∗b∗");
     }
 
     #[test]
     fn markup_of_cards_stands_for_itself() {
-        assert_eq!(escaped("[x](http://evil.example) **b**", card), "[x]（hxxp://evil[.]example) ∗∗b∗∗");
-        assert_eq!(escaped("<at>Dana</at> &#64; & co", card), "‹at›Dana‹/at› ＆#64; & co");
-        assert_eq!(escaped("1. one", card), "1․ one");
-        assert_eq!(escaped("- one", card), "‐ one");
-        assert_eq!(escaped("CONTOSO\\dana \\\\srv\\", card), "CONTOSO\\dana \\\\\\srv\\\\");
+        assert_eq!(escaped("[x](http://evil.example) **b**", CARD), "[x]（hxxp://evil[.]example) ∗∗b∗∗");
+        assert_eq!(escaped("<at>Dana</at> &#64; & co", CARD), "‹at›Dana‹/at› &[#]64; & co");
+        assert_eq!(escaped("1. one", CARD), "1․ one");
+        assert_eq!(escaped("- one", CARD), "‐ one");
+        assert_eq!(escaped("CONTOSO\\dana \\\\srv\\", CARD), "CONTOSO\\dana \\\\\\srv\\\\");
     }
 
     #[test]
     fn markdown_stands_for_itself() {
         assert_eq!(
-            escaped("![x](y) | `c` <b> &lt; a & b", markdown),
+            escaped("![x](y) | `c` <b> &lt; a & b", MARKDOWN),
             "\\!\\[x\\]\\(y\\) \\| \\`c\\` &lt;b&gt; &amp;lt; a & b"
         );
-        assert_eq!(escaped("@everyone #1 ~~x~~", markdown), "\\[@\\]everyone \\#1 \\~\\~x\\~\\~");
-        assert_eq!(escaped("CONTOSO\\dana \\|", markdown), "CONTOSO\\dana \\\\\\|");
+        assert_eq!(escaped("@everyone #1 ~~x~~", MARKDOWN), "\\[@\\]everyone \\[\\#\\]1 \\~\\~x\\~\\~");
+        for (text, right) in
+            [("- x", "\\- x"), ("+ x", "\\+ x"), ("---", "\\---"), ("1. x", "1\\. x"), ("x 1.", "x 1."), ("1)", "1\\)")]
+        {
+            assert_eq!(escaped(text, MARKDOWN), right, "{text}");
+        }
+        assert_eq!(escaped("CONTOSO\\dana \\|", MARKDOWN), "CONTOSO\\dana \\\\\\|");
     }
 }

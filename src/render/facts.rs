@@ -1,9 +1,10 @@
 //! The facts that the human formats tell: how bad, where the work stands, whom it touches, how it was done, and when.
 
-use super::digest::{Fact, MOST_OF_A_NAME, capital, day_and_time, said};
+use super::digest::{Fact, capital, day_and_time, said};
+use super::names::{MOST_OF_A_NAME, Names, account};
 use super::shown::Shown;
 use crate::domain::enrichment::Enrichment;
-use crate::domain::entities::{self, UserEntity};
+use crate::domain::entities::{self, MailEntity, UserEntity};
 use crate::domain::line::one_line;
 use crate::domain::resolution::StepName;
 use crate::domain::subject::Kind;
@@ -19,42 +20,47 @@ const MOST_TECHNIQUES: usize = 8;
 const MOST_OF_A_COMMAND: usize = 240;
 
 /// The facts of an answer in which something was found, the most telling first.
-pub(super) fn of(enrichment: &Enrichment<'_>) -> Vec<Fact> {
+pub(super) fn of(enrichment: &Enrichment<'_>, names: &Names) -> Vec<Fact> {
     let sorts = &enrichment.entities;
-    let devices = sorts.devices.iter().filter_map(|device| device.name.or(device.id));
-    let files = sorts.files.iter().filter_map(|file| file.name.or(file.sha1).or(file.sha256));
-    let addresses = sorts.urls.iter().map(|url| url.url).chain(sorts.ips.iter().map(|ip| ip.address));
+    let devices = distinct(sorts.devices.iter().filter_map(|device| device.name.or(device.id)));
+    let files = distinct(sorts.files.iter().filter_map(|file| file.name.or(file.sha1).or(file.sha256)));
+    let addresses = distinct(sorts.urls.iter().map(|url| url.url).chain(sorts.ips.iter().map(|ip| ip.address)));
+    let users = distinct_users(&sorts.users);
+    let mailboxes = distinct(sorts.mailboxes.iter().filter_map(|mailbox| mailbox.address.or(mailbox.display_name)));
+    let (techniques, threats) = (short(&enrichment.techniques), short(&enrichment.threats));
+    let assigned_to = assigned_to(enrichment);
+    let text = Names::default();
+    let device_names = Names::new(sorts.devices.iter().filter_map(|device| device.name));
+    let user_names = Names::new(first(&users, MOST_NAMES));
+    let analyst = Names::new([assigned_to.as_str()]);
+    let technique_names = Names::terms(first(&techniques, MOST_TECHNIQUES));
+    let threat_names = Names::terms(first(&threats, MOST_NAMES));
+    let file_names = Names::terms(first(&files, MOST_NAMES));
+    let is_capped = |all: usize| all >= entities::MOST;
     let told = [
-        ("Severity", severity(enrichment)),
-        ("Status", capital(&said(enrichment.status.as_str()))),
-        ("Verdict", verdict(enrichment)),
-        ("Alerts", alerts(enrichment)),
-        ("Assigned to", assigned_to(enrichment)),
-        ("Merged", merged(enrichment)),
-        ("Asked for", asked_for(enrichment)),
-        ("Devices", touched(devices)),
-        ("Users", users(&sorts.users)),
-        ("Techniques", some(&enrichment.techniques, MOST_TECHNIQUES, false)),
-        ("Threats", some(&enrichment.threats, MOST_NAMES, false)),
-        ("Seen", seen(enrichment)),
-        ("Name", name(enrichment)),
-        ("Tags", tags(enrichment)),
-        ("Incident", incident_of_the_alert(enrichment)),
-        ("Files", touched(files)),
-        ("Command line", command_line(enrichment)),
-        ("Addresses", touched(addresses)),
+        ("Severity", severity(enrichment), &text),
+        ("Status", capital(&said(enrichment.status.as_str())), &text),
+        ("Verdict", verdict(enrichment), &text),
+        ("Alerts", alerts(enrichment), &text),
+        ("Assigned to", assigned_to.clone(), &analyst),
+        ("Merged", merged(enrichment), &text),
+        ("Asked for", asked_for(enrichment), names),
+        ("Devices", some(&devices, MOST_NAMES, is_capped(sorts.devices.len())), &device_names),
+        ("Users", some(&users, MOST_NAMES, is_capped(sorts.users.len())), &user_names),
+        ("Mail", mails(&sorts.mails), names),
+        ("Mailboxes", some(&mailboxes, MOST_NAMES, is_capped(sorts.mailboxes.len())), names),
+        ("Techniques", some(&techniques, MOST_TECHNIQUES, false), &technique_names),
+        ("Threats", some(&threats, MOST_NAMES, false), &threat_names),
+        ("Seen", seen(enrichment), &text),
+        ("Name", name(enrichment), &text),
+        ("Tags", tags(enrichment), &text),
+        ("Incident", incident_of_the_alert(enrichment), &text),
+        ("Files", some(&files, MOST_NAMES, is_capped(sorts.files.len())), &file_names),
+        ("Command line", command_line(enrichment), &text),
+        ("Addresses", some(&addresses, MOST_NAMES, is_capped(sorts.urls.len() + sorts.ips.len())), &text),
     ];
-    let facts = told.into_iter().map(|(label, value)| Fact { label, value: Shown::new(&value, MOST) });
+    let facts = told.into_iter().map(|(label, value, names)| Fact { label, value: Shown::naming(&value, MOST, names) });
     facts.filter(|fact| !fact.value.is_empty()).collect()
-}
-
-/// `DOMAIN\name`.
-pub(super) fn account(domain: Option<&str>, name: &str) -> String {
-    let name = one_line(name, MOST_OF_A_NAME);
-    match domain {
-        Some(domain) => format!("{}\\{name}", one_line(domain, MOST_OF_A_NAME)),
-        None => name,
-    }
 }
 
 fn severity(enrichment: &Enrichment<'_>) -> String {
@@ -110,7 +116,7 @@ fn assigned_to(enrichment: &Enrichment<'_>) -> String {
 }
 
 /// Accounts, each once, however much more of it one alert tells than another.
-fn users(users: &[UserEntity<'_>]) -> String {
+fn distinct_users(users: &[UserEntity<'_>]) -> Vec<String> {
     let mut names: Vec<(Option<&str>, &str)> = Vec::new();
     for user in users {
         let Some(name) = user.name.or(user.upn).or(user.sid).or(user.aad_id) else { continue };
@@ -119,8 +125,21 @@ fn users(users: &[UserEntity<'_>]) -> String {
             names.push(account);
         }
     }
-    let told: Vec<_> = names.iter().take(MOST_NAMES).map(|(domain, name)| account(*domain, name)).collect();
-    and_more(&told, names.len(), users.len() >= entities::MOST)
+    names.into_iter().map(|(domain, name)| account(domain, name)).collect()
+}
+
+/// The first mail: its subject, from whom and to whom; and how many more there are.
+fn mails(mails: &[MailEntity<'_>]) -> String {
+    let told = |mail: &MailEntity<'_>| {
+        let part = |before: &str, text: Option<&str>| {
+            let text = one_line(text.unwrap_or_default(), MOST_OF_A_NAME);
+            if text.is_empty() { text } else { format!("{before}{text}") }
+        };
+        let parts = [part("", mail.subject), part("from ", mail.sender), part("to ", mail.recipient)];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    let told: Vec<_> = mails.iter().map(told).filter(|mail| !mail.is_empty()).collect();
+    some(&told, 1, mails.len() >= entities::MOST)
 }
 
 fn seen(enrichment: &Enrichment<'_>) -> String {
@@ -145,7 +164,7 @@ fn name(enrichment: &Enrichment<'_>) -> String {
 fn tags(enrichment: &Enrichment<'_>) -> String {
     let tags = enrichment.incident.as_ref().map(|incident| incident.tags.as_slice()).unwrap_or_default();
     let tags: Vec<_> = tags.iter().map(Text::as_str).collect();
-    some(&tags, MOST_NAMES, false)
+    some(&short(&tags), MOST_NAMES, false)
 }
 
 fn incident_of_the_alert(enrichment: &Enrichment<'_>) -> String {
@@ -174,7 +193,9 @@ fn merged(enrichment: &Enrichment<'_>) -> String {
 
 fn asked_for(enrichment: &Enrichment<'_>) -> String {
     let differs = enrichment.resolution.iter().any(|step| match step.step {
-        StepName::UpnToAccountName | StepName::DomainToAccountName | StepName::Sha256ToSha1 => true,
+        StepName::UpnToAccountName | StepName::DomainToAccountName | StepName::Sha256ToSha1 | StepName::UrlToDomain => {
+            true
+        }
         // A link and a kind are told by the subject, a device's name by the headline, a merge by itself.
         StepName::DetectedKind | StepName::PortalLink | StepName::MachineNameToId | StepName::IncidentRedirect => false,
     });
@@ -182,13 +203,9 @@ fn asked_for(enrichment: &Enrichment<'_>) -> String {
 }
 
 /// The first of these names, and how many more there are.
-fn some(names: &[&str], most: usize, may_be_more: bool) -> String {
-    let told: Vec<_> = names.iter().take(most).map(|name| one_line(name, MOST_OF_A_NAME)).collect();
-    and_more(&told, names.len(), may_be_more)
-}
-
-fn and_more(told: &[String], all: usize, may_be_more: bool) -> String {
-    let more = all.saturating_sub(told.len());
+fn some(names: &[String], most: usize, may_be_more: bool) -> String {
+    let told: Vec<_> = first(names, most).collect();
+    let more = names.len().saturating_sub(told.len());
     let list = told.join(", ");
     match more {
         0 => list,
@@ -197,19 +214,26 @@ fn and_more(told: &[String], all: usize, may_be_more: bool) -> String {
     }
 }
 
+fn first(names: &[String], most: usize) -> impl Iterator<Item = &str> {
+    names.iter().take(most).map(String::as_str)
+}
+
+fn short(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| one_line(name, MOST_OF_A_NAME)).collect()
+}
+
 /// Whether there is anything to see of a name.
 fn is_seen(name: &str) -> bool {
     !one_line(name, 1).is_empty()
 }
 
-/// The first of these entities by their names, each name once.
-fn touched<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let (mut distinct, mut all) = (Vec::new(), 0);
+/// These names, each once, without those of which there is nothing to see.
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut distinct = Vec::new();
     for name in names {
-        all += 1;
         if !distinct.contains(&name) && is_seen(name) {
             distinct.push(name);
         }
     }
-    some(&distinct, MOST_NAMES, all >= entities::MOST)
+    short(&distinct)
 }

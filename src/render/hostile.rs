@@ -6,8 +6,7 @@ use fastrand::Rng;
 
 use crate::domain::alert::{Account, Alert, Device};
 use crate::domain::enrichment::{Answer, Backend, CacheState, Showing, Source};
-use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Process, User};
-use crate::domain::extra::Extra;
+use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Process, User};
 use crate::domain::findings::Findings;
 use crate::domain::incident::Incident;
 use crate::domain::resolution::{Step, StepName};
@@ -94,6 +93,20 @@ pub(super) const TRICKS: &[&str] = &[
     "desk-042.contoso.com",
     "CONTOSO\\dana.reyes",
     "rundll32.exe",
+    "evil.com..x",
+    "bank\u{301}.com",
+    "❤.ws",
+    "payload.zip",
+    "Trojan:Win32/AgentTesla.AMBB!MTB",
+    "Trojan:Win32/Grelmoor.AC!MTB",
+    "#123",
+    "GH-12",
+    "ABC-123",
+    "org/repo#4",
+    "!5",
+    "+ x",
+    "---",
+    "=== ",
     "C:\\Windows\\System32",
     "evil。com",
     "ｅｖｉｌ．ｃｏｍ",
@@ -145,6 +158,18 @@ pub(super) const TRICKS: &[&str] = &[
     "%0a",
 ];
 
+/// Names as devices and accounts have them, and nothing else has: the longer before those that they hold.
+pub(super) const NAMES: &[&str] = &[
+    "guest_fabrikam.example#EXT#@tenant.named.net",
+    "NAMED\\dana.named.net",
+    "desk-042.named.net",
+    "Dana's R&D named.net (2)",
+    "dana_x.named.net$",
+    "dana@named.net",
+    "named.net",
+    "NAMED-7",
+];
+
 /// A text made of tricks and of any characters.
 pub(super) fn text(rng: &mut Rng) -> String {
     let mut text = String::new();
@@ -161,6 +186,20 @@ pub(super) fn text(rng: &mut Rng) -> String {
         1..20 => text.repeat(20),
         _ => text,
     }
+}
+
+/// What somebody calls a device or an account: a name that clients make something of, or no name at all.
+fn name(rng: &mut Rng) -> Text {
+    if rng.bool() {
+        return NAMES[rng.usize(..NAMES.len())].into();
+    }
+    let sign = ["<", "`", "|", "*", "://", "[", "\""][rng.usize(..7)];
+    let text = text(rng);
+    if rng.bool() { format!("{sign}{text}").into() } else { format!("{text}{sign}").into() }
+}
+
+fn named(rng: &mut Rng) -> Option<Text> {
+    (rng.u8(0..8) > 0).then(|| name(rng))
 }
 
 fn trick(rng: &mut Rng) -> &'static str {
@@ -195,27 +234,25 @@ fn page(rng: &mut Rng) -> Option<Text> {
 }
 
 fn evidence(rng: &mut Rng) -> Evidence {
-    let detail = match rng.u8(0..5) {
+    let detail = match rng.u8(0..7) {
         0 => Detail::File(File { name: some(rng), path: some(rng), ..File::default() }),
         1 => Detail::Process(Box::new(Process { command_line: some(rng), name: some(rng), ..Process::default() })),
-        2 => Detail::User(User { name: some(rng), domain: some(rng), upn: some(rng), ..User::default() }),
+        2 => Detail::User(User { name: named(rng), domain: named(rng), upn: named(rng), ..User::default() }),
         3 => Detail::Ip(Ip { address: some(rng) }),
+        4 => Detail::Mailbox(Mailbox { address: some(rng), display_name: some(rng), user: None }),
+        5 => Detail::Mail(Box::new(Mail {
+            sender: some(rng),
+            recipient: some(rng),
+            subject: some(rng),
+            ..Mail::default()
+        })),
         _ => Detail::Url(Address { url: some(rng) }),
     };
-    Evidence {
-        kind: text(rng).into(),
-        role: None,
-        verdict: None,
-        remediation_status: None,
-        detection_status: None,
-        observed_at: None,
-        detail,
-        extra: Extra::default(),
-    }
+    Evidence { kind: text(rng).into(), detail, ..Evidence::default() }
 }
 
 fn device(rng: &mut Rng) -> Device {
-    Device { id: some(rng), name: some(rng), group: None }
+    Device { id: some(rng), name: named(rng), group: None }
 }
 
 pub(super) fn alert(rng: &mut Rng) -> Alert {
@@ -239,12 +276,12 @@ pub(super) fn alert(rng: &mut Rng) -> Alert {
         techniques: list(rng, 3, |rng| text(rng).into()),
         threat_name: some(rng),
         threat_family: some(rng),
-        assigned_to: some(rng),
+        assigned_to: named(rng),
         incident_id: some(rng),
         tenant_id: some(rng),
         device: rng.bool().then(|| device(rng)),
         further_devices: list(rng, 1, device),
-        user: rng.bool().then(|| Account { domain: some(rng), name: text(rng).into() }),
+        user: rng.bool().then(|| Account { domain: named(rng), name: name(rng) }),
         created_at: moment(rng),
         updated_at: moment(rng),
         first_seen: moment(rng),
@@ -270,7 +307,7 @@ fn incident(rng: &mut Rng) -> Incident {
         status: word::<IncidentStatus>(rng),
         classification: some(rng),
         determination: some(rng),
-        assigned_to: some(rng),
+        assigned_to: named(rng),
         created_at: moment(rng),
         updated_at: moment(rng),
         tags: list(rng, 5, |rng| text(rng).into()),
@@ -300,10 +337,14 @@ pub(super) fn answer(rng: &mut Rng) -> Answer {
     };
     let incident = (kind == Kind::Incident && rng.u8(0..6) > 0).then(|| incident(rng));
     let cache = [CacheState::Miss, CacheState::Hit, CacheState::Stale][rng.usize(..3)];
+    let of_subject = |rng: &mut Rng| match kind {
+        Kind::Machine | Kind::User => name(rng).to_string(),
+        Kind::Alert | Kind::File | Kind::Incident | Kind::Ip | Kind::Domain => text(rng),
+    };
     Answer {
         kind,
-        input: text(rng),
-        id: text(rng),
+        input: of_subject(rng),
+        id: of_subject(rng),
         url: page(rng).map(|page| page.to_string()),
         resolution: list(rng, 2, step),
         warnings: list(rng, 3, warning),

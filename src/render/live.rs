@@ -2,14 +2,34 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use url::Host;
+
+use super::hostile::NAMES;
+
 /// The one host that may be linked to.
 const PORTAL: &str = "https://security.microsoft.com/";
 
 /// The first thing in a plain text that a client would act on, or that cannot be seen.
 pub(super) fn in_plain(text: &str) -> Option<String> {
     let found = unseen(text).or_else(|| mention(text)).or_else(|| short_name(text)).or_else(|| scheme(text));
-    let found = found.or_else(|| host(text)).or_else(|| ipv6(text));
+    let found = found.or_else(|| host(text)).or_else(|| ipv6(text)).or_else(|| reference(text));
     found.map(|found| format!("{found} in {text:?}"))
+}
+
+/// The same where the names of devices and accounts stand as they are, because there is no code style.
+pub(super) fn in_plain_beside_names(text: &str) -> Option<String> {
+    let mut text = text.to_owned();
+    for name in NAMES {
+        text = text.replace(name, "name");
+    }
+    in_plain(&text)
+}
+
+/// The same in what stands in code style: no client looks for anything there, so it must only not end before its end.
+pub(super) fn in_code(code: &str) -> Option<String> {
+    let found = unseen(code).or_else(|| scheme(code));
+    let broken = code.is_empty() || code.trim() != code || code.contains(['`', '<', '>', '|', '\n']);
+    found.or_else(|| broken.then(|| "code style that ends".to_owned())).map(|found| format!("{found} in {code:?}"))
 }
 
 fn unseen(text: &str) -> Option<String> {
@@ -45,19 +65,56 @@ fn scheme(text: &str) -> Option<String> {
 }
 
 fn host(text: &str) -> Option<String> {
-    let known = ["com", "net", "org", "example", "test", "io", "ru", "uk", "zip", "sh", "local", "ｃｏｍ", "reyes"];
-    if !text.contains('.') {
-        return None;
+    let is_dot = |letter: char| ".\u{3002}\u{ff0e}\u{ff61}".contains(letter);
+    for (at, dot) in text.char_indices().filter(|(_, letter)| is_dot(*letter)) {
+        let (before, after) = (&text[..at], &text[at + dot.len_utf8()..]);
+        let is_of_a_host = |letter: char| {
+            !(letter.is_whitespace() || is_dot(letter) || letter.is_ascii_punctuation() && !"-_".contains(letter))
+        };
+        let (end, behind) = after.split_at(after.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(after.len()));
+        let goes_on = behind.strip_prefix(is_dot).is_some_and(|next| next.starts_with(char::is_alphanumeric));
+        if before.ends_with(is_of_a_host) && !goes_on && is_tld(end) && !is_variant(before, end) {
+            return Some(format!("host at .{end}"));
+        }
     }
     let mut words = text.split(|letter: char| !(letter.is_alphanumeric() || ".-".contains(letter)));
     let live = words.find(|word| {
         let word = word.trim_matches('.');
-        word.rsplit_once('.').is_some_and(|(_, last)| {
-            let last = last.to_lowercase();
-            known.contains(&last.as_str()) || word.to_lowercase().starts_with("www.")
-        }) || word.parse::<Ipv4Addr>().is_ok()
+        let is_www = word.to_lowercase().strip_prefix("www.").is_some_and(|rest| !rest.is_empty());
+        is_www || word.parse::<Ipv4Addr>().is_ok()
     });
     live.map(|word| format!("host {word:?}"))
+}
+
+fn is_tld(end: &str) -> bool {
+    let Ok(Host::Domain(end)) = Host::parse(end) else { return false };
+    ["example", "test", "local"].contains(&end.as_str()) || tld::exist(&end)
+}
+
+/// Whether this is the variant in the name of a threat.
+fn is_variant(before: &str, end: &str) -> bool {
+    let name = before.trim_end_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
+    let is_short = end.len() <= 4 && end.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_short && ["Trojan:Win32/", "Trojan[:]Win32/"].iter().any(|start| name.ends_with(start))
+}
+
+/// What a tracker makes a link to one of its issues of.
+fn reference(text: &str) -> Option<String> {
+    let is_digit = |at: usize| text[at..].starts_with(|letter: char| letter.is_ascii_digit());
+    let mut numbers = text.match_indices(['#', '!']).map(|(at, _)| at).filter(|at| is_digit(at + 1));
+    let number = numbers.next().map(|at| format!("reference {:?}", &text[at..]));
+    let key = |at: usize| {
+        let word = &text[text[..at]
+            .rfind(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'))
+            .map_or(0, |before| before + text[before..].chars().next().map_or(0, char::len_utf8))
+            ..at];
+        let is_key = word.len() > 1
+            && word.starts_with(|letter: char| letter.is_ascii_uppercase())
+            && !word.contains(|letter: char| letter.is_ascii_lowercase());
+        is_key || word.to_lowercase() == "gh"
+    };
+    let mut hyphens = text.match_indices('-').map(|(at, _)| at).filter(|at| is_digit(at + 1));
+    number.or_else(|| hyphens.find(|at| key(*at)).map(|at| format!("reference before {:?}", &text[at..])))
 }
 
 fn ipv6(text: &str) -> Option<String> {
@@ -71,9 +128,25 @@ fn ipv6(text: &str) -> Option<String> {
 
 /// The same in a text of Slack's mrkdwn, beside links to the portal.
 pub(super) fn in_mrkdwn(text: &str) -> Option<String> {
+    if text.lines().any(|line| line.starts_with("&gt;")) {
+        return Some(format!("a quote: {text:?}"));
+    }
     let mut seen = String::new();
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
+        if let Some(inside) = rest.strip_prefix('`') {
+            let Some((code, after)) = inside.split_once('`') else { return Some(format!("half of code: {text:?}")) };
+            let is_alone = !seen.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric);
+            let decoded = code.replace("&amp;", "+");
+            if let Some(live) =
+                in_code(&decoded).or_else(|| (!is_alone || decoded.contains('&')).then(|| format!("code {text:?}")))
+            {
+                return Some(live);
+            }
+            seen.push('\u{1}');
+            rest = after;
+            continue;
+        }
         let construct = rest.strip_prefix('<').map(|inside| inside.split_once('>').unwrap_or((inside, "")));
         if let Some((inside, after)) = construct {
             let (address, label) = inside.split_once('|').unwrap_or((inside, ""));
@@ -96,11 +169,11 @@ pub(super) fn in_mrkdwn(text: &str) -> Option<String> {
         if letter == '>' {
             return Some(format!("bare angle: {text:?}"));
         }
-        let plain = rest.find(['<', '>', '&']).unwrap_or(rest.len());
+        let plain = rest.find(['<', '>', '&', '`']).unwrap_or(rest.len());
         seen.push_str(&rest[..plain]);
         rest = &rest[plain..];
     }
-    emphasis(&seen, &['*', '_', '~', '`']).or_else(|| in_plain(&seen.replace('\u{1}', " ")))
+    emphasis(&seen, &['*', '_', '~']).or_else(|| in_plain(&seen.replace('\u{1}', " ")))
 }
 
 /// A pair of marks around something, where the outer sides are no words.
@@ -134,7 +207,19 @@ fn in_markdown_line(line: &str) -> Option<String> {
     let framed =
         line.strip_prefix("**").and_then(|line| line.strip_suffix("**").or_else(|| line.strip_prefix("Note:** ")));
     let labelled = || line.strip_prefix("- **").and_then(|line| line.split_once(":** ")).map(|(_, value)| value);
-    if let Some(text) = framed.or_else(labelled).or_else(|| line.strip_prefix("> ")) {
+    if let Some(quoted) = line.strip_prefix("> ") {
+        let number = quoted.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        let is_numbered = number.len() < quoted.len()
+            && [". ", ") "].iter().any(|end| number.starts_with(end) || number == end.trim_end());
+        if is_numbered
+            || quoted.starts_with(['#', '-', '+', '=', '>', '~', ' ', '*', '_', '|'])
+            || quoted.starts_with("```")
+        {
+            return Some(format!("a block in a quote: {line:?}"));
+        }
+        return in_inline(quoted);
+    }
+    if let Some(text) = framed.or_else(labelled) {
         return in_inline(text);
     }
     if line.starts_with('|') {
@@ -215,6 +300,17 @@ fn in_inline(text: &str) -> Option<String> {
                 seen.push('&');
             }
             '\\' => seen.push('\\'),
+            '`' => {
+                let Some((code, behind)) = after.split_once('`') else {
+                    return Some(format!("half of code: {text:?}"));
+                };
+                if let Some(live) = in_code(code) {
+                    return Some(live);
+                }
+                seen.push(' ');
+                rest = behind;
+                continue;
+            }
             _ => return Some(format!("bare {letter}: {text:?}")),
         }
         rest = after;
@@ -273,10 +369,33 @@ fn the_readers_see_what_is_live() {
         "2001:db8::7",
         "\u{202e}",
         "a\u{1b}[1m",
+        "evil.com..x",
+        "bank\u{301}.com",
+        "❤.ws",
+        "x.бел”",
+        "evil.com_x",
+        "x:y/evil.RU",
+        "see #123",
+        "org/repo#4",
+        "(GH-12)",
+        "ABC-123",
     ] {
         assert!(in_plain(text).is_some(), "{text:?}");
     }
-    for text in ["<!channel>", "<@U1>", "<http://evil|x>", "a *b* c", "_i_", "~s~", "`c`", "a & b", "x > y"] {
+    for text in [
+        "<!channel>",
+        "<@U1>",
+        "<http://evil|x>",
+        "a *b* c",
+        "_i_",
+        "~s~",
+        "`c",
+        "`<b>`",
+        "a`c`",
+        "a & b",
+        "x > y",
+        "a\n&gt; b",
+    ] {
         assert!(in_mrkdwn(text).is_some(), "{text:?}");
     }
     for text in [
@@ -284,9 +403,14 @@ fn the_readers_see_what_is_live() {
         "![x](y)",
         "*b*",
         "a_b_",
-        "`c`",
+        "`c",
+        "``c``",
         "<b>",
         "~~s~~",
+        "> - x",
+        "> 1. x",
+        "> ---",
+        "> ```",
         "&#64;x",
         "| a | b |",
         "# h",
@@ -302,5 +426,13 @@ fn the_readers_see_what_is_live() {
     let link = "https://security.microsoft.com/alerts/da_1_";
     assert_eq!(in_mrkdwn(&format!("<{link}|one> &lt;two&gt; a_b")), None);
     assert_eq!(in_markdown(&format!("- **Label:** a\\_b [x\\]y]({link}) &lt;b&gt; C:\\x")), None);
+    for text in
+        ["Trojan:Win32/Grelmoor.AC!MTB", "setup.v2.example.exe", "dana.reyes", "desk-042 ABC\u{2011}1", "T1003.001"]
+    {
+        assert_eq!(in_plain(text), None);
+    }
+    assert_eq!(in_plain_beside_names("on desk-042.named.net"), None);
+    assert_eq!(in_mrkdwn("on `evil.com` &amp; `R&amp;D.com`."), None);
+    assert_eq!(in_markdown("| a | b | c | d | `evil.com` | e |"), None);
     assert_eq!(in_card(&format!("**High**, new: [x]({link})")), None);
 }

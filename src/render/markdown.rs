@@ -4,7 +4,7 @@
 //! is no more room. What is cut ends in a mark, at a word.
 
 use super::digest::{Digest, Entry, Fact, OPEN};
-use super::escape::markdown;
+use super::escape::{MARKDOWN, MARKDOWN_LABEL};
 use super::shown::{Shown, length};
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
@@ -25,7 +25,7 @@ const TABLE: [&str; 2] = ["| Severity | Status | Alert | Device | User | Last se
 pub(super) fn comment(enrichment: &Enrichment<'_>, max_chars: usize) -> Vec<u8> {
     let digest = Digest::of(enrichment);
     let mut last: Vec<_> = digest.link.map(|link| format!("[{OPEN}]({link})")).into_iter().collect();
-    last.push(digest.source.escaped(SOURCE, markdown));
+    last.push(digest.source.escaped(SOURCE, MARKDOWN));
     let last = last.join("\n\n");
 
     let mut page = Page::new(max_chars.saturating_sub(length(&last) + 1));
@@ -71,8 +71,8 @@ fn alerts(page: &mut Page, digest: &Digest<'_>) {
 
 fn row(alert: &Alert) -> String {
     let entry = Entry::of(alert);
-    let cell = |text: &Shown| text.escaped(CELL, markdown);
-    let title = cell(&entry.title);
+    let cell = |text: &Shown| text.escaped(CELL, MARKDOWN);
+    let title = entry.title.escaped(CELL, MARKDOWN_LABEL);
     let title = entry.link.map_or_else(|| title.clone(), |link| format!("[{title}]({link})"));
     let (severity, status) = (cell(&entry.severity), cell(&entry.status));
     let (device, user, seen) = (cell(&entry.device), cell(&entry.user), cell(&entry.seen));
@@ -113,7 +113,7 @@ impl Page {
             self.is_full = true;
             return;
         }
-        let line = format!("{before}{}{after}", text.escaped(room, markdown));
+        let line = format!("{before}{}{after}", text.escaped(room, MARKDOWN));
         self.is_full = !self.whole(&line, 0);
     }
 
@@ -148,21 +148,21 @@ mod tests {
     #[test]
     fn a_comment_has_a_headline_facts_a_table_and_a_link() {
         let right = "\
-**Machine desk-042\\[.\\]contoso\\[.\\]com: 2 alerts, 1 open, highest high: &lt;b&gt;Credentials&lt;/b&gt; read**
+**Machine `desk-042.contoso.com`: 2 alerts, 1 open, highest high: &lt;b&gt;Credentials&lt;/b&gt; read**
 
 - **Severity:** High, still open
 - **Status:** Open
 - **Verdict:** Undetermined
 - **Alerts:** 2 \\(1 high, 1 low\\), 1 open
-- **Devices:** desk-042\\[.\\]contoso\\[.\\]com
+- **Devices:** `desk-042.contoso.com`
 - **Users:** CONTOSO\\dana
 - **Techniques:** T1003.001
 - **Seen:** 2026-11-03 08:14 UTC
 
 | Severity | Status | Alert | Device | User | Last seen |
 |---|---|---|---|---|---|
-| High | new | [&lt;b&gt;Credentials&lt;/b&gt; read](https://security.microsoft.com/alerts/da1_1) | desk-042\\[.\\]contoso\\[.\\]com | CONTOSO\\dana | 2026-11-03 08:14 UTC |
-| Low | resolved | Tool seen at evil\\[.\\]example | desk-042\\[.\\]contoso\\[.\\]com | CONTOSO\\dana | 2026-11-03 08:14 UTC |
+| High | new | [&lt;b&gt;Credentials&lt;/b&gt; read](https://security.microsoft.com/alerts/da1_1) | `desk-042.contoso.com` | CONTOSO\\dana | 2026-11-03 08:14 UTC |
+| Low | resolved | Tool seen at evil\\[.\\]example | `desk-042.contoso.com` | CONTOSO\\dana | 2026-11-03 08:14 UTC |
 
 [Open in Microsoft Defender](https://security.microsoft.com/machines/362ded5edf49a09eff1a4645db892f3af1c2e2cd)
 

@@ -13,6 +13,7 @@ mod json;
 #[cfg(test)]
 mod live;
 mod markdown;
+mod names;
 mod ocsf;
 mod overview;
 #[cfg(test)]

@@ -4,7 +4,8 @@ use fastrand::Rng;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::escape::{Escape, card, markdown, mrkdwn, plain};
+use super::escape::{CARD, Escape, MARKDOWN, MRKDWN, PLAIN};
+use super::names::Names;
 use super::shown::{Shown, length};
 use super::{BodyForm, Format, Shape, hostile, live, render};
 
@@ -27,10 +28,15 @@ fn rendered(checks: [(Format, Check); 2]) {
     }
 }
 
+/// What a text in code style is called among those that `texts` finds.
+const CODE: &str = "code";
+
 fn texts<'a>(value: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
     match value {
         Value::Object(members) => {
+            let is_code = value["fontType"] == "Monospace" && value["type"] == "TextRun";
             for (name, member) in members {
+                let name = if is_code && name == "text" { CODE } else { name };
                 match member.as_str() {
                     Some(text) => found.push((name, text)),
                     None => texts(member, found),
@@ -78,7 +84,7 @@ fn every_comment_and_text_is_inside_its_budget_and_nothing_foreign_is_live() {
     rendered([(Format::Markdown, comment), (Format::Text, text)]);
 }
 
-fn slack(seed: u64, body: &str, _: usize) {
+pub(super) fn slack(seed: u64, body: &str, _: usize) {
     let message: Value = serde_json::from_str(body).expect("JSON");
     let fallback = message["text"].as_str().expect("text");
     assert!((1..4000).contains(&length(fallback)), "{seed}");
@@ -104,7 +110,7 @@ fn slack_block(seed: u64, block: &Value) {
             assert_eq!(block["text"]["type"], "plain_text");
             let text = block["text"]["text"].as_str().expect("text");
             assert!((1..=150).contains(&length(text)) && !text.contains(['<', '>']), "{seed}: {text:?}");
-            assert_eq!(live::in_plain(text), None, "{seed}");
+            assert_eq!(live::in_plain_beside_names(text), None, "{seed}");
         }
         "section" if block.get("fields").is_some() => {
             let fields = block["fields"].as_array().expect("fields");
@@ -121,16 +127,11 @@ fn slack_block(seed: u64, block: &Value) {
                 mrkdwn(element, 2000);
             }
         }
-        "actions" => {
-            let button = &block["elements"][0];
-            assert!(button["text"]["text"].as_str().is_some_and(|text| text.len() <= 75), "{seed}");
-            assert!(button["url"].as_str().is_some_and(is_portal), "{seed}: {button}");
-        }
         other => assert_eq!(other, "divider"),
     }
 }
 
-fn teams(seed: u64, body: &str, _: usize) {
+pub(super) fn teams(seed: u64, body: &str, _: usize) {
     assert!(body.len() <= 28_000, "{seed}: {} bytes", body.len());
     let message: Value = serde_json::from_str(body).expect("JSON");
     assert_eq!(message["type"], "message");
@@ -141,7 +142,9 @@ fn teams(seed: u64, body: &str, _: usize) {
     let mut found = Vec::new();
     texts(&content["body"], &mut found);
     for (name, text) in found {
-        if ["text", "title", "value"].contains(&name) {
+        if name == CODE {
+            assert_eq!(live::in_code(text), None, "{seed}: {text:?}");
+        } else if ["text", "title", "value"].contains(&name) {
             assert!(!text.is_empty(), "{seed}");
             assert_eq!(live::in_card(text), None, "{seed}: {text:?}");
         }
@@ -167,7 +170,7 @@ fn text(seed: u64, body: &str, _: usize) {
             continue;
         }
         assert!(line.chars().count() <= 160, "{seed}: {line}");
-        assert_eq!(live::in_plain(line), None, "{seed}: {line:?}");
+        assert_eq!(live::in_plain_beside_names(line), None, "{seed}: {line:?}");
     }
 }
 
@@ -186,9 +189,25 @@ proptest! {
     ) {
         let shown = Shown::new(&text, most);
         let escaped = |escape: Escape| shown.escaped(room, escape);
-        prop_assert_eq!(live::in_plain(&escaped(plain)), None);
-        prop_assert_eq!(live::in_mrkdwn(&escaped(mrkdwn)), None);
-        prop_assert_eq!(live::in_card(&escaped(card)), None);
-        prop_assert_eq!(live::in_markdown(&format!("> {}", escaped(markdown))), None);
+        prop_assert_eq!(live::in_plain(&escaped(PLAIN)), None);
+        prop_assert_eq!(live::in_mrkdwn(&escaped(MRKDWN)), None);
+        prop_assert_eq!(live::in_card(&escaped(CARD)), None);
+        prop_assert_eq!(live::in_markdown(&format!("> {}", escaped(MARKDOWN))), None);
+    }
+
+    #[test]
+    fn no_name_leaves_its_code_style(
+        name in prop_oneof!["[a-zA-Z0-9 ._'’#$+&()~^@\\\\-]{1,60}", "[a-c]{1,3}[.@#_ -][a-zA-Z0-9]{1,4}", "\\PC{1,20}"],
+        text in prop::sample::select(hostile::TRICKS),
+        room in 1_usize..200,
+    ) {
+        let line = format!("on {name}: {text}");
+        let shown = Shown::naming(&line, 200, &Names::new([name.as_str()]));
+        prop_assert_eq!(live::in_mrkdwn(&shown.escaped(room, MRKDWN)), None);
+        prop_assert_eq!(live::in_card(&shown.escaped(room, CARD)), None);
+        prop_assert_eq!(live::in_markdown(&format!("> {}", shown.escaped(room, MARKDOWN))), None);
+        for run in shown.runs(room).into_iter().flatten() {
+            prop_assert_eq!(if run.is_code { live::in_code(&run.text) } else { live::in_card(&run.text) }, None);
+        }
     }
 }

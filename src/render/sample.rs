@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::domain::alert::{Account, Alert, Device};
 use crate::domain::enrichment::{Answer, Backend, CacheState, Showing, Source};
 use crate::domain::evidence::{Address, Detail, Evidence, File};
-use crate::domain::extra::Extra;
 use crate::domain::findings::Findings;
 use crate::domain::incident::Incident;
 use crate::domain::resolution::{Step, StepName};
@@ -137,16 +136,7 @@ pub(super) fn filled_incident(text: &str) -> Answer {
 }
 
 fn evidence(detail: Detail) -> Evidence {
-    Evidence {
-        kind: "file".into(),
-        role: None,
-        verdict: None,
-        remediation_status: None,
-        detection_status: None,
-        observed_at: None,
-        detail,
-        extra: Extra::default(),
-    }
+    Evidence { kind: "file".into(), detail, ..Evidence::default() }
 }
 
 fn incident(name: &str) -> Incident {

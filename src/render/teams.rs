@@ -1,13 +1,17 @@
 //! `format=teams`: a message with one Adaptive Card 1.4, of at most 28,000 bytes whatever comes in.
 //!
+//! Text of cards has no code style, but text in runs has: a line with a name that Teams would make a link of is a
+//! `RichTextBlock`, in which the name has a run of its own in the font for code. The other lines are simple blocks.
+//!
 //! Good for the reply of an outgoing webhook and for the URL of a workflow.
 //! Source: <https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook>.
 
 use serde_json::{Value, json};
 
 use super::digest::{Digest, Entry, Fact, OPEN};
-use super::escape::card;
-use super::overview::Overview;
+use super::escape::CARD;
+use super::overview::{BatchLine, Overview};
+use super::shown::{Run, Shown};
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::words::Severity;
@@ -51,16 +55,13 @@ fn written(digest: &Digest<'_>, shown: usize) -> Vec<u8> {
 
 /// One message about several subjects.
 pub(super) fn overview(overview: &Overview<'_>) -> Vec<u8> {
-    let headline = overview.headline.escaped(PARAGRAPH, card);
-    let mut body = vec![json!({
-        "type": "TextBlock", "text": headline, "wrap": true,
-        "size": "Large", "weight": "Bolder", "color": color(overview.urgency),
-    })];
-    body.extend(overview.lines.iter().map(|line| {
-        let text = line.text.escaped(LINE, card);
-        let text = line.link.as_deref().map_or_else(|| text.clone(), |link| format!("[{text}]({link})"));
-        json!({"type": "TextBlock", "text": text, "wrap": true, "color": color(line.urgency)})
-    }));
+    let style = json!({"size": "Large", "weight": "Bolder", "color": color(overview.urgency)});
+    let mut body = vec![line(&overview.headline, PARAGRAPH, &style)];
+    for BatchLine { text, urgency, link, .. } in overview.lines {
+        body.push(line(text, LINE, &json!({"color": color(*urgency), "separator": true})));
+        let open = |link: &String| json!({"type": "TextBlock", "text": format!("[{OPEN}]({link})"), "spacing": "None"});
+        body.extend(link.as_ref().map(open));
+    }
     of_card(&body, &[])
 }
 
@@ -80,45 +81,94 @@ fn of_card(body: &[Value], actions: &[Value]) -> Vec<u8> {
 }
 
 fn body(digest: &Digest<'_>, shown: usize) -> Vec<Value> {
-    let headline = digest.headline.escaped(PARAGRAPH, card);
-    let mut body = vec![json!({
-        "type": "TextBlock", "text": headline, "wrap": true,
-        "size": "Large", "weight": "Bolder", "color": color(digest.urgency),
-    })];
-    body.extend(digest.notes.iter().map(|note| {
-        let note = note.escaped(PARAGRAPH, card);
-        json!({"type": "TextBlock", "text": note, "wrap": true, "color": "Warning"})
-    }));
-    body.extend(digest.about.iter().map(|about| text(&about.escaped(PARAGRAPH, card))));
-    if !digest.facts.is_empty() {
-        let fact = |Fact { label, value }: &Fact| json!({"title": label, "value": value.escaped(FACT, card)});
-        body.push(json!({"type": "FactSet", "facts": digest.facts.iter().map(fact).collect::<Vec<_>>()}));
-    }
+    let style = json!({"size": "Large", "weight": "Bolder", "color": color(digest.urgency)});
+    let mut body = vec![line(&digest.headline, PARAGRAPH, &style)];
+    body.extend(digest.notes.iter().map(|note| line(note, PARAGRAPH, &json!({"color": "Warning"}))));
+    body.extend(digest.about.iter().map(|about| line(about, PARAGRAPH, &json!({}))));
+    body.extend(facts(&digest.facts));
     body.extend(digest.alerts.iter().take(shown).map(|alert| entry(alert)));
-    body.extend(digest.more(shown).map(|more| text(&more)));
-    let source = digest.source.escaped(PARAGRAPH, card);
-    body.push(json!({"type": "TextBlock", "text": source, "wrap": true, "isSubtle": true, "size": "Small"}));
+    body.extend(digest.more(shown).map(|more| json!({"type": "TextBlock", "text": more, "wrap": true})));
+    body.push(line(&digest.source, PARAGRAPH, &json!({"isSubtle": true, "size": "Small"})));
     body
+}
+
+/// The facts in a table, and below it those that have names in code style, for which a table has no place.
+fn facts(facts: &[Fact]) -> Vec<Value> {
+    let (mut simple, mut blocks) = (Vec::new(), Vec::new());
+    for Fact { label, value } in facts {
+        match value.runs(FACT) {
+            None => simple.push(json!({"title": label, "value": value.escaped(FACT, CARD)})),
+            Some(runs) => {
+                let mut inlines = vec![json!({"type": "TextRun", "text": format!("{label}: "), "weight": "Bolder"})];
+                inlines.extend(runs.iter().map(|run| inline(run, &json!({}))));
+                blocks.push(json!({"type": "RichTextBlock", "spacing": "Small", "inlines": inlines}));
+            }
+        }
+    }
+    if !simple.is_empty() {
+        blocks.insert(0, json!({"type": "FactSet", "facts": simple}));
+    }
+    blocks
 }
 
 /// An alert in two lines: how bad and what, then where, who and when.
 fn entry(alert: &Alert) -> Value {
     let entry = Entry::of(alert);
-    let title = entry.title.escaped(PART, card);
+    let title = entry.title.escaped(PART, CARD);
     let title = entry.link.map_or_else(|| title.clone(), |link| format!("[{title}]({link})"));
-    let (severity, status) = (entry.severity.escaped(PART, card), entry.status.escaped(PART, card));
+    let (severity, status) = (entry.severity.escaped(PART, CARD), entry.status.escaped(PART, CARD));
     let what = format!("**{severity}**, {status}: {title}");
     let mut items = vec![json!({"type": "TextBlock", "text": what, "wrap": true, "spacing": "Small"})];
-    let parts: Vec<_> = entry.circumstances().map(|part| part.escaped(PART, card)).collect();
-    if !parts.is_empty() {
-        let parts = parts.join(" · ");
-        items.push(json!({"type": "TextBlock", "text": parts, "wrap": true, "isSubtle": true, "spacing": "None"}));
-    }
+    items.extend(circumstances(&entry));
     json!({"type": "Container", "separator": true, "items": items})
 }
 
-fn text(text: &str) -> Value {
-    json!({"type": "TextBlock", "text": text, "wrap": true})
+fn circumstances(entry: &Entry<'_>) -> Option<Value> {
+    let style = json!({"isSubtle": true});
+    let (mut texts, mut inlines, mut has_code) = (Vec::new(), Vec::new(), false);
+    for part in entry.circumstances() {
+        if !inlines.is_empty() {
+            inlines.push(inline(&Run { text: " · ".to_owned(), is_code: false }, &style));
+        }
+        let text = part.escaped(PART, CARD);
+        let runs = part.runs(PART);
+        has_code |= runs.is_some();
+        let runs = runs.unwrap_or_else(|| vec![Run { text: text.clone(), is_code: false }]);
+        inlines.extend(runs.iter().map(|run| inline(run, &style)));
+        texts.push(text);
+    }
+    if has_code {
+        return Some(json!({"type": "RichTextBlock", "spacing": "None", "inlines": inlines}));
+    }
+    let text = texts.join(" · ");
+    (!text.is_empty())
+        .then(|| json!({"type": "TextBlock", "text": text, "wrap": true, "isSubtle": true, "spacing": "None"}))
+}
+
+/// A line of its own, in a style.
+fn line(text: &Shown, room: usize, style: &Value) -> Value {
+    match text.runs(room) {
+        Some(runs) => {
+            let inlines: Vec<_> = runs.iter().map(|run| inline(run, style)).collect();
+            json!({"type": "RichTextBlock", "inlines": inlines})
+        }
+        None => with_style(json!({"type": "TextBlock", "text": text.escaped(room, CARD), "wrap": true}), style),
+    }
+}
+
+fn inline(run: &Run, style: &Value) -> Value {
+    let mut inline = json!({"type": "TextRun", "text": run.text});
+    if run.is_code {
+        inline = with_style(inline, &json!({"fontType": "Monospace"}));
+    }
+    with_style(inline, style)
+}
+
+fn with_style(mut element: Value, style: &Value) -> Value {
+    if let (Some(element), Some(style)) = (element.as_object_mut(), style.as_object()) {
+        element.extend(style.clone());
+    }
+    element
 }
 
 /// The colour of what has to be looked at.
@@ -164,10 +214,26 @@ mod tests {
         let answer = sample::machine();
         let message: Value = serde_json::from_slice(&message(&answer.enrichment(&sample::showing()))).expect("JSON");
         let card = &message["attachments"][0]["content"];
-        assert_eq!(card["body"][0]["color"], "Attention");
         assert_eq!(card["body"][1]["facts"][0], json!({"title": "Severity", "value": "High, still open"}));
         assert_eq!(
-            card["body"][2]["items"][0]["text"],
+            card["body"][0]["inlines"],
+            json!([
+                {"type": "TextRun", "text": "Machine ", "size": "Large", "weight": "Bolder", "color": "Attention"},
+                {"type": "TextRun", "text": "desk-042.contoso.com", "fontType": "Monospace", "size": "Large",
+                    "weight": "Bolder", "color": "Attention"},
+                {"type": "TextRun", "text": ": 2 alerts, 1 open, highest high: ‹b›Credentials‹/b› read", "size": "Large",
+                    "weight": "Bolder", "color": "Attention"},
+            ])
+        );
+        assert_eq!(
+            card["body"][2],
+            json!({"type": "RichTextBlock", "spacing": "Small", "inlines": [
+                {"type": "TextRun", "text": "Devices: ", "weight": "Bolder"},
+                {"type": "TextRun", "text": "desk-042.contoso.com", "fontType": "Monospace"},
+            ]})
+        );
+        assert_eq!(
+            card["body"][3]["items"][0]["text"],
             "**High**, new: [‹b›Credentials‹/b› read](https://security.microsoft.com/alerts/da1_1)"
         );
         assert_eq!(card["actions"][0]["url"], sample::PAGE);

@@ -1,7 +1,7 @@
 //! `format=text`: at most 12 lines for a terminal, a pager or a mail.
 
 use super::digest::{Digest, Entry, Fact};
-use super::escape::plain;
+use super::escape::PLAIN;
 use super::shown::length;
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
@@ -19,13 +19,13 @@ const PART: usize = 48;
 /// The message.
 pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
     let digest = Digest::of(enrichment);
-    let mut lines = vec![digest.headline.escaped(LINE, plain)];
-    lines.extend(digest.notes.iter().take(MOST_NOTES).map(|note| format!("! {}", note.escaped(LINE - 2, plain))));
-    lines.extend(digest.about.iter().map(|about| about.escaped(LINE, plain)));
+    let mut lines = vec![digest.headline.escaped(LINE, PLAIN)];
+    lines.extend(digest.notes.iter().take(MOST_NOTES).map(|note| format!("! {}", note.escaped(LINE - 2, PLAIN))));
+    lines.extend(digest.about.iter().map(|about| about.escaped(LINE, PLAIN)));
     lines.extend(facts(&digest.facts).into_iter().take(MOST_OF_FACTS));
 
     let mut last: Vec<_> = digest.link.map(str::to_owned).into_iter().collect();
-    last.push(digest.source.escaped(LINE, plain));
+    last.push(digest.source.escaped(LINE, PLAIN));
     let mut room = MOST_LINES.saturating_sub(lines.len() + last.len());
     if digest.all_alerts > room {
         room = room.saturating_sub(1);
@@ -45,7 +45,7 @@ pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
 fn facts(facts: &[Fact]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for Fact { label, value } in facts {
-        let fact = format!("{label}: {}", value.escaped(LINE - length(label) - 2, plain));
+        let fact = format!("{label}: {}", value.escaped(LINE - length(label) - 2, PLAIN));
         match lines.last_mut().filter(|line| length(line) + 3 + length(&fact) <= LINE) {
             Some(line) => {
                 line.push_str(" · ");
@@ -59,10 +59,10 @@ fn facts(facts: &[Fact]) -> Vec<String> {
 
 fn line(alert: &Alert) -> String {
     let entry = Entry::of(alert);
-    let (severity, status) = (entry.severity.escaped(PART, plain), entry.status.escaped(PART, plain));
-    let mut line = format!("- {severity}, {status}: {}", entry.title.escaped(TITLE, plain));
+    let (severity, status) = (entry.severity.escaped(PART, PLAIN), entry.status.escaped(PART, PLAIN));
+    let mut line = format!("- {severity}, {status}: {}", entry.title.escaped(TITLE, PLAIN));
     for part in entry.circumstances() {
-        let part = part.escaped(PART, plain);
+        let part = part.escaped(PART, PLAIN);
         if length(&line) + 3 + length(&part) <= LINE {
             line.push_str(" · ");
             line.push_str(&part);
@@ -83,11 +83,11 @@ mod tests {
     #[test]
     fn a_few_lines_tell_the_most_telling_first() {
         let right = "\
-Machine desk-042[.]contoso[.]com: 2 alerts, 1 open, highest high: <b>Credentials</b> read
-Severity: High, still open · Status: Open · Verdict: Undetermined · Alerts: 2 (1 high, 1 low), 1 open · Devices: desk-042[.]contoso[.]com · Users: CONTOSO\\dana
+Machine desk-042.contoso.com: 2 alerts, 1 open, highest high: <b>Credentials</b> read
+Severity: High, still open · Status: Open · Verdict: Undetermined · Alerts: 2 (1 high, 1 low), 1 open · Devices: desk-042.contoso.com · Users: CONTOSO\\dana
 Techniques: T1003.001 · Seen: 2026-11-03 08:14 UTC
-- High, new: <b>Credentials</b> read · desk-042[.]contoso[.]com · CONTOSO\\dana · 2026-11-03 08:14 UTC
-- Low, resolved: Tool seen at evil[.]example · desk-042[.]contoso[.]com · CONTOSO\\dana · 2026-11-03 08:14 UTC
+- High, new: <b>Credentials</b> read · desk-042.contoso.com · CONTOSO\\dana · 2026-11-03 08:14 UTC
+- Low, resolved: Tool seen at evil[.]example · desk-042.contoso.com · CONTOSO\\dana · 2026-11-03 08:14 UTC
 https://security.microsoft.com/machines/362ded5edf49a09eff1a4645db892f3af1c2e2cd
 Microsoft Defender for Endpoint · 2026-11-03 08:14 UTC · just fetched
 ";
@@ -97,7 +97,7 @@ Microsoft Defender for Endpoint · 2026-11-03 08:14 UTC · just fetched
     #[test]
     fn nothing_found_is_a_sentence_and_what_it_may_mean() {
         let right = "\
-No alerts for machine desk-042[.]contoso[.]com.
+No alerts for machine desk-042.contoso.com.
 Defender tells of devices that it watches: check the name, and that the device is onboarded.
 https://security.microsoft.com/machines/362ded5edf49a09eff1a4645db892f3af1c2e2cd
 Microsoft Defender for Endpoint · 2026-11-03 08:14 UTC · just fetched

@@ -3,13 +3,14 @@
 //! An answer depends, in this order, on the route, the token, its audience, its roles, the quota and the company.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use http::{Method, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::exchange::{Answer, Call, Reply};
-use super::records::{is_about, shows, text};
+use super::records::{is_about, shows, tells_of_address, tells_of_host, text};
 use super::script::Route;
 use super::state::State;
 use super::{Service, mde};
@@ -24,6 +25,9 @@ pub(super) struct Lists {
     /// Where the link to the next page points, if not there.
     pub(super) next_link: Option<String>,
 }
+
+/// Devices on a page, where nothing else is said: few, so that a name of the company's has more records than one page.
+const MACHINES_ON_A_PAGE: usize = 2;
 
 /// Why there is no record.
 enum Refusal {
@@ -64,7 +68,10 @@ fn route(call: &Call) -> Option<(Route, String)> {
         (Service::Defender, ["users", name, "alerts"]) => (Route::UserAlerts, *name),
         (Service::Defender, ["files", hash]) => (Route::File, *hash),
         (Service::Defender, ["files", hash, "alerts"]) => (Route::FileAlerts, *hash),
+        (Service::Defender, ["ips", address, "alerts"]) => (Route::IpAlerts, *address),
+        (Service::Defender, ["domains", name, "alerts"]) => (Route::DomainAlerts, *name),
         (Service::Xdr, ["incidents", id]) => (Route::Incident, *id),
+        (Service::Xdr, ["incidents", id, "alerts"]) => (Route::IncidentAlerts, *id),
         _ => return None,
     };
     Some((route, decoded(segment)))
@@ -119,11 +126,13 @@ const fn roles(route: Route) -> [&'static str; 2] {
     match route {
         Route::Machine | Route::Machines => ["Machine.Read.All", "Machine.ReadWrite.All"],
         Route::File => ["File.Read.All", "File.ReadWrite.All"],
-        Route::Incident => ["Incident.Read.All", "Incident.ReadWrite.All"],
+        Route::Incident | Route::IncidentAlerts => ["Incident.Read.All", "Incident.ReadWrite.All"],
         Route::Alert
         | Route::MachineAlerts
         | Route::UserAlerts
         | Route::FileAlerts
+        | Route::IpAlerts
+        | Route::DomainAlerts
         | Route::Secret
         | Route::WebIdentity
         | Route::Token
@@ -172,11 +181,29 @@ fn record(state: &State, call: &Call, route: Route, key: &str) -> Found {
         Route::File | Route::FileAlerts => {
             Err(Refusal::BadRequest("InvalidHashValue", format!("The hash value {key} is not valid.")))
         }
-        Route::Incident => match key.parse() {
-            Ok(id) => company
-                .incident_record(id)
-                .map(|record| mde::entity("Incidents", record))
-                .ok_or_else(|| missing("Incident")),
+        Route::IpAlerts => match key.parse::<IpAddr>() {
+            Ok(_) => alerts(
+                state,
+                call,
+                company.alert_records(|alert| alert.tells_of_address(key), |record| tells_of_address(record, key)),
+            ),
+            Err(_) => Err(Refusal::BadRequest("InvalidIpAddress", format!("The address {key} is not valid."))),
+        },
+        Route::DomainAlerts => alerts(
+            state,
+            call,
+            company.alert_records(|alert| alert.tells_of_host(key), |record| tells_of_host(record, key)),
+        ),
+        Route::Incident | Route::IncidentAlerts => match key.parse() {
+            Ok(id) => {
+                let record = company.incident_record(id).ok_or_else(|| missing("Incident"))?;
+                if route == Route::Incident {
+                    return Ok(mde::entity("Incidents", first_page(state, call, record)));
+                }
+                let skip = call.options().remove("$skip");
+                let alerts = record.get("alerts").and_then(Value::as_array).cloned().unwrap_or_default();
+                page(state, call, "Alerts", alerts, skip, None)
+            }
             Err(_) => Err(Refusal::BadRequest("BadRequest", format!("The incident id {key} is not a number."))),
         },
         Route::Secret
@@ -227,14 +254,35 @@ fn machines(state: &State, call: &Call) -> Found {
     page(state, call, "Machines", records, skip, top)
 }
 
+/// An incident with no more alerts than fit on a page, and the link to the others.
+fn first_page(state: &State, call: &Call, mut incident: Value) -> Value {
+    let Some(size) = state.lists.page else { return incident };
+    let all = incident.get("alerts").and_then(Value::as_array).map_or(0, Vec::len);
+    if let Some(members) = incident.as_object_mut().filter(|_| all > size) {
+        if let Some(Value::Array(alerts)) = members.get_mut("alerts") {
+            alerts.truncate(size);
+        }
+        let here = format!("{}{}/alerts?$skip={size}", state.origin(call.service), call.path);
+        let link = state.lists.next_link.clone().unwrap_or(here);
+        members.insert("alerts@odata.nextLink".to_owned(), link.into());
+    }
+    incident
+}
+
 /// A filter on the name of a machine, lower case.
 enum Filter {
     Equals(String),
     StartsWith(String),
+    Any(Vec<Self>),
 }
 
 impl Filter {
     fn parse(text: &str) -> Option<Self> {
+        let is_or = |at: &usize| text.get(..*at).is_some_and(|before| before.matches('\'').count().is_multiple_of(2));
+        if let Some(at) = text.match_indices(" or ").map(|(at, _)| at).find(is_or) {
+            let (one, other) = text.split_at(at);
+            return Some(Self::Any(vec![Self::parse(one)?, Self::parse(other.strip_prefix(" or ")?)?]));
+        }
         let text = text.trim();
         if let Some(arguments) = text.strip_prefix("startswith") {
             let arguments = arguments.trim_start().strip_prefix('(')?.trim_start().strip_prefix("computerDnsName")?;
@@ -248,6 +296,7 @@ impl Filter {
         match self {
             Self::Equals(wanted) => name.to_lowercase() == *wanted,
             Self::StartsWith(wanted) => name.to_lowercase().starts_with(wanted),
+            Self::Any(filters) => filters.iter().any(|filter| filter.fits(name)),
         }
     }
 }
@@ -271,7 +320,8 @@ fn page(
         return Err(Refusal::BadRequest("ODataError", "A query option is not a number.".to_owned()));
     };
     let (skip, total) = (skip.unwrap_or(0), records.len());
-    let size = top.unwrap_or(usize::MAX).min(state.lists.page.unwrap_or(usize::MAX));
+    let usual = if set == "Machines" && top.is_none() { MACHINES_ON_A_PAGE } else { usize::MAX };
+    let size = top.unwrap_or(usize::MAX).min(state.lists.page.unwrap_or(usual));
     let records: Vec<Value> = records.into_iter().skip(skip).take(size).collect();
     let mut document = mde::list(set, &records);
     let next = skip.saturating_add(size);

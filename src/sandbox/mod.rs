@@ -324,7 +324,8 @@ impl Sandbox {
         self.shared.lock().lists.evidence = carried;
     }
 
-    /// Lists come in pages of so many, with `@odata.nextLink`; by default they come whole.
+    /// Lists come in pages of so many, with `@odata.nextLink`; by default they come whole, but
+    /// devices two at a time.
     pub fn set_page_size(&self, size: Option<usize>) {
         self.shared.lock().lists.page = size.map(|size| size.max(1));
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::company::model::Alert;
-use super::company::{Company, equal_names};
+use super::company::{Company, equal_names, is_at_or_below};
 use super::{mde, xdr};
 
 /// A record lacks the member, named here, that it would be found by.
@@ -121,6 +121,15 @@ pub(super) fn is_about(record: &Value, name: &str) -> bool {
 
 pub(super) fn shows(record: &Value, sha1: &str) -> bool {
     evidence(record).any(|item| text(item, "sha1").eq_ignore_ascii_case(sha1))
+}
+
+pub(super) fn tells_of_address(record: &Value, address: &str) -> bool {
+    evidence(record).any(|item| text(item, "ipAddress").eq_ignore_ascii_case(address))
+}
+
+/// By the host of an address: the domain, or one below it.
+pub(super) fn tells_of_host(record: &Value, domain: &str) -> bool {
+    evidence(record).any(|item| is_at_or_below(text(item, "url"), domain))
 }
 
 fn evidence(record: &Value) -> impl Iterator<Item = &Value> {

@@ -28,8 +28,14 @@ pub enum Route {
     FileAlerts,
     /// `GET /api/files/{hash}`.
     File,
+    /// `GET /api/ips/{ip}/alerts`.
+    IpAlerts,
+    /// `GET /api/domains/{domain}/alerts`.
+    DomainAlerts,
     /// `GET /api/incidents/{id}`.
     Incident,
+    /// `GET /api/incidents/{id}/alerts`: where an incident's alerts go on.
+    IncidentAlerts,
     /// Graph: `GET /v1.0/security/alerts_v2/{id}`.
     GraphAlert,
     /// Graph: `GET /v1.0/security/incidents/{id}`.

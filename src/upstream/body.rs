@@ -1,9 +1,12 @@
 //! Bodies as a whole: one object, or a list in the envelope that `OData` puts around it.
 
+use std::borrow::Cow;
+
 use super::error::UpstreamError;
 use super::json::{Json, Malformed};
 use super::members::Members;
 use super::objects::{ReadObject, object_among};
+use super::value::Value;
 use crate::domain::text::Text;
 
 impl From<Malformed> for UpstreamError {
@@ -24,11 +27,23 @@ pub(crate) fn object<'de, S: ReadObject<'de>>(body: &'de Text, reader: &mut S) -
 }
 
 /// One page of a list.
+#[derive(Debug)]
 pub(crate) struct Page<T> {
     /// What is on it.
     pub(crate) items: Vec<T>,
     /// Where the next one is, if there is one.
     pub(crate) next_link: Option<String>,
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), next_link: None }
+    }
+}
+
+/// Where a list that stands within an object goes on, if it does. A link of another type leads nowhere.
+pub(crate) fn link(value: &Value<'_>) -> Option<String> {
+    (!value.is_null()).then(|| value.string().map(Cow::into_owned).unwrap_or_default())
 }
 
 impl<T> Page<T> {

@@ -21,6 +21,6 @@ pub use client::HttpClient;
 pub use context::{Context, Deadline};
 pub(crate) use error::{UpstreamError, backoff};
 pub(crate) use judge::{judge, retry_after};
-pub(crate) use pages::{MOST_BYTES, next_page};
+pub(crate) use pages::{MOST_BYTES, Stop, next_page};
 pub(crate) use quota::{Api, Quota};
 pub(crate) use send::{Body, Call, Reply, Upstream};

@@ -5,7 +5,7 @@ use super::members::Members;
 use crate::domain::alert::{Comment, LoggedOnUser};
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
-use crate::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Unfamiliar, Word};
+use crate::domain::words::{self, AlertStatus, AlertVerdict, IncidentStatus, Severity, Unfamiliar, Word};
 
 /// The severity of an alert or an incident.
 pub(crate) fn severity(members: &mut Members<'_>, unfamiliar: &mut Unfamiliar, notes: &mut Warnings) -> Severity {
@@ -81,22 +81,24 @@ pub(crate) struct CommentNames {
 
 /// The comments of an alert or an incident; they stay whole among what has no home if they hold more than is read here.
 pub(crate) fn comments(members: &mut Members<'_>, names: &CommentNames, notes: &mut Warnings) -> Vec<Comment> {
-    let is_own = |name: &str| name == "comment" || names.author.contains(&name) || names.created.contains(&name);
-    let comments = members.whole_objects("comments", is_own, notes);
-    let comment = |mut comment: Members<'_>| Comment {
+    members.whole_objects("comments", notes, |comment, notes| Comment {
         text: comment.text(&["comment"], notes),
         author: comment.text(names.author, notes),
         created_at: comment.moment(names.created, notes),
-    };
-    comments.into_iter().map(comment).collect()
+    })
 }
 
 /// Who was logged on, of an alert or a device; they stay whole among what has no home if they hold more.
 pub(crate) fn logged_on_users(members: &mut Members<'_>, notes: &mut Warnings) -> Vec<LoggedOnUser> {
-    let users = members.whole_objects("loggedOnUsers", |name| matches!(name, "accountName" | "domainName"), notes);
-    let user = |mut user: Members<'_>| LoggedOnUser {
+    let mut users = members.whole_objects("loggedOnUsers", notes, |user, notes| LoggedOnUser {
         name: user.text(&["accountName"], notes),
         domain: user.text(&["domainName"], notes),
-    };
-    users.into_iter().map(user).collect()
+    });
+    users.retain(|user| *user != LoggedOnUser::default());
+    users
+}
+
+/// The determination; a word such as `NotAvailable` is none.
+pub(crate) fn determination(members: &mut Members<'_>, notes: &mut Warnings) -> Option<Text> {
+    members.text(&["determination"], notes).filter(|word| words::is_determination(word))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::client::{Ask, Heard};
-use crate::harness::{ALERT, MACHINE, World};
+use crate::harness::{ALERT, FILE_SHA1, MACHINE, World};
 
 const LIMIT: usize = 64 << 10;
 
@@ -160,6 +160,14 @@ async fn a_body_that_names_no_subject_or_several_is_422() {
         (r#"{"alert_id":null,"user":null}"#, "invalid_request", None),
         (r#"{"alert_id":"a","user":"b"}"#, "ambiguous_request", None),
         (r#"{"value":"a","user":"b"}"#, "ambiguous_request", None),
+        (r#"{"alert_id":" \u200b\n","USER":"\t"}"#, "invalid_request", None),
+        (r#"{"hostname":"a","upn":"b"}"#, "ambiguous_request", None),
+        (r#"{"ip":"192.0.2.7","domain":"evil.example"}"#, "ambiguous_request", None),
+        (r#"{"dest":"192.0.2.7","hostname":"a"}"#, "ambiguous_request", None),
+        (r#"{"src":"192.0.2.7","query":"evil.example"}"#, "ambiguous_request", None),
+        (r#"{"machine":"192.0.2.7"}"#, "invalid_id", Some("/machine")),
+        (r#"{"userPrincipalName":"${user}"}"#, "invalid_id", Some("/userPrincipalName")),
+        (r#"{"alertId":"da1_1 please"}"#, "invalid_id", Some("/alertId")),
         (r#"{"alert_id":"a","alert_id":"b"}"#, "invalid_request", Some("/alert_id")),
         (r#"{"alert_id":"a","alertId":"b"}"#, "invalid_request", Some("/alert_id")),
         (r#"{"user":"a","x":1,"x":1}"#, "invalid_request", Some("/x")),
@@ -190,12 +198,49 @@ async fn a_body_that_names_no_subject_or_several_is_422() {
         ("x=y", "invalid_request"),
         ("alert_id=a&user=b", "ambiguous_request"),
         ("user=a&user=b", "invalid_request"),
+        ("user=a&User=b", "invalid_request"),
+        ("host=a&account=b", "ambiguous_request"),
         ("alert_id=..%2F", "invalid_id"),
         ("user=%00", "invalid_id"),
     ] {
         world.send(Ask::get(&format!("/v1/enrich?{query}"))).await.problem(422, code);
     }
     assert_eq!(world.sandbox.seen().len(), 1, "only the caller keys were read");
+}
+
+#[tokio::test]
+async fn the_words_of_the_table_name_a_subject_and_are_told_where_they_do_not() {
+    let world = World::start().await;
+    for (body, kind, told) in [
+        (json!({"hostname": MACHINE}), "machine", vec![]),
+        (json!({"Device-Name": MACHINE, "machine": null, "user": " "}), "machine", vec![]),
+        (json!({"alertId": null, "alert_id": ALERT}), "alert", vec![]),
+        (json!({"sha256": FILE_SHA1}), "file", vec![]),
+        (json!({"fqdn": MACHINE}), "machine", vec![]),
+        (json!({"host": MACHINE, "hostname": "desk-043"}), "machine", vec!["hostname"]),
+        (json!({"src_ip": "192.0.2.7", "alert_id": ALERT, "x": 1}), "alert", vec!["src_ip", "\"x\""]),
+        (json!({"alert_id": ALERT, "machien": "x"}), "alert", vec!["Did you mean machine?"]),
+        (json!({"alert_id": ALERT, "lmit": 3}), "alert", vec!["Did you mean limit?"]),
+    ] {
+        let answer = world.post(body.clone()).await.answer();
+        assert_eq!(answer["kind"], kind, "{body}");
+        let warnings = answer["warnings"].as_array().expect("warnings").iter();
+        let unknown: Vec<_> = warnings.filter(|warning| warning["code"] == "unknown_field").collect();
+        assert_eq!(unknown.len(), told.len(), "{body}: {unknown:?}");
+        for (warning, told) in unknown.iter().zip(told) {
+            assert!(warning["detail"].as_str().is_some_and(|detail| detail.contains(told)), "{warning}");
+        }
+    }
+    let problem = world.post(json!({"machin": "desk-042"})).await.problem(422, "invalid_request");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("Did you mean machine?")), "{problem}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_json_is_told_where() {
+    let world = World::start().await;
+    let problem = world.send(Ask::post("/v1/enrich", r#"{"user":"CONTOSO\dana"}"#)).await.problem(400, "invalid_json");
+    let detail = problem["detail"].as_str().expect("a text");
+    assert!(detail.contains("line 1, column 18") && detail.contains(r#""CONTOSO\\dana""#), "{detail}");
 }
 
 #[tokio::test]

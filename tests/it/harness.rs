@@ -150,6 +150,8 @@ pub(crate) fn field(kind: &str) -> &'static str {
         "user" => "user",
         "file" => "file_hash",
         "incident" => "incident_id",
+        "ip" => "ip",
+        "domain" => "domain",
         other => panic!("no kind: {other}"),
     }
 }

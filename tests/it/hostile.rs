@@ -153,6 +153,21 @@ fn value(random: &mut Rng) -> String {
     }
 }
 
+/// Whether a filter is conditions on the name of a device, joined by `or`, each with one literal that ends where it should.
+fn are_conditions(filter: &str) -> bool {
+    let condition = filter.strip_prefix("computerDnsName eq '").map(|rest| (rest, "'"));
+    let condition = condition.or_else(|| filter.strip_prefix("startswith(computerDnsName,'").map(|rest| (rest, "')")));
+    let Some((rest, end)) = condition else { return false };
+    let quotes: Vec<usize> = rest.match_indices('\'').map(|(at, _)| at).collect();
+    // A quote inside is doubled: the first that is not ends the literal.
+    let mut at = 0;
+    while quotes.get(at + 1).is_some_and(|next| *next == quotes[at] + 1) {
+        at += 2;
+    }
+    let Some(after) = quotes.get(at).and_then(|at| rest[*at..].strip_prefix(end)) else { return false };
+    after.is_empty() || after.strip_prefix(" or ").is_some_and(are_conditions)
+}
+
 /// Whether a request is one that the documentation has, about one subject and nothing else.
 fn is_documented(seen: &Seen) -> bool {
     let segments: Vec<_> = seen.path.split('/').collect();
@@ -165,11 +180,7 @@ fn is_documented(seen: &Seen) -> bool {
     let is_filter = || {
         let pairs: Vec<_> = form_urlencoded::parse(seen.query.as_bytes()).collect();
         let filter = pairs.first().map(|(_, filter)| filter.to_string()).unwrap_or_default();
-        let inside = filter.strip_prefix("computerDnsName eq '").and_then(|rest| rest.strip_suffix('\''));
-        let inside = inside
-            .or_else(|| filter.strip_prefix("startswith(computerDnsName,'").and_then(|rest| rest.strip_suffix("')")));
-        let closed = inside.is_some_and(|name| !name.replace("''", "").contains('\''));
-        pairs.len() == 1 && pairs[0].0 == "$filter" && closed
+        pairs.len() == 1 && pairs[0].0 == "$filter" && are_conditions(&filter)
     };
     let (service, fits) = match (seen.route, segments.as_slice()) {
         (Some(Route::Machines), ["", "api", "machines"]) => (Service::Defender, is_filter()),
@@ -177,6 +188,8 @@ fn is_documented(seen: &Seen) -> bool {
         | (Some(Route::MachineAlerts), ["", "api", "machines", id, "alerts"])
         | (Some(Route::UserAlerts), ["", "api", "users", id, "alerts"])
         | (Some(Route::FileAlerts), ["", "api", "files", id, "alerts"])
+        | (Some(Route::IpAlerts), ["", "api", "ips", id, "alerts"])
+        | (Some(Route::DomainAlerts), ["", "api", "domains", id, "alerts"])
         | (Some(Route::File), ["", "api", "files", id]) => (Service::Defender, is_escaped(id) && seen.query.is_empty()),
         (Some(Route::Incident), ["", "api", "incidents", id]) => {
             (Service::Xdr, is_escaped(id) && seen.query.is_empty())

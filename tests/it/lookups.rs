@@ -79,7 +79,10 @@ async fn a_machine_is_found_by_name_and_its_alerts_come_in_order() {
         apis.iter().map(|seen| seen.route).collect::<Vec<_>>(),
         [Some(Route::Machines), Some(Route::MachineAlerts)]
     );
-    assert_eq!(apis[0].query, "%24filter=computerDnsName+eq+%27desk-042.contoso.com%27");
+    assert_eq!(
+        apis[0].query,
+        "%24filter=computerDnsName+eq+%27desk-042.contoso.com%27+or+computerDnsName+eq+%27desk-042%27"
+    );
     assert_eq!((apis[1].key.as_str(), apis[1].query.as_str()), (DESK_042, ""));
 }
 
@@ -102,11 +105,8 @@ async fn short_names_and_free_text_names_lead_to_their_device() {
     assert_eq!((&phone["found"], &phone["counts"]["alerts"]), (&json!(true), &json!(1)));
     let queries: Vec<_> = world.seen(Route::Machines).into_iter().map(|seen| seen.query).collect();
     assert_eq!(
-        queries,
-        [
-            "%24filter=startswith%28computerDnsName%2C%27DESK-042%27%29",
-            "%24filter=startswith%28computerDnsName%2C%27Dana%27%27s+iPad%27%29",
-        ]
+        queries[0],
+        "%24filter=computerDnsName+eq+%27DESK-042%27+or+startswith%28computerDnsName%2C%27DESK-042.%27%29"
     );
 }
 
@@ -234,10 +234,15 @@ async fn the_kind_of_a_value_is_worked_out() {
         assert_eq!((&answer["kind"], steps(&answer)), (&json!(kind), expected), "{value}");
         assert_eq!(answer["found"], true, "{value}");
     }
-    for (value, code) in
-        [(DESK_042, "ambiguous_value"), ("desk-042", "ambiguous_value"), ("192.0.2.42", "ambiguous_value")]
-    {
-        world.post(json!({"value": value})).await.problem(422, code);
+    for (value, kind, expected) in [
+        ("desk-042", "machine", vec!["detected_kind", "machine_name_to_id"]),
+        ("desk-042[.]contoso[.]com.", "machine", vec!["detected_kind", "machine_name_to_id"]),
+        ("AzureAD\\dana.reyes@contoso.com", "user", vec!["detected_kind", "upn_to_account_name"]),
+    ] {
+        let answer = world.post(json!({"value": value})).await.answer();
+        assert_eq!((&answer["kind"], steps(&answer)), (&json!(kind), expected), "{value}");
     }
-    world.post(json!({"value": "https://example.com/alerts/da1_1"})).await.problem(422, "invalid_id");
+    for value in ["${host}", "https://security.microsoft.com/settings", "999.1.1.1", "http://desk-042/"] {
+        world.post(json!({"value": value})).await.problem(422, "invalid_id");
+    }
 }

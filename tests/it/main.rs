@@ -28,6 +28,7 @@ mod lookups;
 mod lookups_paged;
 mod memory;
 mod merged;
+mod naming;
 mod notify;
 mod published;
 mod quota;

@@ -83,7 +83,6 @@ fn the_document_names_every_route_status_and_code() {
         "invalid_request",
         "invalid_id",
         "unsupported_hash",
-        "ambiguous_value",
         "ambiguous_request",
         "too_many_requests_in_batch",
         "throttled",

@@ -386,7 +386,7 @@ fn what_check_prints_is_what_the_readme_shows() {
     let (command, shown) = block.text.strip_prefix("$ ").and_then(split_command).expect("a command");
     assert_eq!(words(&command), ["defender-enrich", "check", "--demo"]);
     let mut program = Command::new(env!("CARGO_BIN_EXE_defender-enrich"));
-    program.args(["check", "--demo"]).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    program.args(["check", "--demo"]).env_clear();
     let output = program.output().expect("the program");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let difference = difference(&shown, &String::from_utf8_lossy(&output.stdout));

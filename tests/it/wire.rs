@@ -251,6 +251,50 @@ async fn members_of_another_type_are_kept_and_told() {
 }
 
 #[tokio::test]
+async fn comments_and_words_of_another_type_are_kept_whole() {
+    let world = forgetful().await;
+    let comments = json!([{"comment": {"html": "<b>"}, "createdBy": "mira", "createdTime": "yesterday"}]);
+    let users = json!([{"accountName": ["dana"], "domainName": "CONTOSO"}]);
+    let evidence = json!([{"entityType": "File", "sha1": "1a", "detectionStatus": {"code": 7}, "verdict": 1.5}]);
+    let changes = json!({"comments": comments, "loggedOnUsers": users, "evidence": evidence});
+    let (alert, answer) = normalized(&world, changes).await;
+    assert_eq!((&alert["extra"]["comments"], &alert["extra"]["loggedOnUsers"]), (&comments, &users));
+    assert_eq!(alert["comments"][0], json!({"text": null, "author": "mira", "created_at": null}));
+    assert_eq!(alert["evidence"][0]["extra"], json!({"detectionStatus": {"code": 7}, "verdict": 1.5}));
+    assert!(warnings(&answer).len() >= 4, "{answer:#}");
+}
+
+#[tokio::test]
+async fn empty_texts_are_absent() {
+    let world = forgetful().await;
+    let empty = json!({"accountName": "", "sha1": "", "fileName": "", "ipAddress": "", "url": "", "registryKey": "", "verdict": ""});
+    let evidence: Vec<_> = ["User", "File", "Process", "Ip", "Url", "Registry", "MailBox", "Never Met"]
+        .iter()
+        .map(|kind| {
+            let mut item = empty.clone();
+            item["entityType"] = json!(kind);
+            item
+        })
+        .collect();
+    let (alert, answer) = normalized(&world, json!({
+        "evidence": evidence, "mitreTechniques": ["", "T1105"], "category": "", "threatName": "", "assignedTo": "", "description": "",
+        "relatedUser": {"userName": "", "domainName": ""}, "loggedOnUsers": [{"accountName": "", "domainName": ""}]
+    })).await;
+    assert_eq!(
+        (&alert["techniques"], &alert["categories"], &alert["category"]),
+        (&json!(["T1105"]), &json!([]), &Value::Null)
+    );
+    assert_eq!(
+        (&alert["description"], &alert["user"], &alert["logged_on_users"]),
+        (&Value::Null, &Value::Null, &json!([]))
+    );
+    for (list, entities) in answer["entities"].as_object().unwrap().iter().filter(|(list, _)| *list != "devices") {
+        assert_eq!(*entities, json!([]), "{list}");
+    }
+    assert_eq!(warnings(&answer), Vec::<&str>::new());
+}
+
+#[tokio::test]
 async fn one_id_twice_is_one_alert_or_two_and_a_warning() {
     let world = forgetful().await;
     let list = |second: Value| json!({"value": [alert_with(ID, json!({})), alert_with(ID, second)]}).to_string();

@@ -81,7 +81,7 @@ impl AlertReader<'_, '_> {
         let severity = triage::severity(members, &mut unfamiliar, notes);
         let status = triage::alert_status(members, &mut unfamiliar, notes);
         let classification = members.text(&["classification"], notes);
-        let determination = members.text(&["determination"], notes);
+        let determination = triage::determination(members, notes);
         let verdict = triage::verdict(classification.as_deref(), determination.as_deref(), "classification", notes);
         let id = members.text(&["alertId", "id"], notes);
         let tenant_id = members.text(&["aadTenantId"], notes);
@@ -107,7 +107,7 @@ impl AlertReader<'_, '_> {
             detector_id: members.text(&["detectorId"], notes),
             investigation_id: members.text(&["investigationId"], notes),
             investigation_state: members.text(&["investigationState"], notes),
-            actor: members.text(&["actorName"], notes).filter(|actor| !actor.is_empty()),
+            actor: members.text(&["actorName"], notes),
             assigned_to: members.text(&["assignedTo"], notes),
             incident_id: members.text(&["incidentId"], notes),
             device,
@@ -162,8 +162,8 @@ fn devices(members: &mut Members<'_>, notes: &mut Warnings) -> (Option<Device>, 
 /// The related user; what else is told of one stays whole in `extra`.
 fn related_user(members: &mut Members<'_>, notes: &mut Warnings) -> Option<Account> {
     let mut user = members.kept_objects("relatedUser", notes).into_iter().next()?;
-    let domain = user.text(&["domainName"], notes).filter(|domain| !domain.is_empty());
-    let name = user.text(&["userName"], notes).filter(|name| !name.is_empty());
+    let domain = user.text(&["domainName"], notes);
+    let name = user.text(&["userName"], notes);
     if user.is_empty() && (name.is_some() || domain.is_none()) {
         members.take("relatedUser");
     }

@@ -4,10 +4,11 @@
 //!
 //! Source: <https://learn.microsoft.com/defender-endpoint/api/alerts>, <https://learn.microsoft.com/defender-xdr/api-list-incidents>.
 
-use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Parent, Process, Registry, User};
+use crate::domain::evidence::{
+    Address, Detail, Evidence, File, Ip, Mail, Mailbox, Named, Parent, Process, Registry, User,
+};
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
-use crate::domain::words::snake_case;
 use crate::upstream::json::{Json, Malformed};
 use crate::upstream::members::Members;
 use crate::upstream::objects::ReadObject;
@@ -36,19 +37,17 @@ impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
 }
 
 fn normalize(members: &mut Members<'_>, notes: &mut Warnings) -> Evidence {
-    let word = members.word("entityType", notes).unwrap_or_default();
-    let kind = match snake_case(&word) {
-        kind if kind.is_empty() => Text::of_static("unknown"),
-        kind if kind == "mail_box" => Text::of_static("mailbox"),
-        kind => kind,
+    let kind = match members.snake_word("entityType", notes) {
+        None => Text::of_static("unknown"),
+        Some(kind) if kind == "mail_box" => Text::of_static("mailbox"),
+        Some(kind) => kind,
     };
-    let mut snake =
-        |name: &'static str| members.word(name, notes).filter(|word| !word.is_empty()).map(|word| snake_case(&word));
-    let verdict = snake("verdict");
-    let remediation_status = snake("remediationStatus");
-    let detection_status = snake("detectionStatus");
+    let verdict = members.snake_word("verdict", notes);
+    let remediation_status = members.snake_word("remediationStatus", notes);
+    let detection_status = members.snake_word("detectionStatus", notes);
     let observed_at = members.moment(&["evidenceCreationTime"], notes);
     let detail = detail(&kind, members, notes);
+    let named = named(&kind, members);
     Evidence {
         kind,
         role: None,
@@ -58,6 +57,52 @@ fn normalize(members: &mut Members<'_>, notes: &mut Warnings) -> Evidence {
         observed_at,
         detail,
         extra: members.rest(notes),
+        named,
+    }
+}
+
+/// What an item names in members that are foreign to its type.
+fn named(kind: &str, members: &Members<'_>) -> Option<Box<Named>> {
+    if members.is_empty() {
+        return None;
+    }
+    let text = |name: &str| members.peek_text(name);
+    let user = User {
+        name: text("accountName"),
+        domain: text("domainName"),
+        upn: text("userPrincipalName"),
+        sid: text("userSid"),
+        aad_id: text("aadUserId"),
+    };
+    let file = File {
+        name: text("fileName"),
+        path: text("filePath"),
+        sha1: text("sha1"),
+        sha256: text("sha256"),
+        md5: text("md5"),
+    };
+    // What is left of a process's image is no file of its own.
+    let is_file = kind != "process" && (file.sha1.is_some() || file.sha256.is_some() || file.md5.is_some());
+    let mailbox = Mailbox { address: text("mailboxAddress"), display_name: text("mailboxDisplayName"), user: None };
+    let named = Named {
+        users: user.is_named().then_some(user).into_iter().collect(),
+        files: is_file.then_some(file).into_iter().collect(),
+        ips: [text("ipAddress"), text("senderIP"), text("senderIp")].into_iter().flatten().collect(),
+        urls: text("url").into_iter().collect(),
+        mailboxes: mailbox.address.is_some().then_some(mailbox).into_iter().collect(),
+        ..Named::default()
+    };
+    named.unless_empty()
+}
+
+/// The account that an item tells.
+fn account(members: &mut Members<'_>, notes: &mut Warnings) -> User {
+    User {
+        name: members.text(&["accountName"], notes),
+        domain: members.text(&["domainName"], notes),
+        upn: members.text(&["userPrincipalName"], notes),
+        sid: members.text(&["userSid"], notes),
+        aad_id: members.text(&["aadUserId"], notes),
     }
 }
 
@@ -84,14 +129,9 @@ fn detail(kind: &str, members: &mut Members<'_>, notes: &mut Warnings) -> Detail
                 path: members.text(&["parentProcessFilePath"], notes),
                 created_at: members.moment(&["parentProcessCreationTime"], notes),
             },
+            user: Some(account(members, notes)).filter(|user| *user != User::default()).map(Box::new),
         })),
-        "user" => Detail::User(User {
-            name: members.text(&["accountName"], notes),
-            domain: members.text(&["domainName"], notes),
-            upn: members.text(&["userPrincipalName"], notes),
-            sid: members.text(&["userSid"], notes),
-            aad_id: members.text(&["aadUserId"], notes),
-        }),
+        "user" => Detail::User(account(members, notes)),
         "ip" => Detail::Ip(Ip { address: members.text(&["ipAddress"], notes) }),
         "url" => Detail::Url(Address { url: members.text(&["url"], notes) }),
         "registry" => Detail::Registry(Registry {
@@ -104,13 +144,19 @@ fn detail(kind: &str, members: &mut Members<'_>, notes: &mut Warnings) -> Detail
         "mailbox" => Detail::Mailbox(Mailbox {
             address: members.text(&["mailboxAddress"], notes),
             display_name: members.text(&["mailboxDisplayName"], notes),
+            user: Some(account(members, notes)).filter(|user| *user != User::default()).map(Box::new),
         }),
-        "mail_message" => Detail::Mail(Mail {
+        // The last three are not documented here; Graph and hunting call them so.
+        "mail_message" => Detail::Mail(Box::new(Mail {
             sender: members.text(&["sender"], notes),
             recipient: members.text(&["recipient"], notes),
             subject: members.text(&["subject"], notes),
             delivery_action: members.text(&["deliveryAction"], notes),
-        }),
+            sender_ip: members.text(&["senderIP", "senderIp"], notes),
+            message_id: members.text(&["internetMessageId"], notes),
+            network_message_id: members.text(&["networkMessageId"], notes),
+            ..Mail::default()
+        })),
         _ => Detail::Other {},
     }
 }

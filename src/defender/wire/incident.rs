@@ -7,6 +7,7 @@ use crate::domain::portal::Portal;
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::Warnings;
 use crate::domain::words::Unfamiliar;
+use crate::upstream::body::{Page, link};
 use crate::upstream::json::{Json, Malformed};
 use crate::upstream::members::Members;
 use crate::upstream::objects::{ReadObject, list_of};
@@ -21,18 +22,21 @@ pub(super) struct IncidentReader<'n> {
 }
 
 impl<'de> ReadObject<'de> for IncidentReader<'_> {
-    type Item = (Incident, Vec<Alert>);
+    type Item = (Incident, Page<Alert>);
 
     fn read(&mut self, json: &mut Json<'de>) -> Result<Self::Item, Malformed> {
         let mut members = Members::within(json.body());
-        let mut alerts = Vec::new();
+        let mut alerts = Page::default();
         members.read(json, |name, json| {
-            let are_alerts = name == "alerts";
-            if are_alerts {
-                let mut reader = AlertReader::new(self.portal, self.notes, true);
-                alerts = list_of(json, &mut reader)?.unwrap_or_default();
+            match name {
+                "alerts" => {
+                    let mut reader = AlertReader::new(self.portal, self.notes, true);
+                    alerts.items = list_of(json, &mut reader)?.unwrap_or_default();
+                }
+                "alerts@odata.nextLink" => alerts.next_link = link(&json.value()?),
+                _ => return Ok(false),
             }
-            Ok(are_alerts)
+            Ok(true)
         })?;
         Ok((self.normalize(members), alerts))
     }
@@ -45,7 +49,7 @@ impl IncidentReader<'_> {
         let severity = triage::severity(&mut members, &mut unfamiliar, notes);
         let status = triage::incident_status(&mut members, &mut unfamiliar, notes);
         let classification = members.text(&["classification"], notes);
-        let determination = members.text(&["determination"], notes);
+        let determination = triage::determination(&mut members, notes);
         triage::verdict(classification.as_deref(), None, "incident classification", notes);
         let merged_into = members.peek_text("redirectIncidentId").and_then(|text| IncidentId::parse(&text));
         let own_page = members.peek_text("incidentUri").filter(|page| self.portal.is_incident_page(page, self.id));

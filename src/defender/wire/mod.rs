@@ -29,17 +29,22 @@ pub(super) fn alerts(body: &Text, portal: Portal, notes: &mut Warnings) -> Resul
     page(body, &mut AlertReader::new(portal, notes, false))
 }
 
-/// The body of `GET /api/incidents/{id}`.
+/// The body of `GET /api/incidents/{id}`, with the first page of its alerts.
 pub(super) fn incident(
     body: &Text,
     id: IncidentId,
     portal: Portal,
     notes: &mut Warnings,
-) -> Result<(Incident, Vec<Alert>), UpstreamError> {
+) -> Result<(Incident, Page<Alert>), UpstreamError> {
     object(body, &mut IncidentReader { id, portal, notes })
 }
 
-/// A list of objects, each read by its members.
-fn records<'de, T>(body: &'de Text, read: impl FnMut(Members<'de>) -> T) -> Result<Vec<T>, UpstreamError> {
-    page(body, &mut MembersReader(read)).map(|page| page.items)
+/// A further page of an incident's alerts.
+pub(super) fn incident_alerts(body: &Text, portal: Portal, notes: &mut Warnings) -> Result<Page<Alert>, UpstreamError> {
+    page(body, &mut AlertReader::new(portal, notes, true))
+}
+
+/// A page of objects, each read by its members.
+fn records<'de, T>(body: &'de Text, read: impl FnMut(Members<'de>) -> T) -> Result<Page<T>, UpstreamError> {
+    page(body, &mut MembersReader(read))
 }

@@ -2,20 +2,22 @@
 
 use serde::Deserialize;
 
-use super::records as list_of;
+use super::records as page_of;
 use crate::defender::devices::DeviceRecord;
 use crate::domain::subject::{DeviceId, Sha1, Sha256};
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::upstream::UpstreamError;
+use crate::upstream::body::Page;
 use crate::upstream::members::Members;
 
-/// The body of `GET /api/machines`.
+/// A page of `GET /api/machines`.
 ///
 /// Source: <https://learn.microsoft.com/defender-endpoint/api/machine>; `mergedIntoMachineId`, `isPotentialDuplication`
 /// and `isExcluded` are sent, but not documented there.
-pub(in crate::defender) fn devices(body: &Text) -> Result<Vec<DeviceRecord>, UpstreamError> {
-    Ok(list_of(body, device)?.into_iter().flatten().collect())
+pub(in crate::defender) fn devices(body: &Text) -> Result<Page<DeviceRecord>, UpstreamError> {
+    let Page { items, next_link } = page_of(body, device)?;
+    Ok(Page { items: items.into_iter().flatten().collect(), next_link })
 }
 
 /// A record without an id of the known form is of no use: the alerts could not be asked for.

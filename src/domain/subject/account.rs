@@ -1,5 +1,6 @@
 //! How an account is named: bare, or with its domain before or after it.
 
+use crate::domain::portal::is_guid;
 use crate::domain::resolution::{Step, StepName};
 
 /// An account's bare name, as Defender takes it, and the domain in which the caller said it is.
@@ -11,15 +12,33 @@ pub struct Account {
 }
 
 impl Account {
-    /// Takes `name`, `DOMAIN\name` or `name@domain`.
+    /// Takes `name`, `DOMAIN\name` or `name@domain`; `AzureAD\name@domain` is the latter.
     pub fn parse(text: &str) -> Option<Self> {
-        let (name, domain) = match (text.split_once('\\'), text.rsplit_once('@')) {
-            (Some((domain, name)), _) | (None, Some((name, domain))) => (name, Some(domain)),
-            (None, None) => (text, None),
+        let (name, domain, is_principal_name) = match text.split_once('\\') {
+            Some((_, name)) if name.contains('@') => Self::principal_name(name)?,
+            Some((domain, name)) => (name, Some(domain), false),
+            None if text.contains('@') => Self::principal_name(text)?,
+            None => (text, None, false),
         };
-        let fits = is_account_name(name) && domain.is_none_or(is_account_name);
-        let is_principal_name = domain.is_some() && !text.contains('\\');
+        let fits =
+            is_account_name(name) && domain.is_none_or(|domain| is_account_name(domain) && !domain.contains('#'));
         fits.then(|| Self { name: name.to_owned(), domain: domain.map(str::to_owned), is_principal_name })
+    }
+
+    /// The parts of a user principal name, which has no blanks.
+    fn principal_name(text: &str) -> Option<(&str, Option<&str>, bool)> {
+        let (name, domain) = text.rsplit_once('@').filter(|_| !text.contains(char::is_whitespace))?;
+        Some((name, Some(domain), true))
+    }
+
+    /// Whether this is no name but a security identifier (`S-1-5-21-…`), which only hunting knows.
+    pub fn is_sid(&self) -> bool {
+        self.domain.is_none() && is_sid(&self.name)
+    }
+
+    /// Whether this is no name but the id of an object in Entra, which only hunting knows.
+    pub fn is_object_id(&self) -> bool {
+        self.domain.is_none() && is_guid(&self.name)
     }
 
     /// The bare name.
@@ -53,10 +72,31 @@ impl Account {
     }
 }
 
+/// `S-1-` and numbers.
+fn is_sid(text: &str) -> bool {
+    let prefix = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("S-1-"));
+    let mut numbers = text.get(4..).unwrap_or_default().split('-');
+    prefix && numbers.all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// What stands behind the name of a guest: `jane_fabrikam.example#EXT#@contoso.onmicrosoft.com`.
+const GUEST: &str = "#EXT#";
+
+/// The name without the mark of a guest.
+fn without_mark(name: &str) -> &str {
+    let at = name.len().saturating_sub(GUEST.len());
+    match name.split_at_checked(at) {
+        Some((rest, mark)) if mark.eq_ignore_ascii_case(GUEST) => rest,
+        _ => name,
+    }
+}
+
 /// 1 to 256 characters, none that could leave a path segment, none that cannot be seen.
 fn is_account_name(text: &str) -> bool {
     let length = text.chars().count();
-    (1..=256).contains(&length)
+    let text = without_mark(text);
+    length <= 256
+        && !text.is_empty()
         && text.trim() == text
         && text != "."
         && text != ".."
@@ -80,16 +120,64 @@ mod tests {
         for (text, name, domain) in [
             ("dana.reyes", "dana.reyes", None),
             ("CONTOSO\\dana.reyes", "dana.reyes", Some("CONTOSO")),
+            ("NT AUTHORITY\\SYSTEM", "SYSTEM", Some("NT AUTHORITY")),
             ("dana.reyes@contoso.com", "dana.reyes", Some("contoso.com")),
+            ("AzureAD\\dana.reyes@contoso.com", "dana.reyes", Some("contoso.com")),
+            ("AZUREAD\\DanaReyes", "DanaReyes", Some("AZUREAD")),
+            ("jane_fabrikam.example#EXT#@contoso.com", "jane_fabrikam.example#EXT#", Some("contoso.com")),
+            ("AzureAD\\jane_fabrikam.example#ext#@contoso.com", "jane_fabrikam.example#ext#", Some("contoso.com")),
+            ("jane_fabrikam.example#EXT#", "jane_fabrikam.example#EXT#", None),
             ("NETWORK SERVICE", "NETWORK SERVICE", None),
             ("DESK-042$", "DESK-042$", None),
+            ("s.o'brien", "s.o'brien", None),
+            ("s.o’brien", "s.o’brien", None),
             ("øyvind", "øyvind", None),
         ] {
             let account = Account::parse(text).expect(text);
             assert_eq!((account.name(), account.domain()), (name, domain), "{text}");
+            assert_eq!(account.is_principal_name(), text.contains('@'), "{text}");
         }
-        for text in ["\\name", "CONTOSO\\", "@contoso.com", "dana@", "a\\b\\c", "dana#EXT#@contoso.com"] {
+        let guest = Account::parse("AzureAD\\dana@contoso.com").expect("an account");
+        assert_eq!(guest.as_given(), "dana@contoso.com");
+    }
+
+    #[test]
+    fn what_is_no_account_is_refused() {
+        for text in [
+            "\\name",
+            "CONTOSO\\",
+            "@contoso.com",
+            "dana@",
+            "a\\b\\c",
+            "x#y",
+            "#",
+            "#EXT",
+            "#EXT#",
+            "#EXT#@contoso.com",
+            "mira#EXTRA#@contoso.com",
+            "a#b#EXT#@contoso.com",
+            "dana@contoso.com#EXT#",
+            "a#EXT#b@contoso.com",
+            "dana@contoso.com please",
+            "CONTOSO\\a#EXT#\\b",
+        ] {
             assert!(Account::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_of_accounts_are_told_from_names() {
+        let account = |text| Account::parse(text).expect("an account");
+        for (text, is_sid, is_object_id) in [
+            ("S-1-5-21-41-42-43-1473", true, false),
+            ("s-1-5-18", true, false),
+            ("c995191e-ab0d-41ff-95fd-921e07823508", false, true),
+            ("S-1-", false, false),
+            ("S-1-5-x", false, false),
+            ("CONTOSO\\S-1-5-18", false, false),
+            ("dana", false, false),
+        ] {
+            assert_eq!((account(text).is_sid(), account(text).is_object_id()), (is_sid, is_object_id), "{text}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How a device is named: by its id, or by what people call it.
 
-use super::is_hex;
+use super::{IpAddress, is_hex};
 
 /// A device's id: 40 hexadecimal digits, kept in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,12 +24,19 @@ pub struct DeviceName(String);
 
 impl DeviceName {
     /// Takes 1 to 255 letters, digits, dots, hyphens, underscores, inner spaces, apostrophes and round brackets.
+    ///
+    /// The backslashes of a network path (`\\HOST`) and the dollar sign of a machine's account are dropped. Digits and
+    /// dots alone are no name: they are an address, or were meant for one.
     pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim_start_matches('\\');
+        let text = text.strip_suffix('$').unwrap_or(text);
         let fits = (1..=255).contains(&text.len())
             && text.chars().all(|letter| is_name_letter(letter) || " .-_'’()".contains(letter))
             && text.trim() == text
             && text.chars().any(is_name_letter)
             && !text.starts_with('.')
+            && !text.ends_with('.')
+            && !IpAddress::looks_like(text)
             && !text.contains("..");
         fits.then(|| Self(text.to_owned()))
     }
@@ -44,12 +51,62 @@ impl DeviceName {
         !self.0.contains('.')
     }
 
-    /// Whether a device's `computerDnsName` is this name: all of it, or its first label where this is short.
-    pub fn matches(&self, dns_name: &str) -> bool {
-        let wanted = self.0.to_lowercase();
-        let found = dns_name.to_lowercase();
-        found == wanted || (self.is_short() && found.split('.').next() == Some(wanted.as_str()))
+    /// How a device of this `computerDnsName` is meant by this name, if it is.
+    pub fn matches(&self, dns_name: &str) -> Option<NameMatch> {
+        let (wanted, found) = (comparable(&self.0), comparable(dns_name));
+        let first_label = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        if found == wanted || (self.is_short() && first_label(&found) == wanted) {
+            return Some(NameMatch::Whole);
+        }
+        (found == first_label(&wanted)).then_some(NameMatch::FirstLabel)
     }
+
+    /// The first label of a full name: what a device without a domain would be called. `None` for a short name.
+    pub fn first_label(&self) -> Option<Self> {
+        let (label, _) = self.0.split_once('.')?;
+        Some(Self(label.to_owned()))
+    }
+
+    /// This name with each apostrophe straight or curved, whichever the API has; as it was given comes first. Beyond
+    /// three apostrophes, with all of them straight or all curved.
+    pub fn spellings(&self) -> Vec<String> {
+        let both = |name: &str| [name.replace(APOSTROPHES, "'"), name.replace(APOSTROPHES, "’")];
+        let mut all = vec![String::new()];
+        if self.0.matches(APOSTROPHES).count() > MOST_VARIED {
+            all = both(&self.0).into();
+        } else {
+            for letter in self.0.chars() {
+                let more = all.iter().map(|start| format!("{start}{}", if letter == '’' { '\'' } else { '’' }));
+                let more: Vec<_> = if APOSTROPHES.contains(&letter) { more.collect() } else { Vec::new() };
+                for start in &mut all {
+                    start.push(letter);
+                }
+                all.extend(more);
+            }
+        }
+        all.retain(|spelling| *spelling != self.0);
+        all.insert(0, self.0.clone());
+        all
+    }
+}
+
+/// Chats and phones curve them.
+const APOSTROPHES: [char; 2] = ['\'', '’'];
+/// Apostrophes that are varied one by one: each doubles the spellings.
+const MOST_VARIED: usize = 3;
+
+/// How a device is meant by a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameMatch {
+    /// By the whole of it; where it is short, by the first label of the device's name.
+    Whole,
+    /// By its first label: the device's name has no domain, the name asked for has.
+    FirstLabel,
+}
+
+/// A name in the form in which equal names are the same text.
+fn comparable(name: &str) -> String {
+    name.to_lowercase().replace('’', "'")
 }
 
 /// A letter or digit of a script in everyday use: no combining marks, no look-alikes of the compatibility blocks.
@@ -60,6 +117,31 @@ fn is_name_letter(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_around_a_device_name_is_dropped() {
+        for (text, name) in [
+            ("DESK-042$", "DESK-042"),
+            ("\\\\desk-042", "desk-042"),
+            ("\\\\desk-042.contoso.com", "desk-042.contoso.com"),
+            ("\\\\DESK-042$", "DESK-042"),
+        ] {
+            assert_eq!(DeviceName::parse(text).as_ref().map(DeviceName::as_str), Some(name), "{text}");
+        }
+        for text in [
+            "desk-042$$",
+            "$",
+            "\\\\",
+            "\\\\desk-042\\c$",
+            "desk-042.",
+            "192.0.2.7",
+            "1.2.3",
+            "999.1.1.1",
+            "2001:db8::7",
+        ] {
+            assert!(DeviceName::parse(text).is_none(), "{text}");
+        }
+    }
 
     #[test]
     fn device_names_of_all_sorts_are_taken() {
@@ -74,11 +156,40 @@ mod tests {
         ] {
             assert!(DeviceName::parse(text).is_some(), "{text}");
         }
-        let name = DeviceName::parse("DESK-042").expect("a name");
-        assert!(
-            name.matches("desk-042.contoso.com") && name.matches("desk-042") && !name.matches("desk-0421.contoso.com")
-        );
-        let full = DeviceName::parse("desk-042.contoso.com").expect("a name");
-        assert!(full.matches("DESK-042.CONTOSO.COM") && !full.matches("desk-042"));
+    }
+
+    fn name(text: &str) -> DeviceName {
+        DeviceName::parse(text).expect("a name")
+    }
+
+    #[test]
+    fn a_name_means_a_device_of_the_whole_of_it_or_of_its_first_label() {
+        use NameMatch::{FirstLabel, Whole};
+        for (asked, known, right) in [
+            ("DESK-042", "desk-042", Some(Whole)),
+            ("DESK-042", "desk-042.contoso.com", Some(Whole)),
+            ("desk-042", "desk-0421.contoso.com", None),
+            ("desk-042", "x-desk-042", None),
+            ("desk-042.contoso.com", "DESK-042.CONTOSO.COM", Some(Whole)),
+            ("desk-042.contoso.com", "Desk-042", Some(FirstLabel)),
+            ("desk-042.contoso.com", "desk-042.fabrikam.com", None),
+            ("desk-042.contoso.com", "desk-042.contoso", None),
+            ("desk-042.contoso.com", "", None),
+            ("Dana’s iPad", "dana's ipad", Some(Whole)),
+            ("Dana's iPad", "Dana’s iPad", Some(Whole)),
+            ("Dana's iPad.contoso.com", "Dana’s iPad", Some(FirstLabel)),
+        ] {
+            assert_eq!(name(asked).matches(known), right, "{asked} {known}");
+        }
+    }
+
+    #[test]
+    fn either_apostrophe_is_a_spelling_of_the_other() {
+        assert_eq!(name("desk-042").spellings(), ["desk-042"]);
+        assert_eq!(name("Dana's iPad").spellings(), ["Dana's iPad", "Dana’s iPad"]);
+        let two = name("Dana’s 'iPad").spellings();
+        assert_eq!(two, ["Dana’s 'iPad", "Dana's 'iPad", "Dana’s ’iPad", "Dana's ’iPad"]);
+        assert_eq!(name("a'b'c'd").spellings().len(), 8);
+        assert_eq!(name("a'b’c'd'e").spellings(), ["a'b’c'd'e", "a'b'c'd'e", "a’b’c’d’e"]);
     }
 }

@@ -4,20 +4,25 @@
 
 mod account;
 mod device;
+pub mod field_names;
 mod hash;
 mod network;
+pub mod spelling;
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::portal::{self, looks_like_link};
+use super::portal::{self, NoLink, looks_like_link};
 use super::resolution::{Step, StepName};
 pub use account::Account;
-pub use device::{DeviceId, DeviceName};
+pub use device::{DeviceId, DeviceName, NameMatch};
+use field_names::Named;
 pub use hash::{FileHash, Sha1, Sha256};
+use network::UrlHost;
 pub use network::{DomainName, IpAddress};
+use spelling::{has_a_word_of_its_own, is_no_value, tidied};
 
 /// The kinds of subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
@@ -80,9 +85,6 @@ pub enum SubjectError {
     /// A hash, but of a sort that Defender's file lookup does not take.
     #[error("{0}")]
     UnsupportedHash(String),
-    /// The text could be of several kinds.
-    #[error("{0}")]
-    Ambiguous(String),
 }
 
 impl SubjectError {
@@ -209,61 +211,155 @@ pub struct Question {
 }
 
 impl Question {
-    /// Reads a text that the caller says is of this kind: an id in any accepted form, or a portal link to one.
-    pub fn parse(kind: Kind, input: &str) -> Result<Self, SubjectError> {
-        let (text, steps) = if looks_like_link(input) {
-            let link = portal::parse_link(input).ok_or_else(|| not_of_the_portal(kind))?;
-            if link.kind != kind {
-                return Err(SubjectError::Invalid(format!(
-                    "This links to the page of {} {}: send it as {} or as value.",
-                    article(link.kind),
-                    link.kind.as_str(),
-                    link.kind.field()
-                )));
-            }
-            let step = Step::new(StepName::PortalLink, input, link.id.as_str());
-            (link.id, vec![step])
-        } else {
-            (input.to_owned(), Vec::new())
-        };
-        Self::from_parts(kind, input, &text, steps)
+    /// Reads the text that goes with a word of the table.
+    pub fn named(named: Named, input: &str) -> Result<Self, SubjectError> {
+        match named {
+            Named::Kind(kind) => Self::parse(kind, input),
+            Named::Host => Self::parse(if is_address(input) { Kind::Ip } else { Kind::Machine }, input),
+            Named::Url => Self::parse_url(input),
+            Named::Value => Self::detect(input),
+        }
     }
 
-    pub(super) fn from_parts(kind: Kind, input: &str, text: &str, steps: Vec<Step>) -> Result<Self, SubjectError> {
-        let subject = match kind {
-            Kind::Alert => AlertId::parse(text).map(Subject::Alert).ok_or_else(|| {
-                SubjectError::invalid("An alert id is 1 to 128 letters, digits, underscores and hyphens.")
-            })?,
-            Kind::Machine => match DeviceId::parse(text) {
-                Some(id) => Subject::Machine(Machine::Id(id)),
-                None => DeviceName::parse(text).map(|name| Subject::Machine(Machine::Name(name))).ok_or_else(|| {
-                    SubjectError::invalid("A machine is a device id (40 hexadecimal digits) or a DNS or NetBIOS name.")
-                })?,
+    /// Reads a text that the caller says is of this kind: an id in any accepted form, or a portal link to one.
+    pub fn parse(kind: Kind, input: &str) -> Result<Self, SubjectError> {
+        let text = meant(input)?;
+        if !looks_like_link(&text) {
+            return Self::from_parts(kind, input, &text, Vec::new());
+        }
+        match portal::parse_link(&text) {
+            Ok(link) if link.named.kind() == Some(kind) => Self::from_link(input, &link),
+            Ok(link) => Err(of_another_kind(&link)),
+            Err(NoLink::NoSubject) => Err(no_page_of_a_subject()),
+            // A domain may come as the URL in which it was seen.
+            Err(NoLink::Elsewhere) if kind == Kind::Domain => match Self::from_url(input, &text, Vec::new())? {
+                question if question.subject.kind() == kind => Ok(question),
+                _ => Err(SubjectError::invalid("The host of this URL is an address: send it as url or as ip.")),
             },
-            Kind::User => {
-                let account = Account::parse(text).ok_or_else(|| {
-                    SubjectError::invalid(
-                        "A user is an account name, DOMAIN\\name or name@domain, without control characters and / \\ % ? # ;",
-                    )
-                })?;
-                Subject::User(account)
+            Err(NoLink::Elsewhere) => Err(not_of_the_portal(kind)),
+        }
+    }
+
+    /// Reads a URL: its host is what is asked about.
+    fn parse_url(input: &str) -> Result<Self, SubjectError> {
+        let text = meant(input)?;
+        match portal::parse_link(&text) {
+            Ok(link) if matches!(link.named.kind(), Some(Kind::Domain | Kind::Ip)) => Self::from_link(input, &link),
+            Ok(link) => Err(of_another_kind(&link)),
+            Err(NoLink::NoSubject) => Err(no_page_of_a_subject()),
+            Err(NoLink::Elsewhere) => Self::from_url(input, &text, Vec::new()),
+        }
+    }
+
+    /// The subject of a portal page.
+    pub(super) fn from_link(input: &str, link: &portal::Link) -> Result<Self, SubjectError> {
+        let steps = vec![Step::new(StepName::PortalLink, input, link.id.as_str())];
+        match link.named.kind() {
+            Some(kind) if link.named != Named::Url => Self::from_parts(kind, input, &link.id, steps),
+            _ => Self::from_url(input, &link.id, steps),
+        }
+    }
+
+    /// The host of a URL.
+    pub(super) fn from_url(input: &str, text: &str, mut steps: Vec<Step>) -> Result<Self, SubjectError> {
+        let subject = match UrlHost::parse(text) {
+            Some(UrlHost::Ip(address)) => Subject::Ip(address),
+            Some(UrlHost::Domain(name)) => Subject::Domain(name),
+            None => {
+                return Err(SubjectError::invalid("A url leads to a DNS name or an address: https://evil.example/x."));
             }
-            Kind::File => Subject::File(FileHash::parse(text)?),
-            Kind::Incident => IncidentId::parse(text)
-                .map(Subject::Incident)
-                .ok_or_else(|| SubjectError::invalid("An incident id is a positive whole number."))?,
-            Kind::Ip => IpAddress::parse(text)
-                .map(Subject::Ip)
-                .ok_or_else(|| SubjectError::invalid("An ip is an address of version 4 or 6."))?,
-            Kind::Domain => DomainName::parse(text)
-                .map(Subject::Domain)
-                .ok_or_else(|| SubjectError::invalid("A domain is a DNS name such as evil.example."))?,
         };
+        steps.push(Step::new(StepName::UrlToDomain, text, subject.id()));
+        Ok(Self { subject, further: Vec::new(), input: input.to_owned(), steps })
+    }
+
+    fn from_parts(kind: Kind, input: &str, text: &str, steps: Vec<Step>) -> Result<Self, SubjectError> {
+        let subject = subject_of(kind, text)?;
         Ok(Self { subject, further: Vec::new(), input: input.to_owned(), steps })
     }
 }
 
-pub(super) fn article(kind: Kind) -> &'static str {
+/// The subject of this kind that a tidied text names.
+pub(super) fn subject_of(kind: Kind, text: &str) -> Result<Subject, SubjectError> {
+    let one_word = |form: &str| {
+        let several = if text.contains(char::is_whitespace) { "These are several words. " } else { "" };
+        SubjectError::Invalid(format!("{several}{form}"))
+    };
+    Ok(match kind {
+        Kind::Alert => AlertId::parse(text)
+            .map(Subject::Alert)
+            .ok_or_else(|| one_word("An alert id is 1 to 128 letters, digits, underscores and hyphens."))?,
+        Kind::Machine => Subject::Machine(machine(text)?),
+        Kind::User => Subject::User(account(text)?),
+        Kind::File => Subject::File(FileHash::parse(without_name_of_digest(text))?),
+        Kind::Incident => IncidentId::parse(text.strip_prefix('#').unwrap_or(text))
+            .map(Subject::Incident)
+            .ok_or_else(|| one_word("An incident id is a positive whole number."))?,
+        Kind::Ip => IpAddress::parse(text)
+            .map(Subject::Ip)
+            .ok_or_else(|| one_word("An ip is one address of version 4 or 6, such as 192.0.2.7 or 2001:db8::7."))?,
+        Kind::Domain => match DomainName::parse(text) {
+            Some(name) => Subject::Domain(name),
+            None if is_address(text) => return Err(SubjectError::invalid("This is an address: send it as ip.")),
+            None => return Err(one_word("A domain is a DNS name such as evil.example.")),
+        },
+    })
+}
+
+fn machine(text: &str) -> Result<Machine, SubjectError> {
+    if let Some(id) = DeviceId::parse(text) {
+        return Ok(Machine::Id(id));
+    }
+    if is_address(text) || IpAddress::looks_like(text) {
+        let detail = "An IP address is no machine: send it as ip, or the device's name or id as machine.";
+        return Err(SubjectError::invalid(detail));
+    }
+    no_other_word(text)?;
+    DeviceName::parse(text).map(Machine::Name).ok_or_else(|| {
+        SubjectError::invalid("A machine is a device id (40 hexadecimal digits) or a DNS or NetBIOS name.")
+    })
+}
+
+fn account(text: &str) -> Result<Account, SubjectError> {
+    no_other_word(text)?;
+    Account::parse(text).ok_or_else(|| {
+        SubjectError::invalid(
+            "A user is an account name, DOMAIN\\name or name@domain. It holds no control characters, none of / \\ % ? ; \
+             and # only in the #EXT# of a guest.",
+        )
+    })
+}
+
+/// Refuses a text of several words that holds an id, a hash, an address or a link: it is no name.
+pub(super) fn no_other_word(text: &str) -> Result<(), SubjectError> {
+    if has_a_word_of_its_own(text, super::value::is_alert_id_of_a_known_family) {
+        return Err(SubjectError::invalid("These are several words: send the one that names the subject."));
+    }
+    Ok(())
+}
+
+/// `sha1:…`, `SHA256=…`: the digits alone.
+fn without_name_of_digest(text: &str) -> &str {
+    match text.split_once([':', '=']) {
+        Some((name, digits)) if field_names::look_up(name) == Some(Named::Kind(Kind::File)) => digits.trim_start(),
+        _ => text,
+    }
+}
+
+/// The text as it was meant; a placeholder is refused.
+pub(super) fn meant(input: &str) -> Result<std::borrow::Cow<'_, str>, SubjectError> {
+    if is_no_value(input) {
+        let detail = "This is no value: it is a placeholder that was not filled, or stands for nothing.";
+        return Err(SubjectError::invalid(detail));
+    }
+    Ok(tidied(input))
+}
+
+fn is_address(text: &str) -> bool {
+    IpAddress::parse(&tidied(text)).is_some()
+}
+
+fn article(kind: Kind) -> &'static str {
     match kind {
         Kind::Alert | Kind::Incident | Kind::Ip => "an",
         Kind::Machine | Kind::User | Kind::File | Kind::Domain => "a",
@@ -276,6 +372,15 @@ fn not_of_the_portal(kind: Kind) -> SubjectError {
         article(kind),
         kind.as_str()
     ))
+}
+
+fn of_another_kind(link: &portal::Link) -> SubjectError {
+    let (kind, field) = (link.named.kind().map_or("subject", Kind::as_str), link.named.field());
+    SubjectError::Invalid(format!("This links to the page of another kind ({kind}): send it as {field} or as value."))
+}
+
+pub(super) fn no_page_of_a_subject() -> SubjectError {
+    SubjectError::Invalid(format!("This page of the Microsoft Defender portal names no subject. {}", portal::PAGES))
 }
 
 pub(super) fn is_hex(text: &str, digits: usize) -> bool {
@@ -341,6 +446,8 @@ mod tests {
                 if let Ok(question) = Question::parse(kind, &text) {
                     let id = question.subject.id();
                     prop_assert!(!id.is_empty() && id != "." && id != "..");
+                    // A guest's mark is percent-encoded.
+                    let id = id.to_uppercase().replace("#EXT#", "");
                     prop_assert!(!id.contains(['/', '\\', '?', '#', '%']), "{id:?}");
                     prop_assert!(!id.chars().any(char::is_control));
                 }

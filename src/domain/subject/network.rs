@@ -1,8 +1,8 @@
 //! How an address or a domain is named.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddrV4};
 
-use url::Host;
+use url::{Host, Url};
 
 /// A network address, of version 4 or 6.
 ///
@@ -13,11 +13,28 @@ pub struct IpAddress(IpAddr);
 impl IpAddress {
     /// Takes an address in any textual form; a zone id, a port and brackets are dropped.
     pub fn parse(text: &str) -> Option<Self> {
-        let with_port = || text.parse::<SocketAddr>().map(|address| address.ip()).ok();
-        let inner = || text.strip_prefix('[')?.strip_suffix(']');
-        let bare = inner().unwrap_or(text);
-        let without_zone = bare.split_once('%').map_or(bare, |(address, _)| address);
-        without_zone.parse().ok().or_else(with_port).map(Self)
+        let Some(inside) = text.strip_prefix('[') else {
+            // Only an address of version 4 has a port without brackets.
+            let with_port = || text.parse::<SocketAddrV4>().map(|address| IpAddr::V4(*address.ip())).ok();
+            return parse_bare(text).or_else(with_port).map(Self);
+        };
+        let (address, port) = inside.split_once(']')?;
+        let is_port = |port: &str| port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok());
+        (port.is_empty() || is_port(port)).then(|| parse_bare(address))?.map(Self)
+    }
+
+    /// Whether a text is digits and dots alone: an address, or a slip in one, and no name.
+    pub(in crate::domain) fn looks_like(text: &str) -> bool {
+        text.contains('.') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    }
+}
+
+/// An address without port and brackets; one of version 6 may have a zone.
+fn parse_bare(text: &str) -> Option<IpAddr> {
+    match text.split_once('%') {
+        Some((_, "")) => None,
+        Some((address, _)) => address.parse().ok().map(IpAddr::V6),
+        None => text.parse().ok(),
     }
 }
 
@@ -35,6 +52,10 @@ impl DomainName {
     /// Takes a DNS name; one trailing dot is dropped.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_suffix('.').unwrap_or(text);
+        // The parser undoes percent-encoding, which a name has none of.
+        if text.contains('%') {
+            return None;
+        }
         let Ok(Host::Domain(name)) = Host::parse(text) else { return None };
         let is_label = |label: &str| {
             (1..=63).contains(&label.len())
@@ -47,6 +68,52 @@ impl DomainName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Whom a URL leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum UrlHost {
+    /// An address.
+    Ip(IpAddress),
+    /// A DNS name.
+    Domain(DomainName),
+}
+
+impl UrlHost {
+    /// The host of a URL, whatever port, user, path or query stands around it. The scheme may be missing
+    /// (`evil.example/x`).
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        if text.contains(char::is_whitespace) {
+            return None;
+        }
+        let Some((_, authority)) = text.split_once("://") else {
+            return Self::without_scheme(text);
+        };
+        // The parser would look for a host behind any number of slashes.
+        if authority.starts_with(['/', '\\']) {
+            return None;
+        }
+        match Url::parse(text).ok()?.host()? {
+            Host::Ipv4(address) => Some(Self::Ip(IpAddress(address.into()))),
+            Host::Ipv6(address) => Some(Self::Ip(IpAddress(address.into()))),
+            Host::Domain(name) => match IpAddress::parse(name) {
+                Some(address) => Some(Self::Ip(address)),
+                None => DomainName::parse(name).map(Self::Domain),
+            },
+        }
+    }
+
+    fn without_scheme(text: &str) -> Option<Self> {
+        if let Some(address) = IpAddress::parse(text) {
+            return Some(Self::Ip(address));
+        }
+        // `mailto:dana@contoso.com` is no URL of contoso.com.
+        let url = Url::parse(&format!("http://{text}")).ok().filter(|_| !text.contains(['@', '\\']))?;
+        match url.host()? {
+            Host::Domain(name) => DomainName::parse(name).map(Self::Domain).filter(|_| !text.starts_with('/')),
+            Host::Ipv4(_) | Host::Ipv6(_) => None,
+        }
     }
 }
 
@@ -63,11 +130,33 @@ mod tests {
             ("[2001:db8::7]", "2001:db8::7"),
             ("[2001:db8::7]:443", "2001:db8::7"),
             ("fe80::1%eth0", "fe80::1"),
+            ("[fe80::1%25en1]:22", "fe80::1"),
+            ("[192.0.2.7]", "192.0.2.7"),
+            ("0:0:0:0:0:0:0:1", "::1"),
+            ("2001:DB8::0:1:0:0:1", "2001:db8::1:0:0:1"),
         ] {
             let address = IpAddress::parse(text).map(|address| address.to_string());
             assert_eq!(address.as_deref(), Some(canonical), "{text}");
         }
-        for text in ["", "192.0.2", "256.0.2.7", "desk-042", "1", "0x7f.1", "192.0.2.7/24"] {
+        for text in [
+            "",
+            "192.0.2",
+            "256.0.2.7",
+            "desk-042",
+            "1",
+            "0x7f.1",
+            "192.0.2.7/24",
+            "[::1",
+            "::1]",
+            "%eth0",
+            "fe80::1%",
+            "192.0.2.7%eth0",
+            "[::1]:x",
+            "[::1]x",
+            "1.2.3.4.5",
+            "2001:db8:::1",
+            "2001:db8::7:65536",
+        ] {
             assert_eq!(IpAddress::parse(text), None, "{text}");
         }
     }
@@ -83,8 +172,64 @@ mod tests {
             let name = DomainName::parse(text);
             assert_eq!(name.as_ref().map(DomainName::as_str), Some(canonical), "{text}");
         }
-        for text in ["", ".", "evil", "evil..example", "192.0.2.7", "a b.example", "evil.example/x", "x'.example"] {
+        for text in [
+            "",
+            ".",
+            "evil",
+            "evil..example",
+            "192.0.2.7",
+            "a b.example",
+            "evil.example/x",
+            "x'.example",
+            "%65vil.example",
+            "*.example",
+            "evil.example..",
+            "x|take.example",
+        ] {
             assert_eq!(DomainName::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_leads_to_its_host() {
+        for (text, host) in [
+            ("https://evil.example/", "evil.example"),
+            ("HTTPS://EVIL.Example:8443/a/b?c=d#e", "evil.example"),
+            ("http://name:word@evil.example/", "evil.example"),
+            ("ftp://evil.example./x", "evil.example"),
+            ("ldap://evil.example:1389/a", "evil.example"),
+            ("https://bücher.example/?q=1", "xn--bcher-kva.example"),
+            ("evil.example/x", "evil.example"),
+            ("evil.example:8443", "evil.example"),
+            ("http://192.0.2.7:8080/x", "192.0.2.7"),
+            ("https://[2001:DB8::7]:8443/x", "2001:db8::7"),
+            ("https://other.example.com@192.0.2.7/", "192.0.2.7"),
+            ("tcp://192.0.2.7:4444", "192.0.2.7"),
+            ("192.0.2.7", "192.0.2.7"),
+        ] {
+            let found = match UrlHost::parse(text) {
+                Some(UrlHost::Ip(address)) => address.to_string(),
+                Some(UrlHost::Domain(name)) => name.as_str().to_owned(),
+                None => panic!("{text}"),
+            };
+            assert_eq!(found, host, "{text}");
+        }
+        for text in [
+            "",
+            "not a url",
+            "javascript:alert(1)",
+            "https://",
+            "http:///x",
+            "http:////evil.example",
+            "data:text/html,x",
+            "mailto:a@b.example",
+            "https://exa mple/",
+            "file:///etc/passwd",
+            "http://desk-042/",
+            "//evil.example/x",
+            "192.0.2.7/24",
+        ] {
+            assert_eq!(UrlHost::parse(text), None, "{text}");
         }
     }
 }

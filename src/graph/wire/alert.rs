@@ -5,7 +5,7 @@
 use std::mem;
 
 use super::evidence::EvidenceReader;
-use super::words::word;
+use super::words::{determination, word};
 use crate::domain::alert::Alert;
 use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
@@ -76,9 +76,9 @@ impl AlertReader<'_, '_> {
         let mut unfamiliar = Unfamiliar::default();
         let severity = triage::severity(members, &mut unfamiliar, notes);
         let status = triage::alert_status(members, &mut unfamiliar, notes);
-        let as_it_came = members.peek_text("classification").filter(|word| !word.is_empty());
+        let as_it_came = members.peek_text("classification");
         let classification = word(members, "classification", notes);
-        let determination = word(members, "determination", notes);
+        let determination = determination(members, notes);
         let verdict = triage::verdict(as_it_came.as_deref(), determination.as_deref(), "classification", notes);
         let id = members.text(&["id"], notes);
         let tenant_id = members.text(&["tenantId"], notes);
@@ -107,9 +107,9 @@ impl AlertReader<'_, '_> {
             detection_source: members.text(&["detectionSource"], notes),
             service_source: members.text(&["serviceSource"], notes),
             detector_id: members.text(&["detectorId"], notes),
-            product_name: filled(members, "productName", notes),
-            actor: filled(members, "actorDisplayName", notes),
-            recommended_actions: filled(members, "recommendedActions", notes),
+            product_name: members.text(&["productName"], notes),
+            actor: members.text(&["actorDisplayName"], notes),
+            recommended_actions: members.text(&["recommendedActions"], notes),
             custom_details: custom_details(members, notes),
             tags: members.texts(&["systemTags"], notes),
             investigation_state: word(members, "investigationState", notes),
@@ -132,10 +132,6 @@ impl AlertReader<'_, '_> {
             ..Alert::default()
         }
     }
-}
-
-fn filled(members: &mut Members<'_>, name: &'static str, notes: &mut Warnings) -> Option<Text> {
-    members.text(&[name], notes).filter(|text| !text.is_empty())
 }
 
 /// What a custom detection adds, unchanged; an empty object is none.

@@ -5,10 +5,10 @@
 //!
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence>.
 
+use std::collections::HashSet;
 use std::mem;
 
-use serde_json::value::to_raw_value;
-
+use super::within;
 use super::words::pascal_case;
 use crate::domain::alert::{Device, LoggedOnUser};
 use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Parent, Process, Registry, User};
@@ -27,8 +27,11 @@ const MAIN_ROLES: [&str; 2] = ["PrimaryDevice", "Main device"];
 /// Reads the items of one alert, one after the other, and notes the devices and who was logged on to them.
 pub(super) struct EvidenceReader<'n, 'de> {
     pub(super) notes: &'n mut Warnings,
+    main_devices: Vec<Device>,
     devices: Vec<Device>,
+    seen_devices: HashSet<Device>,
     logged_on_users: Vec<LoggedOnUser>,
+    seen_users: HashSet<LoggedOnUser>,
     passed_over: Vec<Value<'de>>,
     /// Those of the item before.
     members: Members<'de>,
@@ -38,16 +41,20 @@ impl<'n, 'de> EvidenceReader<'n, 'de> {
     pub(super) fn new(notes: &'n mut Warnings) -> Self {
         Self {
             notes,
+            main_devices: Vec::new(),
             devices: Vec::new(),
+            seen_devices: HashSet::new(),
             logged_on_users: Vec::new(),
+            seen_users: HashSet::new(),
             passed_over: Vec::new(),
             members: Members::default(),
         }
     }
 
     /// The devices, the main one first, and who was logged on to them.
-    pub(super) fn seen(self) -> (Vec<Device>, Vec<LoggedOnUser>) {
-        (self.devices, self.logged_on_users)
+    pub(super) fn seen(mut self) -> (Vec<Device>, Vec<LoggedOnUser>) {
+        self.main_devices.append(&mut self.devices);
+        (self.main_devices, self.logged_on_users)
     }
 
     /// What stood among the items and was none, since this was last asked.
@@ -57,21 +64,16 @@ impl<'n, 'de> EvidenceReader<'n, 'de> {
 
     /// A device stays whole in its item: here it is only looked at.
     fn note_device(&mut self, members: &Members<'_>) {
-        let filled = |name: &str| members.peek_text(name).filter(|text| !text.is_empty());
-        let device = Device {
-            id: filled("mdeDeviceId"),
-            name: filled("deviceDnsName").or_else(|| filled("hostName")),
-            group: filled("rbacGroupName"),
-        };
+        let device = within::device(members);
         let roles = members.only("detailedRoles").texts(&["detailedRoles"], &mut Warnings::default());
         let is_main = roles.iter().any(|role| MAIN_ROLES.contains(&role.as_str()));
-        if device != Device::default() && !self.devices.contains(&device) {
-            let place = if is_main { 0 } else { self.devices.len() };
-            self.devices.insert(place, device);
+        if device != Device::default() && self.seen_devices.insert(device.clone()) {
+            let devices = if is_main { &mut self.main_devices } else { &mut self.devices };
+            devices.push(device);
         }
         let users = triage::logged_on_users(&mut members.only("loggedOnUsers"), &mut Warnings::default());
         for user in users {
-            if !self.logged_on_users.contains(&user) {
+            if self.seen_users.insert(user.clone()) {
                 self.logged_on_users.push(user);
             }
         }
@@ -117,30 +119,24 @@ fn kind_of(odata_type: &str) -> Text {
 
 fn normalize(kind: Text, members: &mut Members<'_>, notes: &mut Warnings) -> Evidence {
     let kind = if kind.is_empty() { Text::of_static("unknown") } else { kind };
-    let mut snake =
-        |name: &'static str| members.text(&[name], notes).filter(|word| !word.is_empty()).map(|word| snake_case(&word));
-    let verdict = snake("verdict");
-    let remediation_status = snake("remediationStatus");
-    let detection_status = snake("detectionStatus");
+    let verdict = members.snake_word("verdict", notes);
+    let remediation_status = members.snake_word("remediationStatus", notes);
+    let detection_status = members.snake_word("detectionStatus", notes);
     let observed_at = members.moment(&["createdDateTime"], notes);
-    let roles = members.texts(&["roles"], notes);
-    for name in ["detailedRoles", "tags"] {
+    let role = members.first_word("roles", notes);
+    for name in ["detailedRoles", "roles", "tags"] {
         members.take_if_empty(name);
     }
     let mut parts = Vec::new();
     let detail = detail(&kind, members, &mut parts, notes);
+    let named = within::named(&kind, &detail, members);
     let mut extra = members.rest(notes);
     for (name, part) in parts {
         if let Some(rest) = part.rest_as_object() {
             extra.keep(name, rest);
         }
     }
-    // One role has a home; of several, all are told.
-    if let Some(Ok(all)) = (roles.len() > 1).then(|| to_raw_value(&roles)) {
-        extra.keep("roles", all);
-    }
-    let role = roles.first().map(|role| snake_case(role));
-    Evidence { kind, role, verdict, remediation_status, detection_status, observed_at, detail, extra }
+    Evidence { kind, role, verdict, remediation_status, detection_status, observed_at, detail, extra, named }
 }
 
 /// The parts of an item, by their names, with what is left of them.
@@ -150,26 +146,14 @@ fn detail<'de>(kind: &str, members: &mut Members<'de>, parts: &mut Parts<'de>, n
     match kind {
         "file" => {
             let mut details = members.object("fileDetails", notes).unwrap_or_default();
-            let file = File {
-                name: details.text(&["fileName"], notes),
-                path: details.text(&["filePath"], notes),
-                sha1: details.text(&["sha1"], notes),
-                sha256: details.text(&["sha256"], notes),
-                md5: details.text(&["md5"], notes),
-            };
+            let file = file(&mut details, notes);
             parts.push(("fileDetails", details));
             Detail::File(file)
         }
         "process" => Detail::Process(Box::new(process(members, parts, notes))),
         "user" => {
             let mut account = members.object("userAccount", notes).unwrap_or_default();
-            let user = User {
-                name: account.text(&["accountName"], notes),
-                domain: account.text(&["domainName"], notes),
-                upn: account.text(&["userPrincipalName"], notes),
-                sid: account.text(&["userSid"], notes),
-                aad_id: account.text(&["azureAdUserId"], notes),
-            };
+            let user = user(&mut account, notes);
             parts.push(("userAccount", account));
             Detail::User(user)
         }
@@ -185,13 +169,42 @@ fn detail<'de>(kind: &str, members: &mut Members<'de>, parts: &mut Parts<'de>, n
         "mailbox" => Detail::Mailbox(Mailbox {
             address: members.text(&["primaryAddress"], notes),
             display_name: members.text(&["displayName"], notes),
+            user: account(members, parts, notes),
         }),
-        "mail_message" => Detail::Mail(mail(members, parts, notes)),
+        "mail_message" => Detail::Mail(Box::new(mail(members, parts, notes))),
         _ => Detail::Other {},
     }
 }
 
-fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Process {
+fn file(details: &mut Members<'_>, notes: &mut Warnings) -> File {
+    File {
+        name: details.text(&["fileName"], notes),
+        path: details.text(&["filePath"], notes),
+        sha1: details.text(&["sha1"], notes),
+        sha256: details.text(&["sha256"], notes),
+        md5: details.text(&["md5"], notes),
+    }
+}
+
+fn user(account: &mut Members<'_>, notes: &mut Warnings) -> User {
+    User {
+        name: account.text(&["accountName"], notes),
+        domain: account.text(&["domainName"], notes),
+        upn: account.text(&["userPrincipalName"], notes),
+        sid: account.text(&["userSid"], notes),
+        aad_id: account.text(&["azureAdUserId"], notes),
+    }
+}
+
+/// The account of a process or a mailbox.
+fn account<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Option<Box<User>> {
+    let mut account = members.object("userAccount", notes)?;
+    let user = user(&mut account, notes);
+    parts.push(("userAccount", account));
+    (user != User::default()).then(|| Box::new(user))
+}
+
+pub(super) fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Process {
     let mut image = members.object("imageFile", notes).unwrap_or_default();
     let mut parent_image = members.object("parentProcessImageFile", notes).unwrap_or_default();
     let process = Process {
@@ -208,23 +221,31 @@ fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut 
             path: parent_image.text(&["filePath"], notes),
             created_at: members.moment(&["parentProcessCreationDateTime"], notes),
         },
+        user: account(members, parts, notes),
     };
     parts.extend([("imageFile", image), ("parentProcessImageFile", parent_image)]);
     process
 }
 
-/// The sender is that of the envelope (P1), which the older APIs tell; that of the header (P2) where it is alone.
+/// The sender is that of the header `From` (P2), which the recipient saw; that of the envelope (P1) stands beside it.
+///
+/// Source: <https://learn.microsoft.com/graph/api/resources/security-analyzedmessageevidence>.
 fn mail<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Mail {
     let mut envelope = members.object("p1Sender", notes).unwrap_or_default();
     let mut header = members.object("p2Sender", notes).unwrap_or_default();
     let address = &["emailAddress"];
-    let sender = envelope.text(address, notes).or_else(|| header.text(address, notes));
+    let (envelope_sender, sender) = (envelope.text(address, notes), header.text(address, notes));
     parts.extend([("p1Sender", envelope), ("p2Sender", header)]);
     Mail {
         sender,
         recipient: members.text(&["recipientEmailAddress"], notes),
         subject: members.text(&["subject"], notes),
         delivery_action: members.text(&["deliveryAction"], notes).map(|word| pascal_case(&word).into()),
+        envelope_sender,
+        sender_ip: members.text(&["senderIp"], notes),
+        message_id: members.text(&["internetMessageId"], notes),
+        network_message_id: members.text(&["networkMessageId"], notes),
+        received_at: members.moment(&["receivedDateTime"], notes),
     }
 }
 

@@ -3,13 +3,14 @@
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-incident>.
 
 use super::alert::{AlertReader, COMMENT};
-use super::words::word;
+use super::words::{determination, word};
 use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
 use crate::domain::portal::Portal;
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::Warnings;
 use crate::domain::words::Unfamiliar;
+use crate::upstream::body::{Page, link};
 use crate::upstream::json::{Json, Malformed};
 use crate::upstream::members::Members;
 use crate::upstream::objects::{ReadObject, list_of};
@@ -24,18 +25,21 @@ pub(super) struct IncidentReader<'n> {
 }
 
 impl<'de> ReadObject<'de> for IncidentReader<'_> {
-    type Item = (Incident, Vec<Alert>);
+    type Item = (Incident, Page<Alert>);
 
     fn read(&mut self, json: &mut Json<'de>) -> Result<Self::Item, Malformed> {
         let mut members = Members::within(json.body());
-        let mut alerts = Vec::new();
+        let mut alerts = Page::default();
         members.read(json, |name, json| {
-            let are_alerts = name == "alerts";
-            if are_alerts {
-                let mut reader = AlertReader::new(self.portal, self.notes);
-                alerts = list_of(json, &mut reader)?.unwrap_or_default();
+            match name {
+                "alerts" => {
+                    let mut reader = AlertReader::new(self.portal, self.notes);
+                    alerts.items = list_of(json, &mut reader)?.unwrap_or_default();
+                }
+                "alerts@odata.nextLink" => alerts.next_link = link(&json.value()?),
+                _ => return Ok(false),
             }
-            Ok(are_alerts)
+            Ok(true)
         })?;
         Ok((self.normalize(members), alerts))
     }
@@ -47,9 +51,9 @@ impl IncidentReader<'_> {
         let mut unfamiliar = Unfamiliar::default();
         let severity = triage::severity(&mut members, &mut unfamiliar, notes);
         let status = triage::incident_status(&mut members, &mut unfamiliar, notes);
-        let as_it_came = members.peek_text("classification").filter(|word| !word.is_empty());
+        let as_it_came = members.peek_text("classification");
         let classification = word(&mut members, "classification", notes);
-        let determination = word(&mut members, "determination", notes);
+        let determination = determination(&mut members, notes);
         triage::verdict(as_it_came.as_deref(), None, "incident classification", notes);
         let merged_into = members.peek_text("redirectIncidentId").and_then(|text| IncidentId::parse(&text));
         let own_page = members.peek_text("incidentWebUrl").filter(|page| self.portal.is_incident_page(page, self.id));
@@ -59,17 +63,17 @@ impl IncidentReader<'_> {
         Incident {
             id: members.text(&["id"], notes).unwrap_or_default(),
             name: members.text(&["displayName"], notes),
-            description: members.text(&["description"], notes).filter(|text| !text.is_empty()),
-            summary: members.text(&["summary"], notes).filter(|text| !text.is_empty()),
+            description: members.text(&["description"], notes),
+            summary: members.text(&["summary"], notes),
             severity,
             severity_id: severity.id(),
             status,
             classification,
             determination,
             assigned_to: members.text(&["assignedTo"], notes),
-            resolving_comment: members.text(&["resolvingComment"], notes).filter(|text| !text.is_empty()),
+            resolving_comment: members.text(&["resolvingComment"], notes),
             priority_score: members.integer(&["priorityScore"], notes),
-            tenant_id: members.text(&["tenantId"], notes).filter(|text| !text.is_empty()),
+            tenant_id: members.text(&["tenantId"], notes),
             created_at: members.moment(&["createdDateTime"], notes),
             updated_at: members.moment(&["lastUpdateDateTime"], notes),
             redirected_from: Vec::new(),

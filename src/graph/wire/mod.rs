@@ -3,7 +3,10 @@
 mod alert;
 mod evidence;
 mod incident;
+#[cfg(test)]
+mod kinds;
 mod row;
+mod within;
 mod words;
 
 use crate::domain::alert::Alert;
@@ -29,13 +32,13 @@ pub(super) fn alerts(body: &Text, portal: Portal, notes: &mut Warnings) -> Resul
     page(body, &mut AlertReader::new(portal, notes))
 }
 
-/// An incident, with its alerts where it was expanded.
+/// An incident, with the first page of its alerts where it was expanded.
 pub(super) fn incident(
     body: &Text,
     id: IncidentId,
     portal: Portal,
     notes: &mut Warnings,
-) -> Result<(Incident, Vec<Alert>), UpstreamError> {
+) -> Result<(Incident, Page<Alert>), UpstreamError> {
     object(body, &mut IncidentReader { id, portal, notes })
 }
 

@@ -20,7 +20,10 @@ use crate::upstream::objects::ReadObject;
 use crate::upstream::triage;
 
 /// The columns that are read, as they are called within.
-const COLUMNS: [(&str, &str); 12] = [
+const COLUMNS: [(&str, &str); 16] = [
+    ("AccountDomain", "AccountDomain"),
+    ("AccountName", "AccountName"),
+    ("AccountUpn", "AccountUpn"),
     ("AlertId", "AlertId"),
     ("AttackTechniques", "AttackTechniques"),
     ("Categories", "Categories"),
@@ -28,6 +31,7 @@ const COLUMNS: [(&str, &str); 12] = [
     ("DeviceId", "DeviceId"),
     ("DeviceName", "DeviceName"),
     ("MachineGroup", "MachineGroup"),
+    ("RemoteUrl", "RemoteUrl"),
     ("ServiceSource", "ServiceSource"),
     ("Severity", "severity"),
     ("ThreatFamily", "ThreatFamily"),
@@ -75,6 +79,11 @@ impl Row<'_> {
     /// The alert that it is of.
     pub(in crate::graph) fn alert_id(&self) -> &str {
         &self.alert_id
+    }
+
+    /// The address or the host that it shows.
+    pub(in crate::graph) fn remote_url(&self) -> Option<Text> {
+        self.members.peek_text("RemoteUrl")
     }
 
     /// The row as a document.

@@ -3,6 +3,7 @@
 
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
+use crate::domain::words;
 use crate::upstream::members::Members;
 
 /// The later names, and the older. Source: <https://learn.microsoft.com/graph/api/resources/security-alert>, where the
@@ -16,9 +17,14 @@ const RENAMED: &[(&str, &str)] = &[
 
 /// A word of an enumeration in `PascalCase`; `unknown` says as little as null.
 pub(super) fn word(members: &mut Members<'_>, name: &'static str, notes: &mut Warnings) -> Option<Text> {
-    let word = members.text(&[name], notes).filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("unknown"))?;
+    let word = members.text(&[name], notes).filter(|word| !word.eq_ignore_ascii_case("unknown"))?;
     let older = RENAMED.iter().find(|(later, _)| later.eq_ignore_ascii_case(&word));
     Some(older.map_or_else(|| pascal_case(&word).into(), |(_, older)| Text::of_static(older)))
+}
+
+/// The determination; a word such as `notSet` is none.
+pub(super) fn determination(members: &mut Members<'_>, notes: &mut Warnings) -> Option<Text> {
+    word(members, "determination", notes).filter(|word| words::is_determination(word))
 }
 
 /// The word with a capital at its start.

@@ -3,30 +3,38 @@
 //! Source: <https://docs.splunk.com/Documentation/CIM/latest/User/Overview>.
 
 use crate::domain::subject::Kind;
+use crate::domain::subject::field_names::{self, Named};
 
-/// The fields that are asked about when nothing else is said.
-const COMMON: [(Kind, &[&str]); 5] = [
-    (Kind::Alert, &["alert_id"]),
-    (Kind::Incident, &["incident_id"]),
-    (
-        Kind::Machine,
-        &["dest", "dvc", "dest_host", "dvc_host", "dest_nt_host", "dvc_nt_host", "src", "src_host", "src_nt_host"],
-    ),
-    (Kind::User, &["user", "src_user", "dest_user"]),
-    (Kind::File, &["file_hash", "process_hash", "parent_process_hash", "sha1", "sha256"]),
+/// Names of Splunk's own beside the words that every caller may use.
+const MORE: [(Named, &[&str]); 3] = [
+    (Named::Host, &["dest_host", "dvc_host", "dest_nt_host", "dvc_nt_host", "src_host", "src_nt_host"]),
+    (Named::Kind(Kind::User), &["dest_user", "account_upn"]),
+    (Named::Kind(Kind::File), &["process_hash", "parent_process_hash", "hashes"]),
 ];
 /// `host` is set by Splunk on every event: often the forwarder, or the search head that wrote a notable event, whose
 /// `orig_host` then is the machine's.
 const LAST_RESORT: [&str; 2] = ["orig_host", "host"];
 
+/// The order in which the fields are looked at.
+const ORDER: [Option<Kind>; 8] = [
+    Some(Kind::Alert),
+    Some(Kind::Incident),
+    Some(Kind::Machine),
+    Some(Kind::User),
+    Some(Kind::File),
+    Some(Kind::Ip),
+    Some(Kind::Domain),
+    None,
+];
+
 const MOST_FIELDS: usize = 64;
 const MOST_NAME_CHARS: usize = 128;
 
-/// The fields that name subjects, in the order in which they are looked at; their names in lower case.
+/// The fields that name subjects, in the order in which they are looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
-    asked: Vec<(Kind, String)>,
-    last_resort: Vec<(Kind, String)>,
+    asked: Vec<(Named, String)>,
+    last_resort: Vec<(Named, String)>,
 }
 
 /// Why a text is no mapping.
@@ -36,14 +44,14 @@ pub enum FieldsError {
     #[error("{0:?} is not of the form kind=field,field")]
     NoAssignment(String),
     /// A word that is no kind.
-    #[error("{0:?} is none of alert, machine, user, file, incident")]
+    #[error("{0:?} is none of alert, machine, user, file, incident, ip, domain, url, value")]
     UnknownKind(String),
     /// A kind that comes twice.
-    #[error("{} is there more than once", .0.as_str())]
-    Twice(Kind),
+    #[error("{} is there more than once", .0.field())]
+    Twice(Named),
     /// A kind without fields, or a name that no field has.
-    #[error("{} has a field without a name, or one with more than 128 characters", .0.as_str())]
-    WrongField(Kind),
+    #[error("{} has a field without a name, or one with more than 128 characters", .0.field())]
+    WrongField(Named),
     /// More fields than anybody needs.
     #[error("there are more than 64 fields")]
     TooMany,
@@ -54,29 +62,34 @@ pub enum FieldsError {
 
 impl Default for Fields {
     fn default() -> Self {
-        let common = COMMON.iter().flat_map(|(kind, names)| names.iter().map(|name| (*kind, (*name).to_owned())));
-        let last_resort = LAST_RESORT.iter().map(|name| (Kind::Machine, (*name).to_owned()));
-        Self { asked: common.collect(), last_resort: last_resort.collect() }
+        let more = MORE.iter().flat_map(|(named, names)| names.iter().map(|name| (*named, *name)));
+        let all: Vec<_> = field_names::all().chain(more).collect();
+        let of_kind = |kind: Option<Kind>| all.iter().filter(move |(named, _)| named.kind() == kind);
+        let in_order = ORDER.into_iter().flat_map(of_kind);
+        let asked = in_order.filter(|(_, name)| !LAST_RESORT.contains(name));
+        Self {
+            asked: asked.map(|(named, name)| (*named, (*name).to_owned())).collect(),
+            last_resort: LAST_RESORT.iter().map(|name| (Named::Host, (*name).to_owned())).collect(),
+        }
     }
 }
 
 impl Fields {
     /// Reads a mapping such as `machine=dest,host;user=src_user;file=file_hash`. It replaces the known fields.
     pub fn parse(text: &str) -> Result<Self, FieldsError> {
-        let mut asked: Vec<(Kind, String)> = Vec::new();
+        let mut asked: Vec<(Named, String)> = Vec::new();
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-            let (word, names) = part.split_once('=').ok_or_else(|| FieldsError::NoAssignment(shown(part)))?;
+            let (word, listed) = part.split_once('=').ok_or_else(|| FieldsError::NoAssignment(shown(part)))?;
             let word = word.trim();
-            let kind = Kind::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(word));
-            let kind = kind.ok_or_else(|| FieldsError::UnknownKind(shown(word)))?;
-            if asked.iter().any(|(known, _)| *known == kind) {
-                return Err(FieldsError::Twice(kind));
+            let named = kind_of(word).ok_or_else(|| FieldsError::UnknownKind(shown(word)))?;
+            if asked.iter().any(|(known, _)| *known == named) {
+                return Err(FieldsError::Twice(named));
             }
-            for name in names.split(',').map(|name| name.trim().to_lowercase()) {
+            for name in listed.split(',').map(|name| name.trim().to_owned()) {
                 if !(1..=MOST_NAME_CHARS).contains(&name.chars().count()) {
-                    return Err(FieldsError::WrongField(kind));
+                    return Err(FieldsError::WrongField(named));
                 }
-                asked.push((kind, name));
+                asked.push((named, name));
             }
         }
         match asked.len() {
@@ -86,13 +99,21 @@ impl Fields {
         }
     }
 
-    pub(super) fn asked(&self) -> &[(Kind, String)] {
+    pub(super) fn asked(&self) -> &[(Named, String)] {
         &self.asked
     }
 
-    /// Looked at one after the other, until there is a subject of the kind.
-    pub(super) fn last_resort(&self) -> &[(Kind, String)] {
+    /// Looked at one after the other, until there is a machine.
+    pub(super) fn last_resort(&self) -> &[(Named, String)] {
         &self.last_resort
+    }
+}
+
+/// What a kind's word in a mapping says. SIEMs put an address into a machine's field.
+fn kind_of(word: &str) -> Option<Named> {
+    match field_names::look_up(word)? {
+        Named::Kind(Kind::Machine) => Some(Named::Host),
+        named => Some(named),
     }
 }
 
@@ -108,9 +129,18 @@ mod tests {
     #[test]
     fn a_mapping_is_read_in_its_order() {
         let fields = Fields::parse(" user = src_user ; Machine=Dest, evidence{}.deviceDnsName ;").expect("fields");
-        let names: Vec<_> = fields.asked().iter().map(|(kind, name)| (kind.as_str(), name.as_str())).collect();
-        assert_eq!(names, [("user", "src_user"), ("machine", "dest"), ("machine", "evidence{}.devicednsname")]);
+        let names: Vec<_> = fields.asked().iter().map(|(named, name)| (named.field(), name.as_str())).collect();
+        assert_eq!(names, [("user", "src_user"), ("machine", "Dest"), ("machine", "evidence{}.deviceDnsName")]);
         assert!(fields.last_resort().is_empty());
+    }
+
+    #[test]
+    fn every_word_of_the_table_is_looked_at_once() {
+        let fields = Fields::default();
+        let names: Vec<_> = fields.asked().iter().chain(fields.last_resort()).map(|(_, name)| name.as_str()).collect();
+        for (_, word) in field_names::all() {
+            assert_eq!(names.iter().filter(|name| **name == word).count(), 1, "{word}");
+        }
     }
 
     #[test]
@@ -121,18 +151,18 @@ mod tests {
             (" ; ", FieldsError::Empty),
             ("dest", FieldsError::NoAssignment("dest".to_owned())),
             ("machine=dest;device", FieldsError::NoAssignment("device".to_owned())),
-            ("device=dest", FieldsError::UnknownKind("device".to_owned())),
-            ("machine=dest;machine=host", FieldsError::Twice(Kind::Machine)),
-            ("machine=", FieldsError::WrongField(Kind::Machine)),
-            ("user=a,,b", FieldsError::WrongField(Kind::User)),
-            (&format!("file={}", "x".repeat(129)), FieldsError::WrongField(Kind::File)),
+            ("colour=dest", FieldsError::UnknownKind("colour".to_owned())),
+            ("machine=dest;device=host", FieldsError::Twice(Named::Host)),
+            ("machine=", FieldsError::WrongField(Named::Host)),
+            ("user=a,,b", FieldsError::WrongField(Named::Kind(Kind::User))),
+            (&format!("file={}", "x".repeat(129)), FieldsError::WrongField(Named::Kind(Kind::File))),
             (&format!("user={}", many.join(",")), FieldsError::TooMany),
         ] {
             assert_eq!(Fields::parse(text), Err(fault), "{text}");
         }
         assert_eq!(
-            Fields::parse("device=dest").expect_err("no kind").to_string(),
-            "\"device\" is none of alert, machine, user, file, incident"
+            Fields::parse("colour=dest").expect_err("no kind").to_string(),
+            "\"colour\" is none of alert, machine, user, file, incident, ip, domain, url, value"
         );
     }
 }

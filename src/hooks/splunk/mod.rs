@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::found::{Found, no_value, says_nothing};
+use super::found::Found;
 use super::secrets::Tokens;
 use super::{NotProven, NotUnderstood};
+use crate::domain::subject::field_names::{Named, in_one_spelling};
+use crate::domain::subject::spelling::trimmed;
 use crate::domain::subject::{FileHash, Kind, Question, SubjectError};
 pub use fields::{Fields, FieldsError};
 
@@ -52,31 +54,35 @@ impl AlertAction {
     pub fn subjects(&self, fields: &Fields) -> Found {
         let mut row: HashMap<String, Vec<(&str, &Value)>> = HashMap::new();
         for (name, value) in &self.result {
-            row.entry(name.to_lowercase()).or_default().push((name, value));
+            row.entry(in_one_spelling(name)).or_default().push((name, value));
         }
         let mut found = Found::default();
-        for (kind, name) in fields.asked() {
-            take(&row, *kind, name, &mut found);
+        let mut names_a_machine = false;
+        for (named, name) in fields.asked() {
+            let is_filled = take(&row, *named, name, &mut found);
+            names_a_machine |= is_filled && named.kind() == Some(Kind::Machine);
         }
-        for (kind, name) in fields.last_resort() {
-            if !found.has(*kind) {
-                take(&row, *kind, name, &mut found);
-            }
+        for (named, name) in fields.last_resort() {
+            names_a_machine = names_a_machine || take(&row, *named, name, &mut found);
         }
         found
     }
 }
 
-/// Adds what the field of this name holds, in any case of letters.
-fn take(row: &HashMap<String, Vec<(&str, &Value)>>, kind: Kind, name: &str, found: &mut Found) {
-    for (member, value) in row.get(name).into_iter().flatten() {
+/// Adds what the field of this name holds, in any spelling of it; whether it holds anything.
+fn take(row: &HashMap<String, Vec<(&str, &Value)>>, named: Named, name: &str, found: &mut Found) -> bool {
+    let mut is_filled = false;
+    for (member, value) in row.get(&in_one_spelling(name)).into_iter().flatten() {
         for text in texts(value) {
-            let text = text.trim();
-            if !text.is_empty() {
-                found.add_field(member, kind, text, question(kind, text));
+            let text = trimmed(&text);
+            // Splunk's data models fill with `unknown`.
+            if !text.is_empty() && !text.eq_ignore_ascii_case("unknown") {
+                is_filled = true;
+                found.add_field(member, named, text, question(named, text));
             }
         }
     }
+    is_filled
 }
 
 /// The values of a field: one, or several as a list, or as lines.
@@ -89,19 +95,9 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-fn question(kind: Kind, text: &str) -> Result<Question, SubjectError> {
-    if says_nothing(text) {
-        return Err(no_value());
-    }
-    let text = match kind {
-        Kind::File => digest(text),
-        Kind::Machine if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
-            let detail = "An address is no machine that Defender could be asked for.";
-            return Err(SubjectError::Invalid(detail.to_owned()));
-        }
-        Kind::Alert | Kind::Machine | Kind::User | Kind::Incident | Kind::Ip | Kind::Domain => text,
-    };
-    Question::parse(kind, text)
+fn question(named: Named, text: &str) -> Result<Question, SubjectError> {
+    let text = if named == Named::Kind(Kind::File) { digest(text) } else { text };
+    Question::named(named, text)
 }
 
 /// The digest to ask with, where a field holds several of one file: `MD5=…,SHA1=…,SHA256=…` as Sysmon writes them. Of
@@ -115,7 +111,7 @@ fn digest(text: &str) -> &str {
             Ok(FileHash::Sha1(_)) => 0,
             Ok(FileHash::Sha256(_)) => 1,
             Err(SubjectError::UnsupportedHash(_)) => 2,
-            Err(SubjectError::Invalid(_) | SubjectError::Ambiguous(_)) => return None,
+            Err(SubjectError::Invalid(_)) => return None,
         };
         Some((rank, digits))
     });
@@ -156,6 +152,7 @@ mod tests {
             "dvc": "DESK-042.CONTOSO.COM",
             "host": "forwarder-01",
             "src": "192.0.2.7",
+            "query": "evil.example",
             "src_host": ["desk-042.contoso.com", "desk-043", "2001:db8::7"],
             "user": "CONTOSO\\dana",
             "src_user": "unknown",
@@ -163,6 +160,7 @@ mod tests {
             "file_hash": format!("MD5={},SHA256={sha256},SHA1={sha1}", "d".repeat(32)),
             "process_hash": sha256,
             "sha1": "N/A",
+            "sha256": "unknown",
             "alert_id": "da637472900382838869_1364969609",
             "incident_id": 924_565,
             "count": "8",
@@ -172,13 +170,15 @@ mod tests {
             "incident 924565".to_owned(),
             "machine desk-042.contoso.com".to_owned(),
             "machine desk-043".to_owned(),
+            "ip 2001:db8::7".to_owned(),
             "user dana".to_owned(),
             format!("file {sha1}"),
             format!("file {sha256}"),
+            "ip 192.0.2.7".to_owned(),
+            "machine evil.example".to_owned(),
         ];
         assert_eq!(subjects(&row, &Fields::default()), right);
-        let rest = ["src=192.0.2.7", "src_host=2001:db8::7", "src_user=unknown", "dest_user=-", "sha1=N/A"];
-        assert_eq!(unusable(&found(&row, &Fields::default())), rest);
+        assert_eq!(unusable(&found(&row, &Fields::default())), ["dest_user=-", "sha1=N/A"]);
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
         });
         let found = found(&row, &Fields::default());
         assert_eq!(listed(&found), ["machine desk-042"]);
-        let rest = ["incident_id=soon", "user=a/b?c", &format!("file_hash={md5}"), "process_hash=", "sha256=none"];
+        let rest = ["incident_id=soon", "user=a/b?c", &format!("file_hash={md5}"), "sha256=none", "process_hash="];
         let told = unusable(&found);
         assert!(
             told.iter().zip(rest).all(|(told, right)| told.starts_with(right)) && told.len() == rest.len(),
@@ -199,9 +199,60 @@ mod tests {
         let errors: Vec<_> =
             found.items().iter().filter_map(|item| item.as_ref().err()).map(|item| &item.error).collect();
         assert!(
-            matches!(errors[2..4], [SubjectError::UnsupportedHash(_), SubjectError::UnsupportedHash(_)]),
+            matches!((errors[2], errors[4]), (SubjectError::UnsupportedHash(_), SubjectError::UnsupportedHash(_))),
             "{errors:?}"
         );
+    }
+
+    #[test]
+    fn fields_of_microsofts_own_add_on_and_of_hunting_are_known() {
+        let sha256 = "ab".repeat(32);
+        for (row, right) in [
+            (
+                json!({"alertId": "da1_1", "incidentId": 77, "host": "forwarder-01"}),
+                vec!["alert da1_1", "incident 77", "machine forwarder-01"],
+            ),
+            (
+                json!({"computerDnsName": "desk-042.contoso.com", "host": "forwarder-01"}),
+                vec!["machine desk-042.contoso.com"],
+            ),
+            (
+                json!({"DeviceName": "desk-042", "AccountUpn": "dana@contoso.com", "SHA256": sha256}),
+                vec!["machine desk-042", "user dana", &format!("file {sha256}")],
+            ),
+            (
+                json!({"Computer": "desk-042", "Hashes": format!("MD5={},SHA256={sha256}", "d".repeat(32))}),
+                vec!["machine desk-042", &format!("file {sha256}")],
+            ),
+            (
+                json!({"userPrincipalName": "jane_fabrikam.example#EXT#@contoso.com"}),
+                vec!["user jane_fabrikam.example#EXT#"],
+            ),
+            (json!({"dest": "DESK-042$", "src_user": "NT AUTHORITY\\SYSTEM"}), vec!["machine DESK-042", "user SYSTEM"]),
+            (json!({"dest": "192.0.2.7", "host": "forwarder-01"}), vec!["ip 192.0.2.7"]),
+            (
+                json!({"dest_ip": "192.0.2.7", "url": "https://evil.example/x"}),
+                vec!["ip 192.0.2.7", "domain evil.example"],
+            ),
+        ] {
+            assert_eq!(subjects(&row, &Fields::default()), right, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_filled_field_that_cannot_be_asked_is_told() {
+        for (row, fields) in [
+            (json!({"dest": "desk-042", "file_hash": "d".repeat(32)}), vec!["file_hash"]),
+            (json!({"user": "${user}", "src_user": "-"}), vec!["user", "src_user"]),
+            (json!({"user": ["a/b", "N/A", "dana"]}), vec!["user", "user"]),
+            (json!({"Dest": "desk-042.contoso.com:445", "device": "192.0.2.7"}), vec!["device", "Dest"]),
+            (json!({"user": "unknown", "dest": "", "file_hash": null, "count": "8"}), vec![]),
+        ] {
+            let body = json!({"result": row}).to_string();
+            let found = AlertAction::parse(body.as_bytes()).expect("a body").subjects(&Fields::default());
+            let unusable = found.items().iter().filter_map(|item| item.as_ref().err());
+            assert_eq!(unusable.map(|unusable| unusable.field.as_str()).collect::<Vec<_>>(), fields, "{row}");
+        }
     }
 
     #[test]
@@ -235,7 +286,7 @@ mod tests {
     #[test]
     fn a_row_without_subjects_has_none_and_other_bodies_are_refused() {
         let none: [&str; 0] = [];
-        for row in [json!({}), json!(null), json!({"dest": "", "user": null, "count": "8"})] {
+        for row in [json!({}), json!(null), json!({"dest": "", "user": null, "host": "unknown", "count": "8"})] {
             assert_eq!(subjects(&row, &Fields::default()), none, "{row}");
             assert!(found(&row, &Fields::default()).is_empty(), "{row}");
         }

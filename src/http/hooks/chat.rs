@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::time::timeout_at;
 
-use super::super::problem::Problem;
+use super::super::problem::{Problem, not_looked_up};
 use super::super::respond::Told;
 use crate::domain::enrichment::{Answer, Showing};
 use crate::domain::subject::Question;
@@ -64,6 +64,7 @@ pub(super) fn regret(error: EnrichError, request_id: &str) -> (String, Told) {
             Some(format!("{service} cannot be reached. {}", in_seconds(*retry_after)))
         }
         EnrichError::TimedOut { service } => Some(format!("{service} did not answer in time. Ask again in a moment.")),
+        EnrichError::NotLookedUp(what) => Some(not_looked_up(*what).to_owned()),
         EnrichError::CredentialRefused { .. }
         | EnrichError::Forbidden { .. }
         | EnrichError::Malformed { .. }

@@ -102,7 +102,7 @@ fn items(found: &Found, options: &Options, warnings: &[Warning], pointer: impl F
             Item::from(Ok(Asked { question, options: options.clone(), warnings: warnings.clone() }))
         }
         Err(Unusable { kind, field, text, error }) => {
-            let problem = Problem::of_subject(error, pointer(field)).about(Some(*kind));
+            let problem = Problem::of_subject(error, pointer(field)).about(*kind);
             Item { input: Some(text.clone()), asked: Err(problem) }
         }
     };

@@ -41,7 +41,7 @@ pub(super) async fn answer(
             Ok(teams::verify(keys, &parts.headers, body, Moment::now())?)
         },
         async |call, body| {
-            Ok(match Activity::parse(body).map(|activity| activity.command()) {
+            Ok(match Activity::parse(body).map(|activity| activity.command(CALLED)) {
                 Ok(Command::Ask { question, .. }) => ask(call, question).await,
                 // A line of its own needs an empty one before it.
                 Ok(Command::Help) => say(&help(CALLED).join("\n\n"), of_kind("help")),

@@ -2,26 +2,39 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::subject::field_names;
 use crate::http::options::{LISTED, MOST_LISTED};
 use crate::render::{Format, Shape};
 
 /// The subjects that a request can name, with what is accepted for each.
-fn subjects() -> [(&'static str, Value); 6] {
+fn subjects() -> [(&'static str, Value); 9] {
     [
         ("alert_id", json!({"type": "string", "description": "An alert's id, or a portal link to it."})),
         (
             "machine",
             json!({"type": "string", "description": "A device id (40 hexadecimal digits), a DNS or NetBIOS name, or a portal link."}),
         ),
-        ("user", json!({"type": "string", "description": "An account name, DOMAIN\\name or name@domain."})),
+        (
+            "user",
+            json!({"type": "string", "description": "An account name, DOMAIN\\name, name@domain, or a portal link; on Graph also a SID or an object id."}),
+        ),
         ("file_hash", json!({"type": "string", "description": "A SHA-1 or SHA-256; MD5 is refused."})),
         (
             "incident_id",
             json!({"type": ["integer", "string"], "description": "An incident's number, or a portal link to it."}),
         ),
         (
+            "ip",
+            json!({"type": "string", "description": "An address of version 4 or 6, in any form, also defanged (192[.]0[.]2[.]7)."}),
+        ),
+        ("domain", json!({"type": "string", "description": "A DNS name, also defanged (evil[.]example)."})),
+        (
+            "url",
+            json!({"type": "string", "description": "A URL, also defanged (hxxps://evil[.]example/x): its host is asked about, as a domain or an address."}),
+        ),
+        (
             "value",
-            json!({"type": ["string", "integer"], "description": "Anything of these: the kind is worked out from its form."}),
+            json!({"type": ["string", "integer"], "description": "Anything of these. It is asked as each kind that its form allows, until one finds something."}),
         ),
     ]
 }
@@ -37,7 +50,10 @@ fn options() -> [(&'static str, Value); 6] {
         ),
         (
             "include",
-            json!({"type": "string", "enum": ["raw"], "description": "raw adds the upstream body to json, ocsf and ocsf_ndjson; the other formats have no place for it."}),
+            json!({
+                "type": ["string", "array"], "items": {"type": "string", "enum": ["raw", "context"]},
+                "description": "raw, context or both, as a list or with a comma between them. raw adds the upstream body to json, ocsf and ocsf_ndjson; the other formats have no place for it. context asks for what Defender says of the subject itself."
+            }),
         ),
         (
             "limit",
@@ -58,16 +74,24 @@ fn options() -> [(&'static str, Value); 6] {
     ]
 }
 
+fn is_subject(word: &str) -> bool {
+    subjects().iter().any(|(name, _)| *name == word)
+}
+
 pub(super) fn request_schema() -> Value {
+    let others: Vec<_> = field_names::all().map(|(_, word)| word).filter(|word| !is_subject(word)).collect();
+    let description = format!(
+        "Exactly one subject, and options. A null or empty field counts as absent. Case, _ and - do not matter in names. Where \
+         none of alert_id, machine, user, file_hash, incident_id and value is there, other words name a subject as well: {}.",
+        others.join(", ")
+    );
     let properties: Map<_, _> =
         subjects().into_iter().chain(options()).map(|(name, schema)| (name.to_owned(), schema)).collect();
-    let one_of: Vec<_> = subjects().iter().map(|(name, _)| json!({"required": [name]})).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "description": "Exactly one subject, and options. A null or empty field counts as absent; camelCase is accepted too.",
-        "properties": properties,
-        "oneOf": one_of
+        "description": description,
+        "properties": properties
     })
 }
 

@@ -4,7 +4,7 @@ use super::fields::{Event, Subtechnique, Tactic, Technique, Threat};
 use super::related::distinct;
 use super::sparse::Filled;
 use crate::domain::alert::Alert;
-use crate::domain::evidence::Detail;
+use crate::domain::evidence::{Evidence, Thing};
 use crate::domain::tactic;
 use crate::domain::time::Moment;
 use crate::domain::words::Severity;
@@ -15,7 +15,7 @@ pub(super) fn of<'a>(alert: &'a Alert, provider: &'a str) -> Event<'a> {
         category: categories(alert),
         types: types(alert),
         id: alert.id.filled(),
-        action: category(alert),
+        action: alert.named_categories().next(),
         provider: Some(provider),
         severity: severity(alert),
         created: alert.created_at,
@@ -26,22 +26,18 @@ pub(super) fn of<'a>(alert: &'a Alert, provider: &'a str) -> Event<'a> {
     }
 }
 
-/// Defender's category; it has been seen to write the text "null".
-pub(super) fn category(alert: &Alert) -> Option<&str> {
-    alert.category.filled().filter(|category| *category != "null")
-}
-
 /// Source: <https://www.elastic.co/guide/en/ecs/8.17/ecs-allowed-values-event-category.html>.
 fn categories(alert: &Alert) -> Vec<&'static str> {
-    let has = |sort: fn(&Detail) -> bool| alert.evidence.iter().any(|item| sort(&item.detail));
-    let is_malware = matches!(category(alert), Some("Malware" | "Ransomware")) || alert.threat_name.filled().is_some();
+    let has = |sort: fn(Thing<'_>) -> bool| alert.evidence.iter().flat_map(Evidence::things).any(sort);
+    let is_malware = alert.threat_name.filled().is_some()
+        || alert.named_categories().any(|category| matches!(category, "Malware" | "Ransomware"));
     let all = [
         ("intrusion_detection", true),
         ("malware", is_malware),
         ("host", alert.device.is_some()),
-        ("process", has(|detail| matches!(detail, Detail::Process(_)))),
-        ("file", has(|detail| matches!(detail, Detail::File(_)))),
-        ("email", has(|detail| matches!(detail, Detail::Mail(_)))),
+        ("process", has(|thing| matches!(thing, Thing::Process(_)))),
+        ("file", has(|thing| matches!(thing, Thing::File(_)))),
+        ("email", has(|thing| matches!(thing, Thing::Mail(_)))),
     ];
     all.into_iter().filter(|(_, fits)| *fits).map(|(word, _)| word).collect()
 }
@@ -66,9 +62,9 @@ fn nanoseconds(start: Moment, end: Moment) -> Option<i64> {
     span.checked_mul(1_000_000).filter(|span| *span >= 0)
 }
 
-/// The tactic that the category names, and the techniques; an id of another form is kept without a page.
+/// The tactics that the categories name, and the techniques; an id of another form is kept without a page.
 pub(super) fn threat(alert: &Alert) -> Threat<'_> {
-    let tactics: Vec<_> = category(alert).and_then(tactic::Tactic::of_category).into_iter().collect();
+    let tactics = distinct(alert.named_categories().filter_map(tactic::Tactic::of_category));
     let (known, others): (Vec<_>, Vec<_>) = alert
         .techniques
         .iter()

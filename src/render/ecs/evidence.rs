@@ -2,21 +2,25 @@
 
 use std::net::IpAddr;
 
-use super::fields::{Address, Addresses, Email, File, Hash, Parent, Process, Registry, RegistryData, Url, User};
+use super::fields::{
+    Address, Addresses, Email, File, Hash, OneAddress, Parent, Process, ProcessUser, Question, Registry, RegistryData,
+    Url, User,
+};
 use super::sparse::Filled;
 use crate::domain::alert::{Account, Alert};
-use crate::domain::evidence::{self, Detail, Evidence};
+use crate::domain::evidence::{self, Detail, Evidence, Named, Thing};
 use crate::domain::path::Place;
 use crate::domain::text::Text;
 
-/// What the first item of a sort holds.
-fn first<'a, T>(alert: &'a Alert, sort: impl Fn(&'a Detail) -> Option<T>) -> Option<T> {
-    alert.evidence.iter().find_map(|item| sort(&item.detail))
+/// The first thing of a sort that the evidence is or names.
+fn first<'a, T>(alert: &'a Alert, sort: impl FnMut(Thing<'a>) -> Option<T>) -> Option<T> {
+    alert.evidence.iter().flat_map(Evidence::things).find_map(sort)
 }
 
 /// The related user, with what the evidence says of the same; else the first user of the evidence.
 pub(super) fn user(alert: &Alert) -> User<'_> {
-    let mut told = alert.evidence.iter().filter_map(|item| user_in(&item.detail));
+    let things = alert.evidence.iter().flat_map(Evidence::things);
+    let mut told = things.filter_map(|thing| if let Thing::User(user) = thing { Some(user) } else { None });
     match &alert.user {
         Some(account) => {
             let same = told.find(|user| is_same(account, user)).map(of_evidence).unwrap_or_default();
@@ -25,10 +29,6 @@ pub(super) fn user(alert: &Alert) -> User<'_> {
         }
         None => told.next().map(of_evidence).unwrap_or_default(),
     }
-}
-
-fn user_in(detail: &Detail) -> Option<&evidence::User> {
-    if let Detail::User(user) = detail { Some(user) } else { None }
 }
 
 fn is_same(account: &Account, user: &evidence::User) -> bool {
@@ -48,7 +48,7 @@ fn of_evidence(user: &evidence::User) -> User<'_> {
 
 /// The first file.
 pub(super) fn file(alert: &Alert) -> File<'_> {
-    let file = first(alert, |detail| if let Detail::File(file) = detail { Some(file) } else { None });
+    let file = first(alert, |thing| if let Thing::File(file) = thing { Some(file) } else { None });
     let Some(file) = file else { return File::default() };
     let name = file.name.filled();
     let Place { directory, path } = Place::new(file.path.filled(), name);
@@ -58,7 +58,7 @@ pub(super) fn file(alert: &Alert) -> File<'_> {
 
 /// The first process, and the one that started it.
 pub(super) fn process(alert: &Alert) -> Process<'_> {
-    let process = first(alert, |detail| if let Detail::Process(process) = detail { Some(process) } else { None });
+    let process = first(alert, |thing| if let Thing::Process(process) = thing { Some(process) } else { None });
     let Some(process) = process else { return Process::default() };
     let (name, parent) = (process.name.filled(), &process.parent);
     let parent_name = parent.name.filled();
@@ -75,7 +75,13 @@ pub(super) fn process(alert: &Alert) -> Process<'_> {
             executable: Place::new(parent.path.filled(), parent_name).path,
             start: parent.created_at,
         },
+        user: process.user.as_deref().map(account).unwrap_or_default(),
     }
+}
+
+fn account(user: &evidence::User) -> ProcessUser<'_> {
+    let User { id, name, .. } = of_evidence(user);
+    ProcessUser { id, name }
 }
 
 /// Hives, and what the schema calls them.
@@ -102,7 +108,7 @@ const VALUE_TYPES: [(&str, &str); 7] = [
 
 /// The first registry key or value.
 pub(super) fn registry(alert: &Alert) -> Registry<'_> {
-    let registry = first(alert, |detail| if let Detail::Registry(registry) = detail { Some(registry) } else { None });
+    let registry = first(alert, |thing| if let Thing::Registry(registry) = thing { Some(registry) } else { None });
     let Some(registry) = registry else { return Registry::default() };
     let known = |word: &str, names: &[(&str, &'static str)]| {
         names.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, short)| *short)
@@ -124,8 +130,8 @@ pub(super) fn registry(alert: &Alert) -> Registry<'_> {
 
 /// The first web address; one without a scheme only names its host.
 pub(super) fn url(alert: &Alert) -> Url<'_> {
-    let address = first(alert, |detail| if let Detail::Url(address) = detail { address.url.filled() } else { None });
-    let Some(original) = address else { return Url::default() };
+    let address = first(alert, |thing| if let Thing::Url(url) = thing { Some(url) } else { None });
+    let Some(original) = address.filter(|url| !url.is_empty()) else { return Url::default() };
     let told = Url { original: Some(original), ..Url::default() };
     if let Some(url) = url::Url::parse(original).ok().filter(url::Url::has_host) {
         return Url {
@@ -146,13 +152,25 @@ pub(super) fn url(alert: &Alert) -> Url<'_> {
 
 /// The first mail.
 pub(super) fn email(alert: &Alert) -> Email<'_> {
-    let mail = first(alert, |detail| if let Detail::Mail(mail) = detail { Some(mail) } else { None });
-    let Some(mail) = mail else { return Email::default() };
+    let Some(mail) = first_mail(alert) else { return Email::default() };
     Email {
         from: addresses(mail.sender.filled()),
+        sender: OneAddress { address: mail.envelope_sender.filled() },
         to: addresses(mail.recipient.filled()),
         subject: mail.subject.filled(),
+        message_id: mail.message_id.filled(),
+        local_id: mail.network_message_id.filled(),
+        delivery_timestamp: mail.received_at,
     }
+}
+
+fn first_mail(alert: &Alert) -> Option<&evidence::Mail> {
+    first(alert, |thing| if let Thing::Mail(mail) = thing { Some(mail) } else { None })
+}
+
+/// The first name that was asked for.
+pub(super) fn question(alert: &Alert) -> Question<'_> {
+    Question { name: first(alert, |thing| if let Thing::Domain(domain) = thing { Some(domain) } else { None }) }
 }
 
 fn addresses(one: Option<&str>) -> Addresses<'_> {
@@ -162,48 +180,66 @@ fn addresses(one: Option<&str>) -> Addresses<'_> {
 /// Roles of the address that something came from, and of the one that it went to.
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence>, `evidenceRole`.
-pub(super) const SOURCE: [&str; 2] = ["source", "attacker"];
-pub(super) const DESTINATION: [&str; 2] = ["destination", "command_and_control"];
+const SOURCE: [&str; 2] = ["source", "attacker"];
+const DESTINATION: [&str; 2] = ["destination", "command_and_control"];
+
+/// Where something came from: by the role of an address, of a connection, or of a mail.
+pub(super) fn source(alert: &Alert) -> Address {
+    let of_a_mail = || ip(first_mail(alert)?.sender_ip.filled());
+    let ip = address_of(&alert.evidence, SOURCE).ip;
+    Address { ip: ip.or_else(|| end(alert, |named| &named.source)).or_else(of_a_mail) }
+}
+
+/// Where something went: by the role of an address, or of a connection.
+pub(super) fn destination(alert: &Alert) -> Address {
+    let ip = address_of(&alert.evidence, DESTINATION).ip;
+    Address { ip: ip.or_else(|| end(alert, |named| &named.destination)) }
+}
+
+/// An end of the first connection that tells it.
+fn end(alert: &Alert, of: impl Fn(&Named) -> &Option<Text>) -> Option<IpAddr> {
+    let mut named = alert.evidence.iter().filter_map(|item| item.named.as_deref());
+    named.find_map(|named| ip(of(named).filled()))
+}
+
+fn ip(address: Option<&str>) -> Option<IpAddr> {
+    address?.parse().ok()
+}
 
 /// The first address of one of these roles: what Defender does not tell the role of stands on neither side.
-pub(super) fn address_of(items: &[Evidence], roles: [&str; 2]) -> Address {
+fn address_of(items: &[Evidence], roles: [&str; 2]) -> Address {
     let plays = |role: &Text| roles.contains(&role.as_str());
     let mut played = items.iter().filter(|item| item.role.as_ref().is_some_and(plays));
     Address { ip: played.find_map(|item| address(&item.detail)) }
 }
 
 /// The address of an item, if it is a valid one.
-pub(super) fn address(detail: &Detail) -> Option<IpAddr> {
-    if let Detail::Ip(ip) = detail { ip.address.filled()?.parse().ok() } else { None }
+fn address(detail: &Detail) -> Option<IpAddr> {
+    if let Detail::Ip(address) = detail { ip(address.address.filled()) } else { None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::extra::Extra;
 
-    fn ip(address: &str, role: Option<&str>) -> Evidence {
+    fn item(address: &str, role: Option<&str>) -> Evidence {
         Evidence {
             kind: "ip".into(),
             role: role.map(Text::from),
-            verdict: None,
-            remediation_status: None,
-            detection_status: None,
-            observed_at: None,
             detail: Detail::Ip(evidence::Ip { address: Some(address.into()) }),
-            extra: Extra::default(),
+            ..Evidence::default()
         }
     }
 
     #[test]
     fn an_address_is_a_source_only_in_that_role() {
         let items = [
-            ip("192.0.2.1", None),
-            ip("192.0.2.2", Some("suspicious")),
-            ip("anything", Some("attacker")),
-            ip("192.0.2.3", Some("attacker")),
-            ip("192.0.2.4", Some("source")),
-            ip("2001:db8::5", Some("command_and_control")),
+            item("192.0.2.1", None),
+            item("192.0.2.2", Some("suspicious")),
+            item("anything", Some("attacker")),
+            item("192.0.2.3", Some("attacker")),
+            item("192.0.2.4", Some("source")),
+            item("2001:db8::5", Some("command_and_control")),
         ];
         let shown = |roles| address_of(&items, roles).ip.map(|ip| ip.to_string());
         assert_eq!(shown(SOURCE).as_deref(), Some("192.0.2.3"));

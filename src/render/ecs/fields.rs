@@ -32,6 +32,7 @@ field_sets! {
         email: Email<'a>,
         source: Address,
         destination: Address,
+        dns: Dns<'a>,
         observer: Observer<'a>,
         organization: Organization<'a>,
         cloud: Cloud<'a>,
@@ -135,6 +136,13 @@ field_sets! {
         start: Option<Moment>,
         hash: Hash<'a>,
         parent: Parent<'a>,
+        user: ProcessUser<'a>,
+    }
+
+    /// The account that a process runs under.
+    ProcessUser<'a> {
+        id: Option<&'a str>,
+        name: Option<&'a str>,
     }
 
     /// The process that started it.
@@ -176,8 +184,17 @@ field_sets! {
     /// A mail.
     Email<'a> {
         from: Addresses<'a>,
+        sender: OneAddress<'a>,
         to: Addresses<'a>,
         subject: Option<&'a str>,
+        message_id: Option<&'a str>,
+        local_id: Option<&'a str>,
+        delivery_timestamp: Option<Moment>,
+    }
+
+    /// A mail address.
+    OneAddress<'a> {
+        address: Option<&'a str>,
     }
 
     /// Mail addresses.
@@ -188,6 +205,16 @@ field_sets! {
     /// One end of a connection.
     Address {
         ip: Option<IpAddr>,
+    }
+
+    /// A name that was asked for.
+    Dns<'a> {
+        question: Question<'a>,
+    }
+
+    /// That name.
+    Question<'a> {
+        name: Option<&'a str>,
     }
 
     /// What observed it.

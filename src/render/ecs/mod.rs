@@ -11,7 +11,7 @@ mod related;
 mod sparse;
 mod vendor;
 
-use self::fields::{Account, Cloud, Document, Ecs, Host, Microsoft, Observer, Organization, Rule};
+use self::fields::{Account, Cloud, Dns, Document, Ecs, Host, Microsoft, Observer, Organization, Rule};
 use self::sparse::Filled;
 use self::vendor::Defender;
 use super::writing::{self, BodyForm};
@@ -41,7 +41,7 @@ fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a
         rule: Rule {
             id: alert.detector_id.filled(),
             name: alert.title.filled(),
-            category: event::category(alert),
+            category: alert.named_categories().next(),
             description: alert.description.filled(),
         },
         threat: event::threat(alert),
@@ -52,8 +52,9 @@ fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a
         registry: evidence::registry(alert),
         url: evidence::url(alert),
         email: evidence::email(alert),
-        source: evidence::address_of(&alert.evidence, evidence::SOURCE),
-        destination: evidence::address_of(&alert.evidence, evidence::DESTINATION),
+        source: evidence::source(alert),
+        destination: evidence::destination(alert),
+        dns: Dns { question: evidence::question(alert) },
         observer: Observer { vendor: "Microsoft", product: Some(product), name: alert.detection_source.filled() },
         organization: Organization { id: tenant },
         cloud: Cloud { provider: tenant.map(|_| "azure"), account: Account { id: tenant } },

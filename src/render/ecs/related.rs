@@ -3,56 +3,53 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::net::IpAddr;
 
-use super::evidence;
 use super::fields::Related;
 use super::sparse::Filled;
-use crate::domain::alert::Alert;
-use crate::domain::evidence::Detail;
+use crate::domain::alert::{Alert, Device};
+use crate::domain::evidence::{Evidence, Thing};
 
 pub(super) fn of(alert: &Alert) -> Related<'_> {
-    let details = || alert.evidence.iter().map(|item| &item.detail);
-    let hosts = alert
-        .devices()
-        .flat_map(|device| [device.name.filled().map(lower_case), device.id.filled().map(Cow::Borrowed)]);
-    let own_user = alert.user.iter().map(|account| account.name.as_str());
-    let logged_on = alert.logged_on_users.iter().filter_map(|user| user.name.filled());
-    let users = details().flat_map(users).flatten();
+    let (mut hosts, mut users, mut ips, mut hashes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for device in alert.devices() {
+        add_device(&mut hosts, device);
+    }
+    users.extend(alert.user.iter().map(|account| account.name.as_str()));
+    for thing in alert.evidence.iter().flat_map(Evidence::things) {
+        match thing {
+            Thing::Device(device) => add_device(&mut hosts, device),
+            Thing::User(user) => {
+                users.extend([&user.name, &user.upn, &user.sid, &user.aad_id].into_iter().filter_map(Filled::filled));
+            }
+            Thing::File(file) => {
+                hashes.extend([&file.sha1, &file.sha256, &file.md5].into_iter().filter_map(Filled::filled));
+            }
+            Thing::Process(process) => {
+                hashes.extend([&process.sha1, &process.sha256].into_iter().filter_map(Filled::filled));
+            }
+            Thing::Ip(address) => ips.extend(address.parse::<IpAddr>().ok()),
+            Thing::Domain(domain) => hosts.push(lower_case(domain)),
+            Thing::Mailbox(mailbox) => users.extend(mailbox.address.filled()),
+            Thing::Mail(mail) => {
+                let addresses = [&mail.sender, &mail.recipient, &mail.envelope_sender];
+                users.extend(addresses.into_iter().filter_map(Filled::filled));
+            }
+            Thing::Url(_) | Thing::Registry(_) => {}
+        }
+    }
+    users.extend(alert.logged_on_users.iter().filter_map(|user| user.name.filled()));
     Related {
-        hosts: distinct(hosts.flatten()),
-        user: distinct(own_user.chain(users).chain(logged_on).filter(|name| !name.is_empty())),
-        ip: distinct(details().filter_map(evidence::address)),
-        hash: distinct(details().flat_map(hashes).flatten()),
+        hosts: distinct(hosts.into_iter().filter(|host| !host.is_empty())),
+        user: distinct(users.into_iter().filter(|name| !name.is_empty())),
+        ip: distinct(ips.into_iter()),
+        hash: distinct(hashes.into_iter()),
     }
 }
 
-/// Names and ids of accounts.
-fn users(detail: &Detail) -> [Option<&str>; 4] {
-    match detail {
-        Detail::User(user) => [&user.name, &user.upn, &user.sid, &user.aad_id].map(Filled::filled),
-        Detail::Mailbox(mailbox) => [mailbox.address.filled(), None, None, None],
-        Detail::Process(_)
-        | Detail::File(_)
-        | Detail::Ip(_)
-        | Detail::Url(_)
-        | Detail::Registry(_)
-        | Detail::Mail(_)
-        | Detail::Other {} => [None; 4],
-    }
-}
-
-fn hashes(detail: &Detail) -> [Option<&str>; 3] {
-    match detail {
-        Detail::File(file) => [&file.sha1, &file.sha256, &file.md5].map(Filled::filled),
-        Detail::Process(process) => [process.sha1.filled(), process.sha256.filled(), None],
-        Detail::User(_)
-        | Detail::Ip(_)
-        | Detail::Url(_)
-        | Detail::Registry(_)
-        | Detail::Mailbox(_)
-        | Detail::Mail(_)
-        | Detail::Other {} => [None; 3],
-    }
+fn add_device<'a>(hosts: &mut Vec<Cow<'a, str>>, device: &'a Device) {
+    hosts.extend(device.name.filled().map(lower_case));
+    hosts.extend(device.id.filled().map(Cow::Borrowed));
 }
 
 /// A text in lower case, the same where it is already.

@@ -7,7 +7,7 @@
 use super::sparse::{Filled, Sparse, field_sets};
 use crate::domain::alert::{self, Alert};
 use crate::domain::enrichment::Enrichment;
-use crate::domain::evidence::{Detail, Evidence};
+use crate::domain::evidence::{Detail, Evidence, User};
 use crate::domain::extra::Extra;
 use crate::domain::incident;
 use crate::domain::text::Text;
@@ -134,7 +134,22 @@ field_sets! {
         recipient: Option<&'a str>,
         subject: Option<&'a str>,
         delivery_action: Option<&'a str>,
+        envelope_sender: Option<&'a str>,
+        sender_ip: Option<&'a str>,
+        message_id: Option<&'a str>,
+        network_message_id: Option<&'a str>,
+        received_at: Option<Moment>,
+        user: ItemUser<'a>,
         extra: Option<&'a Extra>,
+    }
+
+    /// The account of a process or a mailbox.
+    ItemUser<'a> {
+        name: Option<&'a str>,
+        domain: Option<&'a str>,
+        upn: Option<&'a str>,
+        sid: Option<&'a str>,
+        aad_id: Option<&'a str>,
     }
 
     /// The process that started another.
@@ -264,6 +279,7 @@ impl<'a> Item<'a> {
                     path: process.parent.path.filled(),
                     created_at: process.parent.created_at,
                 },
+                user: process.user.as_deref().map(ItemUser::of).unwrap_or_default(),
                 ..common
             },
             Detail::User(user) => Self {
@@ -284,17 +300,37 @@ impl<'a> Item<'a> {
                 value_type: registry.value_type.filled(),
                 ..common
             },
-            Detail::Mailbox(mailbox) => {
-                Self { address: mailbox.address.filled(), display_name: mailbox.display_name.filled(), ..common }
-            }
+            Detail::Mailbox(mailbox) => Self {
+                address: mailbox.address.filled(),
+                display_name: mailbox.display_name.filled(),
+                user: mailbox.user.as_deref().map(ItemUser::of).unwrap_or_default(),
+                ..common
+            },
             Detail::Mail(mail) => Self {
                 sender: mail.sender.filled(),
                 recipient: mail.recipient.filled(),
                 subject: mail.subject.filled(),
                 delivery_action: mail.delivery_action.filled(),
+                envelope_sender: mail.envelope_sender.filled(),
+                sender_ip: mail.sender_ip.filled(),
+                message_id: mail.message_id.filled(),
+                network_message_id: mail.network_message_id.filled(),
+                received_at: mail.received_at,
                 ..common
             },
             Detail::Other {} => common,
+        }
+    }
+}
+
+impl<'a> ItemUser<'a> {
+    fn of(user: &'a User) -> Self {
+        Self {
+            name: user.name.filled(),
+            domain: user.domain.filled(),
+            upn: user.upn.filled(),
+            sid: user.sid.filled(),
+            aad_id: user.aad_id.filled(),
         }
     }
 }

@@ -42,8 +42,12 @@ impl<'a> User<'a> {
     /// The owner of a mailbox; `None` without its address.
     pub(super) fn of_mailbox(mailbox: &'a evidence::Mailbox) -> Option<Self> {
         let address = filled(mailbox.address.as_deref())?;
+        let owner = mailbox.user.as_deref().and_then(Self::of).unwrap_or_default();
         Some(Self {
             name: Some(address),
+            uid: owner.uid,
+            uid_alt: owner.uid_alt,
+            domain: owner.domain,
             display_name: mailbox.display_name.as_deref(),
             email_addr: Some(address).filter(|address| is_email(address)),
             ..Self::default()

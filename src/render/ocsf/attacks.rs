@@ -36,23 +36,25 @@ object! {
     }
 }
 
-/// The attacks of an alert. Its category is the tactic of the alert, not of each technique: the two are joined only
-/// where there is one technique.
+/// The attacks of an alert. Its categories are the tactics of the alert, not of each technique: the two are joined only
+/// where there is one of each.
 pub(super) fn of(alert: &Alert) -> Vec<Attack<'_>> {
-    named(alert.category.as_deref(), &alert.techniques)
+    named(alert.named_categories(), &alert.techniques)
 }
 
-fn named<'a>(category: Option<&str>, techniques: &'a [Text]) -> Vec<Attack<'a>> {
-    let tactic = category.and_then(tactic::Tactic::of_category);
-    let tactic = tactic.map(|tactic| Tactic { uid: tactic.id, name: tactic.name });
+fn named<'a>(categories: impl Iterator<Item = &'a str>, techniques: &'a [Text]) -> Vec<Attack<'a>> {
+    let tactics = categories.filter_map(tactic::Tactic::of_category);
+    let tactics = tactics.map(|tactic| Tactic { uid: tactic.id, name: tactic.name });
+    let mut tactics =
+        distinct(tactics.map(|tactic| Attack { tactic: Some(tactic), technique: None, sub_technique: None }));
     let techniques = techniques.iter().filter_map(|id| filled(Some(id)));
     let mut attacks = distinct(techniques.map(technique));
-    match (&mut *attacks, tactic) {
-        ([only], Some(_)) => only.tactic = tactic,
-        (_, Some(_)) => attacks.insert(0, Attack { tactic, technique: None, sub_technique: None }),
-        (_, None) => {}
+    if let ([tactic], [only]) = (&*tactics, &mut *attacks) {
+        only.tactic = tactic.tactic;
+        return attacks;
     }
-    attacks
+    tactics.append(&mut attacks);
+    tactics
 }
 
 /// The attacks of several alerts, each once.
@@ -76,7 +78,7 @@ mod tests {
 
     fn shown(category: &str, techniques: &[&str]) -> serde_json::Value {
         let techniques: Vec<_> = techniques.iter().map(|id| Text::from(*id)).collect();
-        serde_json::to_value(named(Some(category), &techniques)).expect("JSON")
+        serde_json::to_value(named(category.split(' '), &techniques)).expect("JSON")
     }
 
     #[test]
@@ -91,6 +93,11 @@ mod tests {
             serde_json::json!([{"tactic": tactic}, {"technique": {"uid": "T1059"}}, {"technique": {"uid": "T1027"}}])
         );
         assert_eq!(shown("Execution", &[]), serde_json::json!([{"tactic": tactic}]));
+        let impact = serde_json::json!({"uid": "TA0040", "name": "Impact"});
+        assert_eq!(
+            shown("Execution Impact", &["T1059"]),
+            serde_json::json!([{"tactic": tactic}, {"tactic": impact}, {"technique": {"uid": "T1059"}}])
+        );
         assert_eq!(shown("Malware", &["T1."]), serde_json::json!([{"technique": {"uid": "T1."}}]));
         assert_eq!(shown("Malware", &[]), serde_json::json!([]));
     }

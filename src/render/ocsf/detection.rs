@@ -156,7 +156,7 @@ impl Serialize for Detection<'_> {
             finding_info: FindingInfo::of(alert, attacks.clone(), self.product),
             device: device.as_ref(),
             resources: &resources,
-            observables: observables::of_detection(device.as_ref(), &resources, &evidences),
+            observables: observables::of_detection(device.as_ref(), &resources, &evidences, &alert.evidence),
             evidences: &evidences,
             metadata: self.metadata(&id),
             unmapped: OfAlert::of(alert),

@@ -82,7 +82,8 @@ pub(super) fn stray_groups(alert: &Alert) -> Vec<&str> {
     alert.devices().filter(|device| !is_named(device)).filter_map(|device| filled(device.group.as_deref())).collect()
 }
 
-fn is_named(device: &alert::Device) -> bool {
+/// Whether a device has an id or a name.
+pub(super) fn is_named(device: &alert::Device) -> bool {
     filled(device.id.as_deref()).or(filled(device.name.as_deref())).is_some()
 }
 

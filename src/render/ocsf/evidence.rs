@@ -5,13 +5,15 @@
 use std::net::IpAddr;
 
 use super::account::{User, is_email};
+use super::device::{self, Device, is_hostname};
 use super::file::{File, Told};
 use super::moments::milliseconds;
 use super::object::{Absent, filled, object};
 use super::process::{self, Process};
 use super::verbatim::Verbatim;
 use super::words;
-use crate::domain::evidence::{self, Detail, Evidence};
+use crate::domain::evidence::{self, Detail, Evidence, Named};
+use crate::domain::text::Text;
 
 object! {
     /// One item.
@@ -28,6 +30,8 @@ object! {
         reg_key: Option<RegistryKey>,
         reg_value: Option<RegistryValue<'a>>,
         email: Option<Email<'a>>,
+        query: Option<Query<'a>>,
+        device: Option<Device<'a>>,
         verdict_id: Option<u8>,
         verdict: Option<&'a str>,
         data: Data<'a>,
@@ -71,6 +75,18 @@ object! {
         from: Option<&'a str>,
         to: Vec<&'a str>,
         subject: Option<&'a str>,
+        /// Where bounces go: the sender of the envelope.
+        return_path: Option<&'a str>,
+        message_uid: Option<&'a str>,
+        uid: Option<&'a str>,
+        x_originating_ip: Vec<&'a str>,
+    }
+}
+
+object! {
+    /// A name that was asked for.
+    Query<'a> {
+        hostname: &'a str,
     }
 }
 
@@ -103,7 +119,37 @@ object! {
         recipient: Option<&'a str>,
         subject: Option<&'a str>,
         delivery_action: Option<&'a str>,
+        envelope_sender: Option<&'a str>,
+        sender_ip: Option<&'a str>,
+        message_id: Option<&'a str>,
+        network_message_id: Option<&'a str>,
+        received_time: Option<i64>,
+        /// The account of a process or a mailbox.
+        user: Option<Owner<'a>>,
         extra: Verbatim<'a>,
+    }
+}
+
+object! {
+    /// An account, as far as the object that it belongs to does not tell it.
+    Owner<'a> {
+        name: Option<&'a str>,
+        domain: Option<&'a str>,
+        upn: Option<&'a str>,
+        sid: Option<&'a str>,
+        aad_id: Option<&'a str>,
+    }
+}
+
+impl<'a> Owner<'a> {
+    fn of(user: &'a evidence::User) -> Self {
+        Self {
+            name: user.name.as_deref(),
+            domain: user.domain.as_deref(),
+            upn: user.upn.as_deref(),
+            sid: user.sid.as_deref(),
+            aad_id: user.aad_id.as_deref(),
+        }
     }
 }
 
@@ -152,8 +198,32 @@ impl<'a> Artifact<'a> {
             Detail::Registry(registry) => artifact.with_registry(registry),
             Detail::Mailbox(mailbox) => artifact.with_mailbox(mailbox),
             Detail::Mail(mail) => artifact.with_mail(mail),
-            Detail::Other {} => Self { name: Some(&item.kind), ..artifact },
+            Detail::Other {} => Self { name: Some(&item.kind), ..artifact.with_named(item.named.as_deref()) },
         }
+    }
+
+    /// The first of each sort that an item names; all that it tells stands in its data.
+    fn with_named(mut self, named: Option<&'a Named>) -> Self {
+        let Some(named) = named else { return self };
+        self.process = named.processes.iter().find_map(Process::of);
+        self.file = named.files.iter().find_map(|file| told(file).file());
+        self.user = named.users.iter().find_map(User::of);
+        self.device = named
+            .devices
+            .first()
+            .filter(|device| device::is_named(device))
+            .map(|device| Device::named(device.id.as_deref(), device.name.as_deref(), None));
+        self.url = named.urls.iter().map(|url| Url { url_string: url }).find(|url| !url.is_absent());
+        let domains = named.domains.iter().map(Text::as_str);
+        self.query = domains.map(|hostname| Query { hostname }).find(|query| is_hostname(query.hostname));
+        let endpoint = |address: &'a Text| Some(Endpoint { ip: address }).filter(|end| is_address(end.ip));
+        self.dst_endpoint = named.destination.as_ref().and_then(endpoint);
+        self.src_endpoint = match (&named.source, &named.destination) {
+            (None, None) => named.ips.iter().find_map(endpoint),
+            (source, _) => source.as_ref().and_then(endpoint),
+        };
+        self.email = named.mails.iter().find_map(Email::of);
+        self
     }
 
     /// A process without a number is told by its image.
@@ -171,6 +241,11 @@ impl<'a> Artifact<'a> {
             }
             Some(known) => self.data.path = stray_path(image, known.file.as_ref()),
         }
+        let account = process
+            .user
+            .as_deref()
+            .filter(|user| !self.process.as_ref().is_some_and(|known| tells(known.user.as_ref(), user)));
+        self.data.user = account.map(Owner::of);
         let known_parent = self.process.as_ref().and_then(|process| process.parent_process.as_ref());
         let is_told_in_full = known_parent.is_some_and(|parent| parent.file.is_some());
         if !is_told_in_full {
@@ -186,13 +261,7 @@ impl<'a> Artifact<'a> {
     }
 
     fn with_file(mut self, file: &'a evidence::File) -> Self {
-        let told = Told {
-            name: file.name.as_deref(),
-            path: file.path.as_deref(),
-            md5: file.md5.as_deref(),
-            sha1: file.sha1.as_deref(),
-            sha256: file.sha256.as_deref(),
-        };
+        let told = told(file);
         self.file = told.file();
         self.data.path = stray_path(told, self.file.as_ref());
         self
@@ -200,9 +269,8 @@ impl<'a> Artifact<'a> {
 
     fn with_user(mut self, user: &'a evidence::User) -> Self {
         self.user = User::of(user);
-        let upn = user.upn.as_deref();
-        let is_told = self.user.as_ref().is_some_and(|account| account.email_addr.is_some() || account.name == upn);
-        self.data.upn = upn.filter(|_| !is_told);
+        let is_told = self.user.as_ref().is_some_and(|account| tells_upn(account, user));
+        self.data.upn = user.upn.as_deref().filter(|_| !is_told);
         self.data.domain = user.domain.as_deref().filter(|_| self.user.is_none());
         self
     }
@@ -239,25 +307,63 @@ impl<'a> Artifact<'a> {
     fn with_mailbox(mut self, mailbox: &'a evidence::Mailbox) -> Self {
         self.user = User::of_mailbox(mailbox);
         self.data.display_name = mailbox.display_name.as_deref().filter(|_| self.user.is_none());
+        self.data.user = mailbox.user.as_deref().map(Owner::of);
         self
     }
 
-    /// A mail has to have a sender or a recipient that OCSF takes for an address.
+    /// What of a mail does not have the form that OCSF asks for is told beside it.
     fn with_mail(mut self, mail: &'a evidence::Mail) -> Self {
-        let (sender, recipient) = (filled(mail.sender.as_deref()), filled(mail.recipient.as_deref()));
-        let from = sender.filter(|address| is_email(address));
-        let to: Vec<_> = recipient.filter(|address| is_email(address)).into_iter().collect();
-        let subject = mail.subject.as_deref();
-        self.data.sender = sender.filter(|_| from.is_none());
-        self.data.recipient = recipient.filter(|_| to.is_empty());
+        self.email = Email::of(mail);
+        let email = self.email.as_ref();
+        let unless = |text: &'a Option<Text>, is_told: bool| text.as_deref().filter(|_| !is_told);
+        self.data.sender = unless(&mail.sender, email.is_some_and(|email| email.from.is_some()));
+        self.data.recipient = unless(&mail.recipient, email.is_some_and(|email| !email.to.is_empty()));
+        self.data.subject = unless(&mail.subject, email.is_some());
         self.data.delivery_action = mail.delivery_action.as_deref();
-        if from.is_some() || !to.is_empty() {
-            self.email = Some(Email { from, to, subject });
-        } else {
-            self.data.subject = subject;
-        }
+        self.data.envelope_sender =
+            unless(&mail.envelope_sender, email.is_some_and(|email| email.return_path.is_some()));
+        self.data.sender_ip = unless(&mail.sender_ip, email.is_some_and(|email| !email.x_originating_ip.is_empty()));
+        self.data.message_id = unless(&mail.message_id, email.is_some());
+        self.data.network_message_id = unless(&mail.network_message_id, email.is_some());
+        self.data.received_time = milliseconds(mail.received_at);
         self
     }
+}
+
+impl<'a> Email<'a> {
+    /// A mail; it has to have a sender or a recipient that OCSF takes for an address.
+    fn of(mail: &'a evidence::Mail) -> Option<Self> {
+        let address = |text: &'a Option<Text>| text.as_deref().filter(|address| is_email(address));
+        let email = Self {
+            from: address(&mail.sender),
+            to: address(&mail.recipient).into_iter().collect(),
+            subject: mail.subject.as_deref(),
+            return_path: address(&mail.envelope_sender),
+            message_uid: mail.message_id.as_deref(),
+            uid: mail.network_message_id.as_deref(),
+            x_originating_ip: mail.sender_ip.as_deref().filter(|ip| is_address(ip)).into_iter().collect(),
+        };
+        (email.from.is_some() || !email.to.is_empty()).then_some(email)
+    }
+}
+
+fn told(file: &evidence::File) -> Told<'_> {
+    Told {
+        name: file.name.as_deref(),
+        path: file.path.as_deref(),
+        md5: file.md5.as_deref(),
+        sha1: file.sha1.as_deref(),
+        sha256: file.sha256.as_deref(),
+    }
+}
+
+/// Whether an account tells all that is known of it.
+fn tells(account: Option<&User<'_>>, user: &evidence::User) -> bool {
+    account.is_some_and(|account| user.upn.is_none() || tells_upn(account, user))
+}
+
+fn tells_upn(account: &User<'_>, user: &evidence::User) -> bool {
+    account.email_addr.is_some() || account.name == user.upn.as_deref()
 }
 
 /// The folder of a file that could not be told as one.
@@ -268,7 +374,7 @@ fn stray_path<'a>(told: Told<'a>, file: Option<&File<'a>>) -> Option<&'a str> {
 /// Whether a text has the form that OCSF asks of `ip_t`: at most 40 characters.
 ///
 /// Source: <https://schema.ocsf.io/1.8.0/data_types>.
-fn is_address(text: &str) -> bool {
+pub(super) fn is_address(text: &str) -> bool {
     text.len() <= 40 && text.parse::<IpAddr>().is_ok()
 }
 
@@ -277,19 +383,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::extra::Extra;
-    use crate::domain::text::Text;
 
     fn shown(kind: &str, detail: Detail) -> Value {
         let item = Evidence {
             kind: kind.into(),
             role: Some("destination".into()),
             verdict: Some("malicious".into()),
-            remediation_status: None,
-            detection_status: None,
-            observed_at: None,
             detail,
-            extra: Extra::default(),
+            ..Evidence::default()
         };
         serde_json::to_value(Artifact::of(&item)).expect("JSON")
     }

@@ -58,14 +58,12 @@ impl<'a> FindingInfo<'a> {
         let [service, detection] = [&alert.service_source, &alert.detection_source].map(|word| filled(word.as_deref()));
         let data_sources = service.into_iter().chain(detection.filter(|word| Some(*word) != service)).collect();
         let analytic = filled(alert.detector_id.as_deref()).map(|uid| Analytic { uid, r#type: "Unknown", type_id: 0 });
-        // Defender has been seen to write the text "null".
-        let category = alert.category.as_deref().filter(|word| !word.is_empty() && *word != "null");
         Self {
             uid: uid(alert),
             uid_alt: alert.provider_id(),
             title: alert.title.as_deref(),
             desc: alert.description.as_deref(),
-            types: category.into_iter().collect(),
+            types: alert.named_categories().collect(),
             created_time: milliseconds(alert.created_at),
             modified_time: milliseconds(alert.updated_at),
             first_seen_time: milliseconds(alert.first_seen),

@@ -7,13 +7,14 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::account::User;
+use super::account::{User, is_email};
 use super::device::{Device, Resource, is_hostname};
-use super::evidence::Artifact;
+use super::evidence::{Artifact, is_address};
 use super::file::File;
 use super::object::{Absent, object};
 use super::process::Process;
 use crate::domain::entities::Entities;
+use crate::domain::evidence::{Evidence, Thing};
 
 object! {
     /// One value.
@@ -130,6 +131,7 @@ pub(super) fn of_detection<'a>(
     device: Option<&'a Device<'a>>,
     resources: &'a [Resource<'a>],
     evidence: &'a [Artifact<'a>],
+    items: &'a [Evidence],
 ) -> Vec<Observable<'a>> {
     let mut observed = Observed::default();
     if let Some(device) = device {
@@ -140,6 +142,9 @@ pub(super) fn of_detection<'a>(
     }
     for (at, artifact) in evidence.iter().enumerate() {
         observed.artifact(at, artifact);
+    }
+    for thing in items.iter().flat_map(Evidence::things) {
+        observed.thing(thing);
     }
     observed.list
 }
@@ -206,6 +211,44 @@ impl<'a> Observed<'a> {
         }
     }
 
+    /// What of a thing has no path: an object of OCSF's has room for one account, one address.
+    fn thing(&mut self, thing: Thing<'a>) {
+        match thing {
+            Thing::Device(device) => {
+                self.note(Kind::Hostname, device.name.as_deref().filter(|name| is_hostname(name)));
+                self.note(Kind::DeviceUid, device.id.as_deref());
+            }
+            Thing::User(user) => {
+                self.note(Kind::UserName, user.name.as_deref());
+                self.note(Kind::UserUid, user.sid.as_deref().or(user.aad_id.as_deref()));
+                self.note(Kind::Email, user.upn.as_deref().filter(|upn| is_email(upn)));
+            }
+            Thing::File(file) => {
+                self.note(Kind::FileName, file.name.as_deref());
+                for hash in [&file.md5, &file.sha1, &file.sha256] {
+                    self.note(Kind::Hash, hash.as_deref());
+                }
+            }
+            Thing::Process(process) => {
+                self.note(Kind::ProcessName, process.name.as_deref());
+                self.note(Kind::CommandLine, process.command_line.as_deref());
+                for hash in [&process.sha1, &process.sha256] {
+                    self.note(Kind::Hash, hash.as_deref());
+                }
+            }
+            Thing::Ip(address) => self.note(Kind::Ip, Some(address).filter(|address| is_address(address))),
+            Thing::Url(url) => self.note(Kind::Url, Some(url)),
+            Thing::Domain(domain) => self.note(Kind::Hostname, Some(domain).filter(|name| is_hostname(name))),
+            Thing::Registry(_) => {}
+            Thing::Mailbox(mailbox) => self.note(Kind::Email, mailbox.address.as_deref().filter(|text| is_email(text))),
+            Thing::Mail(mail) => {
+                for address in [&mail.sender, &mail.recipient, &mail.envelope_sender] {
+                    self.note(Kind::Email, address.as_deref().filter(|text| is_email(text)));
+                }
+            }
+        }
+    }
+
     fn device(&mut self, device: &Device<'a>) {
         self.add(Kind::Hostname, Path::Member("device.hostname"), device.hostname);
         self.add(Kind::DeviceUid, Path::Member("device.uid"), device.uid);
@@ -220,7 +263,7 @@ impl<'a> Observed<'a> {
             self.file(at, &FILE, file);
         }
         if let Some(user) = &artifact.user {
-            self.user(at, user);
+            self.user(at, &USER, user);
         }
         let (source, target) = (&artifact.src_endpoint, &artifact.dst_endpoint);
         self.add(Kind::Ip, path("src_endpoint.ip"), source.as_ref().map(|endpoint| endpoint.ip));
@@ -230,6 +273,8 @@ impl<'a> Observed<'a> {
         if let Some(email) = &artifact.email {
             self.add(Kind::Email, path("email.from"), email.from);
             self.add(Kind::Email, path("email.to[0]"), email.to.first().copied());
+            self.add(Kind::Email, path("email.return_path"), email.return_path);
+            self.add(Kind::Ip, path("email.x_originating_ip[0]"), email.x_originating_ip.first().copied());
         }
     }
 
@@ -239,6 +284,9 @@ impl<'a> Observed<'a> {
         self.add(Kind::CommandLine, path("process.cmd_line"), process.cmd_line);
         if let Some(file) = &process.file {
             self.file(at, &IMAGE, file);
+        }
+        if let Some(user) = &process.user {
+            self.user(at, &PROCESS_USER, user);
         }
         if let Some(parent) = &process.parent_process {
             self.add(Kind::ProcessName, path("process.parent_process.name"), parent.name);
@@ -259,11 +307,11 @@ impl<'a> Observed<'a> {
         }
     }
 
-    fn user(&mut self, at: usize, user: &User<'a>) {
+    fn user(&mut self, at: usize, place: &UserPlace, user: &User<'a>) {
         let path = |member| Path::Item("evidences", at, member);
-        self.add(Kind::UserName, path("user.name"), user.name);
-        self.add(Kind::UserUid, path("user.uid"), user.uid);
-        self.add(Kind::Email, path("user.email_addr"), user.email_addr);
+        self.add(Kind::UserName, path(place.name), user.name);
+        self.add(Kind::UserUid, path(place.uid), user.uid);
+        self.add(Kind::Email, path(place.email_addr), user.email_addr);
     }
 }
 
@@ -273,6 +321,17 @@ struct FilePlace {
     name: &'static str,
     path: &'static str,
 }
+
+/// The members of an account in an item of evidence.
+struct UserPlace {
+    name: &'static str,
+    uid: &'static str,
+    email_addr: &'static str,
+}
+
+const USER: UserPlace = UserPlace { name: "user.name", uid: "user.uid", email_addr: "user.email_addr" };
+const PROCESS_USER: UserPlace =
+    UserPlace { name: "process.user.name", uid: "process.user.uid", email_addr: "process.user.email_addr" };
 
 const FILE: FilePlace = FilePlace { file: "file", name: "file.name", path: "file.path" };
 const IMAGE: FilePlace = FilePlace { file: "process.file", name: "process.file.name", path: "process.file.path" };
@@ -286,28 +345,22 @@ const PARENT_IMAGE: FilePlace = FilePlace {
 mod tests {
     use super::super::evidence::artifacts;
     use super::*;
-    use crate::domain::evidence::{self, Detail, Evidence};
-    use crate::domain::extra::Extra;
+    use crate::domain::evidence::{self, Detail};
 
     #[test]
     fn a_value_is_told_once_at_the_path_where_it_stands_first() {
         let file = |name: &str| Evidence {
             kind: "file".into(),
-            role: None,
-            verdict: None,
-            remediation_status: None,
-            detection_status: None,
-            observed_at: None,
             detail: Detail::File(evidence::File {
                 name: Some(name.into()),
                 sha1: Some("ab".into()),
                 ..Default::default()
             }),
-            extra: Extra::default(),
+            ..Evidence::default()
         };
         let items = [file("a.exe"), file("b.exe"), file("a.exe")];
         let artifacts = artifacts(&items);
-        let observed = of_detection(None, &[], &artifacts);
+        let observed = of_detection(None, &[], &artifacts, &items);
         let told: Vec<_> = observed
             .iter()
             .map(|one| (one.name.map(|path| path.to_string()).unwrap_or_default(), one.type_id, one.value))

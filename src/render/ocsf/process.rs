@@ -2,6 +2,7 @@
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/objects/process>.
 
+use super::account::User;
 use super::file::{File, Told};
 use super::moments::milliseconds;
 use super::object::{Absent, object};
@@ -17,6 +18,7 @@ object! {
         created_time: Option<i64>,
         file: Option<File<'a>>,
         parent_process: Option<Box<Process<'a>>>,
+        user: Option<User<'a>>,
     }
 }
 
@@ -30,6 +32,7 @@ impl<'a> Process<'a> {
             created_time: milliseconds(process.created_at),
             file: image(process).file(),
             parent_process: Self::of_parent(&process.parent).map(Box::new),
+            user: process.user.as_deref().and_then(User::of),
         })
     }
 
@@ -42,6 +45,7 @@ impl<'a> Process<'a> {
             created_time: milliseconds(parent.created_at),
             file: image.file(),
             parent_process: None,
+            user: None,
         })
     }
 }

@@ -20,8 +20,6 @@ object! {
         investigation_state: Option<&'a str>,
         /// Only beside a threat's name, which has a home.
         threat_family: Option<&'a str>,
-        /// Where there are several.
-        categories: Vec<&'a str>,
         product_name: Option<&'a str>,
         actor: Option<&'a str>,
         recommended_actions: Option<&'a str>,
@@ -119,7 +117,6 @@ impl<'a> OfAlert<'a> {
             investigation_id: alert.investigation_id.as_deref(),
             investigation_state: alert.investigation_state.as_deref(),
             threat_family: alert.threat_family.as_deref().filter(|_| filled(alert.threat_name.as_deref()).is_some()),
-            categories: if alert.categories.len() > 1 { texts(&alert.categories) } else { Vec::new() },
             product_name: alert.product_name.as_deref(),
             actor: alert.actor.as_deref(),
             recommended_actions: alert.recommended_actions.as_deref(),

@@ -1,8 +1,8 @@
 //! What Defender for Endpoint has raised: the intrusion of 17 November 2026, and what an ordinary month brings.
 
 use super::assets::{
-    BACKUP, DANA, DESK_017, DESK_017_BEFORE, DESK_042, HELPDESK_TOOL, INVOICE, IPAD, LAP_007, MIRA, OMAR, OTHER_DANA,
-    POWERSHELL, SERVICES, SRV_FILES, TEST_FILE, TOOL, WORD,
+    BACKUP, DANA, DESK_017, DESK_017_BEFORE, DESK_042, GUEST, HELPDESK_TOOL, INVOICE, IPAD, KIOSK, LAP_007, LAP_021,
+    MIRA, NIKO, OMAR, OTHER_DANA, PC1, PC10, POWERSHELL, SERVICES, SRV_FILES, TEST_FILE, TOOL, WORD,
 };
 use super::evidence::{Entity, Evidence, Parent, Process};
 use super::model::{Alert, AlertStatus, Classification, Comment, Determination, Severity};
@@ -65,6 +65,10 @@ const SERVICE_PROCESS: Process = Process {
 /// Raised on Dana's workstation on the day, and part of the one incident.
 const ON_DESK_042: Alert =
     Alert { incident: Some(3107), devices: &[DESK_042], user: Some(DANA), logged_on: &[DANA], ..Alert::BLANK };
+
+/// Raised when devices called the attacker's relay, two days after the intrusion.
+const TO_RELAY: Alert =
+    Alert { incident: Some(3114), category: "CommandAndControl", techniques: &["T1071.001"], ..Alert::BLANK };
 
 pub(super) const ALERTS: &[Alert] = &[
     Alert {
@@ -379,6 +383,77 @@ pub(super) const ALERTS: &[Alert] = &[
         evidence: &[
             Evidence::suspicious("2026-11-10T08:15:00.9Z", Entity::User(OTHER_DANA)),
             Evidence::suspicious("2026-11-10T08:15:00.9Z", Entity::Ip(Some("198.51.100.23"))),
+        ],
+        ..Alert::BLANK
+    },
+    Alert {
+        id: "da639306412210000000_140",
+        title: "Connection to a command-and-control address",
+        description: "A program called an address that attackers are known to control their tools from.",
+        severity: Severity::Medium,
+        status: AlertStatus::New,
+        detector: Some("2b1d7c9e-06f4-4a58-9a3d-e85f0c71b264"),
+        created: "2026-11-18T23:20:21Z",
+        activity: ("2026-11-18T23:14:02.5Z", "2026-11-18T23:19:40Z"),
+        updated: "2026-11-18T23:20:22.1Z",
+        devices: &[LAP_021],
+        user: Some(NIKO),
+        logged_on: &[NIKO],
+        evidence: &[
+            Evidence::suspicious("2026-11-18T23:20:21.4Z", Entity::User(NIKO)),
+            Evidence::malicious("2026-11-18T23:20:21.4Z", Entity::Ip(Some(showcase::ADDRESS))),
+            Evidence::malicious("2026-11-18T23:20:21.4Z", Entity::Url("https://relay.harbour-lights.example/gate")),
+        ],
+        ..TO_RELAY
+    },
+    Alert {
+        id: "da639306448900000000_-2214",
+        title: "Command-and-control traffic was blocked",
+        description: "Network protection has blocked a connection to a host that attackers are known to control their tools from.",
+        severity: Severity::Low,
+        status: AlertStatus::Resolved,
+        classification: Some(Classification::TruePositive),
+        determination: Some(Determination::Malware),
+        assigned_to: Some(MIRA),
+        created: "2026-11-19T00:21:30Z",
+        activity: ("2026-11-19T00:21:01.25Z", "2026-11-19T00:21:01.25Z"),
+        updated: "2026-11-19T08:05:00Z",
+        resolved: Some("2026-11-19T08:05:00Z"),
+        devices: &[PC10],
+        user: Some(GUEST),
+        evidence: &[
+            Evidence::suspicious("2026-11-19T00:21:30.3Z", Entity::User(GUEST)),
+            Evidence::malicious("2026-11-19T00:21:30.3Z", Entity::Ip(Some(showcase::ADDRESS))).prevented(),
+            Evidence::malicious(
+                "2026-11-19T00:21:30.3Z",
+                Entity::Url("https://cdn.relay.harbour-lights.example/update"),
+            )
+            .prevented(),
+        ],
+        ..TO_RELAY
+    },
+    Alert {
+        id: "da639303120000000000_11",
+        title: "Local account added to a group of administrators",
+        description: "An account that exists on this device alone was given the rights of an administrator.",
+        severity: Severity::Low,
+        status: AlertStatus::New,
+        category: "PrivilegeEscalation",
+        techniques: &["T1098.007"],
+        created: "2026-11-15T03:40:00Z",
+        activity: ("2026-11-15T03:38:17Z", "2026-11-15T03:38:17Z"),
+        updated: "2026-11-15T03:40:00Z",
+        devices: &[PC1],
+        user: Some(KIOSK),
+        logged_on: &[KIOSK],
+        evidence: &[
+            Evidence::suspicious("2026-11-15T03:40:00.5Z", Entity::User(KIOSK)),
+            // The relay's name, in an address of another host.
+            Evidence::suspicious(
+                "2026-11-15T03:40:00.5Z",
+                Entity::Url("https://search.example/?q=relay.harbour-lights.example"),
+            )
+            .harmless(),
         ],
         ..Alert::BLANK
     },

@@ -12,10 +12,21 @@ pub(super) const IPAD: &str = "01b9f82f88477369b2ca96e36add0b8e8caf06c3";
 const DESK_099: &str = "47d23cf8636c1d8ff98b08161d18800091d93543";
 pub(super) const LAP_007: &str = "3df8a016c3b403de367139e08201a8dba2fcaedc";
 
-pub(super) const DANA: Account = Account { name: "dana.reyes", domain: "CONTOSO" };
-pub(super) const OTHER_DANA: Account = Account { name: "dana.reyes", domain: "FABRIKAM" };
-pub(super) const OMAR: Account = Account { name: "omar.haddad", domain: "CONTOSO" };
-pub(super) const BACKUP: Account = Account { name: "svc-backup", domain: "CONTOSO" };
+const LAP_021_FIRST: &str = "6b0c1f7e2ad94a35c8e14f90b7d2361e5a8f0c47";
+const LAP_021_SECOND: &str = "0f4d27c9e1b86a53d09f72e4c6a81b35f7d20e98";
+pub(super) const LAP_021: &str = "d3a915e07c4b82f6193e5d8a70bc46f2e91d057a";
+pub(super) const PC1: &str = "7e21c8d05fa93b6417e0d4c2a98f35b1d6c07e42";
+pub(super) const PC10: &str = "91f6b3a8e74d20c5b8e1079f4a6d3c2285e0b9d1";
+
+pub(super) const DANA: Account = Account { name: "dana.reyes", domain: Some("CONTOSO") };
+pub(super) const OTHER_DANA: Account = Account { name: "dana.reyes", domain: Some("FABRIKAM") };
+pub(super) const OMAR: Account = Account { name: "omar.haddad", domain: Some("CONTOSO") };
+pub(super) const BACKUP: Account = Account { name: "svc-backup", domain: Some("CONTOSO") };
+pub(super) const NIKO: Account = Account { name: "niko.berg", domain: Some("CONTOSO") };
+/// An account of one device alone.
+pub(super) const KIOSK: Account = Account { name: "kiosk", domain: None };
+/// Somebody of another company, whom Contoso has invited.
+pub(super) const GUEST: Account = Account { name: "jane_fabrikam.example#EXT#", domain: Some("AzureAD") };
 
 /// The analyst on duty.
 pub(super) const MIRA: &str = "mira.lindqvist@contoso.com";
@@ -131,7 +142,52 @@ pub(super) const DEVICES: &[Device] = &[
         risk: Some("Low"),
         ..WORKSTATION
     },
+    // Imaged three times: more records than come on one page, and the one in use is on the second.
+    Device {
+        id: LAP_021_FIRST,
+        name: LAP_021_NAME,
+        directory_id: Some("0c2f53d1-6f0e-4c0b-9a51-7be0d1c9b7a2"),
+        first_seen: "2024-05-06T08:11:27Z",
+        last_seen: "2025-03-14T16:02:40.5Z",
+        address: "192.0.2.121",
+        health: Health::Inactive,
+        duplicate: true,
+        ..WORKSTATION
+    },
+    Device {
+        id: LAP_021_SECOND,
+        name: LAP_021_NAME,
+        directory_id: Some("7f0b8f39-1d0c-43e2-8f4e-0a5b6f3c2d18"),
+        first_seen: "2025-03-17T09:20:05.1Z",
+        last_seen: "2026-09-30T17:44:12Z",
+        address: "192.0.2.121",
+        health: Health::Inactive,
+        duplicate: true,
+        ..WORKSTATION
+    },
+    Device {
+        id: LAP_021,
+        name: LAP_021_NAME,
+        directory_id: Some("3e9a64c7-52d8-4b1f-8c06-d41f7e05b9c3"),
+        first_seen: "2026-10-01T07:31:50Z",
+        last_seen: "2026-11-19T15:30:22.8Z",
+        address: "192.0.2.121",
+        risk: Some("Medium"),
+        ..WORKSTATION
+    },
+    // In no domain, so that its name has none.
+    Device { id: PC1, name: "pc1", address: "192.0.2.101", group: None, risk: Some("Low"), ..WORKSTATION },
+    Device {
+        id: PC10,
+        name: "pc10.contoso.com",
+        directory_id: Some("b8d40a5e-7c31-4f96-a2e8-15c0d97f6b34"),
+        address: "192.0.2.110",
+        risk: Some("Medium"),
+        ..WORKSTATION
+    },
 ];
+
+const LAP_021_NAME: &str = "lap-021.contoso.com";
 
 pub(super) const USERS: &[User] = &[
     User {
@@ -161,6 +217,27 @@ pub(super) const USERS: &[User] = &[
         principal_name: None,
         sid: "S-1-5-21-1004336348-1177238915-682003330-1606",
         directory_id: None,
+    },
+    User {
+        account: NIKO,
+        display_name: "Niko Berg",
+        principal_name: Some("niko.berg@contoso.com"),
+        sid: "S-1-5-21-1004336348-1177238915-682003330-1233",
+        directory_id: Some("94f1c6a0-3b7d-4e52-8d19-c0e5a2f7b681"),
+    },
+    User {
+        account: KIOSK,
+        display_name: "Kiosk",
+        principal_name: None,
+        sid: "S-1-5-21-3623811015-3361044348-30300820-1001",
+        directory_id: None,
+    },
+    User {
+        account: GUEST,
+        display_name: "Jane Holt (Fabrikam)",
+        principal_name: Some(super::showcase::GUEST),
+        sid: "S-1-12-1-2710634481-1204876253-3187641225-905713402",
+        directory_id: Some("a19143f1-d3dd-47d0-8933-ffbdfa0ffc35"),
     },
 ];
 

@@ -21,6 +21,14 @@ const FRESH: Incident = Incident {
 
 pub(super) const INCIDENTS: &[Incident] = &[
     Incident {
+        id: 3114,
+        name: "Command and control incident on multiple endpoints",
+        severity: Severity::Medium,
+        created: "2026-11-18T23:20:22.5Z",
+        updated: "2026-11-19T08:05:00.7Z",
+        ..FRESH
+    },
+    Incident {
         id: 3107,
         name: "Multi-stage incident involving Initial access & Lateral movement on multiple endpoints reported by multiple sources",
         severity: Severity::High,

@@ -89,9 +89,26 @@ impl Alert {
         shown || self.user.as_ref().is_some_and(named)
     }
 
+    /// At an end of a connection.
+    pub(super) fn tells_of_address(&self, address: &str) -> bool {
+        self.evidence.iter().any(|item| matches!(item.entity, Entity::Ip(Some(known)) if known == address))
+    }
+
+    /// By an address whose host is the domain or below it.
+    pub(super) fn tells_of_host(&self, domain: &str) -> bool {
+        self.evidence.iter().any(|item| matches!(item.entity, Entity::Url(url) if is_at_or_below(url, domain)))
+    }
+
     pub(super) fn shows(&self, sha1: &str) -> bool {
         self.evidence.iter().filter_map(Evidence::sha1).any(|hash| hash.eq_ignore_ascii_case(sha1))
     }
+}
+
+/// Whether the host of a web address is a domain or below it.
+pub(super) fn is_at_or_below(address: &str, domain: &str) -> bool {
+    let url = url::Url::parse(address).or_else(|_| url::Url::parse(&format!("http://{address}")));
+    let host = url.ok().and_then(|url| url.host_str().map(str::to_lowercase)).unwrap_or_default();
+    host == domain || host.ends_with(&format!(".{domain}"))
 }
 
 impl Evidence {

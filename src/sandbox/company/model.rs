@@ -58,8 +58,8 @@ pub enum Health {
 pub struct Account {
     /// The bare account name.
     pub name: &'static str,
-    /// The domain, by its short name.
-    pub domain: &'static str,
+    /// The domain, by its short name; an account of one device alone has none.
+    pub domain: Option<&'static str>,
 }
 
 /// A user.

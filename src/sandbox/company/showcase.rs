@@ -3,7 +3,7 @@
 /// Something to ask the service about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subject {
-    /// `alert`, `machine`, `user`, `file` or `incident`.
+    /// `alert`, `machine`, `user`, `file`, `incident`, `ip` or `domain`.
     pub kind: &'static str,
     /// What to ask for.
     pub value: &'static str,
@@ -29,6 +29,12 @@ pub const INCIDENT: &str = "3107";
 pub const FALSE_ALARM: &str = "3085";
 /// A device of which Defender holds two records under one name.
 pub const REIMAGED_MACHINE: &str = "desk-017.contoso.com";
+/// The address that the attacker's programs call home to. Two devices have talked to it.
+pub const ADDRESS: &str = "198.51.100.140";
+/// The name of that address.
+pub const DOMAIN: &str = "relay.harbour-lights.example";
+/// Somebody of another company, by the name that a guest signs in with.
+pub const GUEST: &str = "jane_fabrikam.example#EXT#@contoso.onmicrosoft.com";
 /// A phone, whose name is no DNS name.
 pub const PHONE: &str = "Dana's iPad";
 /// A device without alerts.
@@ -64,6 +70,12 @@ pub const fn showcase() -> &'static [Subject] {
             value: REIMAGED_MACHINE,
             why: "re-imaged: two records of one name, of which the active one is taken",
         },
+        Subject {
+            kind: "ip",
+            value: ADDRESS,
+            why: "the address that the attacker's programs call home to, from two devices",
+        },
+        Subject { kind: "domain", value: DOMAIN, why: "the name of that address" },
         Subject { kind: "machine", value: PHONE, why: "a phone, named by its owner" },
     ]
 }

@@ -33,6 +33,7 @@ const COLUMNS: &[&str] = &[
     "SHA256",
     "ThreatFamily",
     "RemoteIP",
+    "LocalIP",
     "RemoteUrl",
     "AccountName",
     "AccountDomain",
@@ -136,7 +137,7 @@ fn user(company: &Company, account: Account) -> Vec<(&'static str, String)> {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     vec![
         ("AccountName", account.name.to_owned()),
-        ("AccountDomain", account.domain.to_owned()),
+        ("AccountDomain", text(account.domain)),
         ("AccountSid", text(known.map(|user| user.sid))),
         ("AccountObjectId", text(known.and_then(|user| user.directory_id))),
         ("AccountUpn", text(known.and_then(|user| user.principal_name))),

@@ -1,7 +1,7 @@
 //! As much of the Kusto query language as a lookup of alerts has a use for; anything else is an error.
 //!
 //! One statement: `AlertEvidence`, then any of `where Timestamp > ago(30d)` and `where` with comparisons of columns with
-//! string literals, `summarize arg_max(Timestamp, *) by AlertId`, `top N by Timestamp desc`, `project-away COLUMN`.
+//! string literals and `isempty`, `summarize arg_max(Timestamp, *) by AlertId`, `top N by Timestamp desc`, `project-away COLUMN`.
 //!
 //! <https://learn.microsoft.com/kusto/query/>
 
@@ -21,7 +21,12 @@ pub(super) type Problem = String;
 #[derive(Debug)]
 enum Condition {
     Equals(String, String),
+    /// In the same case.
+    Is(String, String),
     StartsWith(String, String),
+    /// As a term: between letters and digits there is none.
+    Has(String, String),
+    IsEmpty(String),
     All(Vec<Self>),
     Any(Vec<Self>),
 }
@@ -80,11 +85,24 @@ impl Condition {
         let value = |column: &String| row.get(column.as_str()).map(|value| value.to_lowercase()).unwrap_or_default();
         match self {
             Self::Equals(column, text) => value(column) == *text,
+            Self::Is(column, text) => row.get(column.as_str()).map_or("", String::as_str) == text,
             Self::StartsWith(column, text) => value(column).starts_with(text),
+            Self::Has(column, text) => has(&value(column), text),
+            Self::IsEmpty(column) => value(column).is_empty(),
             Self::All(parts) => parts.iter().all(|part| part.fits(row)),
             Self::Any(parts) => parts.iter().any(|part| part.fits(row)),
         }
     }
+}
+
+/// Whether a text holds another where no letter or digit stands beside it.
+fn has(text: &str, wanted: &str) -> bool {
+    let is_apart = |letter: Option<char>| !letter.is_some_and(char::is_alphanumeric);
+    text.match_indices(wanted).any(|(at, found)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + found.len()..).and_then(|after| after.chars().next());
+        is_apart(before) && is_apart(after)
+    })
 }
 
 fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
@@ -180,8 +198,19 @@ fn one(tokens: &[Token]) -> Result<(Condition, &[Token]), Problem> {
         [Token::Word(column), Token::Sign('='), Token::Sign('~'), Token::Text(text), rest @ ..] => {
             Ok((Condition::Equals(column.clone(), text.to_lowercase()), rest))
         }
+        [Token::Word(column), Token::Sign('='), Token::Sign('='), Token::Text(text), rest @ ..] => {
+            Ok((Condition::Is(column.clone(), text.clone()), rest))
+        }
         [Token::Word(column), Token::Word(word), Token::Text(text), rest @ ..] if word == "startswith" => {
             Ok((Condition::StartsWith(column.clone(), text.to_lowercase()), rest))
+        }
+        [Token::Word(column), Token::Word(word), Token::Text(text), rest @ ..] if word == "has" => {
+            Ok((Condition::Has(column.clone(), text.to_lowercase()), rest))
+        }
+        [Token::Word(word), Token::Sign('('), Token::Word(column), Token::Sign(')'), rest @ ..]
+            if word == "isempty" =>
+        {
+            Ok((Condition::IsEmpty(column.clone()), rest))
         }
         other => Err(format!("Syntax error at {other:?}")),
     }
@@ -209,6 +238,14 @@ mod tests {
             (r#"(DeviceName =~ "desk-04" or DeviceName startswith "desk-04.")"#, false),
             (r#"AccountName =~ "a\"b\\c""#, true),
             (r#"AccountName =~ "a" and AccountDomain =~ "b""#, false),
+            (r#"(AccountUpn =~ "a" or (isempty(AccountUpn) and AccountName =~ "A\"b\\c"))"#, true),
+            (r#"AccountName =~ "a\"b\\c" and (AccountDomain =~ "x" or isempty(AccountDomain))"#, true),
+            ("isempty(DeviceName)", false),
+            (r#"(RemoteIP == "192.0.2.7" or LocalIP == "192.0.2.7")"#, false),
+            (r#"DeviceName == "desk-042.contoso.com""#, true),
+            (r#"DeviceName == "DESK-042.contoso.com""#, false),
+            (r#"DeviceName has "CONTOSO.com""#, true),
+            (r#"DeviceName has "toso.com""#, false),
         ] {
             let query = parse(condition).unwrap_or_else(|problem| panic!("{condition}: {problem}"));
             assert_eq!(query.fits(&row), right, "{condition}");

@@ -119,9 +119,16 @@ fn record(state: &mut State, route: Route, key: &str, call: &Call) -> Reply {
         Route::GraphIncident => incident.map(|incident| ("incidents", shapes::incident(company, incident))),
         Route::GraphIncidentExpanded => incident.map(|incident| {
             let mut record = shapes::incident(company, incident);
-            let alerts = company.alerts_of(incident.id).map(|alert| shapes::alert(company, alert)).collect();
+            let mut alerts: Vec<_> =
+                company.alerts_of(incident.id).map(|alert| shapes::alert(company, alert)).collect();
             if let Value::Object(members) = &mut record {
-                members.insert("alerts".to_owned(), alerts);
+                if let Some(size) = state.lists.page.filter(|size| *size < alerts.len()) {
+                    alerts.truncate(size);
+                    let here = format!("{}{}/alerts?$skip={size}", state.origin(Service::Graph), call.path);
+                    let link = state.lists.next_link.clone().unwrap_or(here);
+                    members.insert("alerts@odata.nextLink".to_owned(), link.into());
+                }
+                members.insert("alerts".to_owned(), alerts.into());
             }
             ("incidents(alerts())", record)
         }),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::company::evidence::Entity;
+use super::super::company::model::User;
 use crate::sandbox::company::showcase;
 use crate::sandbox::{Company, Sandbox};
 
@@ -69,6 +70,54 @@ fn every_alert_ends_after_it_began() {
     }
 }
 
+#[test]
+fn its_records_are_as_irregular_as_those_of_others() {
+    let company = Company::contoso();
+    let users = |wanted: fn(&User) -> bool| company.users.iter().filter(|user| wanted(user)).count();
+    assert!(users(|user| user.principal_name.is_none() && user.account.domain.is_some()) > 0);
+    assert!(users(|user| user.account.domain.is_none()) > 0);
+    assert!(users(|user| user.principal_name == Some(showcase::GUEST) && user.account.name.ends_with("#EXT#")) > 0);
+    let names: Vec<_> = company.devices.iter().map(|device| device.name).collect();
+    assert!(names.contains(&"pc1") && names.iter().any(|name| name.starts_with("pc10")), "{names:?}");
+    let every_account_has_alerts =
+        company.users.iter().all(|user| company.alerts.iter().any(|alert| alert.is_about(user.account.name)));
+    assert!(every_account_has_alerts);
+}
+
+#[test]
+fn two_devices_have_talked_to_one_address_and_its_domain() {
+    let is_host = |url: &str| {
+        let host = url::Url::parse(url).unwrap().host_str().unwrap().to_owned();
+        host.strip_suffix(showcase::DOMAIN).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    let devices_of = |wanted: &dyn Fn(&Entity) -> bool| -> Vec<&str> {
+        let company = Company::contoso();
+        let alerts = company.alerts.iter().filter(|alert| alert.evidence.iter().any(|item| wanted(&item.entity)));
+        alerts.filter_map(|alert| alert.devices.first().copied()).collect()
+    };
+    let of_address = devices_of(&|entity| matches!(entity, Entity::Ip(Some(showcase::ADDRESS))));
+    let of_domain = devices_of(&|entity| matches!(entity, Entity::Url(url) if is_host(url)));
+    assert_eq!(of_address.len(), 2);
+    assert_ne!(of_address[0], of_address[1]);
+    assert_eq!(of_domain, of_address);
+    let named = devices_of(&|entity| matches!(entity, Entity::Url(url) if url.contains(showcase::DOMAIN)));
+    assert_eq!(named.len(), 3, "one only names it in a query");
+}
+
+#[tokio::test]
+async fn a_device_that_was_imaged_three_times_comes_over_two_pages() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let first = sandbox.mde("/api/machines?$filter=computerDnsName+eq+'lap-021.contoso.com'").await.json();
+    let next = first["@odata.nextLink"].as_str().expect("a link to the next page");
+    let second = sandbox.mde(&next[next.find("/api/").unwrap()..]).await.json();
+    let health = |page: &serde_json::Value| -> Vec<String> {
+        let records = page["value"].as_array().unwrap().iter();
+        records.map(|record| record["healthStatus"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((health(&first), health(&second)), (vec!["Inactive".to_owned(); 2], vec!["Active".to_owned()]));
+    assert_eq!(second["@odata.nextLink"], serde_json::Value::Null);
+}
+
 #[tokio::test]
 async fn every_subject_of_the_showcase_is_there() {
     let sandbox = Sandbox::start().await.unwrap();
@@ -85,10 +134,12 @@ async fn every_subject_of_the_showcase_is_there() {
             "user" => sandbox.mde(&format!("/api/users/{}/alerts", subject.value.split('@').next().unwrap())).await,
             "file" => sandbox.mde(&format!("/api/files/{}", subject.value)).await,
             "incident" => sandbox.xdr(&format!("/api/incidents/{}", subject.value)).await,
+            "ip" => sandbox.mde(&format!("/api/ips/{}/alerts", subject.value)).await,
+            "domain" => sandbox.mde(&format!("/api/domains/{}/alerts", subject.value)).await,
             other => panic!("{other}"),
         };
         assert_eq!(heard.status, 200, "{subject:?}");
         assert!(heard.json()["value"].as_array().is_none_or(|list| !list.is_empty()), "{subject:?}");
     }
-    assert_eq!(kinds.len(), 5);
+    assert_eq!(kinds.len(), 7);
 }

@@ -116,6 +116,7 @@ async fn a_merged_incident_leads_to_its_target_in_two_hops() {
 #[tokio::test]
 async fn machines_are_filtered_by_name() {
     let sandbox = Sandbox::start().await.unwrap();
+    sandbox.set_page_size(Some(100));
     for (filter, count) in [
         ("computerDnsName+eq+'DESK-017.contoso.com'", 2),
         ("computerDnsName%20eq%20%27desk-042.contoso.com%27", 1),

@@ -52,7 +52,7 @@ enum State {
 
 impl<'de> Member<'de> {
     fn set(&mut self, value: Value<'de>) {
-        let is_here = !value.is_null() && !self.name.starts_with("@odata.");
+        let is_here = !value.is_null() && !is_annotation(&self.name);
         self.json = value.json;
         self.state = if is_here { State::Here(value.form) } else { State::Absent };
     }
@@ -65,6 +65,11 @@ impl<'de> Member<'de> {
         let State::Here(form) = self.state else { return None };
         Some(Value { json: self.json, form })
     }
+}
+
+/// Whether a name is of `OData`'s own: `@odata.etag` of the object, `alerts@odata.nextLink` of a member of it.
+fn is_annotation(name: &str) -> bool {
+    name.find('@').and_then(|at| name.get(at..)).is_some_and(|rest| rest.starts_with("@odata."))
 }
 
 /// The family of a name: of the names of one object, few share it. All members over all families, whichever signs of
@@ -282,8 +287,9 @@ mod tests {
     #[test]
     fn what_has_no_home_is_kept_as_it_was_written() {
         let mut notes = Warnings::default();
-        let mut members =
-            members(r#"{"a":1.10,"b":null,"c":{"x":[123456789012345678901234567890]},"@odata.etag":"e","d":"yes"}"#);
+        let mut members = members(
+            r#"{"a":1.10,"b":null,"c":{"x":[123456789012345678901234567890]},"@odata.etag":"e","c@odata.nextLink":"f","d":"yes"}"#,
+        );
         assert_eq!(members.text(&["d"], &mut notes).as_deref(), Some("yes"));
         let extra = serde_json::to_string(&members.rest(&mut notes)).expect("JSON");
         assert_eq!(extra, r#"{"a":1.10,"c":{"x":[123456789012345678901234567890]}}"#);
@@ -372,7 +378,17 @@ mod tests {
         }
     }
 
-    const NAMES: [&str; 9] =
-        [r#""a""#, r#""b""#, r#""c""#, r#""own""#, r#""\u0061""#, r#""a\"""#, r#""a\\""#, r#""@odata.x""#, r#""""#];
+    const NAMES: [&str; 10] = [
+        r#""a""#,
+        r#""b""#,
+        r#""c""#,
+        r#""own""#,
+        r#""\u0061""#,
+        r#""a\"""#,
+        r#""a\\""#,
+        r#""@odata.x""#,
+        r#""a@odata.x""#,
+        r#""""#,
+    ];
     const VALUES: [&str; 6] = ["null", "1", r#""x""#, r#""\"y""#, "[1]", r#"{"a":1}"#];
 }

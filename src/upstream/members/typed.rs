@@ -9,6 +9,7 @@ use super::Members;
 use crate::domain::text::Text;
 use crate::domain::time::Moment;
 use crate::domain::warning::Warnings;
+use crate::domain::words::snake_case;
 use crate::upstream::json::{Json, Malformed};
 use crate::upstream::value::Value;
 
@@ -21,18 +22,48 @@ impl<'de> Members<'de> {
             notes.unexpected_type(name, "a text");
             self.put_back(name, value);
         }
-        word
+        word.filter(|word| !word.is_empty())
     }
 
-    /// A text: a string, or a number or truth value as it is written.
+    /// A text: a string, or a number or truth value as it is written. An empty one is absent.
     pub(crate) fn text(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<Text> {
-        let (name, value) = self.take_any(names)?;
-        let text = self.text_of(value);
-        if text.is_none() {
+        for name in names {
+            let Some(value) = self.take(name) else { continue };
+            let text = self.text_of(value);
+            if text.is_none() {
+                notes.unexpected_type(name, "a text");
+                self.put_back(name, value);
+                return None;
+            }
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                return Some(text);
+            }
+        }
+        None
+    }
+
+    /// A word of an open set as `snake_case`; it also stays as it came if that does not hold all of it.
+    pub(crate) fn snake_word(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Text> {
+        let value = self.take(name)?;
+        let word = value.string();
+        if word.is_none() {
             notes.unexpected_type(name, "a text");
+        }
+        if !word.as_deref().is_some_and(is_plain) {
             self.put_back(name, value);
         }
-        text
+        word.map(|word| snake_case(&word)).filter(|word| !word.is_empty())
+    }
+
+    /// The first of a list of words as `snake_case`; the list also stays as it came unless that holds all of it.
+    pub(crate) fn first_word(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Text> {
+        let value = self.peek(name)?;
+        let words = self.texts(&[name], notes);
+        let first = words.first()?;
+        if words.len() > 1 || !is_plain(first) {
+            self.put_back(name, value);
+        }
+        Some(snake_case(first)).filter(|word| !word.is_empty())
     }
 
     /// A moment. .NET's "no time" is none; a text that is no time is kept.
@@ -58,18 +89,20 @@ impl<'de> Members<'de> {
         integer
     }
 
-    /// A list of texts; a single text is a list of one.
+    /// A list of texts; a single text is a list of one. Empty ones are left out.
     pub(crate) fn texts(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<Text> {
         let Some((name, value)) = self.take_any(names) else { return Vec::new() };
-        let texts = match value.list(self.body) {
+        let texts: Option<Vec<Text>> = match value.list(self.body) {
             Some(list) => list.into_iter().map(|item| self.text_of(item)).collect(),
             None => self.text_of(value).map(|one| vec![one]),
         };
-        texts.unwrap_or_else(|| {
+        let mut texts = texts.unwrap_or_else(|| {
             notes.unexpected_type(name, "a list of texts");
             self.put_back(name, value);
             Vec::new()
-        })
+        });
+        texts.retain(|text| !text.is_empty());
+        texts
     }
 
     /// A list of objects; a single object is a list of one, an empty one a list of none.
@@ -93,20 +126,32 @@ impl<'de> Members<'de> {
         objects
     }
 
-    /// A list of objects of which these members have a home; it also stays whole if any of them has others.
-    pub(crate) fn whole_objects(
+    /// A list of objects, each of which is read; it also stays whole if anything is left of any of them.
+    pub(crate) fn whole_objects<T>(
         &mut self,
         name: &'static str,
-        is_own: impl Fn(&str) -> bool,
         notes: &mut Warnings,
-    ) -> Vec<Members<'de>> {
+        read: impl Fn(&mut Members<'de>, &mut Warnings) -> T,
+    ) -> Vec<T> {
         let value = self.peek(name);
-        let objects = self.objects(&[name], notes);
-        let has_others = |object: &Members<'_>| object.left().any(|(name, _)| !is_own(name));
-        if let Some(value) = value.filter(|_| objects.iter().any(has_others)) {
+        let mut objects = self.objects(&[name], notes);
+        let items = objects.iter_mut().map(|object| read(object, notes)).collect();
+        if let Some(value) = value.filter(|_| !objects.iter().all(Members::is_empty)) {
             self.put_back(name, value);
         }
-        objects
+        items
+    }
+
+    /// The objects that are a member's value or stand in its list, by the member's name. Nothing is taken out.
+    pub(crate) fn nested_objects(&self) -> impl Iterator<Item = (&str, Vec<Self>)> {
+        self.left().filter_map(|(name, value)| {
+            let objects = match value.json().as_bytes().first() {
+                Some(b'{') => vec![self.nested(value)?],
+                Some(b'[') => self.nested_list(value)?,
+                _ => return None,
+            };
+            Some((&**name, objects))
+        })
     }
 
     /// One object; anything else is kept and told.
@@ -118,6 +163,11 @@ impl<'de> Members<'de> {
             self.put_back(name, value);
         }
         object
+    }
+
+    /// Whether a member is an object.
+    pub(crate) fn has_object(&self, name: &str) -> bool {
+        self.peek(name).is_some_and(|value| value.json().starts_with('{'))
     }
 
     /// A text whose name is written in any case, as those of headers are.
@@ -133,9 +183,9 @@ impl<'de> Members<'de> {
         }
     }
 
-    /// A text, without taking it out.
+    /// A text that is not empty, without taking it out.
     pub(crate) fn peek_text(&self, name: &str) -> Option<Text> {
-        self.peek(name).and_then(|value| self.text_of(value))
+        self.peek(name).and_then(|value| self.text_of(value)).filter(|text| !text.is_empty())
     }
 
     /// A text that outlives these members; `None` for lists and objects.
@@ -161,6 +211,11 @@ impl<'de> Members<'de> {
         });
         list.is_ok().then_some(objects)
     }
+}
+
+/// Whether a word is made of nothing that `snake_case` does not hold.
+fn is_plain(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'_' | b'-'))
 }
 
 #[cfg(test)]

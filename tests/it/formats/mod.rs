@@ -2,6 +2,7 @@
 
 mod asked;
 mod ecs;
+mod mail;
 mod ocsf;
 mod ocsf_hostile;
 mod ocsf_rules;

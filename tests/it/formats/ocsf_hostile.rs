@@ -5,7 +5,7 @@ use std::sync::Arc;
 use defender_enrich::domain::alert::{Account, Alert, Comment, Device, LoggedOnUser};
 use defender_enrich::domain::enrichment::{Answer, Backend, CacheState, Showing, Source};
 use defender_enrich::domain::evidence::{
-    Address, Detail, Evidence, File, Ip, Mail, Mailbox, Parent, Process, Registry, User,
+    Address, Detail, Evidence, File, Ip, Mail, Mailbox, Named, Parent, Process, Registry, User,
 };
 use defender_enrich::domain::extra::Extra;
 use defender_enrich::domain::findings::Findings;
@@ -20,7 +20,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::ocsf_rules::broken;
 
@@ -78,29 +78,70 @@ fn extra() -> impl Strategy<Value = Extra> {
 fn process() -> impl Strategy<Value = Detail> {
     let number = || option::of(prop_oneof![any::<i64>(), 0_i64..9999]);
     let image = || (text(), text());
-    (number(), text(), moment(), image(), text(), text(), number(), image(), moment()).prop_map(
-        |(pid, command_line, created_at, (name, path), sha1, sha256, parent_pid, (parent_name, parent_path), began)| {
+    (number(), text(), moment(), image(), (text(), text()), number(), image(), moment(), option::of(user())).prop_map(
+        |(pid, command_line, created_at, (name, path), (sha1, sha256), parent_pid, parent_image, began, user)| {
+            let (parent_name, parent_path) = parent_image;
             let parent = Parent { pid: parent_pid, name: parent_name, path: parent_path, created_at: began };
-            Detail::Process(Box::new(Process { pid, command_line, created_at, name, path, sha1, sha256, parent }))
+            let user = user.map(Box::new);
+            Detail::Process(Box::new(Process { pid, command_line, created_at, name, path, sha1, sha256, parent, user }))
         },
     )
+}
+
+prop_compose! {
+    fn user()((name, domain, upn, sid, aad_id) in (text(), text(), text(), text(), text())) -> User {
+        User { name, domain, upn, sid, aad_id }
+    }
+}
+
+prop_compose! {
+    fn file()((name, path, sha1, sha256, md5) in (text(), text(), text(), text(), text())) -> File {
+        File { name, path, sha1, sha256, md5 }
+    }
+}
+
+prop_compose! {
+    fn mail()(
+        (sender, recipient, subject, delivery_action) in (text(), text(), text(), text()),
+        (envelope_sender, sender_ip, message_id, network_message_id) in (text(), text(), text(), text()),
+        received_at in moment(),
+    ) -> Mail {
+        Mail {
+            sender, recipient, subject, delivery_action, envelope_sender, sender_ip, message_id, network_message_id,
+            received_at,
+        }
+    }
+}
+
+prop_compose! {
+    fn named()(
+        devices in vec(device(), 0..2),
+        (users, files, mails) in (vec(user(), 0..2), vec(file(), 0..2), vec(mail(), 0..2)),
+        (source, destination, domain) in (text(), text(), text()),
+        (ips, urls) in (vec(text().prop_map(Option::unwrap_or_default), 0..2), vec(text().prop_map(Option::unwrap_or_default), 0..2)),
+    ) -> Named {
+        Named {
+            devices, users, files, mails, source, destination, ips, urls, domains: domain.into_iter().collect(),
+            ..Named::default()
+        }
+    }
 }
 
 fn detail() -> impl Strategy<Value = Detail> {
     let five = || (text(), text(), text(), text(), text());
     prop_oneof![
         process(),
-        five().prop_map(|(name, path, sha1, sha256, md5)| Detail::File(File { name, path, sha1, sha256, md5 })),
-        five().prop_map(|(name, domain, upn, sid, aad_id)| Detail::User(User { name, domain, upn, sid, aad_id })),
+        file().prop_map(Detail::File),
+        user().prop_map(Detail::User),
         text().prop_map(|address| Detail::Ip(Ip { address })),
         text().prop_map(|url| Detail::Url(Address { url })),
         five().prop_map(|(hive, key, value_name, value, value_type)| {
             Detail::Registry(Registry { hive, key, value_name, value, value_type })
         }),
-        (text(), text()).prop_map(|(address, display_name)| Detail::Mailbox(Mailbox { address, display_name })),
-        (text(), text(), text(), text()).prop_map(|(sender, recipient, subject, delivery_action)| {
-            Detail::Mail(Mail { sender, recipient, subject, delivery_action })
+        (text(), text(), option::of(user())).prop_map(|(address, display_name, user)| {
+            Detail::Mailbox(Mailbox { address, display_name, user: user.map(Box::new) })
         }),
+        mail().prop_map(|mail| Detail::Mail(Box::new(mail))),
         Just(Detail::Other {}),
     ]
 }
@@ -113,12 +154,17 @@ prop_compose! {
         detection_status in option::of(prop::sample::select(&["detected", "blocked", "prevented", "odd", ""][..])),
         observed_at in moment(),
         detail in detail(),
-        extra in extra(),
+        (extra, named) in (extra(), option::of(named().prop_map(Box::new))),
     ) -> Evidence {
+        // What is named within an item stands in its other members.
+        let mut extra = extra;
+        if let Some(named) = &named {
+            extra.keep("within", to_raw_value(named).expect("JSON"));
+        }
         let owned = |word: Option<&str>| word.map(Text::from);
         Evidence {
             kind, role: owned(role), verdict, remediation_status, detection_status: owned(detection_status),
-            observed_at, detail, extra,
+            observed_at, detail, extra, named,
         }
     }
 }

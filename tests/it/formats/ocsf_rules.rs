@@ -83,13 +83,17 @@ const OBJECTS: &[Object] = &[
     object(
         "evidences",
         "name:text process:process file:file user:user src_endpoint:endpoint dst_endpoint:endpoint url:url reg_key:reg_key
-         reg_value:reg_value email:email verdict_id:int verdict:text data:any",
+         reg_value:reg_value email:email query:dns_query device:device verdict_id:int verdict:text data:any",
         &[],
-        &["process", "file", "user", "src_endpoint", "dst_endpoint", "url", "reg_key", "reg_value", "email", "data"],
+        &[
+            "process", "file", "user", "src_endpoint", "dst_endpoint", "url", "reg_key", "reg_value", "email", "query",
+            "device", "data",
+        ],
     ),
+    object("dns_query", "hostname:text", &["hostname"], &[]),
     object(
         "process",
-        "pid:int name:text cmd_line:text created_time:time file:file parent_process:process",
+        "pid:int name:text cmd_line:text created_time:time file:file parent_process:process user:user",
         &[],
         &["pid"],
     ),
@@ -110,7 +114,12 @@ const OBJECTS: &[Object] = &[
     object("url", "url_string:text", &[], &["url_string"]),
     object("reg_key", "path:text", &["path"], &[]),
     object("reg_value", "name:text path:text data:any type:text", &["name", "path"], &[]),
-    object("email", "from:address to:[address] subject:text", &[], &["from", "to"]),
+    object(
+        "email",
+        "from:address to:[address] subject:text return_path:address message_uid:text uid:text x_originating_ip:[ip]",
+        &[],
+        &["from", "to"],
+    ),
     object("observable", "name:text type_id:int type:text value:text", &["type_id", "value"], &[]),
     object(
         "metadata",
@@ -281,8 +290,23 @@ fn nothings(value: &Value, path: &str, wrong: &mut Vec<String>) {
     }
 }
 
-/// Each observable is there once, and stands at its path. Only those of an incident may have none.
+/// The texts of a value.
+fn texts<'a>(value: &'a Value, all: &mut HashSet<&'a str>) {
+    match value {
+        Value::String(text) => drop(all.insert(text)),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, all)),
+        Value::Object(members) => members.values().for_each(|member| texts(member, all)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Each observable is there once, and stands at its path; one that has none stands among what OCSF has no object for.
+/// Only those of an incident may stand nowhere else, as it has no evidence.
 fn observables(event: &Value, class: u64, wrong: &mut Vec<String>) {
+    let mut others = HashSet::new();
+    for (_, value) in event.as_object().into_iter().flatten().filter(|(name, _)| *name != "observables") {
+        texts(value, &mut others);
+    }
     let mut seen = HashSet::new();
     for observable in event["observables"].as_array().into_iter().flatten() {
         if !seen.insert((observable["type_id"].as_u64(), observable["value"].as_str())) {
@@ -290,7 +314,8 @@ fn observables(event: &Value, class: u64, wrong: &mut Vec<String>) {
         }
         let name = observable["name"].as_str();
         let stands = name.map(|name| event.pointer(&pointer(name)) == Some(&observable["value"]));
-        if !stands.unwrap_or(class == 2005) {
+        let is_among_others = || observable["value"].as_str().is_some_and(|value| others.contains(value));
+        if !stands.unwrap_or_else(|| class == 2005 || is_among_others()) {
             wrong.push(format!("it does not stand there: {observable}"));
         }
     }

@@ -4,4 +4,5 @@ mod choice;
 mod comparison;
 mod errors;
 mod lists;
+mod naming;
 mod support;

@@ -106,6 +106,9 @@ async fn who_asks_for_help_or_makes_no_sense_gets_examples() {
         ("", "`/defender machine desk-042.contoso.com`"),
         ("help", "`/defender incident 924565`"),
         ("alert", "Say which alert"),
+        ("machien desk-042", "did you mean `machine`? For example: `/defender machine"),
+        ("user ${user}", "no value"),
+        ("user <@U2147483697|dana>", "a mention of somebody"),
         ("what about <@U2147483697>", "For example"),
         ("file d41d8cd98f00b204e9800998ecf8427e", "MD5"),
     ] {

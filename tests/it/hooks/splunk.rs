@@ -28,7 +28,7 @@ fn kinds(answer: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn the_fields_of_a_row_are_asked_about_as_a_batch() {
     let world = World::start().await;
-    let row = json!({"dest": MACHINE, "user": ["CONTOSO\\dana.reyes", "unknown"], "file_hash": FILE_SHA1, "host": "forwarder-01"});
+    let row = json!({"dest": MACHINE, "user": ["CONTOSO\\dana.reyes", "undefined", "unknown"], "file_hash": FILE_SHA1, "host": "forwarder-01"});
     let answer = world.send(ask(&row)).await.answer();
     assert_eq!(kinds(&answer), ["machine", "user", "problem", "file"]);
     assert_eq!(answer["results"][0]["enrichment"]["id"], DESK_042);
@@ -49,7 +49,7 @@ async fn a_filled_field_that_cannot_be_asked_is_a_problem_that_names_it() {
         [json!("N/A"), json!("invalid_id"), json!("/result/src_user")],
         [json!("d".repeat(32)), json!("unsupported_hash"), json!("/result/file_hash")],
     ];
-    assert_eq!(told, right.iter().map(|item| item.each_ref()).collect::<Vec<_>>());
+    assert_eq!(told, right.iter().map(<[Value; 3]>::each_ref).collect::<Vec<_>>());
     let alone = world.send(ask(&json!({"file_hash": "d".repeat(32)}))).await.answer();
     assert_eq!(alone["counts"], json!({"requests": 1, "ok": 0, "failed": 1}));
 }
@@ -60,6 +60,20 @@ async fn a_subject_in_the_query_is_ambiguous() {
     let ask = post(&format!("{}&machine={MACHINE}", splunk()), &action(&json!({"user": "dana.reyes"})));
     let problem = world.send(ask).await.problem(422, "ambiguous_request");
     assert_eq!(problem["errors"][0]["pointer"], "?machine");
+}
+
+#[tokio::test]
+async fn a_filled_field_that_cannot_be_asked_is_a_problem_among_the_items() {
+    let world = World::start().await;
+    let md5 = "d".repeat(32);
+    let row = json!({"dest": MACHINE, "user": "${user}", "file_hash": md5});
+    let answer = world.send(ask(&row)).await.answer();
+    assert_eq!(kinds(&answer), ["machine", "problem", "problem"]);
+    let problem = |at: usize| &answer["results"][at]["problem"];
+    assert_eq!((&problem(1)["code"], &problem(2)["code"]), (&json!("invalid_id"), &json!("unsupported_hash")));
+    assert_eq!(problem(2)["errors"][0]["pointer"], "/result/file_hash");
+    let answer = world.send(ask(&json!({"src_user": "N/A"}))).await.answer();
+    assert_eq!(answer["counts"], json!({"requests": 1, "ok": 0, "failed": 1}));
 }
 
 #[tokio::test]

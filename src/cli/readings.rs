@@ -1,0 +1,156 @@
+//! What the readings of a `value` find, in which order, and what becomes of those that fail: through both backends.
+
+use std::time::Duration;
+
+use crate::config::Settings;
+use crate::domain::enrichment::Answer;
+use crate::domain::resolution::{Step, StepName};
+use crate::domain::subject::{Kind, Question, Subject};
+use crate::domain::warning::WarningCode;
+use crate::enrich::{Context, Deadline, EnrichError};
+use crate::sandbox::company::model::{Alert, Device};
+use crate::sandbox::company::showcase::{MACHINE, USER};
+use crate::sandbox::{Fault, Route, Sandbox, Times};
+use crate::service::Service;
+
+const BACKENDS: [&str; 2] = ["defender", "graph"];
+
+/// A value that can be each of these kinds.
+fn value(text: &str, kinds: &[Kind]) -> Question {
+    let subject = |kind: &Kind| Question::parse(*kind, text).expect("a subject").subject;
+    let mut subjects: Vec<Subject> = kinds.iter().map(subject).collect();
+    let first = subjects.remove(0);
+    let steps = vec![Step::new(StepName::DetectedKind, text, first.kind().as_str())];
+    Question { subject: first, further: subjects, input: text.to_owned(), steps }
+}
+
+async fn ask(sandbox: &Sandbox, backend: &str, question: &Question) -> Result<Answer, EnrichError> {
+    let environment = sandbox.settings();
+    let settings = Settings::from_lookup(|name| {
+        let own = environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+        (name == "DEFENDER_BACKEND").then(|| backend.to_owned()).or(own)
+    });
+    let service = Service::from_environment(&settings.expect("settings")).expect("a service");
+    let ctx = Context::new(Deadline::after(Duration::from_secs(10)), "readings", None);
+    service.enricher.enrich(question, false, &ctx).await
+}
+
+async fn sandbox() -> Sandbox {
+    Sandbox::start().await.expect("a sandbox")
+}
+
+fn told(answer: &Answer, code: WarningCode) -> Option<&str> {
+    answer.warnings.iter().find(|warning| warning.code == code).map(|warning| warning.detail.as_str())
+}
+
+fn detected(answer: &Answer) -> Vec<&str> {
+    let steps = answer.resolution.iter().filter(|step| step.step == StepName::DetectedKind);
+    steps.map(|step| step.to.as_str()).collect()
+}
+
+fn calls(sandbox: &Sandbox, route: Route) -> usize {
+    sandbox.seen().iter().filter(|seen| seen.route == Some(route)).count()
+}
+
+const NAMED: &[Kind] = &[Kind::Machine, Kind::User, Kind::Domain];
+
+#[tokio::test]
+async fn the_first_reading_that_finds_something_is_the_answer_and_the_last_that_is_asked() {
+    let sandbox = sandbox().await;
+    let (account, _) = USER.split_once('@').expect("a user principal name");
+    for backend in BACKENDS {
+        let answer = ask(&sandbox, backend, &value(MACHINE, NAMED)).await.expect("an answer");
+        assert_eq!((answer.kind, detected(&answer)), (Kind::Machine, vec!["machine"]), "{backend}");
+        assert_eq!(calls(&sandbox, Route::UserAlerts), 0);
+        let answer = ask(&sandbox, backend, &value(account, &[Kind::Machine, Kind::User])).await.expect("an answer");
+        assert_eq!((answer.kind, detected(&answer)), (Kind::User, vec!["user"]), "{backend}");
+        assert!(answer.findings.found() && told(&answer, WarningCode::TriedAs).is_none(), "{backend}");
+        sandbox.forget();
+    }
+}
+
+#[tokio::test]
+async fn forty_digits_are_a_file_or_a_device() {
+    let sandbox = sandbox().await;
+    let id = sandbox.company(|company| company.devices.first().expect("a device").id);
+    for backend in BACKENDS {
+        let answer = ask(&sandbox, backend, &value(id, &[Kind::File, Kind::Machine])).await.expect("an answer");
+        assert_eq!((answer.kind, detected(&answer)), (Kind::Machine, vec!["machine"]), "{backend}");
+        assert_eq!(answer.id, id);
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_has_only_the_first_label_is_asked_for_last() {
+    let sandbox = sandbox().await;
+    sandbox.company(|company| {
+        let device = *company.devices.first().expect("a device");
+        company.devices.push(Device { id: KIOSK, name: "kiosk9", ..device });
+        let alert = *company.alerts.first().expect("an alert");
+        company.alerts.push(Alert { id: "da639305048212300009_9", devices: &[KIOSK], ..alert });
+    });
+    for backend in BACKENDS {
+        sandbox.forget();
+        let answer = ask(&sandbox, backend, &value("kiosk9.contoso.com", NAMED)).await.expect("an answer");
+        assert_eq!((answer.kind, answer.id.as_str()), (Kind::Machine, KIOSK), "{backend}");
+        assert_eq!(answer.findings.alerts.len(), 1, "{backend}");
+        assert!(told(&answer, WarningCode::MatchedShortName).is_some_and(|detail| detail.contains("kiosk9")));
+        let count = |routes: &[Route]| routes.iter().map(|route| calls(&sandbox, *route)).collect::<Vec<_>>();
+        if backend == "defender" {
+            let routes = [Route::Machines, Route::UserAlerts, Route::DomainAlerts, Route::MachineAlerts];
+            assert_eq!(count(&routes), [1, 1, 1, 1], "the list of devices is asked for once");
+        } else {
+            assert_eq!(count(&[Route::Hunting]), [3], "one query answers both readings as a device");
+        }
+    }
+}
+
+const KIOSK: &str = "00000000000000000000000000000000000000c9";
+
+#[tokio::test]
+async fn where_nothing_is_found_all_kinds_that_were_asked_are_told() {
+    let sandbox = sandbox().await;
+    for backend in BACKENDS {
+        let answer = ask(&sandbox, backend, &value("nobody.contoso.com", NAMED)).await.expect("an answer");
+        assert_eq!((answer.kind, answer.findings.found()), (Kind::Machine, false), "{backend}");
+        assert_eq!(
+            told(&answer, WarningCode::TriedAs),
+            Some("Nothing was found: this was asked as machine, as user and as domain.")
+        );
+        assert_eq!(detected(&answer), ["machine"]);
+        let answer = ask(&sandbox, backend, &value("Petra Gundersen", &[Kind::Machine, Kind::User])).await;
+        let answer = answer.expect("an answer");
+        let detail = told(&answer, WarningCode::TriedAs).expect("a warning");
+        assert!(detail.contains("machine and as user") && detail.contains("display name"), "{detail}");
+        let answer = ask(&sandbox, backend, &value("nobody", &[Kind::User])).await.expect("an answer");
+        assert_eq!(told(&answer, WarningCode::TriedAs), None, "there was one reading only");
+    }
+}
+
+#[tokio::test]
+async fn a_reading_that_fails_is_the_answer_only_where_no_other_finds_anything() {
+    let sandbox = sandbox().await;
+    let (account, _) = USER.split_once('@').expect("a user principal name");
+    let named = [Kind::Machine, Kind::User];
+    for (route, text, status, found) in [
+        (Route::Machines, "nobody", 403, false),
+        (Route::UserAlerts, "nobody", 503, false),
+        (Route::Machines, account, 503, true),
+        (Route::UserAlerts, MACHINE, 503, true),
+    ] {
+        sandbox.mend();
+        sandbox.forget();
+        sandbox.fail(route, Times::Always, Fault::status(status));
+        let outcome = ask(&sandbox, "defender", &value(text, &named)).await;
+        match outcome {
+            Ok(answer) => assert!(found && answer.findings.found(), "{route:?} {text}"),
+            Err(EnrichError::Forbidden { .. } | EnrichError::Unavailable { .. }) => assert!(!found, "{route:?} {text}"),
+            Err(error) => panic!("{route:?} {text}: {error}"),
+        }
+        assert!(calls(&sandbox, Route::UserAlerts) > 0 || text == MACHINE, "the others are still asked");
+    }
+    sandbox.mend();
+    sandbox.fail(Route::Hunting, Times::Always, Fault::status(503));
+    let outcome = ask(&sandbox, "graph", &value("nobody.contoso.com", NAMED)).await;
+    assert!(matches!(outcome, Err(EnrichError::Unavailable { .. })), "{outcome:?}");
+}

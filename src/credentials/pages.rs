@@ -1,0 +1,116 @@
+//! Lists that come in pages: what came before stays, whatever becomes of a page after it.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::authorized::{Authorized, CallError};
+use crate::domain::text::Text;
+use crate::domain::warning::{WarningCode, Warnings};
+use crate::upstream::body::Page;
+use crate::upstream::{Api, Call, Context, Reply, Stop, UpstreamError, next_page};
+
+/// Time that is left for the answer when a page does not come.
+const SPARED: Duration = Duration::from_millis(150);
+
+/// A list, as far as it was read.
+#[derive(Debug)]
+pub(crate) struct Listing<T> {
+    /// What is on the pages that came.
+    pub(crate) items: Vec<T>,
+    /// The pages.
+    pub(crate) bodies: Vec<Text>,
+    unread: Option<Unread>,
+}
+
+/// Why a list was not read to its end.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// Its next page is not asked for.
+    Stopped(Stop),
+    /// Its next page did not come.
+    Failed(CallError),
+}
+
+/// How the pages of a list are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paging<'r> {
+    /// Out of whose quota, with whose token.
+    pub(crate) api: Api,
+    /// What the route needs, to be named when it lacks.
+    pub(crate) permission: &'static str,
+    /// The API's own origin.
+    pub(crate) base: &'r Url,
+    /// The first segment of its paths.
+    pub(crate) root: &'static str,
+    /// The `Prefer` header.
+    pub(crate) prefer: Option<&'static str>,
+}
+
+impl<T> Listing<T> {
+    /// What is on the pages that came before others are asked for.
+    pub(crate) fn of(items: Vec<T>, bodies: Vec<Text>) -> Self {
+        Self { items, bodies, unread: None }
+    }
+
+    /// Why it was not read to its end, if it was not.
+    pub(crate) fn into_unread(self) -> Option<Unread> {
+        self.unread
+    }
+
+    /// Whether another time more could come.
+    pub(crate) fn is_whole(&self) -> bool {
+        !matches!(self.unread, Some(Unread::Failed(_)))
+    }
+
+    /// Tells the caller of the answer that this is not all.
+    pub(crate) fn note_unread(&self, notes: &mut Warnings) {
+        let shown = self.items.len();
+        match &self.unread {
+            None => {}
+            Some(Unread::Stopped(stop)) => notes.add(WarningCode::Partial, stop.detail(shown)),
+            Some(Unread::Failed(_)) => {
+                let detail =
+                    format!("Only the first {shown} alerts came: a later page of Microsoft's list failed. Ask again.");
+                notes.add(WarningCode::Partial, detail);
+            }
+        }
+    }
+}
+
+impl Authorized {
+    /// Reads a list on from the link to its next page, on the API's own origin. A page that fails, whatever its status,
+    /// ends it.
+    pub(crate) async fn read_on<T>(
+        &self,
+        listing: &mut Listing<T>,
+        mut link: Option<String>,
+        paging: Paging<'_>,
+        mut read: impl FnMut(&Text) -> Result<Page<T>, UpstreamError>,
+        ctx: &Context,
+    ) {
+        let Paging { api, permission, base, root, prefer } = paging;
+        while let Some(next) = link {
+            let url = match next_page(&next, base, root, &listing.bodies) {
+                Ok(url) => url,
+                Err(stop) => {
+                    listing.unread = Some(Unread::Stopped(stop));
+                    return;
+                }
+            };
+            let call = |token| Call { prefer, ..Call::get(api, url.clone(), token) };
+            let ctx = ctx.within(ctx.deadline.remaining().saturating_sub(SPARED));
+            let body = self.send(api, permission, &ctx, call, Reply::into_body).await;
+            match body.and_then(|body| Ok((read(&body).map_err(CallError::Upstream)?, body))) {
+                Ok((page, body)) => {
+                    link = page.append_to(&mut listing.items);
+                    listing.bodies.push(body);
+                }
+                Err(error) => {
+                    listing.unread = Some(Unread::Failed(error));
+                    return;
+                }
+            }
+        }
+    }
+}
