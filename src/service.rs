@@ -14,6 +14,7 @@ use crate::credentials::aws::AwsAccess;
 use crate::credentials::{Authorized, SecretStore, TokenCache};
 use crate::defender::{Defender, RETIREMENT};
 use crate::domain::portal::Portal;
+use crate::domain::time::Moment;
 use crate::enrich::{Auto, Backend, Context, Deadline, Enricher};
 use crate::graph::Graph;
 use crate::hooks::splunk::Fields;
@@ -42,7 +43,12 @@ pub struct Service {
 
 impl Service {
     /// Puts the service together; nothing is read or called yet.
-    pub fn new(settings: &Settings, http: HttpClient, aws: AwsAccess) -> Result<Arc<Self>, SettingError> {
+    pub fn new(
+        settings: &Settings,
+        http: HttpClient,
+        aws: AwsAccess,
+        clock: fn() -> Moment,
+    ) -> Result<Arc<Self>, SettingError> {
         let notifier = Notifier::new(&http, settings.destination_addresses)?;
         let store = SecretStore::new(aws);
         let slack_messages = SlackMessages::new(http.clone(), settings.slack_response_url.clone());
@@ -57,7 +63,7 @@ impl Service {
             BackendChoice::Auto => Backend::Auto(Box::new(Auto::new(defender, graph, tokens.clone()))),
         };
         Ok(Arc::new(Self {
-            enricher: Enricher::new(backend, settings),
+            enricher: Enricher::new(backend, settings, clock),
             callers: Callers::new(settings, store),
             notifier,
             timeout: settings.timeout,
@@ -73,9 +79,14 @@ impl Service {
 
     /// The service as the settings of the environment want it: what Lambda runs.
     pub fn from_environment(settings: &Settings) -> Result<Arc<Self>, SettingError> {
+        Self::with_clock(settings, Moment::now)
+    }
+
+    /// The same with another wall clock for the age of remembered answers: tests let it go on without waiting.
+    pub fn with_clock(settings: &Settings, clock: fn() -> Moment) -> Result<Arc<Self>, SettingError> {
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_environment(&settings.aws, &http)?;
-        Self::new(settings, http, aws)
+        Self::new(settings, http, aws, clock)
     }
 
     /// Fetches what the first request will need, all at once: keys, secret, tokens. Says once in the log where APIs are

@@ -52,6 +52,7 @@ pub(crate) trait Outcome: Clone + Send + Sync + 'static {
 pub(crate) struct Recalled<V> {
     pub(crate) value: V,
     pub(crate) fetched_at: Moment,
+    pub(crate) age: Duration,
     pub(crate) state: CacheState,
 }
 
@@ -93,15 +94,20 @@ where
         if let Some(entry) = &known
             && entry.fetched_at.age_at(now) < self.fresh_for(&entry.value)
         {
-            return Ok(entry.recalled(CacheState::Hit));
+            return Ok(self.recalled(entry, CacheState::Hit));
         }
         match self.fetch_once(&key, deadline, fetch).await {
-            Ok(entry) => Ok(entry.recalled(CacheState::Miss)),
+            Ok(entry) => Ok(self.recalled(&entry, CacheState::Miss)),
             Err(error) => {
                 let stale = known.filter(|entry| entry.fetched_at.age_at(now) < self.times.stale && error.is_outage());
-                stale.map(|entry| entry.recalled(CacheState::Stale)).ok_or(error)
+                stale.map(|entry| self.recalled(&entry, CacheState::Stale)).ok_or(error)
             }
         }
+    }
+
+    fn recalled(&self, entry: &Entry<V>, state: CacheState) -> Recalled<V> {
+        let Entry { value, fetched_at, .. } = entry;
+        Recalled { value: value.clone(), fetched_at: *fetched_at, age: fetched_at.age_at((self.clock)()), state }
     }
 
     /// Negative answers are fresh for a quarter of the time, and not for long: an alert may be minutes late.
@@ -147,12 +153,6 @@ where
                 Ok(Ok(entry)) => return Ok(entry),
             }
         }
-    }
-}
-
-impl<V: Clone> Entry<V> {
-    fn recalled(&self, state: CacheState) -> Recalled<V> {
-        Recalled { value: self.value.clone(), fetched_at: self.fetched_at, state }
     }
 }
 

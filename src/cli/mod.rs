@@ -22,6 +22,7 @@ use crate::config::{SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::domain::subject::Kind;
 use crate::domain::subject::field_names::{self, Named};
+use crate::domain::time::Moment;
 use crate::render::Format;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
@@ -157,7 +158,7 @@ impl Stage {
         let settings = Settings::read()?;
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_profile(&settings.aws, &http).await?;
-        let service = Service::new(&settings, http, aws)?;
+        let service = Service::new(&settings, http, aws, Moment::now)?;
         Ok(Self { settings, service, sandbox: None })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::iter;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ask::Ask;
 use super::readings::Names;
@@ -191,8 +192,12 @@ fn resolve_device(name: &DeviceName, named: Named) -> Result<Resolution, EnrichE
 impl Draft {
     /// The answer about something that could not be resolved: Defender does not know it.
     fn unknown(self) -> Answer {
-        let found =
-            Recalled { value: Arc::new(Findings::unknown()), fetched_at: Moment::now(), state: CacheState::Miss };
+        let found = Recalled {
+            value: Arc::new(Findings::unknown()),
+            fetched_at: Moment::now(),
+            age: Duration::ZERO,
+            state: CacheState::Miss,
+        };
         self.finish(found)
     }
 }

@@ -64,14 +64,14 @@ impl Memorable for Arc<Findings> {
 }
 
 impl Enricher {
-    pub(crate) fn new(backend: Backend, settings: &Settings) -> Self {
+    pub(crate) fn new(backend: Backend, settings: &Settings, clock: fn() -> Moment) -> Self {
         let CacheTimes { fresh, stale } = settings.cache;
         let names = CacheTimes { fresh: fresh.saturating_mul(NAMES_LAST), stale };
         Self {
             backend,
             portal: settings.portal,
-            answers: Memory::new(settings.cache, Moment::now),
-            names: Memory::new(names, Moment::now),
+            answers: Memory::new(settings.cache, clock),
+            names: Memory::new(names, clock),
         }
     }
 
@@ -253,7 +253,7 @@ impl Draft {
                 api: origin.api,
                 retrieved_at: found.fetched_at,
                 cache: found.state,
-                age_s: found.fetched_at.age_at(Moment::now()).as_secs(),
+                age_s: found.age.as_secs(),
             },
         }
     }

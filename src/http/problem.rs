@@ -32,6 +32,8 @@ pub(crate) enum Code {
     InvalidId,
     UnsupportedHash,
     AmbiguousRequest,
+    /// Sent before version 1.1 of the answer. The published list of codes only grows.
+    AmbiguousValue,
     TooManyRequestsInBatch,
     Throttled,
     Internal,
@@ -48,7 +50,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::InvalidJson,
         Self::Unauthorized,
         Self::ForbiddenOrigin,
@@ -61,6 +63,7 @@ impl Code {
         Self::InvalidId,
         Self::UnsupportedHash,
         Self::AmbiguousRequest,
+        Self::AmbiguousValue,
         Self::TooManyRequestsInBatch,
         Self::Throttled,
         Self::Internal,
@@ -103,6 +106,9 @@ impl Code {
             Self::InvalidRequest => (S::UNPROCESSABLE_ENTITY, "invalid_request", "The request makes no sense"),
             Self::InvalidId => (S::UNPROCESSABLE_ENTITY, "invalid_id", "The id has no accepted form"),
             Self::UnsupportedHash => (S::UNPROCESSABLE_ENTITY, "unsupported_hash", "Defender takes no such hash"),
+            Self::AmbiguousValue => {
+                (S::UNPROCESSABLE_ENTITY, "ambiguous_value", "The kind of the value cannot be told")
+            }
             Self::AmbiguousRequest => {
                 (S::UNPROCESSABLE_ENTITY, "ambiguous_request", "The request names several subjects")
             }

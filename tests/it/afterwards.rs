@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path;
@@ -17,7 +17,7 @@ use defender_enrich::telemetry::{self, LogSettings};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::level_filters::LevelFilter;
 
 use crate::client::Ask;
@@ -61,7 +61,7 @@ impl Outside {
     async fn called(&self, name: &str) -> Instant {
         let mut board = self.board.subscribe();
         let arrived = board.wait_for(|board| board.arrived.iter().any(|(known, _)| known == name));
-        let board = timeout(Duration::from_secs(20), arrived).await.expect("a call").expect("a board");
+        let board = timeout(Duration::from_secs(120), arrived).await.expect("a call").expect("a board");
         board.arrived.iter().find(|(known, _)| known == name).expect("a call").1
     }
 

@@ -42,6 +42,12 @@ impl Ask {
         self
     }
 
+    /// With another body.
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
     /// At another address.
     pub(crate) fn at(mut self, target: &str) -> Self {
         target.clone_into(&mut self.target);

@@ -1,13 +1,18 @@
 //! A service of this process between a client and the sandbox.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use defender_enrich::config::Settings;
+use defender_enrich::domain::time::Moment;
 use defender_enrich::sandbox::{self, DEMO_KEY, Route, Sandbox, Seen};
 use defender_enrich::service::Service;
+use futures_util::poll;
 use http::{Request, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -27,6 +32,11 @@ pub(crate) const DESK_042: &str = "362ded5edf49a09eff1a4645db892f3af1c2e2cd";
 /// More than any test spends.
 pub(crate) const NO_QUOTA: &[(&str, &str)] = &[("QUOTA_PER_MINUTE", "1000000"), ("QUOTA_PER_HOUR", "1000000")];
 
+/// The time that [`hasten`] lets pass before it looks again.
+const STEP: Duration = Duration::from_millis(100);
+/// How often everything else has its turn before that.
+const TURNS: usize = 2000;
+
 /// A service that listens, and the sandbox behind it.
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
@@ -45,7 +55,7 @@ impl World {
     }
 
     pub(crate) async fn around(sandbox: Sandbox, changes: &[(&str, &str)]) -> Self {
-        let service = Service::from_environment(&settings(&sandbox, changes)).expect("a service");
+        let service = Service::with_clock(&settings(&sandbox, changes), clock).expect("a service");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let router = service.router();
@@ -155,9 +165,36 @@ pub(crate) async fn pass(span: Duration) {
     tokio::time::resume();
 }
 
-/// Waits on the wall clock, which tells how old answers and tokens are.
-pub(crate) async fn wait(milliseconds: u64) {
-    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+/// What comes of something that waits, and how much time has to pass for it. Nobody waits for the time, so it makes no
+/// difference how busy the machine is.
+pub(crate) async fn hasten<T>(waiting: impl Future<Output = T>) -> (T, Duration) {
+    let mut waiting = pin!(waiting);
+    let mut passed = Duration::ZERO;
+    loop {
+        // Whatever need not wait comes first.
+        for _ in 0..TURNS {
+            if let Poll::Ready(done) = poll!(&mut waiting) {
+                return (done, passed);
+            }
+            tokio::task::yield_now().await;
+        }
+        pass(STEP).await;
+        passed += STEP;
+    }
+}
+
+thread_local! {
+    /// The wall clock of the services of this test. It stands still unless it is set.
+    static WALL_CLOCK: Cell<Moment> = Cell::new(Moment::from(SystemTime::from(jiff::Timestamp::now())));
+}
+
+fn clock() -> Moment {
+    WALL_CLOCK.get()
+}
+
+/// Lets answers that are remembered become older.
+pub(crate) fn age(seconds: u64) {
+    WALL_CLOCK.set(clock().later(Duration::from_secs(seconds)));
 }
 
 /// An alert in Defender's own shape: every member there, null where it does not apply.

@@ -33,6 +33,7 @@ mod notify;
 mod published;
 mod quota;
 mod redaction;
+mod samples;
 mod upstream;
 mod upstream_answers;
 mod wire;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use defender_enrich::sandbox::{CALLER_SECRET, DEFENDER_SECRET, Fault, Route, Times};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
 use crate::client::timeless;
-use crate::harness::{ALERT, FILE, INCIDENT, MACHINE, World, wait};
+use crate::harness::{ALERT, FILE, INCIDENT, MACHINE, World, age, hasten};
 
 fn cache(answer: &Value) -> (&str, u64) {
     (answer["source"]["cache"].as_str().unwrap(), answer["source"]["age_s"].as_u64().unwrap())
@@ -16,11 +16,12 @@ fn cache(answer: &Value) -> (&str, u64) {
 #[tokio::test]
 async fn equal_questions_at_once_are_one_call() {
     let world = World::start().await;
-    world.sandbox.fail(Route::Alert, Times::Once, Fault::delay(Duration::from_millis(300)));
+    world.sandbox.fail(Route::Alert, Times::Once, Fault::delay(Duration::from_secs(2)));
     // Connections are dear to the operating system: most of the crowd comes without one.
     let (id, near) = (json!(ALERT), 350);
     let near = join_all((0..near).map(|_| world.hand_in("alert_id", &id)));
-    let (far, near) = tokio::join!(join_all((0..150).map(|_| world.alert(ALERT))), near);
+    let far = join_all((0..150).map(|_| world.alert(ALERT)));
+    let ((far, near), _) = hasten(join(far, near)).await;
     let crowd = [far, near].concat();
     assert_eq!(crowd.len(), 500);
     let first = timeless(crowd[0].answer());
@@ -37,9 +38,9 @@ async fn equal_questions_at_once_share_a_failure_and_it_is_forgotten() {
     world.sandbox.fail(
         Route::Alert,
         Times::Exactly(2),
-        Fault { delay: Some(Duration::from_millis(100)), ..Fault::status(500) },
+        Fault { delay: Some(Duration::from_secs(2)), ..Fault::status(500) },
     );
-    for heard in join_all((0..50).map(|_| world.alert(ALERT))).await {
+    for heard in hasten(join_all((0..50).map(|_| world.alert(ALERT)))).await.0 {
         heard.problem(502, "upstream_error");
     }
     assert_eq!(world.calls(Route::Alert), 2);
@@ -51,13 +52,13 @@ async fn an_answer_is_remembered_and_says_so() {
     let world = World::with(&[("CACHE_TTL_S", "3")]).await;
     let fresh = world.alert(ALERT).await.answer();
     assert_eq!(cache(&fresh), ("miss", 0));
-    wait(1100).await;
+    age(1);
     let hit = world.alert(ALERT).await.answer();
     assert_eq!(cache(&hit), ("hit", 1));
     assert_eq!(hit["source"]["retrieved_at"], fresh["source"]["retrieved_at"]);
     assert_eq!(timeless(hit), timeless(fresh));
     assert_eq!(world.calls(Route::Alert), 1);
-    wait(2000).await;
+    age(2);
     assert_eq!(cache(&world.alert(ALERT).await.answer()).0, "miss");
     assert_eq!(world.calls(Route::Alert), 2);
 }
@@ -70,7 +71,7 @@ async fn what_was_not_found_is_forgotten_sooner() {
         world.post(json!({"user": "nobody"})).await.answer();
     }
     assert_eq!((world.calls(Route::Alert), world.calls(Route::UserAlerts)), (1, 1));
-    wait(1100).await;
+    age(1);
     world.sandbox.put_alert(crate::harness::dense_alert("da000000000000000000_1")).unwrap();
     world.alert("da000000000000000000_1").await.answer();
     assert_eq!(world.calls(Route::Alert), 2);
@@ -78,7 +79,7 @@ async fn what_was_not_found_is_forgotten_sooner() {
 
 #[tokio::test]
 async fn when_defender_throttles_or_is_down_an_old_answer_is_better_than_none() {
-    let world = World::with(&[("CACHE_TTL_S", "1"), ("ENRICH_TIMEOUT_MS", "1200")]).await;
+    let world = World::with(&[("CACHE_TTL_S", "1")]).await;
     let subjects = [
         json!({"alert_id": ALERT}),
         json!({"incident_id": INCIDENT}),
@@ -89,7 +90,7 @@ async fn when_defender_throttles_or_is_down_an_old_answer_is_better_than_none() 
     for subject in &subjects {
         before.push(timeless(world.post(subject.clone()).await.answer()));
     }
-    wait(1100).await;
+    age(1);
     for (route, fault) in [
         (Route::Alert, Fault::status(503)),
         (Route::Incident, Fault::status(500)),
@@ -113,7 +114,7 @@ async fn when_defender_throttles_or_is_down_an_old_answer_is_better_than_none() 
 async fn an_old_answer_does_not_hide_what_is_no_outage() {
     let world = World::with(&[("CACHE_TTL_S", "1")]).await;
     world.alert(ALERT).await.answer();
-    wait(1100).await;
+    age(1);
     for (fault, status, code) in [
         (Fault::status(403), 502, "upstream_forbidden"),
         (Fault::body("<html>"), 502, "upstream_malformed"),
@@ -128,7 +129,7 @@ async fn an_old_answer_does_not_hide_what_is_no_outage() {
 async fn an_answer_that_is_too_old_is_not_served() {
     let world = World::with(&[("CACHE_TTL_S", "1"), ("CACHE_STALE_S", "1")]).await;
     world.alert(ALERT).await.answer();
-    wait(1100).await;
+    age(1);
     world.sandbox.fail(Route::Alert, Times::Always, Fault::status(503));
     world.alert(ALERT).await.problem(503, "upstream_unavailable");
 }

@@ -79,13 +79,13 @@ impl Fields {
     pub fn parse(text: &str) -> Result<Self, FieldsError> {
         let mut asked: Vec<(Named, String)> = Vec::new();
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-            let (word, names) = part.split_once('=').ok_or_else(|| FieldsError::NoAssignment(shown(part)))?;
+            let (word, listed) = part.split_once('=').ok_or_else(|| FieldsError::NoAssignment(shown(part)))?;
             let word = word.trim();
             let subject = kind_of(word).ok_or_else(|| FieldsError::UnknownKind(shown(word)))?;
             if asked.iter().any(|(known, _)| *known == subject) {
                 return Err(FieldsError::Twice(subject));
             }
-            for name in names.split(',').map(|name| name.trim().to_owned()) {
+            for name in listed.split(',').map(|name| name.trim().to_owned()) {
                 if !(1..=MOST_NAME_CHARS).contains(&name.chars().count()) {
                     return Err(FieldsError::WrongField(subject));
                 }

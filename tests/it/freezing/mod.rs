@@ -9,19 +9,19 @@ mod process;
 
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use defender_enrich::sandbox::DEMO_KEY;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::api::Lambda;
 use self::process::Process;
 
 /// No step of a test takes so long; a test that waits for what does not come to pass ends here.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How the Extensions API behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,9 +132,7 @@ impl Environment {
 
     /// Waits until the process has ended by itself.
     pub(crate) async fn ended(&self) -> ExitStatus {
-        let process = self.process.clone();
-        let waited = tokio::task::spawn_blocking(move || process.wait(PATIENCE));
-        waited.await.expect("a thread").unwrap_or_else(|| panic!("still running: {}", self.log()))
+        self.patiently("ended", self.process.ended()).await
     }
 
     /// What the process has written to standard error.

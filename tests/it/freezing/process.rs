@@ -6,12 +6,16 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use tokio::sync::watch;
 
 pub(super) struct Process {
     child: Mutex<Child>,
     id: u32,
     log: Arc<Mutex<Vec<u8>>>,
+    /// Its standard error has been closed.
+    is_silent: watch::Receiver<bool>,
 }
 
 impl Process {
@@ -21,13 +25,15 @@ impl Process {
         let mut errors = child.stderr.take().expect("its standard error");
         let log = Arc::new(Mutex::new(Vec::new()));
         let heard = log.clone();
+        let (silence, is_silent) = watch::channel(false);
         thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = errors.read(&mut bytes) {
                 heard.lock().unwrap().extend_from_slice(&bytes[..count]);
             }
+            silence.send_replace(true);
         });
-        Self { id: child.id(), child: Mutex::new(child), log }
+        Self { id: child.id(), child: Mutex::new(child), log, is_silent }
     }
 
     /// Stops it; nothing of it runs any more when this returns.
@@ -60,16 +66,10 @@ impl Process {
         })
     }
 
-    /// How it ended, if it does in time.
-    pub(super) fn wait(&self, span: Duration) -> Option<ExitStatus> {
-        let begin = Instant::now();
-        while begin.elapsed() < span {
-            if let Some(status) = self.child.lock().unwrap().try_wait().expect("a child") {
-                return Some(status);
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        None
+    /// Waits until it has ended, and tells how. Its end closes its standard error.
+    pub(super) async fn ended(&self) -> ExitStatus {
+        self.is_silent.clone().wait_for(|is_silent| *is_silent).await.expect("a thread");
+        self.child.lock().unwrap().wait().expect("a child")
     }
 
     pub(super) fn log(&self) -> String {

@@ -7,6 +7,7 @@ use defender_enrich::sandbox::{Fault, GRAPH_AUDIENCE, Route, Sandbox, Service, T
 use serde_json::json;
 
 use super::support::{ask, ask_graph, asked, many_alerts, service};
+use crate::harness::hasten;
 
 #[tokio::test]
 async fn a_list_is_one_query_and_batches_of_twenty_with_one_token() {
@@ -160,7 +161,7 @@ async fn more_than_enough_is_not_read() {
     let large = json!({"id": "da1_1", "description": "x".repeat(600 << 10)}).to_string();
     sandbox.fail(Route::GraphBatchItem, Times::Always, Fault::body(large));
     sandbox.set_graph_quota(1000, 1000);
-    let service = service(&sandbox, "graph", &[("QUOTA_PER_MINUTE", "1000")]);
+    let service = service(&sandbox, "graph", &[("QUOTA_PER_MINUTE", "1000"), ("ENRICH_TIMEOUT_MS", "120000")]);
     let answer = ask(&service, json!({"machine": showcase::MACHINE, "limit": 500})).await;
     assert_eq!((answer.status, answer.alert_ids().len()), (200, 107));
     let warnings = answer.body["warnings"].to_string();
@@ -254,8 +255,8 @@ async fn what_fails_when_it_is_asked_for_again_leaves_the_rest_whole() {
     // The first batch is answered; the one that asks for the throttled item again hangs.
     sandbox.fail(Route::GraphBatch, Times::Once, Fault::default());
     sandbox.fail(Route::GraphBatch, Times::Always, Fault::delay(Duration::from_secs(30)));
-    let service = service(&sandbox, "graph", &[("ENRICH_TIMEOUT_MS", "3000")]);
-    let answer = ask(&service, json!({"machine": showcase::MACHINE})).await;
+    let service = service(&sandbox, "graph", &[("ENRICH_TIMEOUT_MS", "10000")]);
+    let (answer, _) = hasten(ask(&service, json!({"machine": showcase::MACHINE}))).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert!(answer.warnings().contains(&"partial"));
     let alerts = answer.body["alerts"].as_array().expect("alerts");

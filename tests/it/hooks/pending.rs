@@ -25,14 +25,10 @@ async fn world(receiver: &Receiver, changes: &[(&str, &str)]) -> Arc<World> {
 }
 
 /// Waits for what other tasks of this runtime bring about.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..2000 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+async fn until(mut holds: impl FnMut() -> bool) {
+    while !holds() {
+        tokio::task::yield_now().await;
     }
-    panic!("it did not come: {what}");
 }
 
 /// Sends a request, and lets so much time pass when Defender has been asked so often.
@@ -41,7 +37,7 @@ async fn after_patience(world: &Arc<World>, ask: Ask, calls: usize, patience: Du
         let world = world.clone();
         async move { world.send(ask).await }
     });
-    until("the calls", || world.defender_calls() >= calls).await;
+    until(|| world.defender_calls() >= calls).await;
     pass(patience).await;
     sent.await.expect("an answer")
 }
