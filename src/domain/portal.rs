@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::subject::field_names::Named;
+use super::subject::spelling::is_no_value;
 use super::subject::{AlertId, DeviceId, IncidentId, Kind, Machine, Subject};
 
 /// The portal of one cloud.
@@ -131,7 +132,9 @@ pub fn looks_like_link(text: &str) -> bool {
 
 /// Reads a link to a page of the portal.
 pub fn parse_link(text: &str) -> Result<Link, NoLink> {
-    let url = Url::parse(text.trim()).map_err(|_| NoLink::Elsewhere)?;
+    // A guest's name, as people paste it: what follows the mark is no fragment.
+    let text = text.trim().replace("#EXT#", "%23EXT%23");
+    let url = Url::parse(&text).map_err(|_| NoLink::Elsewhere)?;
     if !url.host_str().is_some_and(|host| HOSTS.contains(&host)) {
         return Err(NoLink::Elsewhere);
     }
@@ -147,7 +150,10 @@ fn page_of(url: &Url) -> Option<Link> {
     let of_kind = |kind, id: &str| Link { named: Named::Kind(kind), id: id.to_owned() };
     let first = || rest.first().map(String::as_str);
     match page.as_str() {
-        "alerts" => Some(of_kind(Kind::Alert, first()?)),
+        // Every family of ids has digits; `alerts/overview` and the like are no alert's.
+        "alerts" => first()
+            .filter(|id| id.bytes().any(|byte| byte.is_ascii_digit()) && *id != "v2")
+            .map(|id| of_kind(Kind::Alert, id)),
         "machines" | "devices" => {
             // `machines/ID`, `machines/v2/ID`: nothing but a device's id is taken for one.
             let id = first().filter(|id| *id != "v2").or_else(|| rest.get(1).map(String::as_str))?;
@@ -158,13 +164,19 @@ fn page_of(url: &Url) -> Option<Link> {
             let id = rest.iter().find(|segment| IncidentId::parse(segment).is_some())?;
             Some(of_kind(Kind::Incident, id))
         }
-        "user" | "users" => user_of(url).or_else(|| first().map(str::to_owned)).map(|id| of_kind(Kind::User, &id)),
+        "user" | "users" => {
+            let named = || first().filter(|name| !VIEWS_OF_USERS.contains(name)).map(str::to_owned);
+            user_of(url).or_else(named).map(|id| of_kind(Kind::User, &id))
+        }
         "ip" | "ips" => Some(of_kind(Kind::Ip, first()?)),
         "domains" | "domain" => parameter(url, "urlDomain").map(|id| of_kind(Kind::Domain, &id)),
         "url" | "urls" => parameter(url, "url").map(|id| Link { named: Named::Url, id }),
         _ => None,
     }
 }
+
+/// Pages below `user/` and `users/` that are of no user in particular.
+const VIEWS_OF_USERS: [&str; 4] = ["overview", "timeline", "alerts", "v2"];
 
 /// The account that a user's page is of, by what most of Defender's interfaces know.
 fn user_of(url: &Url) -> Option<String> {
@@ -180,7 +192,8 @@ fn user_of(url: &Url) -> Option<String> {
 }
 
 fn parameter(url: &Url, name: &str) -> Option<String> {
-    let mut named = url.query_pairs().filter(|(known, value)| known == name && !value.is_empty());
+    let mut named =
+        url.query_pairs().filter(|(known, value)| known == name && !value.is_empty() && !is_no_value(value));
     named.next().map(|(_, value)| value.into_owned())
 }
 
@@ -227,6 +240,12 @@ mod tests {
             ("security.microsoft.com/user?sid=S-1-5-21-1&aad=x", Kind::User, "S-1-5-21-1"),
             ("security.microsoft.com/user?aad=c995191e-ab0d", Kind::User, "c995191e-ab0d"),
             ("security.microsoft.com/users/dana", Kind::User, "dana"),
+            ("security.microsoft.com/user?upn=undefined&accountName=dana", Kind::User, "dana"),
+            (
+                "security.microsoft.com/user?upn=jane_fabrikam.example#EXT#@contoso.onmicrosoft.com",
+                Kind::User,
+                "jane_fabrikam.example#EXT#@contoso.onmicrosoft.com",
+            ),
             ("security.microsoft.com/file/0a1b/deepanalysis", Kind::File, "0a1b"),
             ("security.microsoft.com/files/0a1b", Kind::File, "0a1b"),
             ("security.microsoft.com/ip/192.0.2.7/overview", Kind::Ip, "192.0.2.7"),

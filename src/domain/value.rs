@@ -91,7 +91,7 @@ pub(super) fn is_alert_id_of_a_known_family(text: &str) -> bool {
         return false;
     }
     let without_product = match text.get(..2) {
-        Some(product) if product.bytes().all(|byte| byte.is_ascii_lowercase()) => text.get(2..).unwrap_or_default(),
+        Some(product) if product.bytes().all(|byte| byte.is_ascii_alphabetic()) => text.get(2..).unwrap_or_default(),
         _ => text,
     };
     let (first, second) = match without_product.rsplit_once('_') {

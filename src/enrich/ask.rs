@@ -8,7 +8,7 @@ use super::key::Key;
 use crate::credentials::CallError;
 use crate::defender::Defender;
 use crate::domain::findings::Findings;
-use crate::domain::subject::{Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Sha1};
+use crate::domain::subject::{Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Sha1, comparable_id};
 use crate::graph::{Graph, Quarry};
 use crate::upstream::{Context, UpstreamError};
 
@@ -61,8 +61,16 @@ impl Ask {
     /// Asks.
     pub(super) async fn fetch(&self, ctx: &Context) -> Result<Findings, CallError> {
         match self {
-            Self::Alert(Family::Defender(defender), id) => defender.alert(id, ctx).await,
-            Self::Alert(Family::Graph(graph), id) => graph.alert(id, ctx).await,
+            Self::Alert(family, id) => {
+                let findings = match family {
+                    Family::Defender(defender) => defender.alert(id, ctx).await?,
+                    Family::Graph(graph) => graph.alert(id, ctx).await?,
+                };
+                // Ids are equal in any case, and Defender may not think so: that one was not found in a case of its own
+                // is not remembered of all.
+                let holds = findings.known || comparable_id(id.as_str()) == id.as_str();
+                Ok(findings.whole_if(holds))
+            }
             Self::Incident(Family::Defender(defender), id) => defender.incident(*id, ctx).await,
             Self::Incident(Family::Graph(graph), id) => graph.incident(*id, ctx).await,
             Self::Machine(defender, id) => defender.machine_alerts(id, ctx).await,

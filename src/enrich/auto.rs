@@ -163,14 +163,9 @@ impl Auto {
                 self.graph_unknown.set(UNKNOWN_FOR);
                 Ok(Arc::new(Choice::WithoutToken(UNKNOWN_TO_THE_TENANT)))
             }
-            Err(error) => match (self.last_choice(), &error) {
-                (Some(choice), _) => Ok(choice),
-                // Where it is not Graph alone that it is refused for, the older APIs' token will say so.
-                (None, CredentialError::Refused(_)) => {
-                    Ok(Arc::new(Choice::WithoutToken("Entra refuses a token for Graph")))
-                }
-                (None, _) => Err(CallError::from(error).into()),
-            },
+            // Where it is not Graph alone that it is refused for, the older APIs' token will say so.
+            Err(CredentialError::Refused(_)) => Ok(Arc::new(Choice::WithoutToken("a token for Graph is refused"))),
+            Err(error) => self.last_choice().map_or_else(|| Err(CallError::from(error).into()), Ok),
         }
     }
 

@@ -165,17 +165,25 @@ impl Graph {
     }
 }
 
-/// The items of a batch's answer, in the order of their ids; Graph keeps none. One that is missing has failed.
+/// The items of a batch's answer, in the order of their ids; Graph keeps none. One that is missing has failed, and so has
+/// one that is refused: a role that is missing is refused for all.
 fn items(answer: &Text, count: usize) -> Result<Vec<Item>, CallError> {
     let mut read = MembersReader(|members: Members<'_>| item(members, answer));
     let responses = body::list(answer, "responses", &mut read).map_err(CallError::Upstream)?.items;
     let mut items: Vec<Item> = (0..count).map(|_| Item::Failed(Retry::Never)).collect();
+    let mut refusals = Vec::new();
     for (at, item) in responses {
         if let Some(place) = at.and_then(|at| items.get_mut(at)) {
-            *place = item?;
+            match item {
+                Ok(item) => *place = item,
+                Err(refusal) => refusals.push(refusal),
+            }
         }
     }
-    Ok(items)
+    match refusals.pop() {
+        Some(refusal) if refusals.len() + 1 >= count => Err(refusal),
+        _ => Ok(items),
+    }
 }
 
 fn item(mut members: Members<'_>, answer: &Text) -> (Option<usize>, Result<Item, CallError>) {

@@ -180,6 +180,9 @@ fn about(enrichment: &Enrichment<'_>, names: &Names) -> Option<Shown> {
             "It may belong to another tenant, be older than Defender keeps it, or be mistyped."
         }
         Kind::Machine => "Defender tells of devices that it watches: check the name, and that the device is onboarded.",
+        Kind::User if enrichment.input.trim().contains(' ') => {
+            "A display name is no account name: ask with the account name or the name for signing in."
+        }
         Kind::User => "Defender does not tell the two apart: check the spelling.",
         Kind::File => "Defender does not tell the two apart: check the hash.",
         Kind::Ip | Kind::Domain => "Defender does not tell the two apart: check how it is written.",

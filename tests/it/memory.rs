@@ -162,6 +162,19 @@ async fn an_answer_serves_who_wants_the_raw_body_and_who_does_not() {
 }
 
 #[tokio::test]
+async fn an_id_that_was_not_found_in_another_case_is_asked_again() {
+    let world = World::start().await;
+    world.sandbox.fail(
+        Route::Alert,
+        Times::Once,
+        Fault::status(404).with_body(r#"{"error":{"code":"ResourceNotFound","message":"x"}}"#),
+    );
+    world.post(json!({"alert_id": ALERT.to_uppercase()})).await.problem(404, "not_found");
+    world.alert(ALERT).await.answer();
+    assert_eq!(world.calls(Route::Alert), 2);
+}
+
+#[tokio::test]
 async fn ids_of_hexadecimal_digits_are_the_same_in_any_case() {
     let world = World::start().await;
     let upper = ALERT.to_uppercase();

@@ -16,11 +16,17 @@ impl IpAddress {
         let Some(inside) = text.strip_prefix('[') else {
             // Only an address of version 4 has a port without brackets.
             let with_port = || text.parse::<SocketAddrV4>().map(|address| IpAddr::V4(*address.ip())).ok();
-            return parse_bare(text).or_else(with_port).map(Self);
+            return parse_bare(text).or_else(with_port).map(Self::canonical);
         };
         let (address, port) = inside.split_once(']')?;
         let is_port = |port: &str| port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok());
-        (port.is_empty() || is_port(port)).then(|| parse_bare(address))?.map(Self)
+        (port.is_empty() || is_port(port)).then(|| parse_bare(address))?.map(Self::canonical)
+    }
+
+    /// An address of version 4 that is written as one of version 6 (`::ffff:192.0.2.7`) is of version 4: Defender knows
+    /// it by that.
+    fn canonical(address: IpAddr) -> Self {
+        Self(address.to_canonical())
     }
 
     /// Whether a text is digits and dots alone: an address, or a slip in one, and no name.
@@ -130,6 +136,8 @@ mod tests {
             ("[2001:db8::7]", "2001:db8::7"),
             ("[2001:db8::7]:443", "2001:db8::7"),
             ("fe80::1%eth0", "fe80::1"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("[::ffff:192.0.2.7]:443", "192.0.2.7"),
             ("[fe80::1%25en1]:22", "fe80::1"),
             ("[192.0.2.7]", "192.0.2.7"),
             ("0:0:0:0:0:0:0:1", "::1"),
