@@ -29,7 +29,7 @@ impl DeviceName {
     /// dots alone are no name: they are an address, or were meant for one.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim_start_matches('\\');
-        let text = text.strip_suffix('$').unwrap_or(text);
+        let text = &*as_records_have_it(text.strip_suffix('$').unwrap_or(text));
         let fits = (1..=255).contains(&text.len())
             && text.chars().all(|letter| is_name_letter(letter) || " .-_'’()".contains(letter))
             && text.trim() == text
@@ -94,6 +94,13 @@ pub enum NameMatch {
 /// A name in the form in which equal names are the same text.
 fn comparable(name: &str) -> String {
     name.to_lowercase().replace('’', "'")
+}
+
+/// A name with plain blanks, one between two words, and with the apostrophes that records have.
+fn as_records_have_it(text: &str) -> String {
+    let text = text.replace(['ʼ', '‘', '´', '`'], "’").replace('\u{a0}', " ");
+    let words: Vec<_> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    if text.starts_with(' ') || text.ends_with(' ') { text } else { words.join(" ") }
 }
 
 /// A letter or digit of a script in everyday use: no combining marks, no look-alikes of the compatibility blocks.
@@ -164,6 +171,9 @@ mod tests {
             ("desk-042.contoso.com", "", None),
             ("Dana’s iPad", "dana's ipad", Some(Whole)),
             ("Dana's iPad", "Dana’s iPad", Some(Whole)),
+            ("Danaʼs iPad", "Dana's iPad", Some(Whole)),
+            ("Dana‘s  iPad", "Dana's iPad", Some(Whole)),
+            ("Dana`s\u{a0}iPad", "Dana's iPad", Some(Whole)),
             ("Dana's iPad.contoso.com", "Dana’s iPad", Some(FirstLabel)),
         ] {
             assert_eq!(name(asked).matches(known), right, "{asked} {known}");

@@ -370,11 +370,12 @@ fn without_name_of_digest(text: &str) -> &str {
 
 /// The text as it was meant; a placeholder is refused.
 pub(super) fn meant(input: &str) -> Result<std::borrow::Cow<'_, str>, SubjectError> {
-    if is_no_value(input) {
+    let text = tidied(input);
+    if is_no_value(input) || is_no_value(&text) {
         let detail = "This is no value: it is a placeholder that was not filled, or stands for nothing.";
         return Err(SubjectError::invalid(detail));
     }
-    Ok(tidied(input))
+    Ok(text)
 }
 
 fn is_address(text: &str) -> bool {
@@ -450,6 +451,27 @@ mod tests {
             ("É1", "É1"),
         ] {
             assert_eq!(comparable_id(id), right);
+        }
+    }
+
+    #[test]
+    fn what_mail_programs_put_around_an_address_is_no_part_of_it() {
+        for text in
+            ["mailto:dana@contoso.com", "<dana@contoso.com>", "<mailto:dana@contoso.com>", "SMTP:dana@contoso.com"]
+        {
+            let question = Question::parse(Kind::User, text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let Subject::User(account) = question.subject else { panic!("{text}") };
+            assert_eq!(account.as_given(), "dana@contoso.com", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_placeholder_with_a_full_stop_is_one() {
+        for text in ["None.", "null.", "undefined,", "N/A."] {
+            for kind in [Kind::User, Kind::Machine, Kind::Domain] {
+                assert!(Question::parse(kind, text).is_err(), "{kind:?} {text}");
+            }
+            assert!(Question::detect(text).is_err(), "{text}");
         }
     }
 

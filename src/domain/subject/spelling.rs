@@ -7,12 +7,23 @@ use super::IpAddress;
 use super::is_hex;
 
 /// A value as it was meant: without blanks and zero-width characters at its ends, without one full stop or comma behind
-/// it, and with its dots, colons and at signs whole (`desk-042[.]contoso[.]com`, `hxxps://…`).
+/// it, without what mail programs put around an address (`<mailto:…>`), and with its dots, colons and at signs whole
+/// (`desk-042[.]contoso[.]com`, `hxxps://…`).
 pub(in crate::domain) fn tidied(text: &str) -> Cow<'_, str> {
-    match whole(trimmed(text)) {
+    match whole(unwrapped(trimmed(text))) {
         Cow::Borrowed(text) => Cow::Borrowed(without_end(text)),
         Cow::Owned(text) => Cow::Owned(without_end(&text).to_owned()),
     }
+}
+
+/// The address in `<dana@contoso.com>`, `mailto:dana@contoso.com`, `smtp:dana@contoso.com`.
+fn unwrapped(text: &str) -> &str {
+    let inside = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).filter(|text| text.contains('@'));
+    let address = inside.unwrap_or(text);
+    let scheme = ["mailto:", "smtp:", "sip:"]
+        .into_iter()
+        .find(|scheme| address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
+    scheme.and_then(|scheme| address.get(scheme.len()..)).unwrap_or(address)
 }
 
 /// A text without blanks, line breaks and zero-width characters at its ends.
