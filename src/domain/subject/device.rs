@@ -98,9 +98,24 @@ fn comparable(name: &str) -> String {
 
 /// A name with plain blanks, one between two words, and with the apostrophes that records have.
 fn as_records_have_it(text: &str) -> String {
-    let text = text.replace(['ʼ', '‘', '´', '`'], "’").replace('\u{a0}', " ");
+    let text = with_apostrophes(text).replace('\u{a0}', " ");
     let words: Vec<_> = text.split(' ').filter(|word| !word.is_empty()).collect();
     if text.starts_with(' ') || text.ends_with(' ') { text } else { words.join(" ") }
+}
+
+/// The marks that stand for an apostrophe inside of a word (`Dana`s`); elsewhere they quote, and are left.
+fn with_apostrophes(text: &str) -> String {
+    let is_of_a_word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+    let mut before = None;
+    let mut letters = text.chars().peekable();
+    std::iter::from_fn(|| {
+        let letter = letters.next()?;
+        let stands_for_one =
+            matches!(letter, 'ʼ' | '‘' | '´' | '`') && is_of_a_word(before) && is_of_a_word(letters.peek().copied());
+        before = Some(letter);
+        Some(if stands_for_one { '’' } else { letter })
+    })
+    .collect()
 }
 
 /// A letter or digit of a script in everyday use: no combining marks, no look-alikes of the compatibility blocks.
@@ -132,6 +147,9 @@ mod tests {
             "1.2.3",
             "999.1.1.1",
             "2001:db8::7",
+            "```desk-042```",
+            "`desk-042`",
+            "Dana` iPad",
         ] {
             assert!(DeviceName::parse(text).is_none(), "{text}");
         }
