@@ -19,8 +19,15 @@ pub enum Portal {
     Dod,
 }
 
-/// Every host that serves the portal: a link from any of them is understood.
-const HOSTS: [&str; 3] = ["security.microsoft.com", "security.microsoft.us", "security.apps.mil"];
+/// Every host that serves the portal, or served it: a link from any of them is understood.
+const HOSTS: [&str; 5] = [
+    "security.microsoft.com",
+    "security.microsoft.us",
+    "security.apps.mil",
+    // Until 2023; old tickets have such links.
+    "securitycenter.microsoft.com",
+    "securitycenter.windows.com",
+];
 
 impl Portal {
     fn origin(self) -> &'static str {
@@ -151,7 +158,7 @@ fn page_of(url: &Url) -> Option<Link> {
     let first = || rest.first().map(String::as_str);
     match page.as_str() {
         // Every family of ids has digits; `alerts/overview` and the like are no alert's.
-        "alerts" => first()
+        "alert" | "alerts" => first()
             .filter(|id| id.bytes().any(|byte| byte.is_ascii_digit()) && *id != "v2")
             .map(|id| of_kind(Kind::Alert, id)),
         "machines" | "devices" => {
@@ -231,6 +238,8 @@ mod tests {
             ("security.microsoft.com/alerts/da1_-1?tid=x", Kind::Alert, "da1_-1"),
             ("security.microsoft.com/alerts/da1_-1/", Kind::Alert, "da1_-1"),
             ("security.microsoft.com/alerts/da1_-1/story?tid=x", Kind::Alert, "da1_-1"),
+            ("securitycenter.windows.com/alert/da1_-1?source=mail", Kind::Alert, "da1_-1"),
+            ("securitycenter.microsoft.com/ip/192.0.2.7/overview", Kind::Ip, "192.0.2.7"),
             ("security.microsoft.us/incidents/77/overview", Kind::Incident, "77"),
             ("security.microsoft.com/incidents/overview/77", Kind::Incident, "77"),
             ("security.apps.mil/incident2/77?tid=x", Kind::Incident, "77"),

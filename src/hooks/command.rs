@@ -117,8 +117,9 @@ fn ask_about_anything(words: &[&str], share: bool, called: &str) -> Command {
     let value = unquoted(&text);
     let is_quoted = value.len() < text.len();
     let first = words.first().copied().unwrap_or_default();
-    let meant = nearest(first.split([':', '=']).next().unwrap_or_default(), &[]);
-    if let (Some(meant), [_, _, ..]) = (meant, words) {
+    let (word, glued) = first.split_once([':', '=']).unwrap_or((first, ""));
+    let has_value = words.len() > 1 || !glued.is_empty();
+    if let Some(meant) = nearest(word, &[]).filter(|_| has_value) {
         let kind = look_up(meant).and_then(Named::kind).unwrap_or(Kind::Machine);
         let for_example = example(kind, called);
         return Command::Wrong(format!(
@@ -293,6 +294,7 @@ mod tests {
             ("machien canary", "did you mean `machine`? For example: `/defender machine desk-042"),
             ("alerts canary", "did you mean `alert`?"),
             ("incidnet: canary", "did you mean `incident`?"),
+            ("machien=canary", "did you mean `machine`?"),
             ("usrname canary", "did you mean `username`? For example: `/defender user dana"),
             ("what about canary", "say first what it is"),
             ("INC 3098 canary", "say first what it is"),

@@ -135,8 +135,9 @@ fn is_address(word: &str) -> bool {
     Question::parse(Kind::Ip, word).is_ok()
 }
 
-/// `name@domain.tld`, of plain letters.
+/// `name@domain.tld`, of plain letters; a guest's has a mark before the at sign.
 fn is_principal_name(word: &str) -> bool {
+    let word = word.replacen("#EXT#@", "@", 1);
     let plain = |letter: char| letter.is_alphanumeric() || "._-+".contains(letter);
     word.split_once('@').is_some_and(|(name, domain)| {
         !name.is_empty() && name.chars().all(plain) && domain.contains('.') && domain.chars().all(plain)
@@ -145,6 +146,9 @@ fn is_principal_name(word: &str) -> bool {
 
 /// Whether a word is a host's name. After a mere mention ("the server rebooted") it needs a digit or a dot beside letters.
 fn is_host_name(word: &str, sure: bool) -> bool {
+    // As Windows writes a machine's share and its account: `\\HOST`, `HOST$`.
+    let word = word.trim_start_matches("\\\\");
+    let word = word.strip_suffix('$').unwrap_or(word);
     let letters = word.bytes().any(|byte| byte.is_ascii_alphabetic());
     let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     let telling = word.len() >= 5 && word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -205,6 +209,8 @@ mod tests {
             ("upn: jane_fabrikam.example#EXT#@contoso.com", vec!["user jane_fabrikam.example#EXT#"]),
             ("Account name: dana.reyes, userPrincipalName=lee@contoso.com", vec!["user dana.reyes", "user lee"]),
             ("https://security.microsoft.com/ip/192.0.2.7/overview", vec!["ip 192.0.2.7"]),
+            ("jane_fabrikam.example#EXT#@contoso.onmicrosoft.com signed in", vec!["user jane_fabrikam.example#EXT#"]),
+            ("host: \\\\DESK-042, device DESK-017$", vec!["machine DESK-042", "machine DESK-017"]),
         ] {
             assert_eq!(in_text(text), subjects, "{text}");
         }
