@@ -1,5 +1,8 @@
 //! Pages of the Microsoft Defender portal: links to them, and links from them.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::subject::field_names::Named;
@@ -206,21 +209,12 @@ fn parameter(url: &Url, name: &str) -> Option<String> {
 
 /// A path segment without its percent-encoding.
 fn decoded(segment: &str) -> Option<String> {
-    // A segment decodes like the one name of a form, but that a plus in it is a plus.
-    if segment.contains(['&', '=']) {
-        return None;
-    }
-    let escaped = segment.replace('+', "%2B");
-    form_urlencoded::parse(escaped.as_bytes()).next().map(|(name, _)| name.into_owned())
+    percent_decode_str(segment).decode_utf8().ok().map(Cow::into_owned)
 }
 
 /// Whether a text is a GUID, in the form with hyphens.
 pub(crate) fn is_guid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+    text.parse::<uuid::fmt::Hyphenated>().is_ok()
 }
 
 #[cfg(test)]

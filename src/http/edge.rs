@@ -128,16 +128,7 @@ fn request_id(request: &Request) -> String {
 
 /// A random UUID, version 4.
 fn new_id() -> String {
-    let random = fastrand::u128(..);
-    let version = (random & !(0xF000 << 64) | (0x4000 << 64)) & !(0xC000 << 48) | (0x8000 << 48);
-    let hex = format!("{version:032x}");
-    let mut rest = hex.as_str();
-    let groups = [8, 4, 4, 4, 12].map(|length| {
-        let (group, after) = rest.split_at(length);
-        rest = after;
-        group
-    });
-    groups.join("-")
+    uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string()
 }
 
 /// The caller's trace context, if it has the form of version 00.

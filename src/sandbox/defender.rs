@@ -79,8 +79,7 @@ fn route(call: &Call) -> Option<(Route, String)> {
 
 /// A path segment without its percent-encoding. In a path, a plus sign is a plus sign.
 fn decoded(segment: &str) -> String {
-    let pair = format!("x={}", segment.replace('+', "%2B").replace('&', "%26"));
-    url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+    percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 /// What stands between a caller and any record.

@@ -31,8 +31,7 @@ impl Randomness {
 
     /// A UUID of version 4.
     pub(super) fn uuid(&mut self) -> String {
-        let digits = hex::encode(self.bytes());
-        let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or_default();
-        format!("{}-{}-4{}-8{}-{}", part(0..8), part(8..12), part(12..15), part(15..18), part(18..30))
+        let start = self.bytes().first_chunk().copied().unwrap_or_default();
+        uuid::Builder::from_random_bytes(start).into_uuid().to_string()
     }
 }

@@ -79,11 +79,8 @@ impl<'a> Metadata<'a> {
 /// Source: <https://www.rfc-editor.org/rfc/rfc9562#section-5.8>.
 pub(super) fn uuid_of(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    let half = |from: usize| digest.as_ref().get(from..from + 8).and_then(|bytes| bytes.try_into().ok());
-    let (high, low) = (half(0).map_or(0, u64::from_be_bytes), half(8).map_or(0, u64::from_be_bytes));
-    let (version, variant) = (0x8000 | high & 0x0fff, 0x8000 | low >> 48 & 0x3fff);
-    let (time, middle, node) = (high >> 32, high >> 16 & 0xffff, low & 0xffff_ffff_ffff);
-    format!("{time:08x}-{middle:04x}-{version:04x}-{variant:04x}-{node:012x}")
+    let start = digest.as_ref().first_chunk().copied().unwrap_or_default();
+    uuid::Builder::from_custom_bytes(start).into_uuid().to_string()
 }
 
 #[cfg(test)]
