@@ -103,7 +103,7 @@ fn as_records_have_it(text: &str) -> String {
     if text.starts_with(' ') || text.ends_with(' ') { text } else { words.join(" ") }
 }
 
-/// The marks that stand for an apostrophe inside of a word (`Dana`s`); elsewhere they quote, and are left.
+/// Inside of a word, accents and quotes stand for an apostrophe; elsewhere they are left as they are.
 fn with_apostrophes(text: &str) -> String {
     let is_of_a_word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
     let mut before = None;
