@@ -2,15 +2,14 @@
 //!
 //! `lambda_http`'s own conversion panics on an invalid base64 body and on a `Host` header that is no host, and decodes
 //! an ALB's query twice. Each of these can be had by one request from outside. It also reads an event as one of every
-//! form in turn. So events are read here. Invocations are fetched by its `lambda_runtime`.
+//! form in turn. So events are read here. Its `lambda_runtime` fetches invocations and posts replies.
 
 mod event;
 mod reply;
-mod runtime_api;
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
@@ -23,11 +22,11 @@ use tower::layer::layer_fn;
 
 pub use self::event::Event;
 use self::reply::Door;
-use self::runtime_api::RuntimeApi;
+pub use self::reply::Reply;
 use crate::afterwards::{Afterwards, Extension, ExtensionError};
 use crate::domain::time::Moment;
 use crate::enrich::Deadline;
-use crate::http::{AnswerLimit, BodyForm, RequestId};
+use crate::http::{AnswerLimit, RequestId};
 
 /// What is kept of an invocation's time to hand the answer over.
 const MARGIN: Duration = Duration::from_millis(400);
@@ -38,21 +37,26 @@ const ALB_LIMIT: AnswerLimit = AnswerLimit(900_000);
 /// is done that outlives the answers.
 pub async fn run(router: Router, extension: Option<Extension>) -> Result<(), Error> {
     let afterwards = extension.as_ref().map(|extension| extension.afterwards().clone());
-    let api = RuntimeApi::of_environment();
-    let answers = layer_fn(move |inner| answering(inner, router.clone(), api.clone(), afterwards.clone()));
-    let runtime = Runtime::new(service_fn(no_answer)).layer(answers);
+    let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| handle(router.clone(), event));
+    let runtime = Runtime::new(handler).layer(layer_fn(move |inner| reporting(inner, afterwards.clone())));
     tokio::select! {
         ended = runtime.run_concurrent() => ended,
         Err(broken) = listen(extension) => Err(broken.into()),
     }
 }
 
-/// What Lambda is told of an event that there is no answer to.
-async fn no_answer(event: LambdaEvent<Box<RawValue>>) -> Result<(), Diagnostic> {
-    let payload = event.payload.get().as_bytes();
-    let (error_type, error_message) = match catch_unwind(|| Event::read(payload).is_some()) {
-        Ok(false) => ("UnknownEvent", "no event of a Function URL, an HTTP API, a REST API or an ALB"),
-        Ok(true) | Err(_) => ("InternalError", "a bug of this service: there is no answer"),
+/// Answers an invocation. An error is what Lambda gets where there is no answer: for what is no event of a front door, or
+/// meets a bug of ours.
+async fn handle(router: Router, event: LambdaEvent<Box<RawValue>>) -> Result<Reply, Diagnostic> {
+    let LambdaEvent { payload, context } = event;
+    let reply = async {
+        let event = Event::read(payload.get().as_bytes())?;
+        Some(answer(router, event, &context).await)
+    };
+    let (error_type, error_message) = match AssertUnwindSafe(reply).catch_unwind().await {
+        Ok(Some(reply)) => return Ok(reply),
+        Ok(None) => ("UnknownEvent", "no event of a Function URL, an HTTP API, a REST API or an ALB"),
+        Err(_) => ("InternalError", "a bug of this service: there is no answer"),
     };
     Err(Diagnostic { error_type: error_type.to_owned(), error_message: error_message.to_owned() })
 }
@@ -64,29 +68,19 @@ async fn listen(extension: Option<Extension>) -> Result<Infallible, ExtensionErr
     }
 }
 
-/// Answers invocations, and tells when an answer is out. What is no event of a front door, or meets a bug of ours, is
-/// left to `inner`: the runtime's own service tells Lambda of it.
-fn answering<S>(
+/// Reports to `afterwards` when the reply to an invocation is posted.
+fn reporting<S>(
     inner: S,
-    router: Router,
-    api: RuntimeApi,
     afterwards: Option<Afterwards>,
 ) -> impl tower::Service<LambdaInvocation, Response = (), Error = Error, Future: Send> + Clone + Send + 'static
 where
     S: tower::Service<LambdaInvocation, Response = (), Error = Error, Future: Send> + Clone + Send + 'static,
 {
     service_fn(move |invocation: LambdaInvocation| {
-        let (inner, router, api, afterwards) = (inner.clone(), router.clone(), api.clone(), afterwards.clone());
+        let (inner, afterwards) = (inner.clone(), afterwards.clone());
         async move {
             let id = invocation.context.request_id.clone();
-            let reply = async {
-                let event = Event::read(&invocation.body)?;
-                Some(answer(router, event, &invocation.context).await)
-            };
-            let outcome = match AssertUnwindSafe(reply).catch_unwind().await.ok().flatten() {
-                Some(reply) => api.hand_over(&id, &invocation.parts.headers, reply).await,
-                None => inner.oneshot(invocation).await,
-            };
+            let outcome = inner.oneshot(invocation).await;
             if let Some(afterwards) = afterwards {
                 afterwards.answered(id);
             }
@@ -96,15 +90,13 @@ where
 }
 
 /// Answers one event, with what its front door takes.
-pub async fn answer(router: Router, event: Event, context: &Context) -> Vec<u8> {
+pub async fn answer(router: Router, event: Event, context: &Context) -> Reply {
     let Event { door, mut request } = event;
     let extensions = request.extensions_mut();
     if let Some(deadline) = deadline(context) {
         extensions.insert(deadline);
     }
     extensions.insert(RequestId(context.request_id.clone()));
-    // Every door's reply holds the body as a string.
-    extensions.insert(BodyForm::Quoted);
     if door == Door::Alb {
         extensions.insert(ALB_LIMIT);
     }

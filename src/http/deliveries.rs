@@ -10,7 +10,6 @@ use super::problem::{Code, Problem};
 use super::respond::{ItemsTold, Told};
 use crate::cache::{Claim, Delivery};
 use crate::enrich::Context;
-use crate::render::BodyForm;
 use crate::service::Service;
 
 static X_REPEATED: HeaderName = HeaderName::from_static("x-repeated");
@@ -20,7 +19,6 @@ static X_REPEATED: HeaderName = HeaderName::from_static("x-repeated");
 pub(crate) struct Reply {
     status: StatusCode,
     headers: HeaderMap,
-    form: Option<BodyForm>,
     items: Option<ItemsTold>,
     body: Bytes,
 }
@@ -81,7 +79,6 @@ async fn kept(response: Response) -> (Response, Option<Reply>) {
     let reply = Reply {
         status: parts.status,
         headers: parts.headers.clone(),
-        form: parts.extensions.get::<BodyForm>().copied(),
         items: parts.extensions.get::<Told>().and_then(|told| told.items.clone()),
         body: body.clone(),
     };
@@ -97,9 +94,6 @@ fn repeated(reply: Option<Reply>) -> Response {
         response = Response::new(Body::from(reply.body));
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers;
-        if let Some(form) = reply.form {
-            response.extensions_mut().insert(form);
-        }
     }
     response.headers_mut().insert(X_REPEATED.clone(), HeaderValue::from_static("true"));
     response.extensions_mut().insert(told);

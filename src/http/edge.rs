@@ -16,7 +16,6 @@ use super::origin::OwnAddress;
 use super::problem::{Code, Problem};
 use super::respond::Told;
 use crate::enrich::{Context, Deadline};
-use crate::render::BodyForm;
 use crate::service::Service;
 
 /// The name of a request, where the front door has given it one.
@@ -39,9 +38,6 @@ impl Default for AnswerLimit {
 pub(super) struct Visit {
     pub(super) ctx: Context,
     pub(super) limit: AnswerLimit,
-    /// What the front door would have a long body written as. It takes any form: one that is not plain is told among the
-    /// response's extensions.
-    pub(super) form: BodyForm,
 }
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -58,8 +54,7 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
     let id = request_id(&request);
     let ctx = Context::new(deadline, id.as_str(), traceparent(request.headers()));
     let limit = request.extensions().get::<AnswerLimit>().copied().unwrap_or_default();
-    let form = request.extensions().get::<BodyForm>().copied().unwrap_or_default();
-    request.extensions_mut().insert(Visit { ctx: ctx.clone(), limit, form });
+    request.extensions_mut().insert(Visit { ctx: ctx.clone(), limit });
     let varies = is_negotiated(request.uri().path());
 
     let own = request.extensions().get::<OwnAddress>();

@@ -19,7 +19,7 @@ use crate::domain::enrichment::{Answer, Showing};
 use crate::domain::notified::Notified;
 use crate::domain::subject::Kind;
 use crate::domain::warning::Warning;
-use crate::render::{self, Shape};
+use crate::render;
 use crate::service::Service;
 
 /// `POST /v1/enrich` and `POST /`.
@@ -72,10 +72,9 @@ async fn respond_to(service: &Service, asked: &Asked, visit: &Visit) -> Result<R
     let answer = answer.map_err(|error| Problem::from(error).about(kind))?;
     check_found(&answer, asked).map_err(|problem| problem.about(kind))?;
     let notified = notify::tell(addressee.as_ref(), service, &answer, asked, &notify::time_to_post(&visit.ctx)).await;
-    let shape = Shape { form: visit.form, ..asked.options.shape() };
+    let shape = asked.options.shape();
     let body = render::render(&answer, &showing(asked, notified.as_ref()), shape, visit.limit.0);
     let mut response = respond::of_type(body, shape.format.media_type(), Told::of(&answer));
-    response.extensions_mut().insert(shape.form);
     if let Some(notified) = &notified {
         notify::tell_in_header(response.headers_mut(), notified);
     }

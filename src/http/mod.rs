@@ -23,7 +23,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-pub use crate::render::BodyForm;
 use crate::service::Service;
 pub(crate) use deliveries::Reply;
 pub use edge::{AnswerLimit, RequestId};

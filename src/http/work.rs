@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use futures_util::stream::{self, StreamExt};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::batch::{BatchBody, BatchItem, Item};
 use super::decode::Asked;
@@ -22,7 +22,7 @@ use crate::domain::enrichment::{Answer, Enrichment, Showing};
 use crate::domain::notified::{Notified, Outcome};
 use crate::enrich::{Context, EnrichError};
 use crate::notify::{BatchForm, Content, Destination};
-use crate::render::{self, BatchLine, BodyForm, Format, Shape};
+use crate::render::{self, BatchLine, Format, Shape};
 use crate::service::Service;
 
 /// Posts that are under way at once.
@@ -348,16 +348,13 @@ fn embedded(
 ) -> Result<Box<RawValue>, Problem> {
     let bug = || Problem::new(Code::Internal, "A bug of this service.");
     let asked = asked.ok_or_else(bug)?;
-    let (form, most) = if format.is_json() {
-        (BodyForm::Plain, each.0)
-    } else {
-        // A string is escaped once more, which at most doubles what it takes.
-        (BodyForm::Quoted, each.0 / 2)
-    };
-    let shape = Shape { format, form, ..asked.options.shape() };
+    // A string is escaped once more, which at most doubles what it takes.
+    let most = if format.is_json() { each.0 } else { each.0 / 2 };
+    let shape = Shape { format, ..asked.options.shape() };
     let body = render::render(answer, &showing(asked, notified), shape, most);
-    let raw = String::from_utf8(body).ok().and_then(|json| RawValue::from_string(json).ok());
-    raw.ok_or_else(bug)
+    let text = String::from_utf8(body).map_err(|_| bug())?;
+    let value = if format.is_json() { RawValue::from_string(text) } else { to_raw_value(&text) };
+    value.map_err(|_| bug())
 }
 
 /// A body of items within a limit: each as large as it likes, or else each within its share.

@@ -1,6 +1,5 @@
 //! How a body of data is made to fit the front door: without the upstream body, then with fewer alerts.
 
-use super::writing::BodyForm;
 use crate::domain::enrichment::{Answer, Enrichment, Showing};
 use crate::domain::warning::{Warning, WarningCode};
 
@@ -9,18 +8,12 @@ pub(super) fn fitted(
     answer: &Answer,
     showing: &Showing,
     most: usize,
-    form: BodyForm,
-    write: impl Fn(&Enrichment<'_>, BodyForm) -> Vec<u8>,
+    write: impl Fn(&Enrichment<'_>) -> Vec<u8>,
 ) -> Vec<u8> {
     let mut showing = showing.clone();
     loop {
-        let body = write(&answer.enrichment(&showing), form);
-        let has_room = match form {
-            BodyForm::Plain => fits(&body, most),
-            // Escaped already, and in quotes.
-            BodyForm::Quoted => body.len() <= most.saturating_add(2),
-        };
-        if has_room {
+        let body = write(&answer.enrichment(&showing));
+        if fits(&body, most) {
             return body;
         }
         if showing.raw {

@@ -24,12 +24,10 @@ mod shown;
 mod slack;
 mod teams;
 mod text;
-mod writing;
 
 pub(crate) use fit::fits;
 pub use format::Format;
 pub(crate) use overview::BatchLine;
-pub use writing::BodyForm;
 
 use crate::domain::enrichment::{Answer, Showing};
 
@@ -40,8 +38,6 @@ pub struct Shape {
     pub format: Format,
     /// Characters of a ticket comment, at most.
     pub max_chars: usize,
-    /// What its body is written as.
-    pub form: BodyForm,
 }
 
 impl Shape {
@@ -54,25 +50,23 @@ impl Shape {
 
     /// A format with its defaults.
     pub const fn of(format: Format) -> Self {
-        Self { format, max_chars: Self::MAX_CHARS, form: BodyForm::Plain }
+        Self { format, max_chars: Self::MAX_CHARS }
     }
 }
 
 /// The answer in a shape, within `most` escaped bytes.
 pub fn render(answer: &Answer, showing: &Showing, shape: Shape, most: usize) -> Vec<u8> {
-    let form = shape.form;
-    let message = match shape.format {
-        Format::Json => return fit::fitted(answer, showing, most, form, json::document),
-        Format::Ocsf => return fit::fitted(answer, showing, most, form, ocsf::document),
-        Format::OcsfNdjson => return fit::fitted(answer, showing, most, form, ocsf::lines),
-        Format::Ecs => return fit::fitted(answer, showing, most, form, ecs::documents),
+    match shape.format {
+        Format::Json => fit::fitted(answer, showing, most, json::document),
+        Format::Ocsf => fit::fitted(answer, showing, most, ocsf::document),
+        Format::OcsfNdjson => fit::fitted(answer, showing, most, ocsf::lines),
+        Format::Ecs => fit::fitted(answer, showing, most, ecs::documents),
         // These are small by themselves.
         Format::Slack => slack::message(&answer.enrichment(showing)),
         Format::Teams => teams::message(&answer.enrichment(showing)),
         Format::Markdown => markdown::comment(&answer.enrichment(showing), shape.max_chars),
         Format::Text => text::message(&answer.enrichment(showing)),
-    };
-    writing::text(message, form)
+    }
 }
 
 /// One message about several subjects, for a chat: in Slack's form, or else in that of Teams.

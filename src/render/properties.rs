@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::escape::{CARD, Escape, MARKDOWN, MRKDWN, PLAIN};
 use super::names::Names;
 use super::shown::{Shown, length};
-use super::{BodyForm, Format, Shape, hostile, live, render};
+use super::{Format, Shape, hostile, live, render};
 
 const ANSWERS: u64 = 10_000;
 
@@ -52,26 +52,6 @@ fn is_portal(address: &str) -> bool {
     address.starts_with("https://security.microsoft.com/")
         && address.len() <= 3000
         && address.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>|()[]\"\\`".contains(&byte))
-}
-
-#[test]
-fn whatever_an_answer_holds_its_string_is_that_of_its_body() {
-    for seed in 0..ANSWERS / 10 {
-        let mut rng = Rng::with_seed(seed);
-        let (answer, showing) = (hostile::answer(&mut rng), hostile::showing(&mut rng));
-        for format in Format::ALL {
-            let plain = Shape::of(format);
-            let body = render(&answer, &showing, plain, usize::MAX);
-            let most = rng.usize(0..=2 * body.len());
-            for most in [usize::MAX, most] {
-                let body = render(&answer, &showing, plain, most);
-                let string = render(&answer, &showing, Shape { form: BodyForm::Quoted, ..plain }, most);
-                let body = std::str::from_utf8(&body).expect("UTF-8");
-                let string: String = serde_json::from_slice(&string).expect("a JSON string");
-                assert_eq!(string, body, "{format:?}, seed {seed}, at most {most}");
-            }
-        }
-    }
 }
 
 #[test]

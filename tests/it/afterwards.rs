@@ -287,16 +287,19 @@ async fn an_answer_that_lambda_does_not_take_is_logged_and_costs_nothing_else() 
     let told = environment.invoke(&ask("/long")).await.expect_err("no answer");
     assert_eq!(told["errorType"], "Function.ResponseSizeTooLarge");
     assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
-    assert!(environment.log().contains("Lambda does not take the answer"), "{}", environment.log());
+    assert!(environment.log().contains("Lambda Runtime API returned non-200 response"), "{}", environment.log());
 }
 
 #[tokio::test]
-async fn an_answer_whose_connection_breaks_is_handed_over_once_more() {
+async fn a_reply_whose_connection_breaks_ends_the_process_and_says_so() {
     let environment = Environment::start(function(), Extensions::Taken).await;
     environment.hang_up(1);
-    assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
-    environment.frozen().await;
-    assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
+    let reply = ask("/outlives");
+    tokio::select! {
+        _ = environment.invoke(&reply) => panic!("nobody has heard a reply"),
+        status = environment.ended() => assert!(!status.success()),
+    }
+    assert!(environment.log().contains("failed to send request to Lambda Runtime API"), "{}", environment.log());
 }
 
 #[tokio::test]

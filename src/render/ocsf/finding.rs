@@ -10,7 +10,6 @@ use super::moments::milliseconds;
 use super::object::{Absent, filled, object};
 use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
-use crate::render::writing::{self, BodyForm};
 
 object! {
     /// What was found.
@@ -114,6 +113,6 @@ pub(super) fn uid(alert: &Alert) -> Cow<'_, str> {
     match filled(alert.id.as_deref()) {
         Some(id) => Cow::Borrowed(id),
         // Every part of an alert is made of strings, numbers and lists: it always serializes.
-        None => Cow::Owned(uuid_of(&writing::json(alert, BodyForm::Plain, 0))),
+        None => Cow::Owned(uuid_of(&serde_json::to_vec(alert).unwrap_or_default())),
     }
 }

@@ -30,7 +30,6 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use super::writing::{BodyForm, Writing};
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::raw::Raw;
@@ -38,34 +37,27 @@ use crate::domain::subject::Kind;
 use detection::Detection;
 use incident::IncidentEvent;
 
-/// What an event takes in most cases, in bytes.
-const USUAL: usize = 4 << 10;
-
 /// One finding, or the bundle of a list's.
-pub(in crate::render) fn document(enrichment: &Enrichment<'_>, form: BodyForm) -> Vec<u8> {
+pub(in crate::render) fn document(enrichment: &Enrichment<'_>) -> Vec<u8> {
     let outline = outline::of(enrichment);
     let events = events(enrichment, outline.as_ref());
-    let mut body = Writing::new(form, USUAL * events.len());
     match (enrichment.kind, events.first()) {
-        (Kind::Alert | Kind::Incident, Some(event)) => body.json(event),
+        (Kind::Alert | Kind::Incident, Some(event)) => json(event),
         (Kind::Alert | Kind::Incident, None)
-        | (Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain, _) => {
-            body.json(&Bundle::of(&events));
-        }
+        | (Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain, _) => json(&Bundle::of(&events)),
     }
-    body.finish()
 }
 
 /// The same findings, a line each.
-pub(in crate::render) fn lines(enrichment: &Enrichment<'_>, form: BodyForm) -> Vec<u8> {
+pub(in crate::render) fn lines(enrichment: &Enrichment<'_>) -> Vec<u8> {
     let outline = outline::of(enrichment);
     let events = events(enrichment, outline.as_ref());
-    let mut body = Writing::new(form, USUAL * events.len());
-    for event in &events {
-        body.json(event);
-        body.text("\n");
-    }
-    body.finish()
+    events.iter().flat_map(|event| [json(event), b"\n".to_vec()].concat()).collect()
+}
+
+/// Events are made of strings, numbers and lists: they always serialize.
+fn json(event: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(event).unwrap_or_default()
 }
 
 /// An event of either class.
