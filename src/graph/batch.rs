@@ -27,8 +27,6 @@ use crate::upstream::{Api, Attempts, Body, Call, Context, MOST_BYTES, Reply, Ret
 const MOST_ITEMS: usize = 20;
 /// Batches that are under way at once.
 const IN_FLIGHT: usize = 4;
-/// What is left of a deadline after a wait has to be worth another attempt.
-const LEAST_LEFT: Duration = Duration::from_millis(500);
 /// Time that is left for the answer.
 const SPARED: Duration = Duration::from_millis(150);
 
@@ -52,6 +50,12 @@ impl Completed {
     }
 }
 
+/// An alert to get, and what has become of the attempts.
+struct Wanted {
+    id: AlertId,
+    attempts: Attempts,
+}
+
 /// What became of one item.
 #[derive(Debug, PartialEq)]
 enum Item {
@@ -68,22 +72,20 @@ impl Graph {
         let mut completed = Completed::default();
         // Whatever becomes of this, there is time to answer with what is there.
         let ctx = &ctx.within(ctx.deadline.remaining().saturating_sub(SPARED));
-        let mut attempts = Attempts::until(ctx.deadline);
+        let attempts = Attempts::until(ctx.deadline);
         let mut calls_left = self.completions;
-        let mut wanted: Vec<_> = ids.iter().take(calls_left).cloned().collect();
+        let first = ids.iter().take(calls_left);
+        let mut wanted: Vec<_> = first.map(|id| Wanted { id: id.clone(), attempts: attempts.clone() }).collect();
         completed.not_asked = ids.len() - wanted.len();
         while !wanted.is_empty() {
             calls_left -= wanted.len();
-            attempts.begin();
-            let failed = self.round(&wanted, &attempts, &mut completed, ctx).await?;
-            let remaining = ctx.deadline.remaining();
+            let failed = self.round(wanted, &mut completed, ctx).await?;
             let mut longest = Duration::ZERO;
-            wanted.clear();
-            for (id, retry) in failed {
-                let pause = attempts.pause(retry).filter(|pause| *pause + LEAST_LEFT < remaining);
-                if let Some(pause) = pause.filter(|_| wanted.len() < calls_left) {
+            wanted = Vec::new();
+            for (mut one, retry) in failed {
+                if let Some(pause) = one.attempts.pause(retry).filter(|_| wanted.len() < calls_left) {
                     longest = longest.max(pause);
-                    wanted.push(id);
+                    wanted.push(one);
                 } else {
                     completed.failed += 1;
                 }
@@ -96,19 +98,30 @@ impl Graph {
     /// Asks for each once. Those that failed come back.
     async fn round(
         &self,
-        ids: &[AlertId],
-        attempts: &Attempts,
+        mut wanted: Vec<Wanted>,
         completed: &mut Completed,
         ctx: &Context,
-    ) -> Result<Vec<(AlertId, Retry)>, CallError> {
+    ) -> Result<Vec<(Wanted, Retry)>, CallError> {
+        wanted.iter_mut().for_each(|one| one.attempts.begin());
+        let failures = self.failures(&wanted, completed, ctx).await?;
+        Ok(wanted.into_iter().zip(failures).filter_map(|(one, failure)| Some((one, failure?))).collect())
+    }
+
+    /// Asks for each once, and takes what comes. For each that was asked for in vain, what that means for the next attempt.
+    async fn failures(
+        &self,
+        wanted: &[Wanted],
+        completed: &mut Completed,
+        ctx: &Context,
+    ) -> Result<Vec<Option<Retry>>, CallError> {
         // Boxed: the compiler cannot see that the future of a closure's borrow is `Send`.
-        let batches: Vec<_> = ids.chunks(MOST_ITEMS).map(|batch| self.batch(batch, attempts, ctx).boxed()).collect();
+        let batches: Vec<_> = wanted.chunks(MOST_ITEMS).map(|batch| self.batch(batch, ctx).boxed()).collect();
         let mut outcomes = stream::iter(batches).buffered(IN_FLIGHT);
-        let mut chunks = ids.chunks(MOST_ITEMS);
-        let mut failed = Vec::new();
+        let mut chunks = wanted.chunks(MOST_ITEMS);
+        let mut failures = Vec::with_capacity(wanted.len());
         loop {
             if completed.bytes >= MOST_BYTES {
-                completed.left_out += chunks.map(<[AlertId]>::len).sum::<usize>();
+                completed.left_out += chunks.map(<[Wanted]>::len).sum::<usize>();
                 break;
             }
             let (Some(outcome), Some(chunk)) = (outcomes.next().await, chunks.next()) else { break };
@@ -116,42 +129,43 @@ impl Graph {
                 Ok(items) => items,
                 Err(error @ CallError::Forbidden { .. }) => return Err(error),
                 Err(CallError::Upstream(error)) => {
-                    failed.extend(chunk.iter().map(|id| (id.clone(), error.retry())));
+                    failures.extend(chunk.iter().map(|_| Some(error.retry())));
                     continue;
                 }
                 Err(CallError::Credential(_)) => {
-                    failed.extend(chunk.iter().map(|id| (id.clone(), Retry::Never)));
+                    failures.extend(chunk.iter().map(|_| Some(Retry::Never)));
                     continue;
                 }
             };
-            for (id, item) in chunk.iter().zip(items) {
-                match item {
+            for (one, item) in chunk.iter().zip(items) {
+                failures.push(match item {
                     Item::Here(body) => {
                         completed.bytes += body.len();
-                        completed.bodies.insert(comparable_id(id.as_str()).into_owned(), body);
+                        completed.bodies.insert(comparable_id(one.id.as_str()).into_owned(), body);
+                        None
                     }
-                    Item::Gone => {}
-                    Item::Failed(retry) => failed.push((id.clone(), retry)),
-                }
+                    Item::Gone => None,
+                    Item::Failed(retry) => Some(retry),
+                });
             }
         }
-        Ok(failed)
+        Ok(failures)
     }
 
     /// One batch, its items in the order of the ids.
-    async fn batch(&self, ids: &[AlertId], attempts: &Attempts, ctx: &Context) -> Result<Vec<Item>, CallError> {
+    async fn batch(&self, wanted: &[Wanted], ctx: &Context) -> Result<Vec<Item>, CallError> {
         let url = self.address(&["$batch"])?;
-        let requests: Vec<_> = ids
+        let requests: Vec<_> = wanted
             .iter()
             .enumerate()
-            .map(|(at, id)| {
+            .map(|(at, one)| {
                 // An alert's id is letters, digits, underscores and hyphens: it is one segment as it is.
-                let url = format!("/security/alerts_v2/{}", id.as_str());
+                let url = format!("/security/alerts_v2/{}", one.id.as_str());
                 json!({"id": at.to_string(), "method": "GET", "url": url, "headers": {"Prefer": PREFER}})
             })
             .collect();
         let body = Bytes::from(json!({"requests": requests}).to_string());
-        let cost = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        let cost = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
         let call = |token| Call {
             method: Method::POST,
             prefer: Some(PREFER),
@@ -159,9 +173,9 @@ impl Graph {
             cost,
             ..Call::get(Api::Graph, url.clone(), token)
         };
-        let one = attempts.one_for_a_part();
-        let answer = self.calls.send_within(one, Api::Graph, READ_ALERTS, ctx, call, Reply::into_body).await?;
-        items(&answer, ids.len())
+        let attempts = Attempts::one_for_all_of(wanted.iter().map(|one| &one.attempts), ctx.deadline);
+        let answer = self.calls.send_within(attempts, Api::Graph, READ_ALERTS, ctx, call, Reply::into_body).await?;
+        items(&answer, wanted.len())
     }
 }
 

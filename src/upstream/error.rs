@@ -118,7 +118,8 @@ impl UpstreamError {
         match self {
             Self::Unavailable { connection_died: true, .. } => Retry::Reconnect,
             Self::Throttled { retry_after } | Self::Unavailable { retry_after, .. } => Retry::after(*retry_after),
-            Self::TimedOut | Self::NoAddress => Retry::Backoff,
+            Self::NoAddress => Retry::Backoff,
+            Self::TimedOut => Retry::Afresh,
             Self::ServerError => Retry::Once,
             Self::Unauthorized
             | Self::Forbidden

@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep};
 
 use super::context::Context;
 use super::error::UpstreamError;
+use super::retry::leaves_time;
 use crate::config::QuotaLimits;
 
 /// The API that a call goes to: each can close its door by a 429 of its own.
@@ -50,8 +51,6 @@ impl Api {
 
 /// Our clock starts when a call leaves, Microsoft's when it arrives.
 const MARGIN: Duration = Duration::from_secs(1);
-/// What is left of a deadline after a wait has to be worth a call.
-const LEAST_LEFT: Duration = Duration::from_millis(200);
 
 /// The calls that this process may still make.
 #[derive(Debug)]
@@ -115,7 +114,7 @@ impl Quota {
     pub(super) async fn take(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), UpstreamError> {
         loop {
             let Err(wait) = self.try_take(api, cost) else { return Ok(()) };
-            if wait + LEAST_LEFT > ctx.deadline.remaining() {
+            if !leaves_time(wait, ctx.deadline) {
                 return Err(UpstreamError::Throttled { retry_after: Some(wait) });
             }
             sleep(wait).await;

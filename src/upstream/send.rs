@@ -147,9 +147,6 @@ impl Upstream {
             if let (Some(api), UpstreamError::Throttled { retry_after: Some(wait) }) = (call.api, &error) {
                 self.quota.close(api, *wait);
             }
-            if matches!(error, UpstreamError::Unavailable { connection_died: true, .. } | UpstreamError::TimedOut) {
-                attempts.distrust_connections_from_now_on();
-            }
             if !attempts.again(call.retry(&error)).await {
                 return Err(error);
             }

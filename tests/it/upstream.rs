@@ -129,6 +129,33 @@ async fn a_500_is_tried_once_more() {
 }
 
 #[tokio::test]
+async fn a_500_after_another_failure_is_tried_once_more_as_well() {
+    for (failures, calls) in [(&[503, 500][..], 3), (&[401, 500], 3), (&[500, 503], 3), (&[500, 500], 2)] {
+        let world = World::start().await;
+        for status in failures {
+            world.sandbox.fail(Route::Alert, Times::Once, Fault::status(*status));
+        }
+        let heard = world.alert(ALERT).await;
+        assert_eq!(heard.status, if calls == 3 { 200 } else { 502 }, "{failures:?}");
+        assert_eq!(world.calls(Route::Alert), calls, "{failures:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_leaves_no_time_for_a_call_is_not_waited() {
+    let world = World::with(&[("ENRICH_TIMEOUT_MS", "1100")]).await;
+    for (status, code) in [(503, "upstream_unavailable"), (429, "throttled")] {
+        world.sandbox.forget();
+        world.sandbox.fail(Route::Alert, Times::Always, Fault::status(status).with_header("Retry-After", "1"));
+        let (heard, waited) = hasten(world.alert(ALERT)).await;
+        heard.problem(status, code);
+        assert_eq!((heard.retry_after(), world.calls(Route::Alert)), (1, 1));
+        assert!(waited < Duration::from_millis(500), "{status}: {waited:?}");
+        world.sandbox.mend();
+    }
+}
+
+#[tokio::test]
 async fn an_outage_is_tried_three_times_and_told_as_one() {
     for status in [502, 503, 504] {
         let world = World::start().await;

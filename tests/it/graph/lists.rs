@@ -126,6 +126,20 @@ async fn an_item_that_is_throttled_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_500_of_an_item_is_tried_once_more_whenever_it_comes() {
+    for (failures, tries, right) in [(&[503, 500][..], 3, 0), (&[500, 503], 3, 0), (&[500, 500], 2, 1)] {
+        let sandbox = Sandbox::start().await.expect("a sandbox");
+        for status in failures {
+            sandbox.fail(Route::GraphBatchItem, Times::Once, Fault::status(*status).only_for(showcase::ALERT));
+        }
+        let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+        let thin = answer.warnings().iter().filter(|code| **code == "partial").count();
+        let of_it = asked(&sandbox, Route::GraphBatchItem).iter().filter(|item| item.key == showcase::ALERT).count();
+        assert_eq!((answer.status, of_it, thin), (200, tries, right), "{failures:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_only_hunting_sees_is_built_from_its_row() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
     sandbox.fail(Route::GraphBatchItem, Times::Always, Fault::status(404).only_for(showcase::ALERT));
