@@ -20,7 +20,7 @@ pub(crate) mod value;
 pub(crate) use address::address;
 pub use client::HttpClient;
 pub use context::{Context, Deadline};
-pub(crate) use error::UpstreamError;
+pub(crate) use error::{Reached, UpstreamError};
 pub(crate) use judge::{judge, retry_after};
 pub(crate) use pages::{MOST_BYTES, Stop, next_page};
 pub(crate) use quota::{Api, Quota, completions_of_a_list};

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::client::HttpClient;
 use super::context::Context;
-use super::error::UpstreamError;
+use super::error::{Reached, UpstreamError};
 use super::judge::judge;
 use super::quota::{Api, Quota};
 use super::retry::{Attempts, Retry, longest_silence};
@@ -71,8 +71,8 @@ impl Call {
         }
     }
 
-    /// Whether its answer may take all the time that there is. Its silence tells nothing then: to send it again would
-    /// only begin it anew, and its connection has to be a good one.
+    /// Whether its answer may take all the time that there is, and it costs much to be answered. Its silence tells nothing
+    /// then: to send it again would only begin it anew, and its connection has to be a good one.
     fn is_sent_once(&self) -> bool {
         match self.api {
             Some(Api::Hunting) => true,
@@ -80,9 +80,15 @@ impl Call {
         }
     }
 
+    /// What a failure means for the next attempt. What is sent once is repeated only where nobody is at work on it.
     fn retry(&self, error: &UpstreamError) -> Retry {
         match error {
-            UpstreamError::TimedOut if self.is_sent_once() => Retry::Never,
+            UpstreamError::TimedOut
+            | UpstreamError::Unavailable { reached: Reached::Gateway | Reached::BrokenConnection, .. }
+                if self.is_sent_once() =>
+            {
+                Retry::Never
+            }
             error => error.retry(),
         }
     }

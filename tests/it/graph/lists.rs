@@ -110,6 +110,24 @@ async fn a_slow_query_has_all_the_time_and_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_query_that_may_have_run_is_not_sent_again() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    for fault in [Fault::status(502), Fault::status(504), Fault::reset(), Fault::truncate(0.5), Fault::truncate(0.0)] {
+        sandbox.forget();
+        sandbox.fail(Route::Hunting, Times::Once, fault.clone());
+        let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+        assert_eq!((answer.status, &answer.body["code"]), (503, &json!("upstream_unavailable")), "{fault:?}");
+        assert_eq!(asked(&sandbox, Route::Hunting).len(), 1, "{fault:?}");
+    }
+    for fault in [Fault::status(503), Fault::status(429), Fault::status(401)] {
+        sandbox.forget();
+        sandbox.fail(Route::Hunting, Times::Once, fault.clone());
+        assert_eq!(ask_graph(&sandbox, "machine", showcase::MACHINE).await.status, 200, "{fault:?}");
+        assert_eq!(asked(&sandbox, Route::Hunting).len(), 2, "nothing was done about it: {fault:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_item_that_is_throttled_is_asked_for_again() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
     let throttled = Fault::status(429).with_header("rEtry-after", "0.3").only_for(showcase::ALERT);
