@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -20,6 +21,9 @@ use crate::domain::text::Text;
 const MOST_BODY: usize = 16 << 20;
 /// What is read of an error's body.
 const MOST_ERROR_BODY: usize = 64 << 10;
+/// How long an error's body is waited for where its status says it all.
+const ERROR_BODY_TIME: Duration = Duration::from_millis(500);
+
 /// Calls to the outside.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
@@ -77,6 +81,15 @@ impl Call {
         match self.api {
             Some(Api::Hunting) => true,
             Some(Api::Endpoint | Api::Xdr | Api::Graph) | None => false,
+        }
+    }
+
+    /// Whether an error of this status means one thing or another by what its body says.
+    fn is_explained_in_the_body(&self, status: StatusCode) -> bool {
+        match self.api {
+            None => matches!(status.as_u16(), 400 | 401),
+            Some(Api::Hunting) => matches!(status.as_u16(), 400 | 403 | 404),
+            Some(Api::Endpoint | Api::Xdr | Api::Graph) => matches!(status.as_u16(), 403 | 404),
         }
     }
 
@@ -189,7 +202,16 @@ impl Upstream {
             }
         };
         let response = timeout_at(silent_until(), request.send()).await.map_err(|_| UpstreamError::TimedOut)?;
-        read_body(response.map_err(|error| transport(&error))?, silent_until).await
+        let response = response.map_err(|error| transport(&error))?;
+        let status = response.status();
+        if status.is_success() || call.is_explained_in_the_body(status) {
+            return read_body(response, silent_until).await;
+        }
+        // It is read so that the connection can be kept, and whatever becomes of it, the status and the headers are there.
+        let bare = Reply { status, headers: response.headers().clone(), body: Bytes::new() };
+        let end = ctx.deadline.within(ERROR_BODY_TIME).instant();
+        let read = timeout_at(end, read_body(response, silent_until)).await;
+        Ok(read.ok().and_then(Result::ok).unwrap_or(bare))
     }
 }
 
