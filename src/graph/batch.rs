@@ -3,7 +3,7 @@
 //!
 //! Source: <https://learn.microsoft.com/graph/json-batching>.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -72,18 +72,32 @@ impl Graph {
         let mut completed = Completed::default();
         // Whatever becomes of this, there is time to answer with what is there.
         let ctx = &ctx.within(ctx.deadline.remaining().saturating_sub(SPARED));
-        let attempts = Attempts::until(ctx.deadline);
+        let mut seen = HashSet::new();
+        let mut new = ids.iter().filter(|id| seen.insert(comparable_id(id.as_str()))).fuse();
         let mut calls_left = self.completions;
-        let first = ids.iter().take(calls_left);
-        let mut wanted: Vec<_> = first.map(|id| Wanted { id: id.clone(), attempts: attempts.clone() }).collect();
-        completed.not_asked = ids.len() - wanted.len();
-        while !wanted.is_empty() {
+        let mut held_back = held_back(calls_left);
+        let mut wanted: Vec<Wanted> = Vec::new();
+        loop {
+            // Those that have failed come first.
+            let more = calls_left.saturating_sub(held_back).saturating_sub(wanted.len());
+            let attempts = || Attempts::until(ctx.deadline);
+            wanted.extend(new.by_ref().take(more).map(|id| Wanted { id: id.clone(), attempts: attempts() }));
+            if wanted.is_empty() {
+                break;
+            }
             calls_left -= wanted.len();
             let failed = self.round(wanted, &mut completed, ctx).await?;
+            // What is not needed to try again goes on with the list.
+            held_back = 0;
             let mut longest = Duration::ZERO;
             wanted = Vec::new();
             for (mut one, retry) in failed {
-                if let Some(pause) = one.attempts.pause(retry).filter(|_| wanted.len() < calls_left) {
+                let pause = one.attempts.pause(retry);
+                if pause.is_none() && matches!(retry, Retry::After(_)) {
+                    // Graph wants no call in the time that there is.
+                    held_back = calls_left;
+                }
+                if let Some(pause) = pause.filter(|_| wanted.len() < calls_left) {
                     longest = longest.max(pause);
                     wanted.push(one);
                 } else {
@@ -92,6 +106,7 @@ impl Graph {
             }
             sleep(longest).await;
         }
+        completed.not_asked = new.count();
         Ok(completed)
     }
 
@@ -177,6 +192,11 @@ impl Graph {
         let answer = self.calls.send_within(attempts, Api::Graph, READ_ALERTS, ctx, call, Reply::into_body).await?;
         items(&answer, wanted.len())
     }
+}
+
+/// How many of the calls that a list may cost wait until it is known what fails.
+fn held_back(calls: usize) -> usize {
+    if calls > 1 { (calls / 5).max(1) } else { 0 }
 }
 
 /// The items of a batch's answer, in the order of their ids; Graph keeps none. One that is missing has failed, and so has

@@ -57,6 +57,31 @@ async fn a_list_spends_a_third_of_the_minute_on_its_newest_alerts() {
 }
 
 #[tokio::test]
+async fn a_list_that_spends_its_third_can_still_try_again() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    many_alerts(&sandbox, 130);
+    sandbox.fail(Route::GraphBatchItem, Times::Exactly(3), Fault::status(503));
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    let warnings = answer.body["warnings"].to_string();
+    assert_eq!(answer.status, 200);
+    assert!(warnings.contains("90 alerts were not completed") && !warnings.contains("fails"), "{warnings}");
+    let items = asked(&sandbox, Route::GraphBatchItem);
+    let different: std::collections::HashSet<_> = items.iter().map(|item| &item.key).collect();
+    assert_eq!((items.len(), different.len()), (50, 47));
+}
+
+#[tokio::test]
+async fn a_list_goes_on_with_nothing_new_where_graph_wants_no_call() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    many_alerts(&sandbox, 130);
+    sandbox.fail(Route::GraphBatchItem, Times::Once, Fault::status(429).with_header("Retry-After", "60"));
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert_eq!((answer.status, &answer.body["counts"]["alerts"]), (200, &json!(137)));
+    assert!(answer.body["warnings"].to_string().contains("Graph throttles, or fails: 1 alerts"));
+    assert_eq!(asked(&sandbox, Route::GraphBatchItem).len(), 40);
+}
+
+#[tokio::test]
 async fn a_batch_that_fails_leaves_its_rows() {
     for fault in [
         Fault::status(500),
