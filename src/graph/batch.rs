@@ -67,7 +67,7 @@ enum Item {
 
 impl Graph {
     /// Gets the first of these alerts, as far as Graph gives them out, and as many as a list may cost. What fails is left
-    /// out, but for a permission that lacks: that is no passing trouble.
+    /// out, but for a permission that lacks where nothing has come: that is no passing trouble.
     pub(super) async fn complete(&self, ids: &[AlertId], ctx: &Context) -> Result<Completed, CallError> {
         let mut completed = Completed::default();
         // Whatever becomes of this, there is time to answer with what is there.
@@ -134,6 +134,7 @@ impl Graph {
         let mut outcomes = stream::iter(batches).buffered(IN_FLIGHT);
         let mut chunks = wanted.chunks(MOST_ITEMS);
         let mut failures = Vec::with_capacity(wanted.len());
+        let mut refusal = None;
         loop {
             if completed.bytes >= MOST_BYTES {
                 completed.left_out += chunks.map(<[Wanted]>::len).sum::<usize>();
@@ -142,13 +143,15 @@ impl Graph {
             let (Some(outcome), Some(chunk)) = (outcomes.next().await, chunks.next()) else { break };
             let items = match outcome {
                 Ok(items) => items,
-                Err(error @ CallError::Forbidden { .. }) => return Err(error),
-                Err(CallError::Upstream(error)) => {
-                    failures.extend(chunk.iter().map(|_| Some(error.retry())));
-                    continue;
-                }
-                Err(CallError::Credential(_)) => {
-                    failures.extend(chunk.iter().map(|_| Some(Retry::Never)));
+                Err(error) => {
+                    let retry = match &error {
+                        CallError::Upstream(error) => error.retry(),
+                        CallError::Credential(_) | CallError::Forbidden { .. } => Retry::Never,
+                    };
+                    failures.extend(chunk.iter().map(|_| Some(retry)));
+                    if matches!(error, CallError::Forbidden { .. }) {
+                        refusal = Some(error);
+                    }
                     continue;
                 }
             };
@@ -164,7 +167,10 @@ impl Graph {
                 });
             }
         }
-        Ok(failures)
+        match refusal {
+            Some(refusal) if completed.bodies.is_empty() => Err(refusal),
+            _ => Ok(failures),
+        }
     }
 
     /// One batch, its items in the order of the ids.
@@ -200,24 +206,22 @@ fn held_back(calls: usize) -> usize {
 }
 
 /// The items of a batch's answer, in the order of their ids; Graph keeps none. One that is missing has failed, and so has
-/// one that is refused: a role that is missing is refused for all.
+/// one that is refused, unless all are: then a role is missing. Of one that is told twice, what came counts.
 fn items(answer: &Text, count: usize) -> Result<Vec<Item>, CallError> {
     let mut read = MembersReader(|members: Members<'_>| item(members, answer));
     let responses = body::list(answer, "responses", &mut read).map_err(CallError::Upstream)?.items;
-    let mut items: Vec<Item> = (0..count).map(|_| Item::Failed(Retry::Never)).collect();
-    let mut refusals = Vec::new();
+    let mut items: Vec<Result<Item, CallError>> = (0..count).map(|_| Ok(Item::Failed(Retry::Never))).collect();
     for (at, item) in responses {
-        if let Some(place) = at.and_then(|at| items.get_mut(at)) {
-            match item {
-                Ok(item) => *place = item,
-                Err(refusal) => refusals.push(refusal),
-            }
+        if let Some(place) = at.and_then(|at| items.get_mut(at))
+            && !matches!(place, Ok(Item::Here(_)))
+        {
+            *place = item;
         }
     }
-    match refusals.pop() {
-        Some(refusal) if refusals.len() + 1 >= count => Err(refusal),
-        _ => Ok(items),
+    if items.iter().all(Result::is_err) {
+        return items.into_iter().collect();
     }
+    Ok(items.into_iter().map(|item| item.unwrap_or(Item::Failed(Retry::Never))).collect())
 }
 
 fn item(mut members: Members<'_>, answer: &Text) -> (Option<usize>, Result<Item, CallError>) {
@@ -240,12 +244,13 @@ fn item(mut members: Members<'_>, answer: &Text) -> (Option<usize>, Result<Item,
 fn meaning(error: &UpstreamError) -> Result<Item, CallError> {
     match error {
         UpstreamError::Forbidden => Err(CallError::Forbidden { permission: READ_ALERTS }),
-        UpstreamError::NotFound
-        | UpstreamError::Rejected { .. }
+        // These do not change by asking again. 404 and 410 may come without words of Graph's own.
+        UpstreamError::NotFound | UpstreamError::Rejected { status: 400 | 404 | 410 } => Ok(Item::Gone),
+        UpstreamError::Rejected { .. }
         | UpstreamError::TableNotVisible
         | UpstreamError::Malformed { .. }
-        | UpstreamError::TooLarge => Ok(Item::Gone),
-        UpstreamError::Throttled { .. }
+        | UpstreamError::TooLarge
+        | UpstreamError::Throttled { .. }
         | UpstreamError::Unavailable { .. }
         | UpstreamError::NoAddress
         | UpstreamError::ServerError
@@ -277,6 +282,35 @@ mod tests {
             Item::Failed(Retry::Never),
         ];
         assert_eq!(read, right, "the fifth is missing");
+    }
+
+    #[test]
+    fn what_fails_for_now_is_not_taken_for_gone() {
+        let of = |status: u16| {
+            let answer =
+                format!(r#"{{"responses":[{{"id":"0","status":{status},"body":{{"error":{{"code":"x"}}}}}}]}}"#);
+            items(&Text::from(answer), 1).expect("items").pop().expect("an item")
+        };
+        for status in [401, 402, 405, 408, 409, 412, 418, 423, 424, 451, 501, 505, 507, 302] {
+            assert_eq!(of(status), Item::Failed(Retry::Never), "{status}");
+        }
+        assert_eq!([400, 404, 410].map(of), [Item::Gone, Item::Gone, Item::Gone]);
+        assert_eq!([429, 502, 503, 504].map(of), [(); 4].map(|()| Item::Failed(Retry::Backoff)));
+        assert_eq!(of(500), Item::Failed(Retry::Once));
+    }
+
+    #[test]
+    fn an_item_that_is_told_twice_is_what_came() {
+        let here = r#"{"id":"0","status":200,"body":{"id":"a"}}"#;
+        let busy = r#"{"id":"0","status":503,"body":null}"#;
+        let refused = r#"{"id":"0","status":403,"body":{"error":{"code":"Forbidden"}}}"#;
+        let read = |told: &[&str], count| items(&Text::from(format!(r#"{{"responses":[{}]}}"#, told.join(","))), count);
+        for told in [[here, busy], [busy, here], [refused, here], [here, refused]] {
+            let read = read(&told, 2).expect("items");
+            assert_eq!(read, [Item::Here(Text::of_static(r#"{"id":"a"}"#)), Item::Failed(Retry::Never)], "{told:?}");
+        }
+        assert!(read(&[refused, refused], 2).is_ok(), "of the other nothing is told");
+        assert!(read(&[refused, refused], 1).is_err());
     }
 
     #[test]

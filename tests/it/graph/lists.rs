@@ -110,6 +110,30 @@ async fn a_batch_that_fails_leaves_its_rows() {
 }
 
 #[tokio::test]
+async fn a_batch_that_is_refused_leaves_what_came() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    many_alerts(&sandbox, 23);
+    sandbox.fail(Route::GraphBatch, Times::Once, Fault::status(403));
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert_eq!((answer.status, answer.alert_ids().len()), (200, 30), "{}", answer.body);
+    assert!(answer.warnings().contains(&"partial"));
+}
+
+#[tokio::test]
+async fn an_item_that_is_locked_or_late_is_not_remembered_as_what_graph_keeps_back() {
+    for status in [408, 409, 423] {
+        let sandbox = Sandbox::start().await.expect("a sandbox");
+        let service = service(&sandbox, "graph", &[]);
+        sandbox.fail(Route::GraphBatchItem, Times::Once, Fault::status(status).only_for(showcase::ALERT));
+        let answer = ask(&service, json!({"machine": showcase::MACHINE})).await;
+        let warnings = answer.body["warnings"].to_string();
+        assert!(warnings.contains("Graph throttles, or fails: 1 alerts"), "{status}: {warnings}");
+        let again = ask(&service, json!({"machine": showcase::MACHINE})).await;
+        assert_eq!((again.status, again.warnings()), (200, vec!["hunting_window"]), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_bad_moment_of_a_batch_is_hidden() {
     for fault in [Fault::status(500), Fault::status(503), Fault::reset()] {
         let sandbox = Sandbox::start().await.expect("a sandbox");
