@@ -12,6 +12,8 @@ use crate::upstream::{Api, Call, Context, Reply, Stop, UpstreamError, next_page}
 
 /// Time that is left for the answer when a page does not come.
 const SPARED: Duration = Duration::from_millis(150);
+/// Of the time that is left, one in so many parts is for the later pages, where other calls follow.
+const SHARE_OF_PAGES: u32 = 3;
 
 /// A list, as far as it was read.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(crate) struct Paging<'r> {
     pub(crate) root: &'static str,
     /// The `Prefer` header.
     pub(crate) prefer: Option<&'static str>,
+    /// Whether other calls need what is read, and time.
+    pub(crate) calls_follow: bool,
 }
 
 impl<T> Listing<T> {
@@ -89,7 +93,10 @@ impl Authorized {
         mut read: impl FnMut(&Text) -> Result<Page<T>, UpstreamError>,
         ctx: &Context,
     ) {
-        let Paging { api, permission, base, root, prefer } = paging;
+        let Paging { api, permission, base, root, prefer, calls_follow } = paging;
+        let remaining = ctx.deadline.remaining();
+        let time = if calls_follow { remaining / SHARE_OF_PAGES } else { remaining.saturating_sub(SPARED) };
+        let ctx = &ctx.within(time);
         while let Some(next) = link {
             let url = match next_page(&next, base, root, &listing.bodies) {
                 Ok(url) => url,
@@ -99,8 +106,7 @@ impl Authorized {
                 }
             };
             let call = |token| Call { prefer, ..Call::get(api, url.clone(), token) };
-            let ctx = ctx.within(ctx.deadline.remaining().saturating_sub(SPARED));
-            let body = self.send(api, permission, &ctx, call, Reply::into_body).await;
+            let body = self.send(api, permission, ctx, call, Reply::into_body).await;
             match body.and_then(|body| Ok((read(&body).map_err(CallError::Upstream)?, body))) {
                 Ok((page, body)) => {
                     link = page.append_to(&mut listing.items);

@@ -97,6 +97,7 @@ impl Graph {
             base: &self.base,
             root: VERSION,
             prefer: Some(PREFER),
+            calls_follow: incident.merged_into.is_some(),
         };
         let read = |body: &Text| wire::alerts(body, self.portal, &mut notes);
         self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
