@@ -73,6 +73,10 @@ impl<T> Listing<T> {
         match &self.unread {
             None => {}
             Some(Unread::Stopped(stop)) => notes.add(WarningCode::Partial, stop.detail(shown)),
+            Some(Unread::Failed(_)) if shown == 0 => {
+                notes
+                    .add(WarningCode::Partial, "No alert came: Microsoft's list of them failed. Ask again.".to_owned());
+            }
             Some(Unread::Failed(_)) => {
                 let detail =
                     format!("Only the first {shown} alerts came: a later page of Microsoft's list failed. Ask again.");
