@@ -188,6 +188,39 @@ async fn where_no_api_is_left_the_permission_for_graph_is_named() {
         assert!(answer.body["detail"].as_str().is_some_and(|detail| detail.contains("ThreatHunting.Read.All")));
     }
     assert_eq!(asked(&sandbox, Route::UserAlerts).len(), 2, "it is the only one that could answer");
+    for (roles, missing) in [
+        (&[][..], "permissions SecurityAlert.Read.All and ThreatHunting.Read.All: add them"),
+        (&["ThreatHunting.Read.All"], "permission SecurityAlert.Read.All: add it"),
+    ] {
+        sandbox.set_roles(GRAPH_AUDIENCE, roles);
+        let service = super::support::service(&sandbox, "auto", &[]);
+        let answer = ask(&service, json!({"user": showcase::USER})).await;
+        let detail = answer.body["detail"].as_str().expect("a detail");
+        assert!(answer.status == 502 && detail.contains(missing), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_renewed_with_other_roles_within_a_request_chooses_again() {
+    let all = &["SecurityAlert.Read.All", "SecurityIncident.Read.All", "ThreatHunting.Read.All"][..];
+    for (field, value) in SUBJECTS {
+        for roles in [&[][..], &["ThreatHunting.Read.All"]] {
+            let sandbox = Sandbox::start().await.expect("a sandbox");
+            sandbox.set_roles(GRAPH_AUDIENCE, all);
+            let service = service(&sandbox, "auto", &[("CACHE_TTL_S", "0")]);
+            let answer = ask(&service, json!({field: value})).await;
+            assert_eq!(answer.body["source"]["backend"], "graph", "{field}: {}", answer.body);
+            sandbox.set_roles(GRAPH_AUDIENCE, roles);
+            sandbox.revoke_tokens();
+            let answer = ask(&service, json!({field: value})).await;
+            assert_eq!(
+                (answer.status, answer.body["source"]["backend"].as_str()),
+                (200, Some("defender")),
+                "{field} {roles:?}: {}",
+                answer.body
+            );
+        }
+    }
 }
 
 #[tokio::test]
