@@ -62,6 +62,14 @@ impl<T> Listing<T> {
         self.unread
     }
 
+    /// The list; or, where nothing has come, why the page failed that could have brought something.
+    pub(crate) fn unless_nothing_came(self) -> Result<Self, CallError> {
+        match self.unread {
+            Some(Unread::Failed(error)) if self.items.is_empty() => Err(error),
+            unread => Ok(Self { unread, ..self }),
+        }
+    }
+
     /// Whether another time more could come.
     pub(crate) fn is_whole(&self) -> bool {
         !matches!(self.unread, Some(Unread::Failed(_)))
@@ -101,14 +109,17 @@ impl Authorized {
         let remaining = ctx.deadline.remaining();
         let time = if calls_follow { remaining / SHARE_OF_PAGES } else { remaining.saturating_sub(SPARED) };
         let ctx = &ctx.within(time);
+        let mut asked: Vec<Url> = Vec::new();
         while let Some(next) = link {
-            let url = match next_page(&next, base, root, &listing.bodies) {
+            let page = next_page(&next, base, root, &listing.bodies);
+            let url = match page.and_then(|url| if asked.contains(&url) { Err(Stop::Again) } else { Ok(url) }) {
                 Ok(url) => url,
                 Err(stop) => {
                     listing.unread = Some(Unread::Stopped(stop));
                     return;
                 }
             };
+            asked.push(url.clone());
             let call = |token| Call { prefer, ..Call::get(api, url.clone(), token) };
             let body = self.send(api, permission, ctx, call, Reply::into_body).await;
             match body.and_then(|body| Ok((read(&body).map_err(CallError::Upstream)?, body))) {
@@ -117,10 +128,21 @@ impl Authorized {
                     listing.bodies.push(body);
                 }
                 Err(error) => {
-                    listing.unread = Some(Unread::Failed(error));
+                    listing.unread = Some(Unread::Failed(of_a_page(error)));
                     return;
                 }
             }
         }
+    }
+}
+
+/// What tells of the subject, or of the API, where a first page is refused, does not where another is: the list that leads
+/// there is not as documented.
+fn of_a_page(error: CallError) -> CallError {
+    match error {
+        CallError::Upstream(UpstreamError::NotFound | UpstreamError::Rejected { status: 400 | 403 | 404 | 410 }) => {
+            CallError::Upstream(UpstreamError::malformed("a list that goes on where nothing is"))
+        }
+        error => error,
     }
 }

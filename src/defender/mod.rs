@@ -129,6 +129,9 @@ impl Defender {
             Unread::Stopped(Stop::Elsewhere) => {
                 CallError::Upstream(UpstreamError::malformed("a list that goes on at another address"))
             }
+            Unread::Stopped(Stop::Again) => {
+                CallError::Upstream(UpstreamError::malformed("a list that goes round in a circle"))
+            }
         });
         Ok(Named { records, unread })
     }
@@ -154,7 +157,7 @@ impl Defender {
         let paging = paging(Api::Endpoint, &self.endpoint, READ_ALERTS);
         let read = |body: &Text| wire::alerts(body, self.portal, &mut notes);
         self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
-        Ok(findings(alerts, None, notes))
+        Ok(findings(alerts.unless_nothing_came()?, None, notes))
     }
 }
 

@@ -342,6 +342,10 @@ impl Enricher {
             }
             // Hunting cannot tell a device that is not known from one without alerts, and this API can.
             Ok(older) if kind == Kind::Machine && !older.findings.known => older,
+            Ok(older) if older.partial().next().is_some() => {
+                answer.warnings.push(not_completed(api, "was not read to its end"));
+                answer
+            }
             Ok(_) | Err(EnrichError::NotLookedUp(NotLookedUp::AccountId)) => answer,
             Err(error) => {
                 let why = if auto.notes_end(api, &error) { "seems to have ended" } else { "did not answer" };

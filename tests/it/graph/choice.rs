@@ -130,6 +130,31 @@ async fn what_neither_sees_is_an_empty_answer_and_an_unknown_machine_is_not_foun
 }
 
 #[tokio::test]
+async fn what_an_older_api_may_have_missed_is_told() {
+    let sandbox = beyond_the_window().await;
+    let service = service(&sandbox, "auto", &[("CACHE_TTL_S", "0")]);
+    let cut = json!({"value": [], "@odata.nextLink": "https://evil.example/api/users/nobody/alerts"}).to_string();
+    sandbox.fail(Route::UserAlerts, Times::Once, Fault::body(cut));
+    let answer = ask(&service, json!({"user": "nobody"})).await;
+    assert_eq!((answer.status, &answer.body["source"]["backend"]), (200, &json!("graph")), "{}", answer.body);
+    assert!(answer.warnings().contains(&"partial"), "{:?}", answer.warnings());
+
+    // A page that is not there is no API that has ended.
+    let own = format!("{}/api/users/nobody/alerts?$skip=1", sandbox.origin(Service::Defender));
+    let list = json!({"value": [], "@odata.nextLink": own}).to_string();
+    sandbox.fail(Route::UserAlerts, Times::Once, Fault::body(list));
+    sandbox.fail(Route::UserAlerts, Times::Once, Fault::status(404).with_body("<html>"));
+    let answer = ask(&service, json!({"user": "nobody"})).await;
+    assert!(answer.body["warnings"].to_string().contains("did not answer"), "{}", answer.body);
+
+    // As a device it is not known, and as an account nobody knows: that is no 404.
+    sandbox.fail(Route::UserAlerts, Times::Always, Fault::status(503));
+    let answer = ask(&service, json!({"value": "nobody"})).await;
+    assert_eq!((answer.status, &answer.body["kind"]), (200, &json!("user")), "{}", answer.body);
+    assert!(answer.warnings().contains(&"partial"), "{:?}", answer.warnings());
+}
+
+#[tokio::test]
 async fn an_application_without_the_older_permissions_is_not_asked_for_more() {
     let sandbox = beyond_the_window().await;
     sandbox.set_roles(DEFENDER_AUDIENCE, &["Ip.Read.All"]);
