@@ -19,7 +19,7 @@ use super::secret_text::SecretProblem;
 use super::store::SecretStore;
 use super::token::Token;
 use crate::domain::time::Moment;
-use crate::upstream::{Body, Call, Context, Reply, Upstream, UpstreamError, judge, retry_after};
+use crate::upstream::{Body, Call, Context, Reached, Reply, Upstream, UpstreamError, judge, retry_after};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -169,7 +169,7 @@ fn read(reply: &Reply) -> Result<Answer, UpstreamError> {
                 Some(body) if body.is_passing() => Err(UpstreamError::Unavailable {
                     retry_after: retry_after(&reply.headers, Moment::now()),
                     reason: "Entra says that it is unavailable for now",
-                    connection_died: false,
+                    reached: Reached::Nobody,
                 }),
                 Some(body) => Ok(Answer::Refused(body.meaning())),
                 None => Err(UpstreamError::Rejected { status }),

@@ -12,6 +12,8 @@ use crate::upstream::{Api, Call, Context, Reply, Stop, UpstreamError, next_page}
 
 /// Time that is left for the answer when a page does not come.
 const SPARED: Duration = Duration::from_millis(150);
+/// Of the time that is left, one in so many parts is for the later pages, where other calls follow.
+const SHARE_OF_PAGES: u32 = 3;
 
 /// A list, as far as it was read.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(crate) struct Paging<'r> {
     pub(crate) root: &'static str,
     /// The `Prefer` header.
     pub(crate) prefer: Option<&'static str>,
+    /// Whether other calls need what is read, and time.
+    pub(crate) calls_follow: bool,
 }
 
 impl<T> Listing<T> {
@@ -58,6 +62,14 @@ impl<T> Listing<T> {
         self.unread
     }
 
+    /// The list; or, where nothing has come, why the page failed that could have brought something.
+    pub(crate) fn unless_nothing_came(self) -> Result<Self, CallError> {
+        match self.unread {
+            Some(Unread::Failed(error)) if self.items.is_empty() => Err(error),
+            unread => Ok(Self { unread, ..self }),
+        }
+    }
+
     /// Whether another time more could come.
     pub(crate) fn is_whole(&self) -> bool {
         !matches!(self.unread, Some(Unread::Failed(_)))
@@ -69,6 +81,10 @@ impl<T> Listing<T> {
         match &self.unread {
             None => {}
             Some(Unread::Stopped(stop)) => notes.add(WarningCode::Partial, stop.detail(shown)),
+            Some(Unread::Failed(_)) if shown == 0 => {
+                notes
+                    .add(WarningCode::Partial, "No alert came: Microsoft's list of them failed. Ask again.".to_owned());
+            }
             Some(Unread::Failed(_)) => {
                 let detail =
                     format!("Only the first {shown} alerts came: a later page of Microsoft's list failed. Ask again.");
@@ -89,28 +105,44 @@ impl Authorized {
         mut read: impl FnMut(&Text) -> Result<Page<T>, UpstreamError>,
         ctx: &Context,
     ) {
-        let Paging { api, permission, base, root, prefer } = paging;
+        let Paging { api, permission, base, root, prefer, calls_follow } = paging;
+        let remaining = ctx.deadline.remaining();
+        let time = if calls_follow { remaining / SHARE_OF_PAGES } else { remaining.saturating_sub(SPARED) };
+        let ctx = &ctx.within(time);
+        let mut asked: Vec<Url> = Vec::new();
         while let Some(next) = link {
-            let url = match next_page(&next, base, root, &listing.bodies) {
+            let page = next_page(&next, base, root, &listing.bodies);
+            let url = match page.and_then(|url| if asked.contains(&url) { Err(Stop::Again) } else { Ok(url) }) {
                 Ok(url) => url,
                 Err(stop) => {
                     listing.unread = Some(Unread::Stopped(stop));
                     return;
                 }
             };
+            asked.push(url.clone());
             let call = |token| Call { prefer, ..Call::get(api, url.clone(), token) };
-            let ctx = ctx.within(ctx.deadline.remaining().saturating_sub(SPARED));
-            let body = self.send(api, permission, &ctx, call, Reply::into_body).await;
+            let body = self.send(api, permission, ctx, call, Reply::into_body).await;
             match body.and_then(|body| Ok((read(&body).map_err(CallError::Upstream)?, body))) {
                 Ok((page, body)) => {
                     link = page.append_to(&mut listing.items);
                     listing.bodies.push(body);
                 }
                 Err(error) => {
-                    listing.unread = Some(Unread::Failed(error));
+                    listing.unread = Some(Unread::Failed(of_a_page(error)));
                     return;
                 }
             }
         }
+    }
+}
+
+/// What tells of the subject, or of the API, where a first page is refused, does not where another is: the list that leads
+/// there is not as documented.
+fn of_a_page(error: CallError) -> CallError {
+    match error {
+        CallError::Upstream(UpstreamError::NotFound | UpstreamError::Rejected { status: 400 | 403 | 404 | 410 }) => {
+            CallError::Upstream(UpstreamError::malformed("a list that goes on where nothing is"))
+        }
+        error => error,
     }
 }

@@ -1,6 +1,7 @@
 //! Device records, and which of several of one name is meant.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 use crate::credentials::CallError;
 use crate::domain::subject::{DeviceId, DeviceName, NameMatch};
@@ -69,7 +70,9 @@ pub(crate) fn choose(name: &DeviceName, records: Vec<DeviceRecord>) -> Option<Ch
         (whole, NameMatch::Whole)
     };
     records.sort_by(|one, other| rank(one).cmp(&rank(other)).then_with(|| one.id.as_str().cmp(other.id.as_str())));
-    records.dedup_by(|one, other| one.id == other.id);
+    // A record that moved from one page to another while they were read stands on both, and may differ.
+    let mut seen = HashSet::new();
+    records.retain(|record| seen.insert(record.id.clone()));
     let mut ids = records.into_iter().map(|record| record.id);
     Some(Chosen { id: ids.next()?, others: ids.collect(), by })
 }
@@ -119,6 +122,14 @@ mod tests {
         let chosen = choose(vec![elsewhere.clone(), short, whole.clone()]).expect("the whole one");
         assert_eq!((chosen.id, chosen.others.len(), chosen.by), (whole.id, 0, NameMatch::Whole));
         assert_eq!(choose(vec![elsewhere]), None);
+    }
+
+    #[test]
+    fn a_record_that_is_listed_twice_is_one() {
+        let records = vec![record('1', 300, true, false), record('2', 200, true, false), record('1', 100, true, false)];
+        let chosen = choose(records).expect("one of them");
+        assert!(chosen.id.as_str().starts_with('1'));
+        assert_eq!(chosen.others.len(), 1);
     }
 
     #[test]

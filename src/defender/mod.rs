@@ -103,7 +103,8 @@ impl Defender {
         let (incident, first) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
         let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
         let mut alerts = Listing::of(first.items, vec![body]);
-        let paging = paging(Api::Xdr, &self.xdr, READ_INCIDENTS);
+        let calls_follow = incident.merged_into.is_some();
+        let paging = Paging { calls_follow, ..paging(Api::Xdr, &self.xdr, READ_INCIDENTS) };
         let read = |body: &Text| wire::incident_alerts(body, self.portal, &mut notes);
         self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
         let findings = findings(alerts, Some(incident), notes);
@@ -119,7 +120,7 @@ impl Defender {
         };
         let first = wire::devices(&body).map_err(CallError::Upstream)?;
         let mut list = Listing::of(first.items, vec![body]);
-        let paging = paging(Api::Endpoint, &self.endpoint, READ_MACHINES);
+        let paging = Paging { calls_follow: true, ..paging(Api::Endpoint, &self.endpoint, READ_MACHINES) };
         self.calls.read_on(&mut list, first.next_link, paging, wire::devices, ctx).await;
         let records = mem::take(&mut list.items);
         let unread = list.into_unread().map(|unread| match unread {
@@ -127,6 +128,9 @@ impl Defender {
             Unread::Stopped(Stop::Enough) => CallError::Upstream(UpstreamError::TooLarge),
             Unread::Stopped(Stop::Elsewhere) => {
                 CallError::Upstream(UpstreamError::malformed("a list that goes on at another address"))
+            }
+            Unread::Stopped(Stop::Again) => {
+                CallError::Upstream(UpstreamError::malformed("a list that goes round in a circle"))
             }
         });
         Ok(Named { records, unread })
@@ -153,7 +157,7 @@ impl Defender {
         let paging = paging(Api::Endpoint, &self.endpoint, READ_ALERTS);
         let read = |body: &Text| wire::alerts(body, self.portal, &mut notes);
         self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
-        Ok(findings(alerts, None, notes))
+        Ok(findings(alerts.unless_nothing_came()?, None, notes))
     }
 }
 
@@ -174,7 +178,7 @@ pub fn findings_of_incident(body: &Bytes, id: IncidentId, portal: Portal) -> Opt
 }
 
 fn paging<'r>(api: Api, base: &'r Url, permission: &'static str) -> Paging<'r> {
-    Paging { api, permission, base, root: "api", prefer: None }
+    Paging { api, permission, base, root: "api", prefer: None, calls_follow: false }
 }
 
 /// What came of a list of alerts, and that it is not all if it is not.

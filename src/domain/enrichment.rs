@@ -180,6 +180,12 @@ pub struct Enrichment<'a> {
 }
 
 impl Answer {
+    /// What says that something may be missing.
+    pub fn partial(&self) -> impl Iterator<Item = &Warning> {
+        let all = self.warnings.iter().chain(&self.findings.warnings);
+        all.filter(|warning| warning.code == WarningCode::Partial)
+    }
+
     /// The answer as it is shown.
     pub fn enrichment(&self, showing: &Showing) -> Enrichment<'_> {
         let findings = &*self.findings;

@@ -74,11 +74,11 @@ pub(crate) enum Choice {
 }
 
 /// Who answers a kind of question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum First {
     Graph,
-    /// Graph would need this role.
-    OlderAlone(&'static str),
+    /// Graph would need these roles.
+    OlderAlone(Vec<&'static str>),
     OlderThenGraph,
 }
 
@@ -86,12 +86,11 @@ impl Choice {
     fn first(&self, kind: Kind) -> First {
         match self {
             Self::ByRoles(roles) => {
-                graph::missing(kind, roles).first().map_or(First::Graph, |role| First::OlderAlone(role))
+                let missing = graph::missing(kind, roles);
+                if missing.is_empty() { First::Graph } else { First::OlderAlone(missing) }
             }
             Self::Unreadable => First::OlderThenGraph,
-            Self::WithoutToken(_) => {
-                First::OlderAlone(graph::missing(kind, &[]).first().copied().unwrap_or(graph::READ_ALERTS))
-            }
+            Self::WithoutToken(_) => First::OlderAlone(graph::missing(kind, &[])),
         }
     }
 
@@ -257,7 +256,8 @@ impl Auto {
 const UNKNOWN_TO_THE_TENANT: &str = "the tenant does not know Graph's audience";
 
 impl Enricher {
-    /// Answers one question by the family that the token's roles choose, or by the one that stands in for it.
+    /// Answers one question by the family that the token's roles choose, or by the one that stands in for it. Where that
+    /// fails, and the token was renewed meanwhile, its roles may choose another.
     pub(super) async fn by_roles(
         &self,
         auto: &Auto,
@@ -265,16 +265,38 @@ impl Enricher {
         scope: &Scope<'_>,
     ) -> Result<Answer, EnrichError> {
         let kind = reading.subject.kind();
-        let api = OlderApi::of(kind);
-        match auto.choice(scope.ctx).await?.first(kind) {
+        let first = auto.choice(scope.ctx).await?.first(kind);
+        let outcome = self.by_first(&first, auto, reading, scope).await;
+        if outcome.is_err()
+            && let Ok(choice) = auto.choice(scope.ctx).await
+            && choice.first(kind) != first
+        {
+            return self.by_first(&choice.first(kind), auto, reading, scope).await;
+        }
+        outcome
+    }
+
+    async fn by_first(
+        &self,
+        first: &First,
+        auto: &Auto,
+        reading: &Reading<'_>,
+        scope: &Scope<'_>,
+    ) -> Result<Answer, EnrichError> {
+        let api = OlderApi::of(reading.subject.kind());
+        match first {
             First::Graph => {
                 let answer = self.by_family(auto.on_graph(), reading, scope).await?;
                 Ok(self.beyond_the_window(answer, auto, reading, scope).await)
             }
-            First::OlderAlone(role) => {
+            First::OlderAlone(roles) => {
                 let outcome = self.by_family(auto.on_the_older(), reading, scope).await;
                 outcome.map_err(|error| {
-                    if auto.notes_end(api, &error) { EnrichError::Forbidden { permission: role } } else { error }
+                    if auto.notes_end(api, &error) {
+                        EnrichError::Forbidden { permissions: roles.clone() }
+                    } else {
+                        error
+                    }
                 })
             }
             First::OlderThenGraph => {
@@ -320,6 +342,10 @@ impl Enricher {
             }
             // Hunting cannot tell a device that is not known from one without alerts, and this API can.
             Ok(older) if kind == Kind::Machine && !older.findings.known => older,
+            Ok(older) if older.partial().next().is_some() => {
+                answer.warnings.push(not_completed(api, "was not read to its end"));
+                answer
+            }
             Ok(_) | Err(EnrichError::NotLookedUp(NotLookedUp::AccountId)) => answer,
             Err(error) => {
                 let why = if auto.notes_end(api, &error) { "seems to have ended" } else { "did not answer" };

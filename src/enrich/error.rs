@@ -43,11 +43,11 @@ pub(crate) enum EnrichError {
         /// Why, as far as Entra tells.
         refusal: &'static str,
     },
-    /// The credential lacks a permission.
-    #[error("the credential lacks {permission}")]
+    /// The credential lacks a permission, or several.
+    #[error("the credential lacks {}", permissions.join(", "))]
     Forbidden {
-        /// The least permission that would do.
-        permission: &'static str,
+        /// The least permissions that would do.
+        permissions: Vec<&'static str>,
     },
     /// The answer is not what is documented.
     #[error("{service} sent a malformed answer: {reason}")]
@@ -164,7 +164,7 @@ impl From<CallError> for EnrichError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Upstream(error) => Self::of_call(&error, Service::Defender),
-            CallError::Forbidden { permission } => Self::Forbidden { permission },
+            CallError::Forbidden { permission } => Self::Forbidden { permissions: vec![permission] },
             CallError::Credential(CredentialError::Entra(error)) => Self::of_call(&error, Service::Entra),
             CallError::Credential(CredentialError::Store(error)) => Self::SecretUnavailable { reason: reason(error) },
             CallError::Credential(CredentialError::Federation(error)) => {

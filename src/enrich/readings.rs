@@ -57,6 +57,7 @@ impl Enricher {
     pub(super) async fn first_that_finds(&self, question: &Question, scope: &Scope<'_>) -> Result<Answer, EnrichError> {
         let (first, others) = readings(question);
         let mut outcome = self.enrich_within(&first, scope).await;
+        let mut partial: Vec<Warning> = Vec::new();
         for reading in &others {
             if outcome.as_ref().is_ok_and(|answer| answer.findings.found()) {
                 return outcome;
@@ -69,12 +70,19 @@ impl Enricher {
                 {
                     outcome = Ok(answer);
                 }
+                // Who may have missed something does not tell that nothing is known.
+                (Ok(answer), Ok(before)) if !before.findings.known && answer.partial().next().is_some() => {
+                    outcome = Ok(answer);
+                }
+                (Ok(answer), Ok(_)) => partial.extend(answer.partial().cloned()),
                 (Err(error), Ok(_)) => outcome = Err(error),
-                (Ok(_), _) | (Err(_), Err(_)) => {}
+                (Ok(_) | Err(_), Err(_)) => {}
             }
         }
         let mut answer = outcome?;
         if !answer.findings.found() {
+            partial.retain(|warning| !answer.warnings.contains(warning));
+            answer.warnings.append(&mut partial);
             answer.warnings.extend(tried_as(&first, &others));
         }
         Ok(answer)

@@ -3,7 +3,7 @@
 //!
 //! Source: <https://learn.microsoft.com/graph/json-batching>.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,8 +27,6 @@ use crate::upstream::{Api, Attempts, Body, Call, Context, MOST_BYTES, Reply, Ret
 const MOST_ITEMS: usize = 20;
 /// Batches that are under way at once.
 const IN_FLIGHT: usize = 4;
-/// What is left of a deadline after a wait has to be worth another attempt.
-const LEAST_LEFT: Duration = Duration::from_millis(500);
 /// Time that is left for the answer.
 const SPARED: Duration = Duration::from_millis(150);
 
@@ -52,6 +50,12 @@ impl Completed {
     }
 }
 
+/// An alert to get, and what has become of the attempts.
+struct Wanted {
+    id: AlertId,
+    attempts: Attempts,
+}
+
 /// What became of one item.
 #[derive(Debug, PartialEq)]
 enum Item {
@@ -63,95 +67,126 @@ enum Item {
 
 impl Graph {
     /// Gets the first of these alerts, as far as Graph gives them out, and as many as a list may cost. What fails is left
-    /// out, but for a permission that lacks: that is no passing trouble.
+    /// out, but for a permission that lacks where nothing has come: that is no passing trouble.
     pub(super) async fn complete(&self, ids: &[AlertId], ctx: &Context) -> Result<Completed, CallError> {
         let mut completed = Completed::default();
         // Whatever becomes of this, there is time to answer with what is there.
         let ctx = &ctx.within(ctx.deadline.remaining().saturating_sub(SPARED));
-        let mut attempts = Attempts::until(ctx.deadline);
+        let mut seen = HashSet::new();
+        let mut new = ids.iter().filter(|id| seen.insert(comparable_id(id.as_str()))).fuse();
         let mut calls_left = self.completions;
-        let mut wanted: Vec<_> = ids.iter().take(calls_left).cloned().collect();
-        completed.not_asked = ids.len() - wanted.len();
-        while !wanted.is_empty() {
+        let mut held_back = held_back(calls_left);
+        let mut wanted: Vec<Wanted> = Vec::new();
+        loop {
+            // Those that have failed come first.
+            let more = calls_left.saturating_sub(held_back).saturating_sub(wanted.len());
+            let attempts = || Attempts::until(ctx.deadline);
+            wanted.extend(new.by_ref().take(more).map(|id| Wanted { id: id.clone(), attempts: attempts() }));
+            if wanted.is_empty() {
+                break;
+            }
             calls_left -= wanted.len();
-            attempts.begin();
-            let failed = self.round(&wanted, &attempts, &mut completed, ctx).await?;
-            let remaining = ctx.deadline.remaining();
+            let failed = self.round(wanted, &mut completed, ctx).await?;
+            // What is not needed to try again goes on with the list.
+            held_back = 0;
             let mut longest = Duration::ZERO;
-            wanted.clear();
-            for (id, retry) in failed {
-                let pause = attempts.pause(retry).filter(|pause| *pause + LEAST_LEFT < remaining);
+            wanted = Vec::new();
+            for (mut one, retry) in failed {
+                let pause = one.attempts.pause(retry);
+                if pause.is_none() && matches!(retry, Retry::After(_)) {
+                    // Graph wants no call in the time that there is.
+                    held_back = calls_left;
+                }
                 if let Some(pause) = pause.filter(|_| wanted.len() < calls_left) {
                     longest = longest.max(pause);
-                    wanted.push(id);
+                    wanted.push(one);
                 } else {
                     completed.failed += 1;
                 }
             }
             sleep(longest).await;
         }
+        completed.not_asked = new.count();
         Ok(completed)
     }
 
     /// Asks for each once. Those that failed come back.
     async fn round(
         &self,
-        ids: &[AlertId],
-        attempts: &Attempts,
+        mut wanted: Vec<Wanted>,
         completed: &mut Completed,
         ctx: &Context,
-    ) -> Result<Vec<(AlertId, Retry)>, CallError> {
+    ) -> Result<Vec<(Wanted, Retry)>, CallError> {
+        wanted.iter_mut().for_each(|one| one.attempts.begin());
+        let failures = self.failures(&wanted, completed, ctx).await?;
+        Ok(wanted.into_iter().zip(failures).filter_map(|(one, failure)| Some((one, failure?))).collect())
+    }
+
+    /// Asks for each once, and takes what comes. For each that was asked for in vain, what that means for the next attempt.
+    async fn failures(
+        &self,
+        wanted: &[Wanted],
+        completed: &mut Completed,
+        ctx: &Context,
+    ) -> Result<Vec<Option<Retry>>, CallError> {
         // Boxed: the compiler cannot see that the future of a closure's borrow is `Send`.
-        let batches: Vec<_> = ids.chunks(MOST_ITEMS).map(|batch| self.batch(batch, attempts, ctx).boxed()).collect();
+        let batches: Vec<_> = wanted.chunks(MOST_ITEMS).map(|batch| self.batch(batch, ctx).boxed()).collect();
         let mut outcomes = stream::iter(batches).buffered(IN_FLIGHT);
-        let mut chunks = ids.chunks(MOST_ITEMS);
-        let mut failed = Vec::new();
+        let mut chunks = wanted.chunks(MOST_ITEMS);
+        let mut failures = Vec::with_capacity(wanted.len());
+        let mut refusal = None;
         loop {
             if completed.bytes >= MOST_BYTES {
-                completed.left_out += chunks.map(<[AlertId]>::len).sum::<usize>();
+                completed.left_out += chunks.map(<[Wanted]>::len).sum::<usize>();
                 break;
             }
             let (Some(outcome), Some(chunk)) = (outcomes.next().await, chunks.next()) else { break };
             let items = match outcome {
                 Ok(items) => items,
-                Err(error @ CallError::Forbidden { .. }) => return Err(error),
-                Err(CallError::Upstream(error)) => {
-                    failed.extend(chunk.iter().map(|id| (id.clone(), error.retry())));
-                    continue;
-                }
-                Err(CallError::Credential(_)) => {
-                    failed.extend(chunk.iter().map(|id| (id.clone(), Retry::Never)));
+                Err(error) => {
+                    let retry = match &error {
+                        CallError::Upstream(error) => error.retry(),
+                        CallError::Credential(_) | CallError::Forbidden { .. } => Retry::Never,
+                    };
+                    failures.extend(chunk.iter().map(|_| Some(retry)));
+                    if matches!(error, CallError::Forbidden { .. }) {
+                        refusal = Some(error);
+                    }
                     continue;
                 }
             };
-            for (id, item) in chunk.iter().zip(items) {
-                match item {
+            for (one, item) in chunk.iter().zip(items) {
+                failures.push(match item {
                     Item::Here(body) => {
                         completed.bytes += body.len();
-                        completed.bodies.insert(comparable_id(id.as_str()).into_owned(), body);
+                        completed.bodies.insert(comparable_id(one.id.as_str()).into_owned(), body);
+                        None
                     }
-                    Item::Gone => {}
-                    Item::Failed(retry) => failed.push((id.clone(), retry)),
-                }
+                    Item::Gone => None,
+                    Item::Failed(retry) => Some(retry),
+                });
             }
         }
-        Ok(failed)
+        match refusal {
+            Some(refusal) if completed.bodies.is_empty() => Err(refusal),
+            _ => Ok(failures),
+        }
     }
 
     /// One batch, its items in the order of the ids.
-    async fn batch(&self, ids: &[AlertId], attempts: &Attempts, ctx: &Context) -> Result<Vec<Item>, CallError> {
+    async fn batch(&self, wanted: &[Wanted], ctx: &Context) -> Result<Vec<Item>, CallError> {
         let url = self.address(&["$batch"])?;
-        let requests: Vec<_> = ids
+        let requests: Vec<_> = wanted
             .iter()
             .enumerate()
-            .map(|(at, id)| {
+            .map(|(at, one)| {
                 // An alert's id is letters, digits, underscores and hyphens: it is one segment as it is.
-                let url = format!("/security/alerts_v2/{}", id.as_str());
+                let url = format!("/security/alerts_v2/{}", one.id.as_str());
                 json!({"id": at.to_string(), "method": "GET", "url": url, "headers": {"Prefer": PREFER}})
             })
             .collect();
         let body = Bytes::from(json!({"requests": requests}).to_string());
-        let cost = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        let cost = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
         let call = |token| Call {
             method: Method::POST,
             prefer: Some(PREFER),
@@ -159,31 +194,34 @@ impl Graph {
             cost,
             ..Call::get(Api::Graph, url.clone(), token)
         };
-        let one = attempts.one_for_a_part();
-        let answer = self.calls.send_within(one, Api::Graph, READ_ALERTS, ctx, call, Reply::into_body).await?;
-        items(&answer, ids.len())
+        let attempts = Attempts::one_for_all_of(wanted.iter().map(|one| &one.attempts), ctx.deadline);
+        let answer = self.calls.send_within(attempts, Api::Graph, READ_ALERTS, ctx, call, Reply::into_body).await?;
+        items(&answer, wanted.len())
     }
 }
 
+/// How many of the calls that a list may cost wait until it is known what fails.
+fn held_back(calls: usize) -> usize {
+    if calls > 1 { (calls / 5).max(1) } else { 0 }
+}
+
 /// The items of a batch's answer, in the order of their ids; Graph keeps none. One that is missing has failed, and so has
-/// one that is refused: a role that is missing is refused for all.
+/// one that is refused, unless all are: then a role is missing. Of one that is told twice, what came counts.
 fn items(answer: &Text, count: usize) -> Result<Vec<Item>, CallError> {
     let mut read = MembersReader(|members: Members<'_>| item(members, answer));
     let responses = body::list(answer, "responses", &mut read).map_err(CallError::Upstream)?.items;
-    let mut items: Vec<Item> = (0..count).map(|_| Item::Failed(Retry::Never)).collect();
-    let mut refusals = Vec::new();
+    let mut items: Vec<Result<Item, CallError>> = (0..count).map(|_| Ok(Item::Failed(Retry::Never))).collect();
     for (at, item) in responses {
-        if let Some(place) = at.and_then(|at| items.get_mut(at)) {
-            match item {
-                Ok(item) => *place = item,
-                Err(refusal) => refusals.push(refusal),
-            }
+        if let Some(place) = at.and_then(|at| items.get_mut(at))
+            && !matches!(place, Ok(Item::Here(_)))
+        {
+            *place = item;
         }
     }
-    match refusals.pop() {
-        Some(refusal) if refusals.len() + 1 >= count => Err(refusal),
-        _ => Ok(items),
+    if items.iter().all(Result::is_err) {
+        return items.into_iter().collect();
     }
+    Ok(items.into_iter().map(|item| item.unwrap_or(Item::Failed(Retry::Never))).collect())
 }
 
 fn item(mut members: Members<'_>, answer: &Text) -> (Option<usize>, Result<Item, CallError>) {
@@ -206,12 +244,13 @@ fn item(mut members: Members<'_>, answer: &Text) -> (Option<usize>, Result<Item,
 fn meaning(error: &UpstreamError) -> Result<Item, CallError> {
     match error {
         UpstreamError::Forbidden => Err(CallError::Forbidden { permission: READ_ALERTS }),
-        UpstreamError::NotFound
-        | UpstreamError::Rejected { .. }
+        // These do not change by asking again. 404 and 410 may come without words of Graph's own.
+        UpstreamError::NotFound | UpstreamError::Rejected { status: 400 | 404 | 410 } => Ok(Item::Gone),
+        UpstreamError::Rejected { .. }
         | UpstreamError::TableNotVisible
         | UpstreamError::Malformed { .. }
-        | UpstreamError::TooLarge => Ok(Item::Gone),
-        UpstreamError::Throttled { .. }
+        | UpstreamError::TooLarge
+        | UpstreamError::Throttled { .. }
         | UpstreamError::Unavailable { .. }
         | UpstreamError::NoAddress
         | UpstreamError::ServerError
@@ -243,6 +282,35 @@ mod tests {
             Item::Failed(Retry::Never),
         ];
         assert_eq!(read, right, "the fifth is missing");
+    }
+
+    #[test]
+    fn what_fails_for_now_is_not_taken_for_gone() {
+        let of = |status: u16| {
+            let answer =
+                format!(r#"{{"responses":[{{"id":"0","status":{status},"body":{{"error":{{"code":"x"}}}}}}]}}"#);
+            items(&Text::from(answer), 1).expect("items").pop().expect("an item")
+        };
+        for status in [401, 402, 405, 408, 409, 412, 418, 423, 424, 451, 501, 505, 507, 302] {
+            assert_eq!(of(status), Item::Failed(Retry::Never), "{status}");
+        }
+        assert_eq!([400, 404, 410].map(of), [Item::Gone, Item::Gone, Item::Gone]);
+        assert_eq!([429, 502, 503, 504].map(of), [(); 4].map(|()| Item::Failed(Retry::Backoff)));
+        assert_eq!(of(500), Item::Failed(Retry::Once));
+    }
+
+    #[test]
+    fn an_item_that_is_told_twice_is_what_came() {
+        let here = r#"{"id":"0","status":200,"body":{"id":"a"}}"#;
+        let busy = r#"{"id":"0","status":503,"body":null}"#;
+        let refused = r#"{"id":"0","status":403,"body":{"error":{"code":"Forbidden"}}}"#;
+        let read = |told: &[&str], count| items(&Text::from(format!(r#"{{"responses":[{}]}}"#, told.join(","))), count);
+        for told in [[here, busy], [busy, here], [refused, here], [here, refused]] {
+            let read = read(&told, 2).expect("items");
+            assert_eq!(read, [Item::Here(Text::of_static(r#"{"id":"a"}"#)), Item::Failed(Retry::Never)], "{told:?}");
+        }
+        assert!(read(&[refused, refused], 2).is_ok(), "of the other nothing is told");
+        assert!(read(&[refused, refused], 1).is_err());
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::domain::portal::Portal;
 use crate::domain::subject::{AlertId, IncidentId, Kind};
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
+use crate::upstream::body::Page;
 use crate::upstream::{self, Api, Call, Context, Reply, UpstreamError};
 pub(crate) use hunting::{MOST_ALERTS, Quarry};
 pub(crate) use roles::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING, missing};
@@ -68,7 +69,8 @@ impl Graph {
     }
 
     /// `GET /v1.0/security/incidents/{id}?$expand=alerts`; where that fails, its alerts by
-    /// `GET /v1.0/security/incidents/{id}/alerts`: large incidents are answered with 500. Either list may go on.
+    /// `GET /v1.0/security/incidents/{id}/alerts`: large incidents are answered with 500. Either list may go on, or fail: the
+    /// incident stays.
     pub(crate) async fn incident(&self, id: IncidentId, ctx: &Context) -> Result<Findings, CallError> {
         let url = self.address(&["security", "incidents", &id.to_string()])?;
         let mut expanded = url.clone();
@@ -83,20 +85,18 @@ impl Graph {
         let mut notes = Warnings::default();
         let (incident, mut first) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
         let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
-        let mut bodies = vec![body];
         if !is_whole {
             let url = self.address(&["security", "incidents", &id.to_string(), "alerts"])?;
-            let body = self.get(&url, READ_INCIDENTS, ctx).await?;
-            first = wire::alerts(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
-            bodies.push(body);
+            first = Page { items: Vec::new(), next_link: Some(url.into()) };
         }
-        let mut alerts = Listing::of(first.items, bodies);
+        let mut alerts = Listing::of(first.items, vec![body]);
         let paging = Paging {
             api: Api::Graph,
             permission: READ_INCIDENTS,
             base: &self.base,
             root: VERSION,
             prefer: Some(PREFER),
+            calls_follow: incident.merged_into.is_some(),
         };
         let read = |body: &Text| wire::alerts(body, self.portal, &mut notes);
         self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;

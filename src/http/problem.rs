@@ -404,10 +404,12 @@ impl From<EnrichError> for Problem {
                 );
                 Self::new(Code::UpstreamAuth, detail)
             }
-            EnrichError::Forbidden { permission } => {
+            EnrichError::Forbidden { permissions } => {
+                let (plural, them) = if permissions.len() > 1 { ("s", "them") } else { ("", "it") };
                 let detail = format!(
-                    "The app registration lacks the application permission {permission}: add it, grant admin consent, and wait \
-                     up to an hour for new tokens. A wrong audience gives the same answer: check DEFENDER_CLOUD."
+                    "The app registration lacks the application permission{plural} {}: add {them}, grant admin consent, and \
+                     wait up to an hour for new tokens. A wrong audience gives the same answer: check DEFENDER_CLOUD.",
+                    permissions.join(" and ")
                 );
                 Self::new(Code::UpstreamForbidden, detail)
             }

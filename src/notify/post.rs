@@ -1,7 +1,5 @@
 //! A post to a destination: within its time, tried again where that is safe, judged by what the destination says.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde_json::json;
@@ -14,7 +12,7 @@ use crate::config::{DestinationAddresses, SettingError};
 use crate::domain::notified::{Notified, Outcome};
 use crate::domain::time::Moment;
 use crate::render::Format;
-use crate::upstream::{Attempts, Context, HttpClient, Retry, longest_silence, retry_after};
+use crate::upstream::{Attempts, Context, HttpClient, PostFailure, Retry, longest_silence};
 
 /// What is read of an answer: that of Splunk's collector has less than 100 bytes.
 const MOST_ANSWER: usize = 4 << 10;
@@ -28,28 +26,12 @@ pub(crate) struct Notifier {
 /// A try that did not deliver.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 enum Failure {
-    /// It answered with another status than those below: never tried again.
-    #[error("the destination does not take it")]
-    Refused { status: u16 },
-    /// 429 or 503: nothing was taken. Tried again.
-    #[error("the destination cannot take it")]
-    Busy { status: u16, retry_after: Option<Duration> },
-    /// Another 5xx: what answers may have passed the post on before it failed. Tried again only where the destination can
-    /// tell a repetition.
-    #[error("the destination failed")]
-    Failing { status: u16 },
-    /// No connection, so that nothing was sent: tried again.
-    #[error("no connection")]
-    Unreachable,
+    /// As with every post.
+    #[error(transparent)]
+    Post(#[from] PostFailure),
     /// Its name leads only where nothing is posted: never tried again.
     #[error("the name leads only to addresses that a destination may not have")]
     NotAllowed,
-    /// It may have the post: tried again only where it can tell a repetition.
-    #[error("the connection broke")]
-    Broken,
-    /// The same.
-    #[error("no answer in time")]
-    Silent,
 }
 
 /// What is to be posted.
@@ -133,16 +115,16 @@ impl Notifier {
         let exchange = async {
             let response = request.send().await.map_err(|error| Failure::of_transport(&error))?;
             let status = response.status();
-            if let Some(failure) = Failure::of_status(status, response.headers()) {
-                return Err(failure);
+            if let Some(failure) = PostFailure::of_status(status, response.headers()) {
+                return Err(failure.into());
             }
             if destination.kind == Kind::SplunkHec && !splunk_hec::is_taken(&head(response).await?) {
-                return Err(Failure::Refused { status: status.as_u16() });
+                return Err(PostFailure::Refused { status }.into());
             }
             Ok(status)
         };
         let end = ctx.deadline.within(time);
-        timeout_at(end.instant(), exchange).await.map_err(|_| Failure::Silent)?
+        timeout_at(end.instant(), exchange).await.map_err(|_| PostFailure::Silent)?
     }
 }
 
@@ -212,57 +194,33 @@ impl Destination {
 }
 
 impl Failure {
-    /// What a status stands for; `None`: it is taken.
-    ///
-    /// Sources: <https://api.slack.com/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks>,
-    /// <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
-    fn of_status(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
-        match status.as_u16() {
-            200..=299 => None,
-            status @ (429 | 503) => Some(Self::Busy { status, retry_after: retry_after(headers, Moment::now()) }),
-            status @ 500..=599 => Some(Self::Failing { status }),
-            status => Some(Self::Refused { status }),
-        }
-    }
-
-    /// What went wrong below HTTP. reqwest's own text holds the URL: it is not used.
     fn of_transport(error: &reqwest::Error) -> Self {
-        if NotAllowed::is_behind(error) {
-            Self::NotAllowed
-        } else if error.is_connect() {
-            Self::Unreachable
-        } else if error.is_timeout() {
-            Self::Silent
-        } else {
-            Self::Broken
-        }
+        if NotAllowed::is_behind(error) { Self::NotAllowed } else { Self::Post(PostFailure::of_transport(error)) }
     }
 
     /// What it means for the next try.
     fn retry(self, tells_repetitions: bool) -> Retry {
         match self {
-            Self::Busy { retry_after, .. } => Retry::after(retry_after),
-            Self::Unreachable => Retry::Backoff,
-            Self::Failing { .. } | Self::Broken | Self::Silent if tells_repetitions => Retry::Backoff,
-            Self::Failing { .. } | Self::Broken | Self::Silent | Self::Refused { .. } | Self::NotAllowed => {
-                Retry::Never
-            }
+            Self::Post(failure) => failure.retry(tells_repetitions),
+            Self::NotAllowed => Retry::Never,
         }
     }
 
     fn outcome(self) -> Outcome {
         match self {
-            Self::Refused { .. } => Outcome::Refused,
-            Self::Busy { .. } | Self::Failing { .. } | Self::Unreachable | Self::Broken => Outcome::Failed,
+            Self::Post(PostFailure::Refused { .. }) => Outcome::Refused,
+            Self::Post(
+                PostFailure::Busy { .. } | PostFailure::Failing { .. } | PostFailure::Unreachable | PostFailure::Broken,
+            ) => Outcome::Failed,
+            Self::Post(PostFailure::Silent) => Outcome::TimedOut,
             Self::NotAllowed => Outcome::Misconfigured,
-            Self::Silent => Outcome::TimedOut,
         }
     }
 
     fn status(self) -> Option<u16> {
         match self {
-            Self::Refused { status } | Self::Busy { status, .. } | Self::Failing { status } => Some(status),
-            Self::Unreachable | Self::NotAllowed | Self::Broken | Self::Silent => None,
+            Self::Post(failure) => failure.status().map(|status| status.as_u16()),
+            Self::NotAllowed => None,
         }
     }
 }

@@ -48,6 +48,11 @@ impl HttpClient {
         &self.pooled
     }
 
+    /// The client whose connections are surely new.
+    pub(crate) fn fresh(&self) -> &reqwest::Client {
+        &self.fresh
+    }
+
     /// A face for addresses that are neither Microsoft's nor AWS's: `names` decides where a name may lead, and every
     /// connection is new, so that it decides each time.
     pub(crate) fn resolving_with(&self, names: impl Resolve + 'static) -> Result<reqwest::Client, SettingError> {

@@ -4,6 +4,17 @@ use std::time::Duration;
 
 use super::retry::Retry;
 
+/// How far a call came that met an outage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// It was not sent, or was turned away: nothing was done about it.
+    Nobody,
+    /// A gateway has it that got no answer, or another one: what is behind may be at work.
+    Gateway,
+    /// The connection broke: the next try takes a new one, at once. What was sent may be at work.
+    BrokenConnection,
+}
+
 /// A call that brought no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UpstreamError {
@@ -20,8 +31,8 @@ pub(crate) enum UpstreamError {
         retry_after: Option<Duration>,
         /// What happened, in our words.
         reason: &'static str,
-        /// The connection broke: the next try takes a new one, at once.
-        connection_died: bool,
+        /// How far the call came.
+        reached: Reached,
     },
     /// The host's name has no address: tried again, as a resolver can be wrong for a moment.
     #[error("the host has no address")]
@@ -64,11 +75,11 @@ pub(crate) enum UpstreamError {
 impl UpstreamError {
     /// An outage that names no end.
     pub(crate) fn unavailable(reason: &'static str) -> Self {
-        Self::Unavailable { retry_after: None, reason, connection_died: false }
+        Self::Unavailable { retry_after: None, reason, reached: Reached::Nobody }
     }
 
     pub(super) fn connection_died(reason: &'static str) -> Self {
-        Self::Unavailable { retry_after: None, reason, connection_died: true }
+        Self::Unavailable { retry_after: None, reason, reached: Reached::BrokenConnection }
     }
 
     /// A body that is not what is documented.
@@ -97,9 +108,7 @@ impl UpstreamError {
     pub(crate) fn after(self, wait: Duration) -> Self {
         match self {
             Self::Throttled { .. } => Self::Throttled { retry_after: Some(wait) },
-            Self::Unavailable { reason, connection_died, .. } => {
-                Self::Unavailable { retry_after: Some(wait), reason, connection_died }
-            }
+            Self::Unavailable { reason, reached, .. } => Self::Unavailable { retry_after: Some(wait), reason, reached },
             error @ (Self::NoAddress
             | Self::ServerError
             | Self::TimedOut
@@ -116,9 +125,10 @@ impl UpstreamError {
     /// What this failure means for the next attempt.
     pub(crate) fn retry(&self) -> Retry {
         match self {
-            Self::Unavailable { connection_died: true, .. } => Retry::Reconnect,
+            Self::Unavailable { reached: Reached::BrokenConnection, .. } => Retry::Reconnect,
             Self::Throttled { retry_after } | Self::Unavailable { retry_after, .. } => Retry::after(*retry_after),
-            Self::TimedOut | Self::NoAddress => Retry::Backoff,
+            Self::NoAddress => Retry::Backoff,
+            Self::TimedOut => Retry::Afresh,
             Self::ServerError => Retry::Once,
             Self::Unauthorized
             | Self::Forbidden

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
-use super::error::UpstreamError;
+use super::error::{Reached, UpstreamError};
 use crate::domain::time::Moment;
 
 /// A wait that Microsoft asks for is taken between these: nobody means zero, nobody waits longer than the quota's hour.
@@ -26,7 +26,7 @@ pub(crate) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Ups
         502..=504 => UpstreamError::Unavailable {
             retry_after: retry_after(headers, Moment::now()),
             reason: "the service says that it is unavailable",
-            connection_died: false,
+            reached: if status == StatusCode::SERVICE_UNAVAILABLE { Reached::Nobody } else { Reached::Gateway },
         },
         status => UpstreamError::Rejected { status },
     }

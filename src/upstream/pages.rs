@@ -17,6 +17,8 @@ pub(crate) enum Stop {
     Enough,
     /// The next page is not on the API's own origin, or not below the root of its paths.
     Elsewhere,
+    /// The next page was asked for already.
+    Again,
 }
 
 impl Stop {
@@ -24,6 +26,7 @@ impl Stop {
     pub(crate) fn detail(self, shown: usize) -> String {
         match self {
             Self::Enough => format!("Only the first {shown} alerts were read: Microsoft has more."),
+            Self::Again => "Microsoft's list goes round in a circle; what came is shown.".to_owned(),
             Self::Elsewhere => {
                 "Microsoft's next page is at another address, which is not asked; what came is shown.".to_owned()
             }

@@ -11,18 +11,17 @@
 //! Sources: <https://learn.microsoft.com/defender-endpoint/api/get-alerts>, section Limitations, and its siblings;
 //! <https://learn.microsoft.com/graph/throttling-limits>, <https://learn.microsoft.com/defender-xdr/advanced-hunting-limits>.
 
+use std::collections::VecDeque;
+use std::iter;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use governor::clock::{Clock, Reference};
-use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota as Rate, RateLimiter};
 use tokio::time::{Instant, sleep};
 
 use super::context::Context;
 use super::error::UpstreamError;
+use super::retry::leaves_time;
 use crate::config::QuotaLimits;
 
 /// The API that a call goes to: each can close its door by a 429 of its own.
@@ -50,8 +49,6 @@ impl Api {
 
 /// Our clock starts when a call leaves, Microsoft's when it arrives.
 const MARGIN: Duration = Duration::from_secs(1);
-/// What is left of a deadline after a wait has to be worth a call.
-const LEAST_LEFT: Duration = Duration::from_millis(200);
 
 /// The calls that this process may still make.
 #[derive(Debug)]
@@ -76,7 +73,7 @@ const INCIDENTS: u32 = 50;
 const GRAPH: u32 = 150;
 /// Graph's calls a minute for advanced hunting.
 const HUNTING: u32 = 45;
-/// Completing one list may spend one in so many of a minute's calls, so that others are served as well.
+/// Completing one list may spend one in so many of a minute's calls, and one at least, so that others are served as well.
 const MINUTE_BY_LISTS: u32 = 3;
 
 /// A limit as it is set, or this process's share of what is documented; one call is always allowed.
@@ -87,7 +84,7 @@ fn limit(set: Option<u32>, documented: u32, share: NonZeroU32) -> u32 {
 /// Alerts of Graph's that may be got to complete one list.
 pub(crate) fn completions_of_a_list(limits: QuotaLimits) -> usize {
     let completions = limit(limits.per_minute, GRAPH, limits.share) / MINUTE_BY_LISTS;
-    usize::try_from(completions).unwrap_or(usize::MAX)
+    usize::try_from(completions.max(1)).unwrap_or(usize::MAX)
 }
 
 impl Quota {
@@ -115,32 +112,32 @@ impl Quota {
     pub(super) async fn take(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), UpstreamError> {
         loop {
             let Err(wait) = self.try_take(api, cost) else { return Ok(()) };
-            if wait + LEAST_LEFT > ctx.deadline.remaining() {
+            if !leaves_time(wait, ctx.deadline) {
                 return Err(UpstreamError::Throttled { retry_after: Some(wait) });
             }
             sleep(wait).await;
         }
     }
 
+    /// Takes what a call costs out of every window, or out of none.
     fn try_take(&self, api: Api, cost: u32) -> Result<(), Duration> {
-        let door = self.door(api);
-        door.check()?;
+        self.door(api).check()?;
+        // Always in this order, so that nobody waits for one who waits for him.
         let windows = match api {
             Api::Endpoint => [Some(&self.minute), Some(&self.hour), None],
             Api::Xdr => [Some(&self.incidents), Some(&self.minute), Some(&self.hour)],
             Api::Graph => [Some(&self.graph), self.graph_hour.as_ref(), None],
             Api::Hunting => [Some(&self.hunting), self.graph_hour.as_ref(), None],
         };
-        for (at, window) in windows.into_iter().flatten().enumerate() {
-            // A window before this one has already given a place: the door stays shut, so that nobody else wastes one.
-            // Nothing was given by the first: whoever costs less may still pass.
-            window.take(cost).inspect_err(|wait| {
-                if at > 0 || cost == 1 {
-                    door.close_for(*wait);
-                }
-            })?;
+        let mut open: Vec<_> = windows.into_iter().flatten().map(Window::open).collect();
+        let now = Instant::now();
+        match open.iter_mut().filter_map(|window| window.wait(cost, now)).max() {
+            Some(wait) => Err(wait),
+            None => {
+                open.iter_mut().for_each(|window| window.take(cost, now));
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// A 429: nobody calls this API until then.
@@ -177,76 +174,52 @@ impl Door {
     }
 }
 
-type Slots = RateLimiter<u32, HashMapStateStore<u32>, TokioClock, NoOpMiddleware<Duration>>;
-
-/// At most `limit` calls in any `period`: as many slots, taken in turn, each once a period.
-///
-/// One rate limiter with a burst of `limit` would let nearly twice as many through in a window that begins just
-/// before the burst.
+/// At most `limit` calls in any `period`: when those of the last one were made.
+#[derive(Debug)]
 struct Window {
-    slots: Slots,
-    limit: u32,
-    next: Mutex<u32>,
+    limit: usize,
+    period: Duration,
+    calls: Mutex<VecDeque<Instant>>,
 }
-
-/// Slots that are free again are forgotten after so many calls.
-const SWEEP: u32 = 1024;
 
 impl Window {
     fn new(limit: u32, period: Duration) -> Self {
-        // Only a period of zero is no rate; then every second is as good a bound as any.
-        let rate = Rate::with_period(period).unwrap_or(Rate::per_second(NonZeroU32::MIN));
-        Self {
-            slots: RateLimiter::hashmap_with_clock(rate, TokioClock(Instant::now())),
-            limit: limit.max(1),
-            next: Mutex::default(),
-        }
+        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX).max(1), period, calls: Mutex::default() }
     }
 
-    /// Takes so many slots, or none; more than there are is all of them.
-    fn take(&self, cost: u32) -> Result<(), Duration> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let (first, cost) = (*next, cost.clamp(1, self.limit));
-        let slot = |step: u32| {
-            let slot = (u64::from(first) + u64::from(step)) % u64::from(self.limit);
-            u32::try_from(slot).unwrap_or(first)
-        };
-        self.slots.check_key(&slot(cost - 1)).map_err(|not_yet| not_yet.wait_time_from(self.slots.clock().now()))?;
-        for step in 0..cost - 1 {
-            // Slots are taken in turn: where the last of them is free, those before it are.
-            drop(self.slots.check_key(&slot(step)));
-        }
-        *next = slot(cost);
-        if first / SWEEP != *next / SWEEP {
-            self.slots.retain_recent();
-        }
-        Ok(())
+    fn open(&self) -> OpenWindow<'_> {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        OpenWindow { limit: self.limit, period: self.period, calls }
     }
 }
 
-impl std::fmt::Debug for Window {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Window").field("limit", &self.limit).finish_non_exhaustive()
-    }
+/// A window that nobody else takes from meanwhile.
+struct OpenWindow<'w> {
+    limit: usize,
+    period: Duration,
+    calls: MutexGuard<'w, VecDeque<Instant>>,
 }
 
-/// The runtime's clock, so that tests can pause it; counted from the window's making.
-#[derive(Clone, Debug)]
-struct TokioClock(Instant);
+impl OpenWindow<'_> {
+    /// How long it takes until there is room for so many; `None`: there is. More than the limit is all of it.
+    fn wait(&mut self, cost: u32, now: Instant) -> Option<Duration> {
+        while self.calls.front().is_some_and(|call| *call + self.period <= now) {
+            self.calls.pop_front();
+        }
+        let too_many = (self.calls.len() + self.places(cost)).checked_sub(self.limit)?;
+        let last_in_the_way = self.calls.get(too_many.checked_sub(1)?)?;
+        Some(*last_in_the_way + self.period - now)
+    }
 
-impl Clock for TokioClock {
-    type Instant = Duration;
+    fn take(&mut self, cost: u32, now: Instant) {
+        let places = self.places(cost);
+        self.calls.extend(iter::repeat_n(now, places));
+    }
 
-    fn now(&self) -> Duration {
-        // A start at zero would leave no past for the limiter to count from.
-        Duration::from_secs(1).saturating_add(self.0.elapsed())
+    fn places(&self, cost: u32) -> usize {
+        usize::try_from(cost).unwrap_or(usize::MAX).clamp(1, self.limit)
     }
 }
-
-const _: fn() = || {
-    fn is_reference<T: Reference>() {}
-    is_reference::<Duration>();
-};
 
 #[cfg(test)]
 mod tests {
@@ -342,6 +315,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_the_hour_refuses_costs_nothing_of_the_minute_and_closes_nothing() {
+        let quota = quota(150, 30);
+        let now = context(Duration::from_secs(1));
+        assert!(quota.take(Api::Graph, 20, &now).await.is_ok());
+        for _ in 0..20 {
+            let refused = quota.take(Api::Graph, 20, &now).await;
+            let Err(UpstreamError::Throttled { retry_after: Some(wait) }) = refused else { panic!("{refused:?}") };
+            assert!(wait > Duration::from_secs(3500), "{wait:?}");
+        }
+        assert_eq!(taken(&quota, Api::Graph, 20).await, 10, "whoever costs less still fits");
+        tokio::time::advance(Duration::from_secs(3601)).await;
+        assert!(quota.take(Api::Graph, 30, &now).await.is_ok());
+        assert_eq!(quota.graph.open().calls.len(), 30, "what the hour has refused is nowhere");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn incidents_that_the_minute_refuses_cost_none_of_their_own() {
+        let quota = Quota::new(shared_by(1));
+        assert_eq!(taken(&quota, Api::Endpoint, 100).await, 100);
+        assert_eq!(taken(&quota, Api::Xdr, 60).await, 0);
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!(taken(&quota, Api::Endpoint, 50).await, 50);
+        assert_eq!(taken(&quota, Api::Xdr, 60).await, 50);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_share_of_every_limit_is_rounded_down_to_one_at_least() {
         for (share, right) in [(4, [25, 12, 37, 11]), (7, [14, 7, 21, 6]), (1000, [1; 4])] {
             let of = async |api| taken(&Quota::new(shared_by(share)), api, 60).await;
@@ -358,8 +357,8 @@ mod tests {
     }
 
     #[test]
-    fn a_third_of_the_minute_completes_a_list() {
-        assert_eq!([1, 3, 75].map(|share| completions_of_a_list(shared_by(share))), [50, 16, 0]);
+    fn a_third_of_the_minute_completes_a_list_and_one_alert_at_least() {
+        assert_eq!([1, 3, 50, 51, 75, 150].map(|share| completions_of_a_list(shared_by(share))), [50, 16, 1, 1, 1, 1]);
         let agreed = QuotaLimits { per_minute: Some(90), ..shared_by(3) };
         assert_eq!(completions_of_a_list(agreed), 30);
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -10,7 +11,7 @@ use url::Url;
 
 use super::client::HttpClient;
 use super::context::Context;
-use super::error::UpstreamError;
+use super::error::{Reached, UpstreamError};
 use super::judge::judge;
 use super::quota::{Api, Quota};
 use super::retry::{Attempts, Retry, longest_silence};
@@ -20,6 +21,9 @@ use crate::domain::text::Text;
 const MOST_BODY: usize = 16 << 20;
 /// What is read of an error's body.
 const MOST_ERROR_BODY: usize = 64 << 10;
+/// How long an error's body is waited for where its status says it all.
+const ERROR_BODY_TIME: Duration = Duration::from_millis(500);
+
 /// Calls to the outside.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
@@ -71,8 +75,8 @@ impl Call {
         }
     }
 
-    /// Whether its answer may take all the time that there is. Its silence tells nothing then: to send it again would
-    /// only begin it anew, and its connection has to be a good one.
+    /// Whether its answer may take all the time that there is, and it costs much to be answered. Its silence tells nothing
+    /// then: to send it again would only begin it anew, and its connection has to be a good one.
     fn is_sent_once(&self) -> bool {
         match self.api {
             Some(Api::Hunting) => true,
@@ -80,9 +84,24 @@ impl Call {
         }
     }
 
+    /// Whether an error of this status means one thing or another by what its body says.
+    fn is_explained_in_the_body(&self, status: StatusCode) -> bool {
+        match self.api {
+            None => matches!(status.as_u16(), 400 | 401),
+            Some(Api::Hunting) => matches!(status.as_u16(), 400 | 403 | 404),
+            Some(Api::Endpoint | Api::Xdr | Api::Graph) => matches!(status.as_u16(), 403 | 404),
+        }
+    }
+
+    /// What a failure means for the next attempt. What is sent once is repeated only where nobody is at work on it.
     fn retry(&self, error: &UpstreamError) -> Retry {
         match error {
-            UpstreamError::TimedOut if self.is_sent_once() => Retry::Never,
+            UpstreamError::TimedOut
+            | UpstreamError::Unavailable { reached: Reached::Gateway | Reached::BrokenConnection, .. }
+                if self.is_sent_once() =>
+            {
+                Retry::Never
+            }
             error => error.retry(),
         }
     }
@@ -147,9 +166,6 @@ impl Upstream {
             if let (Some(api), UpstreamError::Throttled { retry_after: Some(wait) }) = (call.api, &error) {
                 self.quota.close(api, *wait);
             }
-            if matches!(error, UpstreamError::Unavailable { connection_died: true, .. } | UpstreamError::TimedOut) {
-                attempts.distrust_connections_from_now_on();
-            }
             if !attempts.again(call.retry(&error)).await {
                 return Err(error);
             }
@@ -186,7 +202,16 @@ impl Upstream {
             }
         };
         let response = timeout_at(silent_until(), request.send()).await.map_err(|_| UpstreamError::TimedOut)?;
-        read_body(response.map_err(|error| transport(&error))?, silent_until).await
+        let response = response.map_err(|error| transport(&error))?;
+        let status = response.status();
+        if status.is_success() || call.is_explained_in_the_body(status) {
+            return read_body(response, silent_until).await;
+        }
+        // It is read so that the connection can be kept, and whatever becomes of it, the status and the headers are there.
+        let bare = Reply { status, headers: response.headers().clone(), body: Bytes::new() };
+        let end = ctx.deadline.within(ERROR_BODY_TIME).instant();
+        let read = timeout_at(end, read_body(response, silent_until)).await;
+        Ok(read.ok().and_then(Result::ok).unwrap_or(bare))
     }
 }
 

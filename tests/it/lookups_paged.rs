@@ -154,6 +154,39 @@ async fn a_list_that_never_ends_is_left_with_a_warning() {
 }
 
 #[tokio::test]
+async fn a_page_that_leads_to_itself_is_asked_for_once() {
+    let world = World::start().await;
+    world.sandbox.set_page_size(Some(1));
+    let again = format!("{}/api/files/{FILE_SHA1}/alerts?$skip=1", world.sandbox.origin(Service::Defender));
+    world.sandbox.set_next_link(Some(&again));
+    let answer = world.post(json!({"file_hash": FILE_SHA1})).await.answer();
+    assert!(warnings(&answer).contains(&"partial"), "{answer}");
+    assert_eq!(world.calls(Route::FileAlerts), 2);
+}
+
+#[tokio::test]
+async fn an_empty_page_before_one_that_fails_is_not_told_as_no_alerts() {
+    let world = World::start().await;
+    let link = format!("{}/api/users/dana/alerts?$skip=1", world.sandbox.origin(Service::Defender));
+    let empty = json!({"value": [], "@odata.nextLink": link}).to_string();
+    for (status, told, code) in [
+        (503, 503, "upstream_unavailable"),
+        (403, 502, "upstream_forbidden"),
+        (404, 502, "upstream_malformed"),
+        (410, 502, "upstream_malformed"),
+    ] {
+        world.sandbox.mend();
+        world.sandbox.fail(Route::UserAlerts, Times::Once, Fault::body(empty.clone()));
+        world.sandbox.fail(Route::UserAlerts, Times::Always, Fault::status(status));
+        world.post(json!({"user": "dana"})).await.problem(told, code);
+    }
+    world.sandbox.mend();
+    world.sandbox.fail(Route::UserAlerts, Times::Once, Fault::body(empty));
+    world.sandbox.fail(Route::UserAlerts, Times::Once, Fault::status(200).with_body(json!({"value": []}).to_string()));
+    assert_eq!(world.post(json!({"user": "dana"})).await.answer()["found"], false, "the next page has none either");
+}
+
+#[tokio::test]
 async fn evidence_that_was_not_sent_is_not_taken_for_none() {
     let world = World::start().await;
     let (silent, talking) = (UNKNOWN_DEVICE.to_owned(), "b".repeat(40));

@@ -6,7 +6,7 @@ use defender_enrich::sandbox::{Fault, Route, Times};
 use serde_json::{Value, json};
 
 use crate::client::{ids, steps, warnings};
-use crate::harness::{NO_QUOTA, World, alert_with};
+use crate::harness::{NO_QUOTA, World, alert_with, hasten};
 
 /// An id of 40 digits.
 fn id(number: u32) -> String {
@@ -128,6 +128,22 @@ async fn a_page_of_devices_that_fails_leaves_what_came_and_is_not_remembered() {
     world.sandbox.mend();
     world.sandbox.set_next_link(Some(&elsewhere));
     assert!(warnings(&machine(&world, "shelf.example").await).contains(&"partial"));
+}
+
+#[tokio::test]
+async fn a_page_of_devices_that_hangs_leaves_time_for_the_alerts() {
+    for fault in [Fault::delay(Duration::from_secs(60)), Fault::drip(Duration::from_millis(1500))] {
+        let world = World::with(NO_QUOTA).await;
+        device(&world, 1, "rack.example", 1);
+        device(&world, 2, "rack.example", 2);
+        world.sandbox.set_page_size(Some(1));
+        world.sandbox.fail(Route::Machines, Times::Once, Fault::default());
+        world.sandbox.fail(Route::Machines, Times::Always, fault.clone());
+        let (heard, waited) = hasten(world.post(json!({"machine": "rack.example"}))).await;
+        let answer = heard.answer();
+        assert_eq!((ids(&answer), warnings(&answer)), (vec![alert_of(1).as_str()], vec!["partial"]), "{fault:?}");
+        assert!(waited < Duration::from_secs(5), "a third of the time: {waited:?}");
+    }
 }
 
 #[tokio::test]

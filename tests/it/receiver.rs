@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -54,6 +55,7 @@ pub(crate) struct Receiver {
     posts: Arc<Mutex<Vec<Post>>>,
     script: Arc<Mutex<VecDeque<Say>>>,
     connections: Arc<Mutex<usize>>,
+    keeps_connections: Arc<AtomicBool>,
 }
 
 impl Receiver {
@@ -65,6 +67,7 @@ impl Receiver {
             posts: Arc::default(),
             script: Arc::new(Mutex::new(script.iter().cloned().collect())),
             connections: Arc::default(),
+            keeps_connections: Arc::default(),
         };
         let own = receiver.clone();
         tokio::spawn(async move {
@@ -97,8 +100,19 @@ impl Receiver {
         *self.connections.lock().unwrap()
     }
 
+    /// From now on connections stay open after an answer.
+    pub(crate) fn keep_connections(&self) {
+        self.keeps_connections.store(true, Ordering::Relaxed);
+    }
+
     async fn serve(self, mut stream: TcpStream) {
-        let Some(post) = read(&mut stream).await else { return };
+        self.serve_one(&mut stream).await;
+        while self.keeps_connections.load(Ordering::Relaxed) && self.serve_one(&mut stream).await {}
+    }
+
+    /// Whether a post came and was dealt with.
+    async fn serve_one(&self, stream: &mut TcpStream) -> bool {
+        let Some(post) = read(stream).await else { return false };
         self.posts.lock().unwrap().push(post);
         let say = {
             let mut script = self.script.lock().unwrap();
@@ -109,13 +123,14 @@ impl Receiver {
                 let line = if line.is_empty() { String::new() } else { format!("{line}\r\n") };
                 let head = format!("HTTP/1.1 {status} X\r\n{line}content-length: {}\r\n\r\n", body.len());
                 drop(stream.write_all(head.as_bytes()).await);
-                drop(stream.write_all(body.as_bytes()).await);
+                stream.write_all(body.as_bytes()).await.is_ok()
             }
             Say::Nothing => {
                 // Until the other end has had enough.
                 drop(stream.read(&mut [0]).await);
+                false
             }
-            Say::Goodbye => {}
+            Say::Goodbye => false,
         }
     }
 }

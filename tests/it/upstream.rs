@@ -129,6 +129,33 @@ async fn a_500_is_tried_once_more() {
 }
 
 #[tokio::test]
+async fn a_500_after_another_failure_is_tried_once_more_as_well() {
+    for (failures, calls) in [(&[503, 500][..], 3), (&[401, 500], 3), (&[500, 503], 3), (&[500, 500], 2)] {
+        let world = World::start().await;
+        for status in failures {
+            world.sandbox.fail(Route::Alert, Times::Once, Fault::status(*status));
+        }
+        let heard = world.alert(ALERT).await;
+        assert_eq!(heard.status, if calls == 3 { 200 } else { 502 }, "{failures:?}");
+        assert_eq!(world.calls(Route::Alert), calls, "{failures:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_leaves_no_time_for_a_call_is_not_waited() {
+    let world = World::with(&[("ENRICH_TIMEOUT_MS", "1100")]).await;
+    for (status, code) in [(503, "upstream_unavailable"), (429, "throttled")] {
+        world.sandbox.forget();
+        world.sandbox.fail(Route::Alert, Times::Always, Fault::status(status).with_header("Retry-After", "1"));
+        let (heard, waited) = hasten(world.alert(ALERT)).await;
+        heard.problem(status, code);
+        assert_eq!((heard.retry_after(), world.calls(Route::Alert)), (1, 1));
+        assert!(waited < Duration::from_millis(500), "{status}: {waited:?}");
+        world.sandbox.mend();
+    }
+}
+
+#[tokio::test]
 async fn an_outage_is_tried_three_times_and_told_as_one() {
     for status in [502, 503, 504] {
         let world = World::start().await;
@@ -153,6 +180,48 @@ async fn an_outage_that_names_its_end_is_told_with_it() {
     let heard = world.alert(ALERT).await;
     heard.problem(503, "upstream_unavailable");
     assert_eq!((heard.retry_after(), world.calls(Route::Alert)), (120, 1));
+}
+
+#[tokio::test]
+async fn an_error_is_told_by_its_status_whatever_becomes_of_its_body() {
+    let hangs = |status| Fault { drip: Some(Duration::from_secs(60)), ..Fault::status(status) };
+    let drips = |status| Fault { drip: Some(Duration::from_millis(400)), ..Fault::status(status) };
+    let breaks = |status| Fault { truncate: Some(0.5), ..Fault::status(status) };
+    for (status, code) in [(429, "throttled"), (503, "upstream_unavailable")] {
+        for fault in [hangs(status), drips(status), breaks(status)] {
+            let world = World::start().await;
+            world.sandbox.fail(Route::Alert, Times::Always, fault.clone().with_header("Retry-After", "120"));
+            let (heard, waited) = hasten(world.alert(ALERT)).await;
+            heard.problem(status, code);
+            assert_eq!((heard.retry_after(), world.calls(Route::Alert)), (120, 1), "{fault:?}");
+            assert!(waited < Duration::from_secs(2), "{fault:?}: {waited:?}");
+        }
+    }
+    for status in [401, 500, 502] {
+        for fault in [hangs(status), breaks(status)] {
+            let world = World::start().await;
+            world.sandbox.fail(Route::Alert, Times::Once, fault.clone());
+            let (heard, waited) = hasten(world.alert(ALERT)).await;
+            heard.answer();
+            assert_eq!(world.calls(Route::Alert), 2, "{fault:?}");
+            assert!(waited < Duration::from_secs(2), "{fault:?}: {waited:?}");
+        }
+    }
+    let world = World::start().await;
+    world.sandbox.fail(Route::Alert, Times::Once, hangs(410));
+    hasten(world.alert(ALERT)).await.0.problem(502, "upstream_error");
+}
+
+#[tokio::test]
+async fn a_404_whose_body_does_not_come_is_neither_unknown_nor_a_wrong_route() {
+    let world = World::with(&[("ENRICH_TIMEOUT_MS", "2000")]).await;
+    let fault = Fault { drip: Some(Duration::from_secs(60)), ..Fault::status(404) };
+    world.sandbox.fail(Route::Alert, Times::Always, fault);
+    hasten(world.alert(ALERT)).await.0.problem(504, "upstream_timeout");
+    world.sandbox.mend();
+    let fault = Fault { truncate: Some(0.5), ..Fault::status(404) };
+    world.sandbox.fail(Route::Alert, Times::Always, fault);
+    world.alert(ALERT).await.problem(503, "upstream_unavailable");
 }
 
 #[tokio::test]

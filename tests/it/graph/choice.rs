@@ -130,6 +130,31 @@ async fn what_neither_sees_is_an_empty_answer_and_an_unknown_machine_is_not_foun
 }
 
 #[tokio::test]
+async fn what_an_older_api_may_have_missed_is_told() {
+    let sandbox = beyond_the_window().await;
+    let service = service(&sandbox, "auto", &[("CACHE_TTL_S", "0")]);
+    let cut = json!({"value": [], "@odata.nextLink": "https://evil.example/api/users/nobody/alerts"}).to_string();
+    sandbox.fail(Route::UserAlerts, Times::Once, Fault::body(cut));
+    let answer = ask(&service, json!({"user": "nobody"})).await;
+    assert_eq!((answer.status, &answer.body["source"]["backend"]), (200, &json!("graph")), "{}", answer.body);
+    assert!(answer.warnings().contains(&"partial"), "{:?}", answer.warnings());
+
+    // A page that is not there is no API that has ended.
+    let own = format!("{}/api/users/nobody/alerts?$skip=1", sandbox.origin(Service::Defender));
+    let list = json!({"value": [], "@odata.nextLink": own}).to_string();
+    sandbox.fail(Route::UserAlerts, Times::Once, Fault::body(list));
+    sandbox.fail(Route::UserAlerts, Times::Once, Fault::status(404).with_body("<html>"));
+    let answer = ask(&service, json!({"user": "nobody"})).await;
+    assert!(answer.body["warnings"].to_string().contains("did not answer"), "{}", answer.body);
+
+    // As a device it is not known, and as an account nobody knows: that is no 404.
+    sandbox.fail(Route::UserAlerts, Times::Always, Fault::status(503));
+    let answer = ask(&service, json!({"value": "nobody"})).await;
+    assert_eq!((answer.status, &answer.body["kind"]), (200, &json!("user")), "{}", answer.body);
+    assert!(answer.warnings().contains(&"partial"), "{:?}", answer.warnings());
+}
+
+#[tokio::test]
 async fn an_application_without_the_older_permissions_is_not_asked_for_more() {
     let sandbox = beyond_the_window().await;
     sandbox.set_roles(DEFENDER_AUDIENCE, &["Ip.Read.All"]);
@@ -188,6 +213,39 @@ async fn where_no_api_is_left_the_permission_for_graph_is_named() {
         assert!(answer.body["detail"].as_str().is_some_and(|detail| detail.contains("ThreatHunting.Read.All")));
     }
     assert_eq!(asked(&sandbox, Route::UserAlerts).len(), 2, "it is the only one that could answer");
+    for (roles, missing) in [
+        (&[][..], "permissions SecurityAlert.Read.All and ThreatHunting.Read.All: add them"),
+        (&["ThreatHunting.Read.All"], "permission SecurityAlert.Read.All: add it"),
+    ] {
+        sandbox.set_roles(GRAPH_AUDIENCE, roles);
+        let service = super::support::service(&sandbox, "auto", &[]);
+        let answer = ask(&service, json!({"user": showcase::USER})).await;
+        let detail = answer.body["detail"].as_str().expect("a detail");
+        assert!(answer.status == 502 && detail.contains(missing), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_renewed_with_other_roles_within_a_request_chooses_again() {
+    let all = &["SecurityAlert.Read.All", "SecurityIncident.Read.All", "ThreatHunting.Read.All"][..];
+    for (field, value) in SUBJECTS {
+        for roles in [&[][..], &["ThreatHunting.Read.All"]] {
+            let sandbox = Sandbox::start().await.expect("a sandbox");
+            sandbox.set_roles(GRAPH_AUDIENCE, all);
+            let service = service(&sandbox, "auto", &[("CACHE_TTL_S", "0")]);
+            let answer = ask(&service, json!({field: value})).await;
+            assert_eq!(answer.body["source"]["backend"], "graph", "{field}: {}", answer.body);
+            sandbox.set_roles(GRAPH_AUDIENCE, roles);
+            sandbox.revoke_tokens();
+            let answer = ask(&service, json!({field: value})).await;
+            assert_eq!(
+                (answer.status, answer.body["source"]["backend"].as_str()),
+                (200, Some("defender")),
+                "{field} {roles:?}: {}",
+                answer.body
+            );
+        }
+    }
 }
 
 #[tokio::test]

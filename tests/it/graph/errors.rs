@@ -1,10 +1,13 @@
 //! A test per way in which Graph fails.
 
+use std::time::Duration;
+
 use defender_enrich::sandbox::company::showcase;
 use defender_enrich::sandbox::{Fault, GRAPH_AUDIENCE, Route, Sandbox, Times};
 use serde_json::json;
 
-use super::support::{Answer, ask_graph, asked};
+use super::support::{Answer, ask, ask_graph, asked, service};
+use crate::harness::hasten;
 
 async fn sandbox() -> Sandbox {
     Sandbox::start().await.expect("a sandbox")
@@ -125,6 +128,32 @@ async fn a_large_incident_comes_by_the_second_route() {
     assert_eq!(whole.body["incident"], paged.body["incident"]);
     assert!(asked(&sandbox, Route::GraphIncidentAlerts).len() > 2);
     assert!(!paged.warnings().contains(&"partial"));
+}
+
+#[tokio::test]
+async fn an_incident_whose_alerts_fail_by_the_second_route_is_shown_without_them() {
+    let sandbox = sandbox().await;
+    let whole = ask_graph(&sandbox, "incident_id", showcase::INCIDENT).await;
+    for fault in [
+        Fault::status(500),
+        Fault::status(503),
+        Fault::status(403),
+        Fault::status(404),
+        Fault::body("<html>"),
+        Fault::delay(Duration::from_secs(60)),
+    ] {
+        sandbox.mend();
+        sandbox.fail(Route::GraphIncidentExpanded, Times::Always, Fault::status(500));
+        sandbox.fail(Route::GraphIncidentAlerts, Times::Always, fault.clone());
+        let service = service(&sandbox, "graph", &[]);
+        let question = || ask(&service, json!({"incident_id": showcase::INCIDENT}));
+        let (answer, _) = hasten(question()).await;
+        assert_eq!((answer.status, answer.alert_ids().len()), (200, 0), "{fault:?}: {}", answer.body);
+        assert_eq!(answer.body["incident"], whole.body["incident"], "{fault:?}");
+        assert!(answer.warnings().contains(&"partial"), "{fault:?}: {:?}", answer.warnings());
+        sandbox.mend();
+        assert_eq!(question().await.alert_ids(), whole.alert_ids(), "a part is not remembered: {fault:?}");
+    }
 }
 
 #[tokio::test]

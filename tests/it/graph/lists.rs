@@ -57,6 +57,31 @@ async fn a_list_spends_a_third_of_the_minute_on_its_newest_alerts() {
 }
 
 #[tokio::test]
+async fn a_list_that_spends_its_third_can_still_try_again() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    many_alerts(&sandbox, 130);
+    sandbox.fail(Route::GraphBatchItem, Times::Exactly(3), Fault::status(503));
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    let warnings = answer.body["warnings"].to_string();
+    assert_eq!(answer.status, 200);
+    assert!(warnings.contains("90 alerts were not completed") && !warnings.contains("fails"), "{warnings}");
+    let items = asked(&sandbox, Route::GraphBatchItem);
+    let different: std::collections::HashSet<_> = items.iter().map(|item| &item.key).collect();
+    assert_eq!((items.len(), different.len()), (50, 47));
+}
+
+#[tokio::test]
+async fn a_list_goes_on_with_nothing_new_where_graph_wants_no_call() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    many_alerts(&sandbox, 130);
+    sandbox.fail(Route::GraphBatchItem, Times::Once, Fault::status(429).with_header("Retry-After", "60"));
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert_eq!((answer.status, &answer.body["counts"]["alerts"]), (200, &json!(137)));
+    assert!(answer.body["warnings"].to_string().contains("Graph throttles, or fails: 1 alerts"));
+    assert_eq!(asked(&sandbox, Route::GraphBatchItem).len(), 40);
+}
+
+#[tokio::test]
 async fn a_batch_that_fails_leaves_its_rows() {
     for fault in [
         Fault::status(500),
@@ -81,6 +106,30 @@ async fn a_batch_that_fails_leaves_its_rows() {
         let whole = alerts.iter().filter(|alert| alert["evidence_loaded"] == true).count();
         assert!((10..=20).contains(&whole), "{fault:?}: {whole}");
         assert!(asked(&sandbox, Route::GraphBatch).len() <= 4, "{fault:?}: three attempts of the one that fails");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_is_refused_leaves_what_came() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    many_alerts(&sandbox, 23);
+    sandbox.fail(Route::GraphBatch, Times::Once, Fault::status(403));
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert_eq!((answer.status, answer.alert_ids().len()), (200, 30), "{}", answer.body);
+    assert!(answer.warnings().contains(&"partial"));
+}
+
+#[tokio::test]
+async fn an_item_that_is_locked_or_late_is_not_remembered_as_what_graph_keeps_back() {
+    for status in [408, 409, 423] {
+        let sandbox = Sandbox::start().await.expect("a sandbox");
+        let service = service(&sandbox, "graph", &[]);
+        sandbox.fail(Route::GraphBatchItem, Times::Once, Fault::status(status).only_for(showcase::ALERT));
+        let answer = ask(&service, json!({"machine": showcase::MACHINE})).await;
+        let warnings = answer.body["warnings"].to_string();
+        assert!(warnings.contains("Graph throttles, or fails: 1 alerts"), "{status}: {warnings}");
+        let again = ask(&service, json!({"machine": showcase::MACHINE})).await;
+        assert_eq!((again.status, again.warnings()), (200, vec!["hunting_window"]), "{status}");
     }
 }
 
@@ -110,6 +159,24 @@ async fn a_slow_query_has_all_the_time_and_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_query_that_may_have_run_is_not_sent_again() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    for fault in [Fault::status(502), Fault::status(504), Fault::reset(), Fault::truncate(0.5), Fault::truncate(0.0)] {
+        sandbox.forget();
+        sandbox.fail(Route::Hunting, Times::Once, fault.clone());
+        let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+        assert_eq!((answer.status, &answer.body["code"]), (503, &json!("upstream_unavailable")), "{fault:?}");
+        assert_eq!(asked(&sandbox, Route::Hunting).len(), 1, "{fault:?}");
+    }
+    for fault in [Fault::status(503), Fault::status(429), Fault::status(401)] {
+        sandbox.forget();
+        sandbox.fail(Route::Hunting, Times::Once, fault.clone());
+        assert_eq!(ask_graph(&sandbox, "machine", showcase::MACHINE).await.status, 200, "{fault:?}");
+        assert_eq!(asked(&sandbox, Route::Hunting).len(), 2, "nothing was done about it: {fault:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_item_that_is_throttled_is_asked_for_again() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
     let throttled = Fault::status(429).with_header("rEtry-after", "0.3").only_for(showcase::ALERT);
@@ -123,6 +190,20 @@ async fn an_item_that_is_throttled_is_asked_for_again() {
     let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
     assert_eq!((answer.status, answer.alert_ids().len()), (200, count));
     assert!(answer.warnings().contains(&"partial"));
+}
+
+#[tokio::test]
+async fn a_500_of_an_item_is_tried_once_more_whenever_it_comes() {
+    for (failures, tries, right) in [(&[503, 500][..], 3, 0), (&[500, 503], 3, 0), (&[500, 500], 2, 1)] {
+        let sandbox = Sandbox::start().await.expect("a sandbox");
+        for status in failures {
+            sandbox.fail(Route::GraphBatchItem, Times::Once, Fault::status(*status).only_for(showcase::ALERT));
+        }
+        let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+        let thin = answer.warnings().iter().filter(|code| **code == "partial").count();
+        let of_it = asked(&sandbox, Route::GraphBatchItem).iter().filter(|item| item.key == showcase::ALERT).count();
+        assert_eq!((answer.status, of_it, thin), (200, tries, right), "{failures:?}");
+    }
 }
 
 #[tokio::test]

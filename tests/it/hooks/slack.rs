@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::{SLACK, form, slack};
 use crate::harness::{ALERT, INCIDENT, MACHINE, USER, World, hasten};
 use crate::log::Log;
+use crate::receiver::{Receiver, Say};
 
 pub(super) const RESPONSE_URL: &str = "https://hooks.slack.com/commands/T0001/397700885554/CANARYresponse";
 
@@ -182,6 +183,43 @@ async fn a_message_that_slack_does_not_take_is_tried_again_and_told_in_the_log()
         assert_eq!(slack_itself.count(), 3);
         assert!(log.text().contains(outcome) && !log.text().contains("CANARY"), "{}", log.text());
     }
+}
+
+#[tokio::test]
+async fn a_message_that_slack_puts_off_waits_as_it_is_told() {
+    for (busy, posts) in [("retry-after: 2", 2), ("retry-after: 60", 1)] {
+        let (log, _guard) = Log::start(true);
+        let slack_itself =
+            Receiver::start(&[Say::Status(429, busy, "rate_limited".to_owned()), Say::status(200)]).await;
+        let world = World::with(&[("SLACK_RESPONSE_URL", &slack_itself.url(""))]).await;
+        world.service.warm_up().await;
+        world.sandbox.fail(Route::Alert, Times::Once, slow(4.0));
+        let body = form(&format!("alert {ALERT}"), &[("response_url", RESPONSE_URL)]);
+        hasten(world.send(slack(&body))).await.0.answer();
+        hasten(world.service.afterwards().idle()).await;
+        let posted = slack_itself.posts();
+        assert_eq!(posted.len(), posts, "{busy}");
+        if let [first, second] = &*posted {
+            let waited = second.at.duration_since(first.at);
+            assert!(waited >= Duration::from_secs(2), "{waited:?}");
+        }
+        assert_eq!(log.text().contains("followed to Slack"), posts == 2, "{}", log.text());
+    }
+}
+
+#[tokio::test]
+async fn every_message_to_slack_has_a_connection_of_its_own() {
+    let slack_itself = Receiver::start(&[]).await;
+    slack_itself.keep_connections();
+    let world = World::with(&[("SLACK_RESPONSE_URL", &slack_itself.url("")), ("CACHE_TTL_S", "0")]).await;
+    world.service.warm_up().await;
+    for _ in 0..2 {
+        world.sandbox.fail(Route::Alert, Times::Once, slow(4.0));
+        let body = form(&format!("alert {ALERT}"), &[("response_url", RESPONSE_URL)]);
+        hasten(world.send(slack(&body))).await.0.answer();
+        hasten(world.service.afterwards().idle()).await;
+    }
+    assert_eq!((slack_itself.posts().len(), slack_itself.connections()), (2, 2));
 }
 
 #[tokio::test]
