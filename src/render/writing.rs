@@ -9,6 +9,8 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
+use super::sparse;
+
 /// What a body is written as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BodyForm {
@@ -38,6 +40,12 @@ impl Writing {
         let _ = value.serialize(&mut Serializer::with_formatter(&mut self.out, self.form));
     }
 
+    /// Writes JSON of such a value without its empty members.
+    pub(super) fn sparse(&mut self, value: &impl Serialize) {
+        let result = sparse::write(&mut self.out, self.form, value);
+        debug_assert!(result.is_ok(), "{result:?}");
+    }
+
     /// Writes text.
     pub(super) fn text(&mut self, text: &str) {
         let _ = self.form.write_raw_fragment(&mut self.out, text);
@@ -60,6 +68,13 @@ impl Writing {
 pub(super) fn json(value: &impl Serialize, form: BodyForm, room: usize) -> Vec<u8> {
     let mut writing = Writing::new(form, room);
     writing.json(value);
+    writing.finish()
+}
+
+/// A body of one JSON value, without its empty members.
+pub(super) fn sparse(value: &impl Serialize, form: BodyForm, room: usize) -> Vec<u8> {
+    let mut writing = Writing::new(form, room);
+    writing.sparse(value);
     writing.finish()
 }
 

@@ -8,15 +8,14 @@ mod event;
 mod evidence;
 mod fields;
 mod related;
-mod sparse;
 mod vendor;
 
 use self::fields::{Account, Cloud, Dns, Document, Ecs, Host, Microsoft, Observer, Organization, Rule};
-use self::sparse::Filled;
 use self::vendor::Defender;
 use super::writing::{self, BodyForm};
 use crate::domain::alert::{Alert, Device};
 use crate::domain::enrichment::Enrichment;
+use crate::render::filled::Filled;
 
 /// The release whose fields are used; those after it have them all.
 const ECS_VERSION: &str = "8.17.0";
@@ -26,7 +25,7 @@ const USUAL: usize = 4 << 10;
 /// The list of documents; for what nothing is known of, an empty one.
 pub(super) fn documents(enrichment: &Enrichment<'_>, form: BodyForm) -> Vec<u8> {
     let documents: Vec<_> = enrichment.alerts.iter().map(|alert| document(alert, enrichment)).collect();
-    writing::json(&documents, form, USUAL * documents.len())
+    writing::sparse(&documents, form, USUAL * documents.len())
 }
 
 fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a> {
@@ -45,7 +44,7 @@ fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a
             description: alert.description.filled(),
         },
         threat: event::threat(alert),
-        host: alert.device.as_ref().map(host).unwrap_or_default(),
+        host: alert.device.as_ref().map(host),
         user: evidence::user(alert),
         file: evidence::file(alert),
         process: evidence::process(alert),

@@ -18,7 +18,6 @@ mod head;
 mod incident;
 mod metadata;
 mod moments;
-mod object;
 mod observables;
 mod outline;
 mod process;
@@ -40,6 +39,8 @@ use incident::IncidentEvent;
 
 /// What an event takes in most cases, in bytes.
 const USUAL: usize = 4 << 10;
+/// The bundle of no events: in others nothing is empty.
+const EMPTY_BUNDLE: &str = r#"{"events":[],"count":0}"#;
 
 /// One finding, or the bundle of a list's.
 pub(in crate::render) fn document(enrichment: &Enrichment<'_>, form: BodyForm) -> Vec<u8> {
@@ -47,10 +48,10 @@ pub(in crate::render) fn document(enrichment: &Enrichment<'_>, form: BodyForm) -
     let events = events(enrichment, outline.as_ref());
     let mut body = Writing::new(form, USUAL * events.len());
     match (enrichment.kind, events.first()) {
-        (Kind::Alert | Kind::Incident, Some(event)) => body.json(event),
-        (Kind::Alert | Kind::Incident, None)
-        | (Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain, _) => {
-            body.json(&Bundle::of(&events));
+        (_, None) => body.text(EMPTY_BUNDLE),
+        (Kind::Alert | Kind::Incident, Some(event)) => body.sparse(event),
+        (Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain, Some(_)) => {
+            body.sparse(&Bundle::of(&events));
         }
     }
     body.finish()
@@ -62,7 +63,7 @@ pub(in crate::render) fn lines(enrichment: &Enrichment<'_>, form: BodyForm) -> V
     let events = events(enrichment, outline.as_ref());
     let mut body = Writing::new(form, USUAL * events.len());
     for event in &events {
-        body.json(event);
+        body.sparse(event);
         body.text("\n");
     }
     body.finish()
@@ -98,10 +99,8 @@ struct Bundle<'a> {
     events: &'a [Event<'a>],
     count: usize,
     /// The earliest `time` of an event.
-    #[serde(skip_serializing_if = "Option::is_none")]
     start_time: Option<i64>,
     /// The latest.
-    #[serde(skip_serializing_if = "Option::is_none")]
     end_time: Option<i64>,
 }
 
