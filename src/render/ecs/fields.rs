@@ -35,7 +35,7 @@ pub(super) struct Document<'a> {
     pub(super) destination: Address,
     pub(super) dns: Dns<'a>,
     pub(super) observer: Observer<'a>,
-    pub(super) organization: Organization<'a>,
+    pub(super) organization: Tenant<'a>,
     pub(super) cloud: Cloud<'a>,
     pub(super) related: Related<'a>,
     pub(super) microsoft: Microsoft<'a>,
@@ -249,23 +249,17 @@ pub(super) struct Observer<'a> {
     pub(super) name: Option<&'a str>,
 }
 
-/// The tenant as an organization.
+/// The tenant.
 #[derive(Serialize)]
-pub(super) struct Organization<'a> {
+pub(super) struct Tenant<'a> {
     pub(super) id: Option<&'a str>,
 }
 
-/// The tenant as an account in the cloud.
+/// The tenant in the cloud.
 #[derive(Serialize)]
 pub(super) struct Cloud<'a> {
     pub(super) provider: Option<&'static str>,
-    pub(super) account: Account<'a>,
-}
-
-/// That account.
-#[derive(Serialize)]
-pub(super) struct Account<'a> {
-    pub(super) id: Option<&'a str>,
+    pub(super) account: Tenant<'a>,
 }
 
 /// Everything to pivot on, each once.

@@ -10,7 +10,7 @@ mod fields;
 mod related;
 mod vendor;
 
-use self::fields::{Account, Cloud, Dns, Document, Ecs, Host, Microsoft, Observer, Organization, Rule};
+use self::fields::{Cloud, Dns, Document, Ecs, Host, Microsoft, Observer, Rule, Tenant};
 use self::vendor::Defender;
 use super::writing::{self, BodyForm};
 use crate::domain::alert::{Alert, Device};
@@ -55,8 +55,8 @@ fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a
         destination: evidence::destination(alert),
         dns: Dns { question: evidence::question(alert) },
         observer: Observer { vendor: "Microsoft", product: Some(product), name: alert.detection_source.filled() },
-        organization: Organization { id: tenant },
-        cloud: Cloud { provider: tenant.map(|_| "azure"), account: Account { id: tenant } },
+        organization: Tenant { id: tenant },
+        cloud: Cloud { provider: tenant.map(|_| "azure"), account: Tenant { id: tenant } },
         related: related::of(alert),
         microsoft: Microsoft { defender: Defender::of(alert, enrichment) },
     }

@@ -27,7 +27,7 @@ pub(super) struct Group<'a> {
 }
 
 /// What a finding is about.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Resource<'a> {
     pub(super) uid: Option<&'a str>,
     pub(super) name: Cow<'a, str>,
@@ -65,13 +65,11 @@ pub(super) fn resources(alert: &Alert) -> Vec<Resource<'_>> {
     });
     // That the user did it is not told.
     let user = alert.user.as_ref().map(|user| Resource {
-        uid: None,
         name: Cow::Owned(user.to_string()),
-        hostname: None,
         r#type: "user",
         role: "Related",
         role_id: 4,
-        group: None,
+        ..Resource::default()
     });
     devices.chain(user.filter(|user| !user.name.is_empty())).collect()
 }

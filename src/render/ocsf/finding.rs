@@ -15,7 +15,7 @@ use crate::render::filled::Filled;
 use crate::render::writing::{self, BodyForm};
 
 /// What was found.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct FindingInfo<'a> {
     pub(super) uid: Cow<'a, str>,
     pub(super) uid_alt: Option<String>,
@@ -72,41 +72,29 @@ impl<'a> FindingInfo<'a> {
             data_sources,
             product: Product::of(service.unwrap_or(product), detection),
             src_url: alert.url.as_deref(),
-            related_events: alert
-                .incident_id
-                .filled()
-                .map(|id| RelatedEvent::incident(id.into()))
-                .into_iter()
-                .collect(),
+            related_events: alert.incident_id.filled().into_iter().map(RelatedEvent::incident).collect(),
         }
     }
 
     /// An incident that lists no alerts, as when it was merged into another.
     pub(super) fn of_incident(incident: &'a Incident, product: &'a str) -> Self {
-        let target = incident.merged_into.map(|id| RelatedEvent::incident(id.to_string().into()));
+        let target = incident.merged_into.map(|id| RelatedEvent::incident(id.to_string()));
         Self {
             uid: incident.id.as_str().into(),
-            uid_alt: None,
             title: incident.name.as_deref(),
-            desc: None,
-            types: Vec::new(),
             created_time: milliseconds(incident.created_at),
             modified_time: milliseconds(incident.updated_at),
-            first_seen_time: None,
-            last_seen_time: None,
-            attacks: Vec::new(),
-            analytic: None,
-            data_sources: Vec::new(),
             product: Product::of(product, None),
             src_url: incident.url.as_deref(),
             related_events: target.into_iter().collect(),
+            ..Self::default()
         }
     }
 }
 
 impl<'a> RelatedEvent<'a> {
-    fn incident(uid: Cow<'a, str>) -> Self {
-        Self { uid, r#type: INCIDENT }
+    fn incident(uid: impl Into<Cow<'a, str>>) -> Self {
+        Self { uid: uid.into(), r#type: INCIDENT }
     }
 }
 

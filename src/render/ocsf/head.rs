@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::words::Said;
 
 /// The members that both classes share.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Head<'a> {
     pub(super) activity_id: u8,
     pub(super) activity_name: &'static str,
@@ -57,14 +57,10 @@ impl<'a> Head<'a> {
             severity: severity.word,
             status_id: status.id,
             status: status.word,
-            status_detail: None,
             time,
-            start_time: None,
-            end_time: None,
             // All times are UTC.
             timezone_offset: 0,
-            message: None,
-            comment: None,
+            ..Self::default()
         }
     }
 }

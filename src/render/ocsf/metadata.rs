@@ -12,7 +12,7 @@ const VERSION: &str = "1.8.0";
 const VENDOR: &str = "Microsoft";
 
 /// Where an event comes from, and which it is.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Metadata<'a> {
     pub(super) version: &'static str,
     pub(super) product: Product<'a>,
@@ -31,7 +31,7 @@ pub(super) struct Metadata<'a> {
 }
 
 /// The product that an event or a finding comes from.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Product<'a> {
     pub(super) name: &'a str,
     pub(super) vendor_name: &'static str,
@@ -58,16 +58,10 @@ impl<'a> Metadata<'a> {
         Self {
             version: VERSION,
             product,
-            profiles: Vec::new(),
             uid: uuid_of(state.as_bytes()),
             original_event_uid: id,
-            correlation_uid: None,
-            tenant_uid: None,
-            log_name: "",
             modified_time: milliseconds(changed),
-            labels: Vec::new(),
-            is_truncated: None,
-            debug: Vec::new(),
+            ..Self::default()
         }
     }
 }

@@ -10,7 +10,7 @@ use super::moments::milliseconds;
 use crate::domain::evidence::{self, Parent};
 
 /// A process.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the parent is called so by OCSF")]
 pub(super) struct Process<'a> {
     pub(super) pid: i32,
@@ -41,11 +41,9 @@ impl<'a> Process<'a> {
         Some(Self {
             pid: number(parent.pid)?,
             name: parent.name.as_deref(),
-            cmd_line: None,
             created_time: milliseconds(parent.created_at),
             file: image.file(),
-            parent_process: None,
-            user: None,
+            ..Self::default()
         })
     }
 }
