@@ -5,6 +5,7 @@ mod digest;
 mod ecs;
 mod escape;
 mod facts;
+mod filled;
 mod fit;
 mod format;
 #[cfg(test)]
@@ -22,8 +23,10 @@ mod properties;
 mod sample;
 mod shown;
 mod slack;
+mod sparse;
 mod teams;
 mod text;
+mod without;
 
 pub(crate) use fit::fits;
 pub use format::Format;

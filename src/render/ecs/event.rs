@@ -2,12 +2,12 @@
 
 use super::fields::{Event, Subtechnique, Tactic, Technique, Threat};
 use super::related::distinct;
-use super::sparse::Filled;
 use crate::domain::alert::Alert;
 use crate::domain::evidence::{Evidence, Thing};
 use crate::domain::tactic;
 use crate::domain::time::Moment;
 use crate::domain::words::Severity;
+use crate::render::filled::Filled;
 
 pub(super) fn of<'a>(alert: &'a Alert, provider: &'a str) -> Event<'a> {
     Event {

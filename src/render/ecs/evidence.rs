@@ -6,11 +6,11 @@ use super::fields::{
     Address, Addresses, Email, File, Hash, OneAddress, Parent, Process, ProcessUser, Question, Registry, RegistryData,
     Url, User,
 };
-use super::sparse::Filled;
 use crate::domain::alert::{Account, Alert};
 use crate::domain::evidence::{self, Detail, Evidence, Named, Thing};
 use crate::domain::path::Place;
 use crate::domain::text::Text;
+use crate::render::filled::{Filled, filled};
 
 /// The first thing of a sort that the evidence is or names.
 fn first<'a, T>(alert: &'a Alert, sort: impl FnMut(Thing<'a>) -> Option<T>) -> Option<T> {
@@ -18,16 +18,16 @@ fn first<'a, T>(alert: &'a Alert, sort: impl FnMut(Thing<'a>) -> Option<T>) -> O
 }
 
 /// The related user, with what the evidence says of the same; else the first user of the evidence.
-pub(super) fn user(alert: &Alert) -> User<'_> {
+pub(super) fn user(alert: &Alert) -> Option<User<'_>> {
     let things = alert.evidence.iter().flat_map(Evidence::things);
     let mut told = things.filter_map(|thing| if let Thing::User(user) = thing { Some(user) } else { None });
     match &alert.user {
         Some(account) => {
             let same = told.find(|user| is_same(account, user)).map(of_evidence).unwrap_or_default();
             let name = Some(account.name.as_str()).filter(|name| !name.is_empty());
-            User { name, domain: account.domain.filled().or(same.domain), ..same }
+            Some(User { name, domain: account.domain.filled().or(same.domain), ..same })
         }
-        None => told.next().map(of_evidence).unwrap_or_default(),
+        None => told.next().map(of_evidence),
     }
 }
 
@@ -47,22 +47,20 @@ fn of_evidence(user: &evidence::User) -> User<'_> {
 }
 
 /// The first file.
-pub(super) fn file(alert: &Alert) -> File<'_> {
-    let file = first(alert, |thing| if let Thing::File(file) = thing { Some(file) } else { None });
-    let Some(file) = file else { return File::default() };
+pub(super) fn file(alert: &Alert) -> Option<File<'_>> {
+    let file = first(alert, |thing| if let Thing::File(file) = thing { Some(file) } else { None })?;
     let name = file.name.filled();
     let Place { directory, path } = Place::new(file.path.filled(), name);
     let hash = Hash { md5: file.md5.filled(), sha1: file.sha1.filled(), sha256: file.sha256.filled() };
-    File { name, directory, path, hash }
+    Some(File { name, directory, path, hash })
 }
 
 /// The first process, and the one that started it.
-pub(super) fn process(alert: &Alert) -> Process<'_> {
-    let process = first(alert, |thing| if let Thing::Process(process) = thing { Some(process) } else { None });
-    let Some(process) = process else { return Process::default() };
+pub(super) fn process(alert: &Alert) -> Option<Process<'_>> {
+    let process = first(alert, |thing| if let Thing::Process(process) = thing { Some(process) } else { None })?;
     let (name, parent) = (process.name.filled(), &process.parent);
     let parent_name = parent.name.filled();
-    Process {
+    Some(Process {
         pid: process.pid,
         name,
         executable: Place::new(process.path.filled(), name).path,
@@ -75,8 +73,8 @@ pub(super) fn process(alert: &Alert) -> Process<'_> {
             executable: Place::new(parent.path.filled(), parent_name).path,
             start: parent.created_at,
         },
-        user: process.user.as_deref().map(account).unwrap_or_default(),
-    }
+        user: process.user.as_deref().map(account),
+    })
 }
 
 fn account(user: &evidence::User) -> ProcessUser<'_> {
@@ -107,16 +105,15 @@ const VALUE_TYPES: [(&str, &str); 7] = [
 ];
 
 /// The first registry key or value.
-pub(super) fn registry(alert: &Alert) -> Registry<'_> {
-    let registry = first(alert, |thing| if let Thing::Registry(registry) = thing { Some(registry) } else { None });
-    let Some(registry) = registry else { return Registry::default() };
+pub(super) fn registry(alert: &Alert) -> Option<Registry<'_>> {
+    let registry = first(alert, |thing| if let Thing::Registry(registry) = thing { Some(registry) } else { None })?;
     let known = |word: &str, names: &[(&str, &'static str)]| {
         names.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, short)| *short)
     };
     let hive = registry.hive.filled().map(|hive| known(hive, &HIVES).unwrap_or(hive));
     let (key, value) = (registry.key.filled(), registry.value_name.filled());
     let parts: Vec<_> = [hive, key, value].into_iter().flatten().collect();
-    Registry {
+    Some(Registry {
         hive,
         key,
         path: key.map(|_| parts.join("\\")),
@@ -125,16 +122,15 @@ pub(super) fn registry(alert: &Alert) -> Registry<'_> {
             strings: registry.value.filled().into_iter().collect(),
             kind: registry.value_type.filled().and_then(|kind| known(kind, &VALUE_TYPES)),
         },
-    }
+    })
 }
 
 /// The first web address; one without a scheme only names its host.
-pub(super) fn url(alert: &Alert) -> Url<'_> {
-    let address = first(alert, |thing| if let Thing::Url(url) = thing { Some(url) } else { None });
-    let Some(original) = address.filter(|url| !url.is_empty()) else { return Url::default() };
+pub(super) fn url(alert: &Alert) -> Option<Url<'_>> {
+    let original = filled(first(alert, |thing| if let Thing::Url(url) = thing { Some(url) } else { None }))?;
     let told = Url { original: Some(original), ..Url::default() };
     if let Some(url) = url::Url::parse(original).ok().filter(url::Url::has_host) {
-        return Url {
+        return Some(Url {
             full: Some(original),
             scheme: Some(url.scheme().to_owned()),
             domain: url.host_str().map(str::to_owned),
@@ -143,17 +139,17 @@ pub(super) fn url(alert: &Alert) -> Url<'_> {
             query: url.query().map(str::to_owned),
             fragment: url.fragment().map(str::to_owned),
             ..told
-        };
+        });
     }
     let assumed = url::Url::parse(&format!("http://{original}")).ok();
     let host = assumed.filter(|url| !original.contains("://") && url.username().is_empty());
-    Url { domain: host.and_then(|url| url.host_str().map(str::to_owned)), ..told }
+    Some(Url { domain: host.and_then(|url| url.host_str().map(str::to_owned)), ..told })
 }
 
 /// The first mail.
-pub(super) fn email(alert: &Alert) -> Email<'_> {
-    let Some(mail) = first_mail(alert) else { return Email::default() };
-    Email {
+pub(super) fn email(alert: &Alert) -> Option<Email<'_>> {
+    let mail = first_mail(alert)?;
+    Some(Email {
         from: addresses(mail.sender.filled()),
         sender: OneAddress { address: mail.envelope_sender.filled() },
         to: addresses(mail.recipient.filled()),
@@ -161,7 +157,7 @@ pub(super) fn email(alert: &Alert) -> Email<'_> {
         message_id: mail.message_id.filled(),
         local_id: mail.network_message_id.filled(),
         delivery_timestamp: mail.received_at,
-    }
+    })
 }
 
 fn first_mail(alert: &Alert) -> Option<&evidence::Mail> {

@@ -6,250 +6,273 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use super::sparse::{Sparse, field_sets};
+use serde::Serialize;
+
 use super::vendor::Defender;
 use crate::domain::time::Moment;
 
 /// A keyword that is made here.
 pub(super) type Made<'a> = Option<Cow<'a, str>>;
 
-field_sets! {
-    /// One document.
-    Document<'a> {
-        #[serde(rename = "@timestamp")]
-        timestamp: Option<Moment>,
-        message: Option<&'a str>,
-        ecs: Ecs,
-        event: Event<'a>,
-        rule: Rule<'a>,
-        threat: Threat<'a>,
-        host: Host<'a>,
-        user: User<'a>,
-        file: File<'a>,
-        process: Process<'a>,
-        registry: Registry<'a>,
-        url: Url<'a>,
-        email: Email<'a>,
-        source: Address,
-        destination: Address,
-        dns: Dns<'a>,
-        observer: Observer<'a>,
-        organization: Organization<'a>,
-        cloud: Cloud<'a>,
-        related: Related<'a>,
-        microsoft: Microsoft<'a>,
-    }
+/// One document.
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    #[serde(rename = "@timestamp")]
+    pub(super) timestamp: Option<Moment>,
+    pub(super) message: Option<&'a str>,
+    pub(super) ecs: Ecs,
+    pub(super) event: Event<'a>,
+    pub(super) rule: Rule<'a>,
+    pub(super) threat: Threat<'a>,
+    pub(super) host: Option<Host<'a>>,
+    pub(super) user: Option<User<'a>>,
+    pub(super) file: Option<File<'a>>,
+    pub(super) process: Option<Process<'a>>,
+    pub(super) registry: Option<Registry<'a>>,
+    pub(super) url: Option<Url<'a>>,
+    pub(super) email: Option<Email<'a>>,
+    pub(super) source: Address,
+    pub(super) destination: Address,
+    pub(super) dns: Dns<'a>,
+    pub(super) observer: Observer<'a>,
+    pub(super) organization: Tenant<'a>,
+    pub(super) cloud: Cloud<'a>,
+    pub(super) related: Related<'a>,
+    pub(super) microsoft: Microsoft<'a>,
+}
 
-    /// The schema.
-    Ecs {
-        version: &'static str,
-    }
+/// The schema.
+#[derive(Serialize)]
+pub(super) struct Ecs {
+    pub(super) version: &'static str,
+}
 
-    /// The alert as an event.
-    Event<'a> {
-        kind: &'static str,
-        category: Vec<&'static str>,
-        #[serde(rename = "type")]
-        types: Vec<&'static str>,
-        id: Option<&'a str>,
-        action: Option<&'a str>,
-        provider: Option<&'a str>,
-        severity: Option<u8>,
-        created: Option<Moment>,
-        start: Option<Moment>,
-        end: Option<Moment>,
-        duration: Option<i64>,
-        url: Option<&'a str>,
-    }
+/// The alert as an event.
+#[derive(Serialize)]
+pub(super) struct Event<'a> {
+    pub(super) kind: &'static str,
+    pub(super) category: Vec<&'static str>,
+    #[serde(rename = "type")]
+    pub(super) types: Vec<&'static str>,
+    pub(super) id: Option<&'a str>,
+    pub(super) action: Option<&'a str>,
+    pub(super) provider: Option<&'a str>,
+    pub(super) severity: Option<u8>,
+    pub(super) created: Option<Moment>,
+    pub(super) start: Option<Moment>,
+    pub(super) end: Option<Moment>,
+    pub(super) duration: Option<i64>,
+    pub(super) url: Option<&'a str>,
+}
 
-    /// What detected it.
-    Rule<'a> {
-        id: Option<&'a str>,
-        name: Option<&'a str>,
-        category: Option<&'a str>,
-        description: Option<&'a str>,
-    }
+/// What detected it.
+#[derive(Serialize)]
+pub(super) struct Rule<'a> {
+    pub(super) id: Option<&'a str>,
+    pub(super) name: Option<&'a str>,
+    pub(super) category: Option<&'a str>,
+    pub(super) description: Option<&'a str>,
+}
 
-    /// What it is in MITRE ATT&CK.
-    Threat<'a> {
-        framework: Option<&'static str>,
-        tactic: Tactic,
-        technique: Technique<'a>,
-    }
+/// What it is in MITRE ATT&CK.
+#[derive(Serialize)]
+pub(super) struct Threat<'a> {
+    pub(super) framework: Option<&'static str>,
+    pub(super) tactic: Tactic,
+    pub(super) technique: Technique<'a>,
+}
 
-    /// Tactics.
-    Tactic {
-        id: Vec<&'static str>,
-        name: Vec<&'static str>,
-        reference: Vec<String>,
-    }
+/// Tactics.
+#[derive(Serialize)]
+pub(super) struct Tactic {
+    pub(super) id: Vec<&'static str>,
+    pub(super) name: Vec<&'static str>,
+    pub(super) reference: Vec<String>,
+}
 
-    /// Techniques.
-    Technique<'a> {
-        id: Vec<&'a str>,
-        reference: Vec<String>,
-        subtechnique: Subtechnique<'a>,
-    }
+/// Techniques.
+#[derive(Serialize)]
+pub(super) struct Technique<'a> {
+    pub(super) id: Vec<&'a str>,
+    pub(super) reference: Vec<String>,
+    pub(super) subtechnique: Subtechnique<'a>,
+}
 
-    /// Their parts.
-    Subtechnique<'a> {
-        id: Vec<&'a str>,
-        reference: Vec<String>,
-    }
+/// Their parts.
+#[derive(Serialize)]
+pub(super) struct Subtechnique<'a> {
+    pub(super) id: Vec<&'a str>,
+    pub(super) reference: Vec<String>,
+}
 
-    /// A device.
-    Host<'a> {
-        id: Option<&'a str>,
-        name: Made<'a>,
-        hostname: Option<&'a str>,
-    }
+/// A device.
+#[derive(Serialize)]
+pub(super) struct Host<'a> {
+    pub(super) id: Option<&'a str>,
+    pub(super) name: Made<'a>,
+    pub(super) hostname: Option<&'a str>,
+}
 
-    /// An account.
-    User<'a> {
-        id: Option<&'a str>,
-        name: Option<&'a str>,
-        domain: Option<&'a str>,
-        email: Option<&'a str>,
-    }
+/// An account.
+#[derive(Default, Serialize)]
+pub(super) struct User<'a> {
+    pub(super) id: Option<&'a str>,
+    pub(super) name: Option<&'a str>,
+    pub(super) domain: Option<&'a str>,
+    pub(super) email: Option<&'a str>,
+}
 
-    /// Digests of a file's content.
-    Hash<'a> {
-        md5: Option<&'a str>,
-        sha1: Option<&'a str>,
-        sha256: Option<&'a str>,
-    }
+/// Digests of a file's content.
+#[derive(Serialize)]
+pub(super) struct Hash<'a> {
+    pub(super) md5: Option<&'a str>,
+    pub(super) sha1: Option<&'a str>,
+    pub(super) sha256: Option<&'a str>,
+}
 
-    /// A file.
-    File<'a> {
-        name: Option<&'a str>,
-        directory: Option<&'a str>,
-        path: Made<'a>,
-        hash: Hash<'a>,
-    }
+/// A file.
+#[derive(Serialize)]
+pub(super) struct File<'a> {
+    pub(super) name: Option<&'a str>,
+    pub(super) directory: Option<&'a str>,
+    pub(super) path: Made<'a>,
+    pub(super) hash: Hash<'a>,
+}
 
-    /// A process.
-    Process<'a> {
-        pid: Option<i64>,
-        name: Option<&'a str>,
-        executable: Made<'a>,
-        command_line: Option<&'a str>,
-        start: Option<Moment>,
-        hash: Hash<'a>,
-        parent: Parent<'a>,
-        user: ProcessUser<'a>,
-    }
+/// A process.
+#[derive(Serialize)]
+pub(super) struct Process<'a> {
+    pub(super) pid: Option<i64>,
+    pub(super) name: Option<&'a str>,
+    pub(super) executable: Made<'a>,
+    pub(super) command_line: Option<&'a str>,
+    pub(super) start: Option<Moment>,
+    pub(super) hash: Hash<'a>,
+    pub(super) parent: Parent<'a>,
+    pub(super) user: Option<ProcessUser<'a>>,
+}
 
-    /// The account that a process runs under.
-    ProcessUser<'a> {
-        id: Option<&'a str>,
-        name: Option<&'a str>,
-    }
+/// The account that a process runs under.
+#[derive(Serialize)]
+pub(super) struct ProcessUser<'a> {
+    pub(super) id: Option<&'a str>,
+    pub(super) name: Option<&'a str>,
+}
 
-    /// The process that started it.
-    Parent<'a> {
-        pid: Option<i64>,
-        name: Option<&'a str>,
-        executable: Made<'a>,
-        start: Option<Moment>,
-    }
+/// The process that started it.
+#[derive(Serialize)]
+pub(super) struct Parent<'a> {
+    pub(super) pid: Option<i64>,
+    pub(super) name: Option<&'a str>,
+    pub(super) executable: Made<'a>,
+    pub(super) start: Option<Moment>,
+}
 
-    /// A registry key or value.
-    Registry<'a> {
-        hive: Option<&'a str>,
-        key: Option<&'a str>,
-        path: Option<String>,
-        value: Option<&'a str>,
-        data: RegistryData<'a>,
-    }
+/// A registry key or value.
+#[derive(Serialize)]
+pub(super) struct Registry<'a> {
+    pub(super) hive: Option<&'a str>,
+    pub(super) key: Option<&'a str>,
+    pub(super) path: Option<String>,
+    pub(super) value: Option<&'a str>,
+    pub(super) data: RegistryData<'a>,
+}
 
-    /// What a registry value holds.
-    RegistryData<'a> {
-        strings: Vec<&'a str>,
-        #[serde(rename = "type")]
-        kind: Option<&'static str>,
-    }
+/// What a registry value holds.
+#[derive(Serialize)]
+pub(super) struct RegistryData<'a> {
+    pub(super) strings: Vec<&'a str>,
+    #[serde(rename = "type")]
+    pub(super) kind: Option<&'static str>,
+}
 
-    /// A web address.
-    Url<'a> {
-        original: Option<&'a str>,
-        full: Option<&'a str>,
-        scheme: Option<String>,
-        domain: Option<String>,
-        port: Option<u16>,
-        path: Option<String>,
-        query: Option<String>,
-        fragment: Option<String>,
-    }
+/// A web address.
+#[derive(Default, Serialize)]
+pub(super) struct Url<'a> {
+    pub(super) original: Option<&'a str>,
+    pub(super) full: Option<&'a str>,
+    pub(super) scheme: Option<String>,
+    pub(super) domain: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) path: Option<String>,
+    pub(super) query: Option<String>,
+    pub(super) fragment: Option<String>,
+}
 
-    /// A mail.
-    Email<'a> {
-        from: Addresses<'a>,
-        sender: OneAddress<'a>,
-        to: Addresses<'a>,
-        subject: Option<&'a str>,
-        message_id: Option<&'a str>,
-        local_id: Option<&'a str>,
-        delivery_timestamp: Option<Moment>,
-    }
+/// A mail.
+#[derive(Serialize)]
+pub(super) struct Email<'a> {
+    pub(super) from: Addresses<'a>,
+    pub(super) sender: OneAddress<'a>,
+    pub(super) to: Addresses<'a>,
+    pub(super) subject: Option<&'a str>,
+    pub(super) message_id: Option<&'a str>,
+    pub(super) local_id: Option<&'a str>,
+    pub(super) delivery_timestamp: Option<Moment>,
+}
 
-    /// A mail address.
-    OneAddress<'a> {
-        address: Option<&'a str>,
-    }
+/// A mail address.
+#[derive(Serialize)]
+pub(super) struct OneAddress<'a> {
+    pub(super) address: Option<&'a str>,
+}
 
-    /// Mail addresses.
-    Addresses<'a> {
-        address: Vec<&'a str>,
-    }
+/// Mail addresses.
+#[derive(Serialize)]
+pub(super) struct Addresses<'a> {
+    pub(super) address: Vec<&'a str>,
+}
 
-    /// One end of a connection.
-    Address {
-        ip: Option<IpAddr>,
-    }
+/// One end of a connection.
+#[derive(Serialize)]
+pub(super) struct Address {
+    pub(super) ip: Option<IpAddr>,
+}
 
-    /// A name that was asked for.
-    Dns<'a> {
-        question: Question<'a>,
-    }
+/// A name that was asked for.
+#[derive(Serialize)]
+pub(super) struct Dns<'a> {
+    pub(super) question: Question<'a>,
+}
 
-    /// That name.
-    Question<'a> {
-        name: Option<&'a str>,
-    }
+/// That name.
+#[derive(Serialize)]
+pub(super) struct Question<'a> {
+    pub(super) name: Option<&'a str>,
+}
 
-    /// What observed it.
-    Observer<'a> {
-        vendor: &'static str,
-        product: Option<&'a str>,
-        name: Option<&'a str>,
-    }
+/// What observed it.
+#[derive(Serialize)]
+pub(super) struct Observer<'a> {
+    pub(super) vendor: &'static str,
+    pub(super) product: Option<&'a str>,
+    pub(super) name: Option<&'a str>,
+}
 
-    /// The tenant as an organization.
-    Organization<'a> {
-        id: Option<&'a str>,
-    }
+/// The tenant.
+#[derive(Serialize)]
+pub(super) struct Tenant<'a> {
+    pub(super) id: Option<&'a str>,
+}
 
-    /// The tenant as an account in the cloud.
-    Cloud<'a> {
-        provider: Option<&'static str>,
-        account: Account<'a>,
-    }
+/// The tenant in the cloud.
+#[derive(Serialize)]
+pub(super) struct Cloud<'a> {
+    pub(super) provider: Option<&'static str>,
+    pub(super) account: Tenant<'a>,
+}
 
-    /// That account.
-    Account<'a> {
-        id: Option<&'a str>,
-    }
+/// Everything to pivot on, each once.
+#[derive(Serialize)]
+pub(super) struct Related<'a> {
+    pub(super) hosts: Vec<Cow<'a, str>>,
+    pub(super) user: Vec<&'a str>,
+    pub(super) ip: Vec<IpAddr>,
+    pub(super) hash: Vec<&'a str>,
+}
 
-    /// Everything to pivot on, each once.
-    Related<'a> {
-        hosts: Vec<Cow<'a, str>>,
-        user: Vec<&'a str>,
-        ip: Vec<IpAddr>,
-        hash: Vec<&'a str>,
-    }
-
-    /// The vendor's name space.
-    Microsoft<'a> {
-        defender: Defender<'a>,
-    }
+/// The vendor's name space.
+#[derive(Serialize)]
+pub(super) struct Microsoft<'a> {
+    pub(super) defender: Defender<'a>,
 }

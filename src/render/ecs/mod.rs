@@ -8,14 +8,14 @@ mod event;
 mod evidence;
 mod fields;
 mod related;
-mod sparse;
 mod vendor;
 
-use self::fields::{Account, Cloud, Dns, Document, Ecs, Host, Microsoft, Observer, Organization, Rule};
-use self::sparse::Filled;
+use self::fields::{Cloud, Dns, Document, Ecs, Host, Microsoft, Observer, Rule, Tenant};
 use self::vendor::Defender;
 use crate::domain::alert::{Alert, Device};
 use crate::domain::enrichment::Enrichment;
+use crate::render::filled::Filled;
+use crate::render::sparse;
 
 /// The release whose fields are used; those after it have them all.
 const ECS_VERSION: &str = "8.17.0";
@@ -23,8 +23,7 @@ const ECS_VERSION: &str = "8.17.0";
 /// The list of documents; for what nothing is known of, an empty one.
 pub(super) fn documents(enrichment: &Enrichment<'_>) -> Vec<u8> {
     let documents: Vec<_> = enrichment.alerts.iter().map(|alert| document(alert, enrichment)).collect();
-    // Documents are made of strings, numbers and lists: they always serialize.
-    serde_json::to_vec(&documents).unwrap_or_default()
+    sparse::to_vec(&documents)
 }
 
 fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a> {
@@ -43,7 +42,7 @@ fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a
             description: alert.description.filled(),
         },
         threat: event::threat(alert),
-        host: alert.device.as_ref().map(host).unwrap_or_default(),
+        host: alert.device.as_ref().map(host),
         user: evidence::user(alert),
         file: evidence::file(alert),
         process: evidence::process(alert),
@@ -54,8 +53,8 @@ fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a
         destination: evidence::destination(alert),
         dns: Dns { question: evidence::question(alert) },
         observer: Observer { vendor: "Microsoft", product: Some(product), name: alert.detection_source.filled() },
-        organization: Organization { id: tenant },
-        cloud: Cloud { provider: tenant.map(|_| "azure"), account: Account { id: tenant } },
+        organization: Tenant { id: tenant },
+        cloud: Cloud { provider: tenant.map(|_| "azure"), account: Tenant { id: tenant } },
         related: related::of(alert),
         microsoft: Microsoft { defender: Defender::of(alert, enrichment) },
     }

@@ -6,9 +6,9 @@ use std::hash::Hash;
 use std::net::IpAddr;
 
 use super::fields::Related;
-use super::sparse::Filled;
 use crate::domain::alert::{Alert, Device};
 use crate::domain::evidence::{Evidence, Thing};
+use crate::render::filled::Filled;
 
 pub(super) fn of(alert: &Alert) -> Related<'_> {
     let (mut hosts, mut users, mut ips, mut hashes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

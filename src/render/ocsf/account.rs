@@ -2,22 +2,22 @@
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/objects/user>.
 
-use super::object::{Absent, filled, object};
-use crate::domain::evidence;
+use serde::Serialize;
 
-object! {
-    /// An account.
-    #[derive(Default)]
-    User<'a> {
-        name: Option<&'a str>,
-        uid: Option<&'a str>,
-        uid_alt: Option<&'a str>,
-        domain: Option<&'a str>,
-        display_name: Option<&'a str>,
-        email_addr: Option<&'a str>,
-        r#type: Option<&'static str>,
-        type_id: Option<u8>,
-    }
+use crate::domain::evidence;
+use crate::render::filled::Filled;
+
+/// An account.
+#[derive(Default, Serialize)]
+pub(super) struct User<'a> {
+    pub(super) name: Option<&'a str>,
+    pub(super) uid: Option<&'a str>,
+    pub(super) uid_alt: Option<&'a str>,
+    pub(super) domain: Option<&'a str>,
+    pub(super) display_name: Option<&'a str>,
+    pub(super) email_addr: Option<&'a str>,
+    pub(super) r#type: Option<&'static str>,
+    pub(super) type_id: Option<u8>,
 }
 
 /// What Defender writes where a machine works on an alert.
@@ -26,8 +26,7 @@ const AUTOMATION: &str = "Automation";
 impl<'a> User<'a> {
     /// The account of an item of evidence; `None` without anything that names it.
     pub(super) fn of(user: &'a evidence::User) -> Option<Self> {
-        let [sid, aad_id, upn, name] =
-            [&user.sid, &user.aad_id, &user.upn, &user.name].map(|text| filled(text.as_deref()));
+        let [sid, aad_id, upn, name] = [&user.sid, &user.aad_id, &user.upn, &user.name].map(|text| text.filled());
         let account = Self {
             name: name.or(upn),
             uid: sid.or(aad_id),
@@ -41,7 +40,7 @@ impl<'a> User<'a> {
 
     /// The owner of a mailbox; `None` without its address.
     pub(super) fn of_mailbox(mailbox: &'a evidence::Mailbox) -> Option<Self> {
-        let address = filled(mailbox.address.as_deref())?;
+        let address = mailbox.address.filled()?;
         let owner = mailbox.user.as_deref().and_then(Self::of).unwrap_or_default();
         Some(Self {
             name: Some(address),

@@ -4,36 +4,32 @@
 
 use std::collections::HashSet;
 
-use super::object::{Absent, filled, object};
+use serde::Serialize;
+
 use crate::domain::alert::Alert;
 use crate::domain::tactic;
 use crate::domain::text::Text;
+use crate::render::filled::filled;
 
-object! {
-    /// A tactic, a technique, or both.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-    Attack<'a> {
-        tactic: Option<Tactic>,
-        technique: Option<Technique<'a>>,
-        sub_technique: Option<Technique<'a>>,
-    }
+/// A tactic, a technique, or both.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub(super) struct Attack<'a> {
+    pub(super) tactic: Option<Tactic>,
+    pub(super) technique: Option<Technique<'a>>,
+    pub(super) sub_technique: Option<Technique<'a>>,
 }
 
-object! {
-    /// A tactic.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-    Tactic {
-        uid: &'static str,
-        name: &'static str,
-    }
+/// A tactic.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub(super) struct Tactic {
+    pub(super) uid: &'static str,
+    pub(super) name: &'static str,
 }
 
-object! {
-    /// A technique, or a part of one.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-    Technique<'a> {
-        uid: &'a str,
-    }
+/// A technique, or a part of one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub(super) struct Technique<'a> {
+    pub(super) uid: &'a str,
 }
 
 /// The attacks of an alert. Its categories are the tactics of the alert, not of each technique: the two are joined only
@@ -75,10 +71,11 @@ fn technique(id: &str) -> Attack<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::sparse;
 
     fn shown(category: &str, techniques: &[&str]) -> serde_json::Value {
         let techniques: Vec<_> = techniques.iter().map(|id| Text::from(*id)).collect();
-        serde_json::to_value(named(category.split(' '), &techniques)).expect("JSON")
+        sparse::written(&named(category.split(' '), &techniques))
     }
 
     #[test]

@@ -15,60 +15,52 @@ use super::finding::{self, FindingInfo};
 use super::head::{DETECTION, Head};
 use super::metadata::{Metadata, Product};
 use super::moments::{first_of, milliseconds};
-use super::object::{Absent, filled, object};
 use super::observables::{self, Observable};
 use super::unmapped::OfAlert;
 use super::words;
 use crate::domain::alert::{Alert, Comment};
 use crate::domain::time::Moment;
 use crate::domain::words::AlertVerdict;
+use crate::render::filled::Filled;
 
 /// `security_control` lets the class say what was done, and name attacks; `incident` who works on it, and the verdict.
 const PROFILES: [&str; 2] = ["incident", "security_control"];
 
-object! {
-    /// The event.
-    DetectionFinding<'a> {
-        #[serde(flatten)]
-        head: Head<'a>,
-        is_alert: bool,
-        verdict_id: Option<u8>,
-        verdict: Option<&'a str>,
-        assignee: Option<User<'a>>,
-        src_url: Option<String>,
-        action_id: u8,
-        action: &'static str,
-        disposition_id: u8,
-        disposition: &'static str,
-        attacks: &'a [Attack<'a>],
-        malware: Vec<Malware<'a>>,
-        finding_info: FindingInfo<'a>,
-        device: Option<&'a Device<'a>>,
-        resources: &'a [Resource<'a>],
-        evidences: &'a [Artifact<'a>],
-        observables: Vec<Observable<'a>>,
-        metadata: Metadata<'a>,
-        unmapped: OfAlert<'a>,
-        raw_data: Option<&'a str>,
-        raw_data_size: Option<usize>,
-        raw_data_hash: Option<Fingerprint<'a>>,
-    }
+/// The event.
+#[derive(Serialize)]
+pub(super) struct DetectionFinding<'a> {
+    #[serde(flatten)]
+    pub(super) head: Head<'a>,
+    pub(super) is_alert: bool,
+    pub(super) verdict_id: Option<u8>,
+    pub(super) verdict: Option<&'a str>,
+    pub(super) assignee: Option<User<'a>>,
+    pub(super) src_url: Option<String>,
+    pub(super) action_id: u8,
+    pub(super) action: &'static str,
+    pub(super) disposition_id: u8,
+    pub(super) disposition: &'static str,
+    pub(super) attacks: &'a [Attack<'a>],
+    pub(super) malware: Vec<Malware<'a>>,
+    pub(super) finding_info: FindingInfo<'a>,
+    pub(super) device: Option<&'a Device<'a>>,
+    pub(super) resources: &'a [Resource<'a>],
+    pub(super) evidences: &'a [Artifact<'a>],
+    pub(super) observables: Vec<Observable<'a>>,
+    pub(super) metadata: Metadata<'a>,
+    pub(super) unmapped: OfAlert<'a>,
+    pub(super) raw_data: Option<&'a str>,
+    pub(super) raw_data_size: Option<usize>,
+    pub(super) raw_data_hash: Option<Fingerprint<'a>>,
 }
 
-object! {
-    /// A threat, by the name that Defender gives it.
-    Malware<'a> {
-        name: &'a str,
-        classification_ids: Vec<u8>,
-        classifications: Vec<&'static str>,
-        provider: &'a str,
-    }
-}
-
-impl Absent for &Device<'_> {
-    fn is_absent(&self) -> bool {
-        false
-    }
+/// A threat, by the name that Defender gives it.
+#[derive(Serialize)]
+pub(super) struct Malware<'a> {
+    pub(super) name: &'a str,
+    pub(super) classification_ids: Vec<u8>,
+    pub(super) classifications: Vec<&'static str>,
+    pub(super) provider: &'a str,
 }
 
 /// An alert that is to be written as an event.
@@ -109,7 +101,7 @@ impl Detection<'_> {
     }
 
     fn metadata<'m>(&'m self, id: &'m str) -> Metadata<'m> {
-        let product = Product::of(self.product, filled(self.alert.detection_source.as_deref()));
+        let product = Product::of(self.product, self.alert.detection_source.filled());
         Metadata {
             profiles: PROFILES.to_vec(),
             correlation_uid: self.alert.incident_id.as_deref(),
@@ -123,8 +115,8 @@ impl Detection<'_> {
 
     fn malware(&self) -> Option<Malware<'_>> {
         let names = [&self.alert.threat_name, &self.alert.threat_family];
-        let name = names.into_iter().find_map(|name| filled(name.as_deref()))?;
-        let provider = filled(self.alert.service_source.as_deref()).unwrap_or(self.product);
+        let name = names.into_iter().find_map(|name| name.filled())?;
+        let provider = self.alert.service_source.filled().unwrap_or(self.product);
         Some(Malware { name, classification_ids: vec![0], classifications: vec!["Unknown"], provider })
     }
 }
@@ -137,15 +129,15 @@ impl Serialize for Detection<'_> {
         let resources = device::resources(alert);
         let evidences = artifacts(&alert.evidence);
         let id = finding::uid(alert);
-        let detections = alert.evidence.iter().filter_map(|item| filled(item.detection_status.as_deref()));
+        let detections = alert.evidence.iter().filter_map(|item| item.detection_status.filled());
         let (action, disposition) = words::outcome(&detections.collect::<Vec<_>>());
-        let verdict = words::alert_verdict(alert.verdict, filled(alert.classification.as_deref()));
+        let verdict = words::alert_verdict(alert.verdict, alert.classification.filled());
         let event = DetectionFinding {
             head: self.head(),
             is_alert: is_alert(alert),
             verdict_id: verdict.map(|verdict| verdict.id),
             verdict: verdict.map(|verdict| verdict.word),
-            assignee: filled(alert.assigned_to.as_deref()).map(User::assigned),
+            assignee: alert.assigned_to.filled().map(User::assigned),
             src_url: alert.incident_url(),
             action_id: action.id,
             action: action.word,

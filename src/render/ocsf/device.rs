@@ -4,39 +4,38 @@
 
 use std::borrow::Cow;
 
-use super::object::{Absent, filled, object};
+use serde::Serialize;
+
 use crate::domain::alert::{self, Alert};
+use crate::render::filled::Filled;
 
-object! {
-    /// A device.
-    Device<'a> {
-        uid: Option<&'a str>,
-        name: Option<&'a str>,
-        hostname: Option<&'a str>,
-        r#type: &'static str,
-        type_id: u8,
-        groups: Vec<Group<'a>>,
-    }
+/// A device.
+#[derive(Serialize)]
+pub(super) struct Device<'a> {
+    pub(super) uid: Option<&'a str>,
+    pub(super) name: Option<&'a str>,
+    pub(super) hostname: Option<&'a str>,
+    pub(super) r#type: &'static str,
+    pub(super) type_id: u8,
+    pub(super) groups: Vec<Group<'a>>,
 }
 
-object! {
-    /// A group of devices.
-    Group<'a> {
-        name: &'a str,
-    }
+/// A group of devices.
+#[derive(Serialize)]
+pub(super) struct Group<'a> {
+    pub(super) name: &'a str,
 }
 
-object! {
-    /// What a finding is about.
-    Resource<'a> {
-        uid: Option<&'a str>,
-        name: Cow<'a, str>,
-        hostname: Option<&'a str>,
-        r#type: &'static str,
-        role: &'static str,
-        role_id: u8,
-        group: Option<Group<'a>>,
-    }
+/// What a finding is about.
+#[derive(Default, Serialize)]
+pub(super) struct Resource<'a> {
+    pub(super) uid: Option<&'a str>,
+    pub(super) name: Cow<'a, str>,
+    pub(super) hostname: Option<&'a str>,
+    pub(super) r#type: &'static str,
+    pub(super) role: &'static str,
+    pub(super) role_id: u8,
+    pub(super) group: Option<Group<'a>>,
 }
 
 impl<'a> Device<'a> {
@@ -66,29 +65,27 @@ pub(super) fn resources(alert: &Alert) -> Vec<Resource<'_>> {
     });
     // That the user did it is not told.
     let user = alert.user.as_ref().map(|user| Resource {
-        uid: None,
         name: Cow::Owned(user.to_string()),
-        hostname: None,
         r#type: "user",
         role: "Related",
         role_id: 4,
-        group: None,
+        ..Resource::default()
     });
     devices.chain(user.filter(|user| !user.name.is_empty())).collect()
 }
 
 /// The groups of devices that nothing else is told of: they have no home.
 pub(super) fn stray_groups(alert: &Alert) -> Vec<&str> {
-    alert.devices().filter(|device| !is_named(device)).filter_map(|device| filled(device.group.as_deref())).collect()
+    alert.devices().filter(|device| !is_named(device)).filter_map(|device| device.group.filled()).collect()
 }
 
 /// Whether a device has an id or a name.
 pub(super) fn is_named(device: &alert::Device) -> bool {
-    filled(device.id.as_deref()).or(filled(device.name.as_deref())).is_some()
+    device.id.filled().or(device.name.filled()).is_some()
 }
 
 fn group(device: &alert::Device) -> Option<Group<'_>> {
-    filled(device.group.as_deref()).map(|name| Group { name })
+    device.group.filled().map(|name| Group { name })
 }
 
 /// Whether a name is one of a network rather than free text, such as `Dana's iPad`.

@@ -4,163 +4,131 @@
 
 use std::net::IpAddr;
 
+use serde::Serialize;
+
 use super::account::{User, is_email};
 use super::device::{self, Device, is_hostname};
 use super::file::{File, Told};
 use super::moments::milliseconds;
-use super::object::{Absent, filled, object};
 use super::process::{self, Process};
 use super::verbatim::Verbatim;
 use super::words;
 use crate::domain::evidence::{self, Detail, Evidence, Named};
 use crate::domain::text::Text;
+use crate::render::filled::{Filled, filled};
 
-object! {
-    /// One item.
-    #[derive(Default)]
-    Artifact<'a> {
-        /// The type, for those that OCSF has no object for.
-        name: Option<&'a str>,
-        process: Option<Process<'a>>,
-        file: Option<File<'a>>,
-        user: Option<User<'a>>,
-        src_endpoint: Option<Endpoint<'a>>,
-        dst_endpoint: Option<Endpoint<'a>>,
-        url: Option<Url<'a>>,
-        reg_key: Option<RegistryKey>,
-        reg_value: Option<RegistryValue<'a>>,
-        email: Option<Email<'a>>,
-        query: Option<Query<'a>>,
-        device: Option<Device<'a>>,
-        verdict_id: Option<u8>,
-        verdict: Option<&'a str>,
-        data: Data<'a>,
-    }
+/// One item.
+#[derive(Default, Serialize)]
+pub(super) struct Artifact<'a> {
+    /// The type, for those that OCSF has no object for.
+    pub(super) name: Option<&'a str>,
+    pub(super) process: Option<Process<'a>>,
+    pub(super) file: Option<File<'a>>,
+    pub(super) user: Option<User<'a>>,
+    pub(super) src_endpoint: Option<Endpoint<'a>>,
+    pub(super) dst_endpoint: Option<Endpoint<'a>>,
+    pub(super) url: Option<Url<'a>>,
+    pub(super) reg_key: Option<RegistryKey>,
+    pub(super) reg_value: Option<RegistryValue<'a>>,
+    pub(super) email: Option<Email<'a>>,
+    pub(super) query: Option<Query<'a>>,
+    pub(super) device: Option<Device<'a>>,
+    pub(super) verdict_id: Option<u8>,
+    pub(super) verdict: Option<&'a str>,
+    pub(super) data: Data<'a>,
 }
 
-object! {
-    /// A network address.
-    Endpoint<'a> {
-        ip: &'a str,
-    }
+/// A network address.
+#[derive(Serialize)]
+pub(super) struct Endpoint<'a> {
+    pub(super) ip: &'a str,
 }
 
-object! {
-    /// A web address.
-    Url<'a> {
-        url_string: &'a str,
-    }
+/// A web address.
+#[derive(Serialize)]
+pub(super) struct Url<'a> {
+    pub(super) url_string: &'a str,
 }
 
-object! {
-    /// A registry key.
-    RegistryKey {
-        path: String,
-    }
+/// A registry key.
+#[derive(Serialize)]
+pub(super) struct RegistryKey {
+    pub(super) path: String,
 }
 
-object! {
-    /// A registry value.
-    RegistryValue<'a> {
-        name: &'a str,
-        path: String,
-        data: Option<&'a str>,
-        r#type: Option<&'a str>,
-    }
+/// A registry value.
+#[derive(Serialize)]
+pub(super) struct RegistryValue<'a> {
+    pub(super) name: &'a str,
+    pub(super) path: String,
+    pub(super) data: Option<&'a str>,
+    pub(super) r#type: Option<&'a str>,
 }
 
-object! {
-    /// A mail.
-    Email<'a> {
-        from: Option<&'a str>,
-        to: Vec<&'a str>,
-        subject: Option<&'a str>,
-        /// Where bounces go: the sender of the envelope.
-        return_path: Option<&'a str>,
-        message_uid: Option<&'a str>,
-        uid: Option<&'a str>,
-        x_originating_ip: Vec<&'a str>,
-    }
+/// A mail.
+#[derive(Serialize)]
+pub(super) struct Email<'a> {
+    pub(super) from: Option<&'a str>,
+    pub(super) to: Vec<&'a str>,
+    pub(super) subject: Option<&'a str>,
+    /// Where bounces go: the sender of the envelope.
+    pub(super) return_path: Option<&'a str>,
+    pub(super) message_uid: Option<&'a str>,
+    pub(super) uid: Option<&'a str>,
+    pub(super) x_originating_ip: Vec<&'a str>,
 }
 
-object! {
-    /// A name that was asked for.
-    Query<'a> {
-        hostname: &'a str,
-    }
+/// A name that was asked for.
+#[derive(Serialize)]
+pub(super) struct Query<'a> {
+    pub(super) hostname: &'a str,
 }
 
-object! {
-    /// What is told of an item and has no home in OCSF, under the names of our own form. The type is always there, so
-    /// that no item is empty.
-    #[derive(Default)]
-    Data<'a> {
-        r#type: &'a str,
-        role: Option<&'a str>,
-        remediation_status: Option<&'a str>,
-        detection_status: Option<&'a str>,
-        observed_time: Option<i64>,
-        pid: Option<i64>,
-        name: Option<&'a str>,
-        path: Option<&'a str>,
-        command_line: Option<&'a str>,
-        created_time: Option<i64>,
-        parent: Option<Parent<'a>>,
-        domain: Option<&'a str>,
-        upn: Option<&'a str>,
-        address: Option<&'a str>,
-        hive: Option<&'a str>,
-        key: Option<&'a str>,
-        value_name: Option<&'a str>,
-        value: Option<&'a str>,
-        value_type: Option<&'a str>,
-        display_name: Option<&'a str>,
-        sender: Option<&'a str>,
-        recipient: Option<&'a str>,
-        subject: Option<&'a str>,
-        delivery_action: Option<&'a str>,
-        envelope_sender: Option<&'a str>,
-        sender_ip: Option<&'a str>,
-        message_id: Option<&'a str>,
-        network_message_id: Option<&'a str>,
-        received_time: Option<i64>,
-        /// The account of a process or a mailbox.
-        user: Option<Owner<'a>>,
-        extra: Verbatim<'a>,
-    }
+/// What is told of an item and has no home in OCSF, under the names of our own form. The type is always there, so
+/// that no item is empty.
+#[derive(Default, Serialize)]
+pub(super) struct Data<'a> {
+    pub(super) r#type: &'a str,
+    pub(super) role: Option<&'a str>,
+    pub(super) remediation_status: Option<&'a str>,
+    pub(super) detection_status: Option<&'a str>,
+    pub(super) observed_time: Option<i64>,
+    pub(super) pid: Option<i64>,
+    pub(super) name: Option<&'a str>,
+    pub(super) path: Option<&'a str>,
+    pub(super) command_line: Option<&'a str>,
+    pub(super) created_time: Option<i64>,
+    pub(super) parent: Option<Parent<'a>>,
+    pub(super) domain: Option<&'a str>,
+    pub(super) upn: Option<&'a str>,
+    pub(super) address: Option<&'a str>,
+    pub(super) hive: Option<&'a str>,
+    pub(super) key: Option<&'a str>,
+    pub(super) value_name: Option<&'a str>,
+    pub(super) value: Option<&'a str>,
+    pub(super) value_type: Option<&'a str>,
+    pub(super) display_name: Option<&'a str>,
+    pub(super) sender: Option<&'a str>,
+    pub(super) recipient: Option<&'a str>,
+    pub(super) subject: Option<&'a str>,
+    pub(super) delivery_action: Option<&'a str>,
+    pub(super) envelope_sender: Option<&'a str>,
+    pub(super) sender_ip: Option<&'a str>,
+    pub(super) message_id: Option<&'a str>,
+    pub(super) network_message_id: Option<&'a str>,
+    pub(super) received_time: Option<i64>,
+    /// The account of a process or a mailbox.
+    pub(super) user: Option<&'a evidence::User>,
+    pub(super) extra: Option<Verbatim<'a>>,
 }
 
-object! {
-    /// An account, as far as the object that it belongs to does not tell it.
-    Owner<'a> {
-        name: Option<&'a str>,
-        domain: Option<&'a str>,
-        upn: Option<&'a str>,
-        sid: Option<&'a str>,
-        aad_id: Option<&'a str>,
-    }
-}
-
-impl<'a> Owner<'a> {
-    fn of(user: &'a evidence::User) -> Self {
-        Self {
-            name: user.name.as_deref(),
-            domain: user.domain.as_deref(),
-            upn: user.upn.as_deref(),
-            sid: user.sid.as_deref(),
-            aad_id: user.aad_id.as_deref(),
-        }
-    }
-}
-
-object! {
-    /// What started a process, where it has no number that OCSF holds.
-    Parent<'a> {
-        pid: Option<i64>,
-        name: Option<&'a str>,
-        path: Option<&'a str>,
-        created_time: Option<i64>,
-    }
+/// What started a process, where it has no number that OCSF holds.
+#[derive(Serialize)]
+pub(super) struct Parent<'a> {
+    pub(super) pid: Option<i64>,
+    pub(super) name: Option<&'a str>,
+    pub(super) path: Option<&'a str>,
+    pub(super) created_time: Option<i64>,
 }
 
 /// The items of an alert, in their order.
@@ -170,14 +138,14 @@ pub(super) fn artifacts(evidence: &[Evidence]) -> Vec<Artifact<'_>> {
 
 impl<'a> Artifact<'a> {
     fn of(item: &'a Evidence) -> Self {
-        let verdict = filled(item.verdict.as_deref()).map(words::evidence_verdict);
+        let verdict = item.verdict.filled().map(words::evidence_verdict);
         let data = Data {
             r#type: &item.kind,
             role: item.role.as_deref(),
             remediation_status: item.remediation_status.as_deref(),
             detection_status: item.detection_status.as_deref(),
             observed_time: milliseconds(item.observed_at),
-            extra: Verbatim::of(&item.extra),
+            extra: Some(Verbatim(&item.extra)),
             ..Data::default()
         };
         let artifact = Self {
@@ -192,7 +160,7 @@ impl<'a> Artifact<'a> {
             Detail::User(user) => artifact.with_user(user),
             Detail::Ip(ip) => artifact.with_address(ip.address.as_deref(), item.role.as_deref()),
             Detail::Url(address) => {
-                let url = filled(address.url.as_deref()).map(|url_string| Url { url_string });
+                let url = address.url.filled().map(|url_string| Url { url_string });
                 Self { url, ..artifact }
             }
             Detail::Registry(registry) => artifact.with_registry(registry),
@@ -213,7 +181,7 @@ impl<'a> Artifact<'a> {
             .first()
             .filter(|device| device::is_named(device))
             .map(|device| Device::named(device.id.as_deref(), device.name.as_deref(), None));
-        self.url = named.urls.iter().map(|url| Url { url_string: url }).find(|url| !url.is_absent());
+        self.url = named.urls.iter().find(|url| !url.is_empty()).map(|url| Url { url_string: url });
         let domains = named.domains.iter().map(Text::as_str);
         self.query = domains.map(|hostname| Query { hostname }).find(|query| is_hostname(query.hostname));
         let endpoint = |address: &'a Text| Some(Endpoint { ip: address }).filter(|end| is_address(end.ip));
@@ -245,7 +213,7 @@ impl<'a> Artifact<'a> {
             .user
             .as_deref()
             .filter(|user| !self.process.as_ref().is_some_and(|known| tells(known.user.as_ref(), user)));
-        self.data.user = account.map(Owner::of);
+        self.data.user = account;
         let known_parent = self.process.as_ref().and_then(|process| process.parent_process.as_ref());
         let is_told_in_full = known_parent.is_some_and(|parent| parent.file.is_some());
         if !is_told_in_full {
@@ -287,8 +255,7 @@ impl<'a> Artifact<'a> {
     }
 
     fn with_registry(mut self, registry: &'a evidence::Registry) -> Self {
-        let [hive, key, name] =
-            [&registry.hive, &registry.key, &registry.value_name].map(|text| filled(text.as_deref()));
+        let [hive, key, name] = [&registry.hive, &registry.key, &registry.value_name].map(|text| text.filled());
         let path = match (hive, key) {
             (Some(hive), Some(key)) => Some(format!("{hive}\\{key}")),
             (Some(one), None) | (None, Some(one)) => Some(one.to_owned()),
@@ -307,7 +274,7 @@ impl<'a> Artifact<'a> {
     fn with_mailbox(mut self, mailbox: &'a evidence::Mailbox) -> Self {
         self.user = User::of_mailbox(mailbox);
         self.data.display_name = mailbox.display_name.as_deref().filter(|_| self.user.is_none());
-        self.data.user = mailbox.user.as_deref().map(Owner::of);
+        self.data.user = mailbox.user.as_deref();
         self
     }
 
@@ -383,6 +350,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::render::sparse;
 
     fn shown(kind: &str, detail: Detail) -> Value {
         let item = Evidence {
@@ -392,7 +360,7 @@ mod tests {
             detail,
             ..Evidence::default()
         };
-        serde_json::to_value(Artifact::of(&item)).expect("JSON")
+        sparse::written(&Artifact::of(&item))
     }
 
     #[test]

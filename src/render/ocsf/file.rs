@@ -4,30 +4,30 @@
 
 use std::borrow::Cow;
 
-use super::object::{Absent, filled, object};
+use serde::Serialize;
+
 use crate::domain::path::Place;
+use crate::render::filled::filled;
 
 /// `type_id` of a regular file.
 const REGULAR: u8 = 1;
 
-object! {
-    /// A file.
-    File<'a> {
-        name: &'a str,
-        path: Cow<'a, str>,
-        parent_folder: Option<&'a str>,
-        type_id: u8,
-        hashes: Vec<Fingerprint<'a>>,
-    }
+/// A file.
+#[derive(Serialize)]
+pub(super) struct File<'a> {
+    pub(super) name: &'a str,
+    pub(super) path: Cow<'a, str>,
+    pub(super) parent_folder: Option<&'a str>,
+    pub(super) type_id: u8,
+    pub(super) hashes: Vec<Fingerprint<'a>>,
 }
 
-object! {
-    /// A hash of some content.
-    Fingerprint<'a> {
-        algorithm: &'static str,
-        algorithm_id: u8,
-        value: Cow<'a, str>,
-    }
+/// A hash of some content.
+#[derive(Serialize)]
+pub(super) struct Fingerprint<'a> {
+    pub(super) algorithm: &'static str,
+    pub(super) algorithm_id: u8,
+    pub(super) value: Cow<'a, str>,
 }
 
 /// What Defender tells of a file, wherever it does.

@@ -4,49 +4,48 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+
 use super::attacks::Attack;
 use super::metadata::{Product, uuid_of};
 use super::moments::milliseconds;
-use super::object::{Absent, filled, object};
 use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
+use crate::render::filled::Filled;
 
-object! {
-    /// What was found.
-    FindingInfo<'a> {
-        uid: Cow<'a, str>,
-        uid_alt: Option<String>,
-        title: Option<&'a str>,
-        desc: Option<&'a str>,
-        types: Vec<&'a str>,
-        created_time: Option<i64>,
-        modified_time: Option<i64>,
-        first_seen_time: Option<i64>,
-        last_seen_time: Option<i64>,
-        attacks: Vec<Attack<'a>>,
-        analytic: Option<Analytic<'a>>,
-        data_sources: Vec<&'a str>,
-        product: Product<'a>,
-        src_url: Option<&'a str>,
-        related_events: Vec<RelatedEvent<'a>>,
-    }
+/// What was found.
+#[derive(Default, Serialize)]
+pub(super) struct FindingInfo<'a> {
+    pub(super) uid: Cow<'a, str>,
+    pub(super) uid_alt: Option<String>,
+    pub(super) title: Option<&'a str>,
+    pub(super) desc: Option<&'a str>,
+    pub(super) types: Vec<&'a str>,
+    pub(super) created_time: Option<i64>,
+    pub(super) modified_time: Option<i64>,
+    pub(super) first_seen_time: Option<i64>,
+    pub(super) last_seen_time: Option<i64>,
+    pub(super) attacks: Vec<Attack<'a>>,
+    pub(super) analytic: Option<Analytic<'a>>,
+    pub(super) data_sources: Vec<&'a str>,
+    pub(super) product: Product<'a>,
+    pub(super) src_url: Option<&'a str>,
+    pub(super) related_events: Vec<RelatedEvent<'a>>,
 }
 
-object! {
-    /// The detector, of which kind is not told.
-    Analytic<'a> {
-        uid: &'a str,
-        r#type: &'static str,
-        type_id: u8,
-    }
+/// The detector, of which kind is not told.
+#[derive(Serialize)]
+pub(super) struct Analytic<'a> {
+    pub(super) uid: &'a str,
+    pub(super) r#type: &'static str,
+    pub(super) type_id: u8,
 }
 
-object! {
-    /// An incident that belongs to a finding.
-    RelatedEvent<'a> {
-        uid: Cow<'a, str>,
-        r#type: &'static str,
-    }
+/// An incident that belongs to a finding.
+#[derive(Serialize)]
+pub(super) struct RelatedEvent<'a> {
+    pub(super) uid: Cow<'a, str>,
+    pub(super) r#type: &'static str,
 }
 
 const INCIDENT: &str = "Microsoft Defender XDR incident";
@@ -54,9 +53,9 @@ const INCIDENT: &str = "Microsoft Defender XDR incident";
 impl<'a> FindingInfo<'a> {
     /// An alert; `product`: what it comes from, unless it says so itself.
     pub(super) fn of(alert: &'a Alert, attacks: Vec<Attack<'a>>, product: &'a str) -> Self {
-        let [service, detection] = [&alert.service_source, &alert.detection_source].map(|word| filled(word.as_deref()));
+        let [service, detection] = [&alert.service_source, &alert.detection_source].map(|word| word.filled());
         let data_sources = service.into_iter().chain(detection.filter(|word| Some(*word) != service)).collect();
-        let analytic = filled(alert.detector_id.as_deref()).map(|uid| Analytic { uid, r#type: "Unknown", type_id: 0 });
+        let analytic = alert.detector_id.filled().map(|uid| Analytic { uid, r#type: "Unknown", type_id: 0 });
         Self {
             uid: uid(alert),
             uid_alt: alert.provider_id(),
@@ -72,45 +71,35 @@ impl<'a> FindingInfo<'a> {
             data_sources,
             product: Product::of(service.unwrap_or(product), detection),
             src_url: alert.url.as_deref(),
-            related_events: filled(alert.incident_id.as_deref())
-                .map(|id| RelatedEvent::incident(id.into()))
-                .into_iter()
-                .collect(),
+            related_events: alert.incident_id.filled().into_iter().map(RelatedEvent::incident).collect(),
         }
     }
 
     /// An incident that lists no alerts, as when it was merged into another.
     pub(super) fn of_incident(incident: &'a Incident, product: &'a str) -> Self {
-        let target = incident.merged_into.map(|id| RelatedEvent::incident(id.to_string().into()));
+        let target = incident.merged_into.map(|id| RelatedEvent::incident(id.to_string()));
         Self {
             uid: incident.id.as_str().into(),
-            uid_alt: None,
             title: incident.name.as_deref(),
-            desc: None,
-            types: Vec::new(),
             created_time: milliseconds(incident.created_at),
             modified_time: milliseconds(incident.updated_at),
-            first_seen_time: None,
-            last_seen_time: None,
-            attacks: Vec::new(),
-            analytic: None,
-            data_sources: Vec::new(),
             product: Product::of(product, None),
             src_url: incident.url.as_deref(),
             related_events: target.into_iter().collect(),
+            ..Self::default()
         }
     }
 }
 
 impl<'a> RelatedEvent<'a> {
-    fn incident(uid: Cow<'a, str>) -> Self {
-        Self { uid, r#type: INCIDENT }
+    fn incident(uid: impl Into<Cow<'a, str>>) -> Self {
+        Self { uid: uid.into(), r#type: INCIDENT }
     }
 }
 
 /// The id of an alert; one that has none is told by all that it holds.
 pub(super) fn uid(alert: &Alert) -> Cow<'_, str> {
-    match filled(alert.id.as_deref()) {
+    match alert.id.filled() {
         Some(id) => Cow::Borrowed(id),
         // Every part of an alert is made of strings, numbers and lists: it always serializes.
         None => Cow::Owned(uuid_of(&serde_json::to_vec(alert).unwrap_or_default())),

@@ -2,32 +2,32 @@
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/classes/finding>.
 
-use super::object::{Absent, object};
+use serde::Serialize;
+
 use super::words::Said;
 
-object! {
-    /// The members that both classes share.
-    Head<'a> {
-        activity_id: u8,
-        activity_name: &'static str,
-        category_uid: u8,
-        category_name: &'static str,
-        class_uid: u16,
-        class_name: &'static str,
-        type_uid: u32,
-        type_name: String,
-        severity_id: u8,
-        severity: &'a str,
-        status_id: u8,
-        status: &'a str,
-        status_detail: Option<&'a str>,
-        time: i64,
-        start_time: Option<i64>,
-        end_time: Option<i64>,
-        timezone_offset: u8,
-        message: Option<&'a str>,
-        comment: Option<&'a str>,
-    }
+/// The members that both classes share.
+#[derive(Default, Serialize)]
+pub(super) struct Head<'a> {
+    pub(super) activity_id: u8,
+    pub(super) activity_name: &'static str,
+    pub(super) category_uid: u8,
+    pub(super) category_name: &'static str,
+    pub(super) class_uid: u16,
+    pub(super) class_name: &'static str,
+    pub(super) type_uid: u32,
+    pub(super) type_name: String,
+    pub(super) severity_id: u8,
+    pub(super) severity: &'a str,
+    pub(super) status_id: u8,
+    pub(super) status: &'a str,
+    pub(super) status_detail: Option<&'a str>,
+    pub(super) time: i64,
+    pub(super) start_time: Option<i64>,
+    pub(super) end_time: Option<i64>,
+    pub(super) timezone_offset: u8,
+    pub(super) message: Option<&'a str>,
+    pub(super) comment: Option<&'a str>,
 }
 
 /// A class of findings.
@@ -57,14 +57,10 @@ impl<'a> Head<'a> {
             severity: severity.word,
             status_id: status.id,
             status: status.word,
-            status_detail: None,
             time,
-            start_time: None,
-            end_time: None,
             // All times are UTC.
             timezone_offset: 0,
-            message: None,
-            comment: None,
+            ..Self::default()
         }
     }
 }

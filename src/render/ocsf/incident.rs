@@ -10,42 +10,40 @@ use super::account::User;
 use super::attacks::{self, Attack};
 use super::detection::newest;
 use super::device::Device;
-use super::evidence::artifacts;
 use super::file::Fingerprint;
 use super::finding::{self, FindingInfo};
 use super::head::{Head, INCIDENT};
 use super::metadata::{Metadata, Product};
 use super::moments::{first_of, milliseconds};
-use super::object::{Absent, filled, object};
 use super::observables::{self, Observable};
-use super::unmapped::{Counts, IncidentAlert, NamedDevice, OfIncident, present};
+use super::unmapped::OfIncident;
 use super::words;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::incident::Incident;
 use crate::domain::raw::Raw;
 use crate::domain::text::Text;
 use crate::domain::words::{Severity, Verdict};
+use crate::render::filled::{Filled, filled};
 
-object! {
-    /// The event.
-    IncidentFinding<'a> {
-        #[serde(flatten)]
-        head: Head<'a>,
-        desc: Option<&'a str>,
-        verdict_id: u8,
-        verdict: &'a str,
-        assignee: User<'a>,
-        src_url: Option<&'a str>,
-        attacks: Vec<Attack<'a>>,
-        finding_info_list: Vec<FindingInfo<'a>>,
-        device: Option<&'a Device<'a>>,
-        observables: Vec<Observable<'a>>,
-        metadata: Metadata<'a>,
-        unmapped: OfIncident<'a>,
-        raw_data: Option<Cow<'a, str>>,
-        raw_data_size: Option<usize>,
-        raw_data_hash: Option<Fingerprint<'a>>,
-    }
+/// The event.
+#[derive(Serialize)]
+pub(super) struct IncidentFinding<'a> {
+    #[serde(flatten)]
+    pub(super) head: Head<'a>,
+    pub(super) desc: Option<&'a str>,
+    pub(super) verdict_id: u8,
+    pub(super) verdict: &'a str,
+    pub(super) assignee: User<'a>,
+    pub(super) src_url: Option<&'a str>,
+    pub(super) attacks: Vec<Attack<'a>>,
+    pub(super) finding_info_list: Vec<FindingInfo<'a>>,
+    pub(super) device: Option<&'a Device<'a>>,
+    pub(super) observables: Vec<Observable<'a>>,
+    pub(super) metadata: Metadata<'a>,
+    pub(super) unmapped: OfIncident<'a>,
+    pub(super) raw_data: Option<Cow<'a, str>>,
+    pub(super) raw_data_size: Option<usize>,
+    pub(super) raw_data_hash: Option<Fingerprint<'a>>,
 }
 
 /// An incident that is to be written as an event.
@@ -64,7 +62,7 @@ impl<'a> IncidentEvent<'a> {
 
     fn head(&self) -> Head<'a> {
         let (incident, enrichment) = (self.incident, self.enrichment);
-        let is_assigned = filled(incident.assigned_to.as_deref()).is_some();
+        let is_assigned = incident.assigned_to.filled().is_some();
         let severity = words::severity(enrichment.severity, self.unfamiliar_severity());
         let status = words::incident_status(incident.status, is_assigned, incident.unfamiliar.status.as_deref());
         let activity = words::incident_activity(incident.status, is_assigned);
@@ -103,7 +101,7 @@ impl<'a> IncidentEvent<'a> {
         let (incident, enrichment) = (self.incident, self.enrichment);
         Metadata {
             profiles: if has_device { vec!["incident", "host"] } else { vec!["incident"] },
-            tenant_uid: enrichment.alerts.iter().find_map(|alert| filled(alert.tenant_id.as_deref())),
+            tenant_uid: enrichment.alerts.iter().find_map(|alert| alert.tenant_id.filled()),
             correlation_uid: Some(&incident.id),
             log_name: "incidents",
             labels: incident.tags.iter().map(Text::as_str).filter(|tag| !tag.is_empty()).collect(),
@@ -131,21 +129,6 @@ impl<'a> IncidentEvent<'a> {
         };
         self.enrichment.alerts.iter().copied().map(finding).collect()
     }
-
-    fn unmapped<'e>(&'e self, ids: &'e [Cow<'a, str>], has_device: bool) -> OfIncident<'e> {
-        let enrichment = self.enrichment;
-        let counts = &enrichment.counts;
-        let devices = enrichment.entities.devices.iter().filter(|_| !has_device);
-        let alerts = enrichment.alerts.iter().zip(ids);
-        OfIncident {
-            devices: present(devices.map(|device| NamedDevice { id: device.id, name: device.name, group: None })),
-            alerts: alerts.map(|(alert, id)| IncidentAlert::of(alert, id, artifacts(&alert.evidence))).collect(),
-            ..OfIncident::of(
-                self.incident,
-                Counts { alerts: counts.alerts, open: counts.open, resolved: counts.resolved },
-            )
-        }
-    }
 }
 
 impl Serialize for IncidentEvent<'_> {
@@ -157,19 +140,17 @@ impl Serialize for IncidentEvent<'_> {
         let raw = enrichment.raw.and_then(Raw::text);
         let event = IncidentFinding {
             head: self.head(),
-            desc: [&incident.summary, &incident.description, &incident.name]
-                .into_iter()
-                .find_map(|text| filled(text.as_deref())),
+            desc: [&incident.summary, &incident.description, &incident.name].into_iter().find_map(|text| text.filled()),
             verdict_id: verdict.id,
             verdict: verdict.word,
-            assignee: filled(incident.assigned_to.as_deref()).map_or_else(User::nobody, User::assigned),
+            assignee: incident.assigned_to.filled().map_or_else(User::nobody, User::assigned),
             src_url: incident.url.as_deref(),
             attacks: attacks::distinct(enrichment.alerts.iter().flat_map(|alert| attacks::of(alert))),
             finding_info_list: self.findings(),
             device: device.as_ref(),
             observables: observables::of_incident(device.as_ref(), &enrichment.entities),
             metadata: self.metadata(device.is_some()),
-            unmapped: self.unmapped(&ids, device.is_some()),
+            unmapped: OfIncident::of(incident, enrichment, &ids, device.is_some()),
             raw_data_size: raw.as_deref().map(str::len),
             raw_data_hash: raw.as_deref().map(Fingerprint::of),
             raw_data: raw,

@@ -2,48 +2,46 @@
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/objects/metadata>.
 
+use serde::Serialize;
+
 use super::moments::milliseconds;
-use super::object::{Absent, object};
 use crate::domain::time::Moment;
 
 /// The version of the schema. A later one than a reader knows is an error to it, an earlier one is not.
 const VERSION: &str = "1.8.0";
 const VENDOR: &str = "Microsoft";
 
-object! {
-    /// Where an event comes from, and which it is.
-    Metadata<'a> {
-        version: &'static str,
-        product: Product<'a>,
-        profiles: Vec<&'static str>,
-        uid: String,
-        original_event_uid: &'a str,
-        correlation_uid: Option<&'a str>,
-        tenant_uid: Option<&'a str>,
-        log_name: &'static str,
-        modified_time: Option<i64>,
-        labels: Vec<&'a str>,
-        /// Only where alerts or entities were left out.
-        is_truncated: Option<bool>,
-        /// The warnings of the answer, which are no failures.
-        debug: Vec<&'a str>,
-    }
+/// Where an event comes from, and which it is.
+#[derive(Default, Serialize)]
+pub(super) struct Metadata<'a> {
+    pub(super) version: &'static str,
+    pub(super) product: Product<'a>,
+    pub(super) profiles: Vec<&'static str>,
+    pub(super) uid: String,
+    pub(super) original_event_uid: &'a str,
+    pub(super) correlation_uid: Option<&'a str>,
+    pub(super) tenant_uid: Option<&'a str>,
+    pub(super) log_name: &'static str,
+    pub(super) modified_time: Option<i64>,
+    pub(super) labels: Vec<&'a str>,
+    /// Only where alerts or entities were left out.
+    pub(super) is_truncated: Option<bool>,
+    /// The warnings of the answer, which are no failures.
+    pub(super) debug: Vec<&'a str>,
 }
 
-object! {
-    /// The product that an event or a finding comes from.
-    Product<'a> {
-        name: &'a str,
-        vendor_name: &'static str,
-        feature: Option<Feature<'a>>,
-    }
+/// The product that an event or a finding comes from.
+#[derive(Default, Serialize)]
+pub(super) struct Product<'a> {
+    pub(super) name: &'a str,
+    pub(super) vendor_name: &'static str,
+    pub(super) feature: Option<Feature<'a>>,
 }
 
-object! {
-    /// The part of a product that detected something.
-    Feature<'a> {
-        name: &'a str,
-    }
+/// The part of a product that detected something.
+#[derive(Serialize)]
+pub(super) struct Feature<'a> {
+    pub(super) name: &'a str,
 }
 
 impl<'a> Product<'a> {
@@ -60,16 +58,10 @@ impl<'a> Metadata<'a> {
         Self {
             version: VERSION,
             product,
-            profiles: Vec::new(),
             uid: uuid_of(state.as_bytes()),
             original_event_uid: id,
-            correlation_uid: None,
-            tenant_uid: None,
-            log_name: "",
             modified_time: milliseconds(changed),
-            labels: Vec::new(),
-            is_truncated: None,
-            debug: Vec::new(),
+            ..Self::default()
         }
     }
 }

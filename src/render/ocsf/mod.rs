@@ -18,7 +18,6 @@ mod head;
 mod incident;
 mod metadata;
 mod moments;
-mod object;
 mod observables;
 mod outline;
 mod process;
@@ -34,17 +33,23 @@ use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::raw::Raw;
 use crate::domain::subject::Kind;
+use crate::render::sparse;
 use detection::Detection;
 use incident::IncidentEvent;
+
+/// The bundle of no events: in others nothing is empty.
+const EMPTY_BUNDLE: &str = r#"{"events":[],"count":0}"#;
 
 /// One finding, or the bundle of a list's.
 pub(in crate::render) fn document(enrichment: &Enrichment<'_>) -> Vec<u8> {
     let outline = outline::of(enrichment);
     let events = events(enrichment, outline.as_ref());
     match (enrichment.kind, events.first()) {
-        (Kind::Alert | Kind::Incident, Some(event)) => json(event),
-        (Kind::Alert | Kind::Incident, None)
-        | (Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain, _) => json(&Bundle::of(&events)),
+        (_, None) => EMPTY_BUNDLE.into(),
+        (Kind::Alert | Kind::Incident, Some(event)) => sparse::to_vec(event),
+        (Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain, Some(_)) => {
+            sparse::to_vec(&Bundle::of(&events))
+        }
     }
 }
 
@@ -52,12 +57,7 @@ pub(in crate::render) fn document(enrichment: &Enrichment<'_>) -> Vec<u8> {
 pub(in crate::render) fn lines(enrichment: &Enrichment<'_>) -> Vec<u8> {
     let outline = outline::of(enrichment);
     let events = events(enrichment, outline.as_ref());
-    events.iter().flat_map(|event| [json(event), b"\n".to_vec()].concat()).collect()
-}
-
-/// Events are made of strings, numbers and lists: they always serialize.
-fn json(event: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(event).unwrap_or_default()
+    events.iter().flat_map(|event| [sparse::to_vec(event), b"\n".to_vec()].concat()).collect()
 }
 
 /// An event of either class.
@@ -90,10 +90,8 @@ struct Bundle<'a> {
     events: &'a [Event<'a>],
     count: usize,
     /// The earliest `time` of an event.
-    #[serde(skip_serializing_if = "Option::is_none")]
     start_time: Option<i64>,
     /// The latest.
-    #[serde(skip_serializing_if = "Option::is_none")]
     end_time: Option<i64>,
 }
 

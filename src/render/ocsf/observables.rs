@@ -11,20 +11,18 @@ use super::account::{User, is_email};
 use super::device::{Device, Resource, is_hostname};
 use super::evidence::{Artifact, is_address};
 use super::file::File;
-use super::object::{Absent, object};
 use super::process::Process;
 use crate::domain::entities::Entities;
 use crate::domain::evidence::{Evidence, Thing};
 
-object! {
-    /// One value.
-    Observable<'a> {
-        /// Its path; without, it stands where only we know our way.
-        name: Option<Path>,
-        type_id: u8,
-        r#type: &'static str,
-        value: &'a str,
-    }
+/// One value.
+#[derive(Serialize)]
+pub(super) struct Observable<'a> {
+    /// Its path; without, it stands where only we know our way.
+    pub(super) name: Option<Path>,
+    pub(super) type_id: u8,
+    pub(super) r#type: &'static str,
+    pub(super) value: &'a str,
 }
 
 /// The path of a value.
@@ -51,12 +49,6 @@ impl fmt::Display for Path {
 impl Serialize for Path {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-impl Absent for Path {
-    fn is_absent(&self) -> bool {
-        false
     }
 }
 

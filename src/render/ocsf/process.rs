@@ -2,24 +2,24 @@
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/objects/process>.
 
+use serde::Serialize;
+
 use super::account::User;
 use super::file::{File, Told};
 use super::moments::milliseconds;
-use super::object::{Absent, object};
 use crate::domain::evidence::{self, Parent};
 
-object! {
-    /// A process.
-    #[expect(clippy::struct_field_names, reason = "the parent is called so by OCSF")]
-    Process<'a> {
-        pid: i32,
-        name: Option<&'a str>,
-        cmd_line: Option<&'a str>,
-        created_time: Option<i64>,
-        file: Option<File<'a>>,
-        parent_process: Option<Box<Process<'a>>>,
-        user: Option<User<'a>>,
-    }
+/// A process.
+#[derive(Default, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the parent is called so by OCSF")]
+pub(super) struct Process<'a> {
+    pub(super) pid: i32,
+    pub(super) name: Option<&'a str>,
+    pub(super) cmd_line: Option<&'a str>,
+    pub(super) created_time: Option<i64>,
+    pub(super) file: Option<File<'a>>,
+    pub(super) parent_process: Option<Box<Process<'a>>>,
+    pub(super) user: Option<User<'a>>,
 }
 
 impl<'a> Process<'a> {
@@ -41,11 +41,9 @@ impl<'a> Process<'a> {
         Some(Self {
             pid: number(parent.pid)?,
             name: parent.name.as_deref(),
-            cmd_line: None,
             created_time: milliseconds(parent.created_at),
             file: image.file(),
-            parent_process: None,
-            user: None,
+            ..Self::default()
         })
     }
 }

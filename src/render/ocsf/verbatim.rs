@@ -3,47 +3,38 @@
 use std::borrow::Cow;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::object::Absent;
 use crate::domain::extra::Extra;
 
-/// The members of an [`Extra`] that say something.
-#[derive(Default)]
-pub(super) struct Verbatim<'a>(Vec<(Cow<'a, str>, Kept<'a>)>);
+/// The members of an [`Extra`] that say something, in a body without empty members.
+pub(super) struct Verbatim<'a>(pub(super) &'a Extra);
 
-/// A value that says something.
-enum Kept<'a> {
-    Whole(&'a RawValue),
-    List(Vec<Kept<'a>>),
-    Object(Verbatim<'a>),
-}
+/// A value of theirs.
+struct Part<'a>(&'a RawValue);
 
-impl<'a> Verbatim<'a> {
-    pub(super) fn of(extra: &'a Extra) -> Self {
-        Self(extra.iter().filter_map(|(name, value)| Some((Cow::Borrowed(name), kept(value)?))).collect())
+impl Serialize for Verbatim<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, Part(value))))
     }
 }
 
-fn kept(raw: &RawValue) -> Option<Kept<'_>> {
-    let text = raw.get();
-    match text.as_bytes().first() {
-        Some(b'n') => None,
-        Some(b'[' | b'{') if !may_hold_nothing(text) => Some(Kept::Whole(raw)),
-        Some(b'[') => {
-            let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-            let items: Vec<_> = items.into_iter().filter_map(kept).collect();
-            (!items.is_empty()).then_some(Kept::List(items))
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.get();
+        match text.as_bytes().first() {
+            Some(b'n') => serializer.serialize_none(),
+            Some(b'[') if may_hold_nothing(text) => {
+                let items: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
+                serializer.collect_seq(items.into_iter().map(Part))
+            }
+            Some(b'{') if may_hold_nothing(text) => {
+                let Members(members) = serde_json::from_str(text).unwrap_or_default();
+                serializer.collect_map(members.into_iter().map(|(name, value)| (name, Part(value))))
+            }
+            _ => self.0.serialize(serializer),
         }
-        Some(b'{') => {
-            let members: Members<'_> = serde_json::from_str(text).ok()?;
-            let members: Vec<_> =
-                members.0.into_iter().filter_map(|(name, value)| Some((name, kept(value)?))).collect();
-            (!members.is_empty()).then_some(Kept::Object(Verbatim(members)))
-        }
-        _ => Some(Kept::Whole(raw)),
     }
 }
 
@@ -62,6 +53,7 @@ fn may_hold_nothing(json: &str) -> bool {
 }
 
 /// The members of an object in their order.
+#[derive(Default)]
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -91,35 +83,10 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-impl Absent for Verbatim<'_> {
-    fn is_absent(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Serialize for Verbatim<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
-impl Serialize for Kept<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Whole(raw) => raw.serialize(serializer),
-            Self::List(items) => items.serialize(serializer),
-            Self::Object(members) => members.serialize(serializer),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::sparse;
 
     #[test]
     fn what_says_nothing_is_left_out_and_the_rest_is_as_it_came() {
@@ -139,11 +106,9 @@ mod tests {
             let raw = RawValue::from_string(given.to_owned()).expect("JSON");
             let mut extra = Extra::default();
             extra.keep("m", raw);
-            let kept = Verbatim::of(&extra);
-            let shown = serde_json::to_string(&kept).expect("JSON");
+            let shown = String::from_utf8(sparse::to_vec(&Verbatim(&extra))).expect("UTF-8");
             let right = right.map_or("{}".to_owned(), |right| format!(r#"{{"m":{right}}}"#));
             assert_eq!(shown, right, "{given}");
-            assert_eq!(kept.is_absent(), right == "{}");
         }
     }
 }
