@@ -127,11 +127,8 @@ impl AlertReader<'_, '_> {
             unfamiliar,
             id,
             tenant_id,
-            // These APIs do not tell them.
-            product_name: None,
-            recommended_actions: None,
-            custom_details: None,
-            tags: Vec::new(),
+            // What these APIs do not tell.
+            ..Alert::default()
         }
     }
 }

@@ -67,19 +67,14 @@ impl IncidentReader<'_> {
             assigned_to: members.text(&["assignedTo"], notes),
             created_at: members.moment(&["createdTime"], notes),
             updated_at: members.moment(&["lastUpdateTime"], notes),
-            redirected_from: Vec::new(),
             tags: members.texts(&["tags"], notes),
             comments: triage::comments(&mut members, &COMMENT, notes),
             url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id).into())),
             extra: members.rest(notes),
             unfamiliar,
             merged_into,
-            // This API does not tell them.
-            description: None,
-            summary: None,
-            resolving_comment: None,
-            priority_score: None,
-            tenant_id: None,
+            // What this API does not tell.
+            ..Incident::default()
         }
     }
 }

@@ -126,9 +126,7 @@ impl AlertReader<'_, '_> {
             unfamiliar,
             id,
             tenant_id,
-            // Graph tells neither; devices and accounts are in the evidence.
-            investigation_id: None,
-            user: None,
+            // Graph tells neither an investigation's id nor a user: accounts are in the evidence.
             ..Alert::default()
         }
     }

@@ -76,13 +76,13 @@ impl IncidentReader<'_> {
             tenant_id: members.text(&["tenantId"], notes),
             created_at: members.moment(&["createdDateTime"], notes),
             updated_at: members.moment(&["lastUpdateDateTime"], notes),
-            redirected_from: Vec::new(),
             tags: members.texts(&["customTags", "tags"], notes),
             comments: triage::comments(&mut members, &COMMENT, notes),
             url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id).into())),
             extra: members.rest(notes),
             unfamiliar,
             merged_into,
+            ..Incident::default()
         }
     }
 }
