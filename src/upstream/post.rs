@@ -97,12 +97,13 @@ mod tests {
     #[test]
     fn what_a_receiver_may_have_is_sent_again_only_to_one_that_can_tell() {
         let wait = Duration::from_secs(7);
+        let none = HeaderMap::new();
         let headers = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static("7"))]);
         let of = |status: StatusCode, headers| PostFailure::of_status(status, headers).expect("a failure");
         for status in [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE] {
             for tells in [false, true] {
                 assert_eq!(of(status, &headers).retry(tells), Retry::After(wait), "{status}");
-                assert_eq!(of(status, &HeaderMap::new()).retry(tells), Retry::Backoff, "{status}");
+                assert_eq!(of(status, &none).retry(tells), Retry::Backoff, "{status}");
             }
         }
         let failing = [StatusCode::INTERNAL_SERVER_ERROR, StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT];
