@@ -411,7 +411,24 @@ async fn a_stage_in_the_path_is_not_part_of_the_route() {
     through(&world, &alias, &context()).await.0.answer();
     let similar = changed(
         event("http_api_v2-alert.json"),
-        &[("/requestContext/stage", json!("prod")), ("/rawPath", json!("/production/v1/enrich"))],
+        &[("/requestContext/stage", json!("prod")), ("/rawPath", json!("/production"))],
     );
     through(&world, &similar, &context()).await.0.problem(404, "unknown_route");
+}
+
+#[tokio::test]
+async fn a_prefix_before_the_route_is_ignored_at_every_door() {
+    let world = World::start().await;
+    for (name, pointer) in [
+        ("alb-alert.json", "/path"),
+        ("function_url-alert.json", "/rawPath"),
+        ("http_api_v1-alert.json", "/path"),
+        ("http_api_v2-alert.json", "/rawPath"),
+        ("rest_api-alert.json", "/path"),
+    ] {
+        let plain = event(name);
+        let prefixed = changed(plain.clone(), &[(pointer, json!("/security/defender/v1/enrich"))]);
+        let (heard, _) = through(&world, &prefixed, &context()).await;
+        assert_eq!(timeless(heard.answer()), timeless(through(&world, &plain, &context()).await.0.answer()), "{name}");
+    }
 }
