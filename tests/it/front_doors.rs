@@ -201,6 +201,33 @@ async fn problems_are_the_same_through_every_door() {
 }
 
 #[tokio::test]
+async fn an_unknown_caller_is_offered_both_schemes_in_lines_where_the_door_sends_several() {
+    let world = World::start().await;
+    let (bearer, basic) = ("Bearer realm=\"defender-enrich\"", "Basic realm=\"defender-enrich\"");
+    for name in events().into_iter().filter(|name| name.ends_with("-alert.json")) {
+        let mut event = event(&name);
+        for member in ["headers", "multiValueHeaders"] {
+            if let Some(headers) = event[member].as_object_mut() {
+                headers.retain(|name, _| !name.eq_ignore_ascii_case("x-api-key"));
+            }
+        }
+        let event = Event::read(event.to_string().as_bytes()).expect("an event of a front door");
+        let reply = front_door::answer(world.service.router(), event, &context()).await;
+        let reply: Value = serde_json::from_slice(&reply).unwrap();
+        assert_eq!(reply["statusCode"], 401, "{name}");
+        let line = &reply["headers"]["www-authenticate"];
+        let lines = &reply["multiValueHeaders"]["www-authenticate"];
+        let (one, several) = (json!(format!("{bearer}, {basic}")), json!([bearer, basic]));
+        let expected = match name.split('-').next().unwrap() {
+            "http_api_v2" | "function_url" => (&one, &Value::Null),
+            "http_api_v1" | "rest_api" => (&Value::Null, &several),
+            _ => (&one, &several),
+        };
+        assert_eq!((line, lines), expected, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn lies_about_base64_are_answered_and_the_process_lives() {
     let world = World::start().await;
     let mut lies = vec![
