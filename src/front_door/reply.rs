@@ -55,8 +55,10 @@ pub struct Reply {
     body: String,
 }
 
+/// Lines of one name become one, as RFC 9110 5.2 has it. Of ours, none is `Set-Cookie`.
 fn single_values<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(headers.keys().map(|name| (name.as_str(), values(headers, name).next())))
+    let joined = |name: &HeaderName| values(headers, name).collect::<Vec<_>>().join(", ");
+    serializer.collect_map(headers.keys().map(|name| (name.as_str(), joined(name))))
 }
 
 fn lists_of_values<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {

@@ -14,6 +14,7 @@ mod notify;
 mod openapi;
 mod options;
 mod origin;
+mod prefix;
 mod problem;
 mod respond;
 mod work;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use tower::util::MapRequest;
 
 use crate::service::Service;
 pub(crate) use deliveries::Reply;
@@ -35,7 +37,7 @@ pub use crate::callers::IamIdentity;
 
 /// Every route of the service, whatever the front door.
 pub(crate) fn router(service: Arc<Service>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/", post(enrich::from_body))
         .route("/v1/enrich", get(enrich::from_query).post(enrich::from_body))
         .route("/v1/enrich/batch", post(batch::from_body))
@@ -45,5 +47,6 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .fallback(respond::unknown_route)
         .method_not_allowed_fallback(respond::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(service.clone(), edge::answer))
-        .with_state(service)
+        .with_state(service);
+    Router::new().fallback_service(MapRequest::new(routes, prefix::without_prefix))
 }

@@ -134,9 +134,12 @@ impl Code {
     }
 }
 
-/// What `WWW-Authenticate` asks for.
-const KEYS: &str = "Bearer realm=\"defender-enrich\", Basic realm=\"defender-enrich\"";
-const SIGNATURE: &str = "AWS4-HMAC-SHA256";
+/// Where the page is that tells of every code; its headings are the codes.
+const PAGE: &str = "https://defender-enrich.example/docs/problems";
+
+/// What `WWW-Authenticate` asks for, a line each.
+const KEYS: &[&str] = &["Bearer realm=\"defender-enrich\"", "Basic realm=\"defender-enrich\""];
+const SIGNATURE: &[&str] = &["AWS4-HMAC-SHA256"];
 
 /// Who has to prove that a request is its own, each in a way of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,11 +153,11 @@ pub(super) enum Sender {
 
 impl Sender {
     /// What `WWW-Authenticate` asks for.
-    fn challenge(self) -> &'static str {
+    fn challenge(self) -> &'static [&'static str] {
         match self {
-            Self::Slack | Self::PagerDuty | Self::StandardWebhooks => "Signature realm=\"defender-enrich\"",
-            Self::Teams => "HMAC realm=\"defender-enrich\"",
-            Self::Splunk => "Token realm=\"defender-enrich\"",
+            Self::Slack | Self::PagerDuty | Self::StandardWebhooks => &["Signature realm=\"defender-enrich\""],
+            Self::Teams => &["HMAC realm=\"defender-enrich\""],
+            Self::Splunk => &["Token realm=\"defender-enrich\""],
         }
     }
 
@@ -207,14 +210,14 @@ pub(crate) struct Problem {
     /// For the log: what was asked about.
     kind: Option<Kind>,
     /// How to prove who one is, where that is what lacks.
-    challenge: &'static str,
+    challenge: &'static [&'static str],
 }
 
 /// A problem as it is sent.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
 pub(crate) struct ProblemBody {
-    /// A name for the kind of problem, made from its code.
+    /// The address of the page that tells of this kind of problem, made from its code.
     #[serde(rename = "type")]
     kind: String,
     /// The kind of problem, for people.
@@ -315,7 +318,7 @@ impl Problem {
     /// The problem of this request.
     pub(super) fn body(self, request_id: &str) -> ProblemBody {
         ProblemBody {
-            kind: format!("urn:defender-enrich:problem:{}", self.code.as_str()),
+            kind: format!("{PAGE}#{}", self.code.as_str()),
             title: self.code.title(),
             status: self.code.status().as_u16(),
             detail: self.detail,
@@ -340,7 +343,9 @@ impl Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if code == Code::Unauthorized {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            for scheme in challenge {
+                headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+            }
         }
         response.extensions_mut().insert(told);
         response

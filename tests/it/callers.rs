@@ -42,6 +42,15 @@ async fn a_key_opens_in_each_of_its_three_places() {
 }
 
 #[tokio::test]
+async fn a_refusal_offers_bearer_and_basic_in_a_line_each() {
+    let world = World::start().await;
+    let heard = world.send(ask()).await;
+    heard.problem(401, "unauthorized");
+    let lines: Vec<_> = heard.headers.get_all("www-authenticate").iter().collect();
+    assert_eq!(lines, ["Bearer realm=\"defender-enrich\"", "Basic realm=\"defender-enrich\""]);
+}
+
+#[tokio::test]
 async fn anything_else_is_refused_and_costs_no_call() {
     let world = World::start().await;
     assert_refused(&world.send(ask()).await);

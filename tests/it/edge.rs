@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::client::{Ask, Heard};
+use crate::client::{Ask, Heard, timeless};
 use crate::harness::{ALERT, FILE_SHA1, MACHINE, World};
 
 const LIMIT: usize = 64 << 10;
@@ -36,6 +36,28 @@ async fn a_path_that_is_none_of_ours_is_404() {
         }
     }
     assert_eq!(world.sandbox.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn what_stands_before_a_route_changes_nothing() {
+    let world = World::start().await;
+    for prefix in ["/defender", "/prod", "/security/defender-1.0", "/v1", "/$default"] {
+        let body = || json!({"alert_id": ALERT}).to_string();
+        let plain = world.send(Ask::post("/v1/enrich", body())).await.answer();
+        let heard = world.send(Ask::post(&format!("{prefix}/v1/enrich"), body())).await;
+        assert_eq!((timeless(heard.answer()), heard.header("vary")), (timeless(plain), "Accept"), "{prefix}");
+        let heard = world.send(Ask::get(&format!("{prefix}/v1/enrich?alert_id={ALERT}&format=text"))).await;
+        assert_eq!((heard.status, heard.header("content-type")), (200, "text/plain; charset=utf-8"), "{prefix}");
+        assert_eq!(world.send(Ask::get(&format!("{prefix}/healthz"))).await.status, 200);
+        let heard = world.send(Ask::new("DELETE", &format!("{prefix}/v1/enrich"))).await;
+        heard.problem(405, "method_not_allowed");
+        assert!(heard.header("allow").contains("POST"), "{prefix}");
+        let unsigned = Ask::post(&format!("{prefix}/v1/enrich"), body()).without("x-api-key");
+        world.send(unsigned).await.problem(401, "unauthorized");
+        for nothing in ["", "/v1/nope", "/healthz/more", "/v2/enrich"] {
+            world.send(Ask::get(&format!("{prefix}{nothing}"))).await.problem(404, "unknown_route");
+        }
+    }
 }
 
 #[tokio::test]

@@ -201,6 +201,33 @@ async fn problems_are_the_same_through_every_door() {
 }
 
 #[tokio::test]
+async fn an_unknown_caller_is_offered_both_schemes_in_lines_where_the_door_sends_several() {
+    let world = World::start().await;
+    let (bearer, basic) = ("Bearer realm=\"defender-enrich\"", "Basic realm=\"defender-enrich\"");
+    for name in events().into_iter().filter(|name| name.ends_with("-alert.json")) {
+        let mut event = event(&name);
+        for member in ["headers", "multiValueHeaders"] {
+            if let Some(headers) = event[member].as_object_mut() {
+                headers.retain(|name, _| !name.eq_ignore_ascii_case("x-api-key"));
+            }
+        }
+        let event = Event::read(event.to_string().as_bytes()).expect("an event of a front door");
+        let reply = front_door::answer(world.service.router(), event, &context()).await;
+        let reply: Value = serde_json::from_slice(&reply).unwrap();
+        assert_eq!(reply["statusCode"], 401, "{name}");
+        let line = &reply["headers"]["www-authenticate"];
+        let lines = &reply["multiValueHeaders"]["www-authenticate"];
+        let (one, several) = (json!(format!("{bearer}, {basic}")), json!([bearer, basic]));
+        let expected = match name.split('-').next().unwrap() {
+            "http_api_v2" | "function_url" => (&one, &Value::Null),
+            "http_api_v1" | "rest_api" => (&Value::Null, &several),
+            _ => (&one, &several),
+        };
+        assert_eq!((line, lines), expected, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn lies_about_base64_are_answered_and_the_process_lives() {
     let world = World::start().await;
     let mut lies = vec![
@@ -411,7 +438,24 @@ async fn a_stage_in_the_path_is_not_part_of_the_route() {
     through(&world, &alias, &context()).await.0.answer();
     let similar = changed(
         event("http_api_v2-alert.json"),
-        &[("/requestContext/stage", json!("prod")), ("/rawPath", json!("/production/v1/enrich"))],
+        &[("/requestContext/stage", json!("prod")), ("/rawPath", json!("/production"))],
     );
     through(&world, &similar, &context()).await.0.problem(404, "unknown_route");
+}
+
+#[tokio::test]
+async fn a_prefix_before_the_route_is_ignored_at_every_door() {
+    let world = World::start().await;
+    for (name, pointer) in [
+        ("alb-alert.json", "/path"),
+        ("function_url-alert.json", "/rawPath"),
+        ("http_api_v1-alert.json", "/path"),
+        ("http_api_v2-alert.json", "/rawPath"),
+        ("rest_api-alert.json", "/path"),
+    ] {
+        let plain = event(name);
+        let prefixed = changed(plain.clone(), &[(pointer, json!("/security/defender/v1/enrich"))]);
+        let (heard, _) = through(&world, &prefixed, &context()).await;
+        assert_eq!(timeless(heard.answer()), timeless(through(&world, &plain, &context()).await.0.answer()), "{name}");
+    }
 }

@@ -102,6 +102,24 @@ fn the_document_names_every_route_status_and_code() {
 }
 
 #[test]
+fn the_page_of_problems_has_a_heading_for_each_code() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/problems.md")).unwrap();
+    let mut headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let document = document();
+    let codes = &document["components"]["schemas"]["ProblemCode"]["oneOf"];
+    let mut codes: Vec<_> = codes.as_array().unwrap().iter().flat_map(words).collect();
+    codes.sort_unstable();
+    headings.sort_unstable();
+    assert_eq!(codes, headings);
+}
+
+/// The words of an `enum` or a `const`.
+fn words(schema: &Value) -> Vec<&str> {
+    let list = schema["enum"].as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().chain(schema.get("const")).filter_map(Value::as_str).collect()
+}
+
+#[test]
 fn the_document_names_every_format_with_its_media_type_and_options() {
     let document = document();
     let words = Value::from(Format::ALL.map(Format::as_str).to_vec());

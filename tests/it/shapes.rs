@@ -39,7 +39,8 @@ pub(crate) fn assert_promised(target: &str, heard: &Heard) {
     assert_eq!(heard.header("cache-control"), "no-store", "{heard:?}");
     assert!(!heard.header("x-request-id").is_empty(), "{heard:?}");
     if heard.status < 400 {
-        let is_negotiated = target.starts_with("/v1/") || target.split('?').next() == Some("/");
+        let path = target.split('?').next().unwrap_or_default();
+        let is_negotiated = path.contains("/v1/") && !path.ends_with("/healthz") || path == "/";
         assert_eq!(heard.header("vary"), if is_negotiated { "Accept" } else { "" }, "{target} {heard:?}");
     }
     assert_fits_its_schema(target, heard);
@@ -58,6 +59,8 @@ pub(crate) fn assert_fits_its_schema(target: &str, heard: &Heard) {
         assert_fits(&PROBLEM, &body);
         assert_eq!(heard.header("content-type"), "application/problem+json");
         assert_eq!(body["status"], heard.status);
+        let page = format!("https://defender-enrich.example/docs/problems#{}", body["code"].as_str().expect("a code"));
+        assert_eq!(body["type"], page);
         assert_eq!(body["request_id"], heard.header("x-request-id"));
         let told = body.get("retry_after_s").map(Value::to_string).unwrap_or_default();
         assert_eq!(heard.header("retry-after"), told);
