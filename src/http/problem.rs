@@ -399,9 +399,7 @@ impl From<EnrichError> for Problem {
                 Self::new(Code::UpstreamTimeout, format!("{service} did not answer before the deadline: ask again."))
             }
             EnrichError::CredentialRefused { refusal } => {
-                let detail = format!(
-                    "The Defender credential is refused: {refusal}. Store one that is good in the Defender secret."
-                );
+                let detail = format!("The Defender credential is refused: {refusal}. {}", refusal.reason.remedy());
                 Self::new(Code::UpstreamAuth, detail)
             }
             EnrichError::Forbidden { permission } => {
@@ -494,9 +492,13 @@ fn whole_seconds(span: std::time::Duration) -> u64 {
     (span.as_secs() + u64::from(span.subsec_nanos() > 0)).max(1)
 }
 
-/// What a caller would be told, in one line.
+/// What a caller would be told, in one line; there is no `Retry-After` on a command line.
 #[cfg(feature = "cli")]
 pub(crate) fn told_in_full(error: EnrichError) -> String {
     let problem = Problem::from(error);
-    format!("{}: {}", problem.code.as_str(), problem.detail)
+    let detail = match problem.retry_after_s {
+        Some(seconds) => problem.detail.replace("after Retry-After seconds", &format!("in {seconds} seconds")),
+        None => problem.detail,
+    };
+    format!("{}: {detail}", problem.code.as_str())
 }

@@ -2,7 +2,6 @@
 //! leaves takes anything along.
 
 use std::pin::pin;
-use std::process::Command;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use axum::body::Body;
 use axum::response::Response;
 use defender_enrich::enrich::Deadline;
 use defender_enrich::sandbox::{
-    CALLER_SECRET, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, Fault, Route, Sandbox, Times, XDR_AUDIENCE,
+    CALLER_SECRET, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, Fault, Route, Times, XDR_AUDIENCE,
 };
 use futures_util::future::{join_all, poll_fn};
 use http::{Request, StatusCode, header};
@@ -394,58 +393,5 @@ async fn a_stranger_who_hangs_up_erases_no_key() {
     for polls in 1..4 {
         assert!(polled(request(&world, &body, None), polls).await.is_none_or(|heard| heard.status() == 200));
         world.alert(ALERT).await.answer();
-    }
-}
-
-// ---------------------------------------------------------------- what operators are told
-
-/// Runs `check` against a sandbox: its exit status and what it prints.
-async fn check(sandbox: &Sandbox) -> (Option<i32>, String) {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_defender-enrich"));
-    program.arg("check").env_clear().envs(sandbox.settings());
-    let output = tokio::task::spawn_blocking(move || program.output()).await.expect("a thread").expect("a process");
-    (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
-}
-
-#[tokio::test]
-async fn check_reports_what_it_had_to_understand() {
-    let sandbox = new_sandbox().await;
-    assert!(!check(&sandbox).await.1.contains("secret                      it "));
-    let credential = sandbox.client_credential().to_string();
-    sandbox.put_secret(DEFENDER_SECRET, &format!("\u{feff}{},}}", credential.trim_end_matches('}')));
-    sandbox.put_secret(CALLER_SECRET, &json!({"api_keys": json!({"demo": ["canary-key\n"]}).to_string()}).to_string());
-    let (status, told) = check(&sandbox).await;
-    assert_eq!(status, Some(0), "{told}");
-    for line in [
-        "NOTE   Defender secret                    it begins with a byte order mark",
-        "NOTE   Defender secret                    it has a comma before a closing brace or bracket",
-        "NOTE   caller secret                      api_keys is encoded twice: JSON inside a JSON text",
-        "NOTE   caller secret                      api_keys has white space around it",
-    ] {
-        assert!(told.contains(line), "{line}\n{told}");
-    }
-    assert!(!told.contains("canary"), "{told}");
-}
-
-#[tokio::test]
-async fn check_names_what_it_cannot_understand() {
-    let binary = Fault::body(json!({"Name": "x", "SecretBinary": "e30="}).to_string());
-    let deleted = Fault { only: None, ..said("InvalidRequestException") };
-    for (fault, word) in [(binary, "SecretBinary"), (deleted, "marked for deletion")] {
-        for (secret, part) in [(DEFENDER_SECRET, "Defender secret"), (CALLER_SECRET, "callers")] {
-            let sandbox = new_sandbox().await;
-            sandbox.fail(Route::Secret, Times::Always, fault.clone().only_for(secret));
-            let (status, told) = check(&sandbox).await;
-            assert_eq!(status, Some(1), "{told}");
-            let line = told.lines().find(|line| line.starts_with(&format!("WRONG  {part} ")));
-            assert!(line.is_some_and(|line| line.contains(word)), "{word}: {told}");
-        }
-    }
-    for (secret, part) in [(DEFENDER_SECRET, "Defender secret"), (CALLER_SECRET, "callers")] {
-        let sandbox = new_sandbox().await;
-        sandbox.put_secret(secret, "{\n  \"canary\": 1\n  \"canary\": 2}");
-        let (status, told) = check(&sandbox).await;
-        let line = told.lines().find(|line| line.starts_with(&format!("WRONG  {part} "))).unwrap_or_default();
-        assert!(status == Some(1) && line.contains("line 3, column 3") && !told.contains("canary"), "{told}");
     }
 }
