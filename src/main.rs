@@ -1,4 +1,4 @@
-//! `defender-enrich`: the service on a laptop. `serve`, `lookup`, `check`, `openapi`.
+//! `defender-enrich`: the service on a laptop. `serve`, `lookup`, `check`, `openapi`, `completions`.
 
 use std::process::ExitCode;
 

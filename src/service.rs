@@ -21,7 +21,7 @@ use crate::hooks::splunk::Fields;
 use crate::http;
 use crate::notify::Notifier;
 use crate::response_url::SlackMessages;
-use crate::upstream::{HttpClient, Quota, Upstream};
+use crate::upstream::{Api, HttpClient, Quota, Upstream};
 
 /// What Lambda's initialisation may spend on secret, keys and tokens; a failure there is tried again on first use.
 const WARM_UP: Duration = Duration::from_secs(3);
@@ -89,33 +89,39 @@ impl Service {
         Self::new(settings, http, aws, clock)
     }
 
-    /// Fetches what the first request will need, all at once: keys, secret, tokens. Says once in the log where APIs are
-    /// asked whose end Microsoft has announced.
+    /// Prefetches, and says once in the log where APIs are asked whose end Microsoft has announced.
     pub async fn warm_up(&self) {
+        if self.prefetch().await.iter().any(|api| api.is_older()) {
+            tracing::info!("this deployment asks the older Defender APIs. {RETIREMENT}");
+        }
+    }
+
+    /// Fetches what the first request will need, concurrently: keys, secret, tokens. Returns the APIs that are asked, as
+    /// far as they are known.
+    pub(crate) async fn prefetch(&self) -> Vec<Api> {
         let ctx = &Context::new(Deadline::after(WARM_UP), "warm-up", None);
-        tokio::join!(self.callers.warm(ctx), self.warm_tokens(ctx));
+        let ((), apis) = tokio::join!(self.callers.warm(ctx), self.prefetch_tokens(ctx));
         // What has failed while the environment started is tried again on first use.
         self.tokens.forgive();
         self.callers.forgive();
+        apis
     }
 
-    async fn warm_tokens(&self, ctx: &Context) {
+    async fn prefetch_tokens(&self, ctx: &Context) -> Vec<Api> {
         let apis = match self.enricher.backend().apis(ctx).await {
             Ok(apis) => apis,
             Err(error) => {
                 tracing::warn!(%error, "no backend is chosen yet: it is tried again when it is needed");
-                return;
+                return Vec::new();
             }
         };
-        if apis.iter().any(|api| api.is_older()) {
-            tracing::info!("this deployment asks the older Defender APIs. {RETIREMENT}");
-        }
         let token = async |api| {
             if let Err(error) = self.tokens.token(api, ctx).await {
                 tracing::warn!(%error, ?api, "no token yet: it is tried again when it is needed");
             }
         };
-        join_all(apis.into_iter().map(token)).await;
+        join_all(apis.iter().copied().map(token)).await;
+        apis
     }
 
     /// Whether Lambda has to be told of work that outlives its answers: hooks wait for an answer for a few seconds, and

@@ -3,13 +3,15 @@
 //! Only this crate speaks below the level of a warning: what libraries say at `trace` is not ours to vouch for, and may
 //! hold what must not be logged.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::SettingError;
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,28 +20,54 @@ pub struct LogSettings {
     pub json: bool,
     /// From which level on this crate speaks.
     pub level: LevelFilter,
+    /// Whether text has colours.
+    pub color: bool,
 }
 
 impl LogSettings {
-    /// Reads Lambda's own variables; a level that is none is taken as the default.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>, default_level: LevelFilter) -> Self {
-        let level = lookup("AWS_LAMBDA_LOG_LEVEL").or_else(|| lookup("RUST_LOG"));
-        Self {
-            json: lookup("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")),
-            level: level.and_then(|level| parse_level(&level)).unwrap_or(default_level),
-        }
+    /// Reads Lambda's own variables, `RUST_LOG`, and what terminals go by: `NO_COLOR` and `TERM`.
+    pub fn from_lookup(
+        lookup: impl Fn(&str) -> Option<String>,
+        default_level: LevelFilter,
+        is_terminal: bool,
+    ) -> Result<Self, SettingError> {
+        let text = |name| lookup(name).filter(|value| !value.is_empty());
+        let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"].into_iter().find_map(|name| Some((name, text(name)?)));
+        let level = level.map_or(Ok(default_level), |(name, level)| {
+            let wrong = || SettingError::new(name, "must be one of: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, OFF");
+            parse_level(&level).ok_or_else(wrong)
+        })?;
+        let name = "AWS_LAMBDA_LOG_FORMAT";
+        let json = match text(name) {
+            None => false,
+            Some(format) if format.eq_ignore_ascii_case("text") => false,
+            Some(format) if format.eq_ignore_ascii_case("json") => true,
+            Some(_) => return Err(SettingError::new(name, "must be one of: JSON, Text")),
+        };
+        // Source: https://no-color.org.
+        let color = is_terminal && text("NO_COLOR").is_none() && text("TERM").is_none_or(|term| term != "dumb");
+        Ok(Self { json, level, color })
     }
 
     /// Reads the process's own.
     #[expect(clippy::disallowed_methods, reason = "the log has to work before the settings are known to be right")]
-    pub fn read(default_level: LevelFilter) -> Self {
-        Self::from_lookup(|name| std::env::var(name).ok(), default_level)
+    pub fn read(default_level: LevelFilter) -> Result<Self, SettingError> {
+        Self::from_lookup(|name| std::env::var(name).ok(), default_level, io::stderr().is_terminal())
     }
 }
 
 fn parse_level(level: &str) -> Option<LevelFilter> {
-    // Lambda says FATAL where Rust has nothing above ERROR.
-    if level.eq_ignore_ascii_case("fatal") { Some(LevelFilter::ERROR) } else { level.parse().ok() }
+    let levels = [
+        ("TRACE", LevelFilter::TRACE),
+        ("DEBUG", LevelFilter::DEBUG),
+        ("INFO", LevelFilter::INFO),
+        ("WARN", LevelFilter::WARN),
+        ("ERROR", LevelFilter::ERROR),
+        // Lambda's, where Rust has nothing above ERROR.
+        ("FATAL", LevelFilter::ERROR),
+        ("OFF", LevelFilter::OFF),
+    ];
+    levels.into_iter().find(|(name, _)| level.eq_ignore_ascii_case(name)).map(|(_, level)| level)
 }
 
 /// Starts logging to standard error, and makes a panic one line without its message: that may hold anything.
@@ -51,7 +79,7 @@ pub fn start(settings: LogSettings) {
     let layer = if settings.json {
         lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
     } else {
-        lines.with_target(false).compact().boxed()
+        lines.with_target(false).with_ansi(settings.color).compact().boxed()
     };
     // A second subscriber in one process is a test's: the first stays.
     drop(tracing_subscriber::registry().with(layer.with_filter(filter)).try_init());
@@ -59,4 +87,43 @@ pub fn start(settings: LogSettings) {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "a bug: a panic was caught, and what it was part of has failed");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)], is_terminal: bool) -> Result<LogSettings, SettingError> {
+        let lookup =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        LogSettings::from_lookup(lookup, LevelFilter::INFO, is_terminal)
+    }
+
+    #[test]
+    fn levels_and_shapes_are_read_and_wrong_ones_refused() {
+        let level = |name, value| read(&[(name, value)], false).expect("a level").level;
+        assert_eq!(read(&[], false), Ok(LogSettings { json: false, level: LevelFilter::INFO, color: false }));
+        for name in ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"] {
+            assert_eq!((level(name, "debug"), level(name, "FATAL")), (LevelFilter::DEBUG, LevelFilter::ERROR));
+            assert_eq!(level(name, ""), LevelFilter::INFO);
+            for wrong in ["CANARY", "info,hyper=debug", "3"] {
+                let error = read(&[(name, wrong)], false).expect_err(wrong).to_string();
+                assert!(error.starts_with(name) && error.contains("TRACE") && !error.contains(wrong), "{error}");
+            }
+        }
+        let both = [("AWS_LAMBDA_LOG_LEVEL", "WARN"), ("RUST_LOG", "TRACE")];
+        assert_eq!(read(&both, false).expect("a level").level, LevelFilter::WARN);
+        for (format, json) in [("JSON", true), ("Text", false), ("", false)] {
+            assert_eq!(read(&[("AWS_LAMBDA_LOG_FORMAT", format)], false).expect("a shape").json, json);
+        }
+        let error = read(&[("AWS_LAMBDA_LOG_FORMAT", "xml")], false).expect_err("no shape").to_string();
+        assert_eq!(error, "AWS_LAMBDA_LOG_FORMAT must be one of: JSON, Text");
+    }
+
+    #[test]
+    fn colours_are_for_terminals_that_want_them() {
+        let color = |variables: &[_], is_terminal| read(variables, is_terminal).expect("settings").color;
+        assert!(color(&[("TERM", "xterm")], true) && color(&[("NO_COLOR", "")], true));
+        assert!(!color(&[], false) && !color(&[("NO_COLOR", "1")], true) && !color(&[("TERM", "dumb")], true));
+    }
 }

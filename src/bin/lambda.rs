@@ -1,5 +1,6 @@
 //! `lambda`: the service as AWS Lambda runs it.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use defender_enrich::config::{SettingError, Settings};
@@ -10,14 +11,31 @@ use lambda_http::Error;
 use tracing::level_filters::LevelFilter;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    telemetry::start(LogSettings::read(LevelFilter::INFO));
-    let service = service().inspect_err(|error| tracing::error!(%error, "a setting is wrong"))?;
+async fn main() -> ExitCode {
+    let log = LogSettings::read(LevelFilter::INFO);
+    telemetry::start(log.clone().unwrap_or(DEFAULT_LOG));
+    let service = match log.and_then(|_| service()) {
+        Ok(service) => service,
+        Err(error) => {
+            tracing::error!(%error, "a setting is wrong");
+            return ExitCode::FAILURE;
+        }
+    };
     service.warm_up().await;
     let extension = service.afterwards().on_lambda(service.wants_time_after_answers()).await;
     // As a task: whatever wakes the main future has tokio ask the system for events before it goes on.
-    tokio::spawn(front_door::run(service.router(), extension)).await?
+    let outcome = tokio::spawn(front_door::run(service.router(), extension)).await;
+    match outcome.map_err(Error::from).flatten() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the runtime has ended");
+            ExitCode::FAILURE
+        }
+    }
 }
+
+/// For the line that says that the log's own settings are wrong.
+const DEFAULT_LOG: LogSettings = LogSettings { json: true, level: LevelFilter::INFO, color: false };
 
 fn service() -> Result<Arc<Service>, SettingError> {
     let settings = Settings::read()?;

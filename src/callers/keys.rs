@@ -9,6 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 
+#[cfg(feature = "cli")]
+use crate::hooks::is_weak;
+
 /// `api_keys` is not of its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("api_keys of the caller secret has to be an object of lists of strings by name")]
@@ -20,6 +23,9 @@ pub(super) struct Keys {
     digests: Vec<(Arc<str>, Vec<u8>)>,
     /// Whether one has characters that no header can carry.
     unpresentable: bool,
+    /// Who holds a key that can be guessed.
+    #[cfg(feature = "cli")]
+    weak: Vec<Arc<str>>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -36,18 +42,31 @@ impl Keys {
         };
         let named = BTreeMap::<String, Vec<String>>::deserialize(member).map_err(|_| KeysError)?;
         let unpresentable = named.values().flatten().any(|key| !is_presentable(key));
+        #[cfg(feature = "cli")]
+        let weak = holders_of_weak_keys(&named);
         let mut digests = Vec::new();
         for (name, own) in named {
-            let name: Arc<str> = name.chars().filter(|letter| !letter.is_control()).take(64).collect::<String>().into();
+            let name = shown(&name);
             let own = own.iter().filter(|key| !key.is_empty());
             digests.extend(own.map(|key| (name.clone(), sha256(key.as_bytes()))));
         }
-        Ok(Self { digests, unpresentable })
+        Ok(Self {
+            digests,
+            unpresentable,
+            #[cfg(feature = "cli")]
+            weak,
+        })
     }
 
     /// Whether a key has characters that no header can carry.
     pub(super) fn some_cannot_be_presented(&self) -> bool {
         self.unpresentable
+    }
+
+    /// The names of those who hold a key that can be guessed.
+    #[cfg(feature = "cli")]
+    pub(super) fn weak_holders(&self) -> &[Arc<str>] {
+        &self.weak
     }
 
     /// Whose key this is. Compares with every key, whichever fits.
@@ -69,6 +88,17 @@ impl Keys {
         names.dedup();
         names
     }
+}
+
+/// A holder's name as it is shown.
+fn shown(name: &str) -> Arc<str> {
+    name.chars().filter(|letter| !letter.is_control()).take(64).collect::<String>().into()
+}
+
+#[cfg(feature = "cli")]
+fn holders_of_weak_keys(named: &BTreeMap<String, Vec<String>>) -> Vec<Arc<str>> {
+    let is_guessed = |keys: &[String]| keys.iter().any(|key| !key.is_empty() && is_weak(key));
+    named.iter().filter(|(_, keys)| is_guessed(keys)).map(|(name, _)| shown(name)).collect()
 }
 
 /// Whether clients can send it: HTTP lets other bytes than ASCII through, but each client writes them in its own way.
@@ -100,6 +130,18 @@ mod tests {
             assert_eq!(keys.owner(wrong.as_bytes()), None, "{wrong}");
         }
         assert!(!format!("{keys:?}").contains("before"));
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn keys_that_can_be_guessed_are_reported_by_their_holders() {
+        let member = json!({
+            "short": ["x"], "word": ["correct-horse"], "repeated": ["abababababababababababababab"], "old": ["x", ""],
+            "hex": ["3f9c1de07b5a4482c6d1e90fa7b82354"], "base64": ["C2FVsBQIhrscChlQIMV+b5sSYspob7oD"], "none": [""],
+        });
+        let keys = parse(&json!({"api_keys": member})).expect("keys");
+        let weak: Vec<_> = keys.weak_holders().iter().map(|name| &**name).collect();
+        assert_eq!(weak, ["old", "repeated", "short", "word"]);
     }
 
     #[test]

@@ -16,9 +16,11 @@ use crate::domain::time::Moment;
 use crate::hooks::{HookSecrets, NotProven, SecretsError, standard_webhooks};
 use crate::notify::Destinations;
 use crate::upstream::Context;
+#[cfg(feature = "cli")]
+use keys::Keys;
 use keys::KeysError;
 #[cfg(feature = "cli")]
-use secret::CallerSecret;
+pub(crate) use secret::CallerSecret;
 use secret::SecretHolder;
 
 /// The principal that a front door has verified by SigV4; only the event's own context tells it, never a header.
@@ -188,6 +190,11 @@ impl CallerSecret {
     /// The names of those who hold keys.
     pub(crate) fn names(&self) -> Result<Vec<Arc<str>>, NotAdmitted> {
         Ok(self.keys.as_ref().map_err(|error| *error)?.names())
+    }
+
+    /// The names of those who hold a key that can be guessed.
+    pub(crate) fn weak_holders(&self) -> &[Arc<str>] {
+        self.keys.as_ref().map(Keys::weak_holders).unwrap_or_default()
     }
 }
 

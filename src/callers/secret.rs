@@ -1,6 +1,7 @@
 //! The caller secret: what its members mean is decided by whoever they belong to; a member that makes no sense closes
 //! nothing but what belongs to it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(crate) struct CallerSecret {
     pub(super) keys: Result<Keys, KeysError>,
     /// The members of the hooks.
     pub(crate) hooks: HookSecrets,
+    /// Members that mean nothing here.
+    pub(crate) unknown: Vec<UnknownMember>,
     /// `destinations`.
     destinations: Result<Arc<Destinations>, DestinationError>,
 }
@@ -43,10 +46,17 @@ impl CallerSecret {
         let secret = Self {
             keys,
             hooks: HookSecrets::parse(&document),
+            unknown: document.keys().filter_map(|name| UnknownMember::of(name)).collect(),
             destinations: Destinations::parse(&document, allowed).map(Arc::new),
         };
         secret.warn();
         Ok(secret)
+    }
+
+    /// The destinations, or what is wrong with the member.
+    #[cfg(feature = "cli")]
+    pub(crate) fn all_destinations(&self) -> Result<&Destinations, &DestinationError> {
+        self.destinations.as_deref()
     }
 
     /// The destinations; none, if the member makes no sense.
@@ -60,6 +70,9 @@ impl CallerSecret {
         for error in wrong.chain(self.destinations.as_ref().err().map(ToString::to_string)) {
             tracing::warn!(error, "a member of the caller secret is of no use");
         }
+        for member in &self.unknown {
+            tracing::warn!(%member, "the caller secret has a member that is not known");
+        }
         for error in self.destinations.iter().flat_map(|destinations| destinations.problems()) {
             tracing::warn!(%error, "a destination cannot be used");
         }
@@ -71,6 +84,47 @@ const LISTS: [&str; 3] = ["slack_signing_secrets", "teams_hmac_secrets", "pagerd
 /// Members that are lists of texts by name.
 const NAMED_LISTS: [&str; 3] = ["api_keys", "splunk_tokens", "standard_webhook_secrets"];
 const DESTINATIONS: &str = "destinations";
+
+/// A member of the caller secret that means nothing here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnknownMember {
+    /// Its name, unless that may be a key which stands in the wrong place.
+    name: Option<String>,
+    /// The member that was probably meant.
+    meant: Option<&'static str>,
+}
+
+/// A longer name of a member is probably none.
+const MAX_SHOWN_NAME: usize = 40;
+/// Two names that are more alike than this mean the same.
+const MIN_LIKENESS: f64 = 0.85;
+
+impl UnknownMember {
+    fn of(name: &str) -> Option<Self> {
+        let known = || LISTS.into_iter().chain(NAMED_LISTS).chain([DESTINATIONS]);
+        if known().any(|member| member == name) {
+            return None;
+        }
+        let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
+        let likeness = |member: &'static str| (strsim::jaro_winkler(&plain(name), &plain(member)), member);
+        let nearest = known().map(likeness).max_by(|one, other| one.0.total_cmp(&other.0));
+        let meant = nearest.filter(|(likeness, _)| *likeness > MIN_LIKENESS).map(|(_, member)| member);
+        // Random keys have digits in them.
+        let is_word = |letter: char| letter.is_ascii_alphabetic() || matches!(letter, '_' | '-');
+        let is_shown = meant.is_some() || (name.chars().all(is_word) && name.len() <= MAX_SHOWN_NAME);
+        Some(Self { name: is_shown.then(|| name.chars().take(MAX_SHOWN_NAME).collect()), meant })
+    }
+}
+
+impl fmt::Display for UnknownMember {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "the member {} is not known", name.escape_debug())?,
+            None => f.write_str("a member is not known, whose name is not shown because it may be a key")?,
+        }
+        self.meant.map_or(Ok(()), |meant| write!(f, ": did you mean {meant}?"))
+    }
+}
 
 /// Understands what people write: JSON within a text, one text where there is a list, and white space around a text.
 fn mend(document: &mut Map<String, Value>, mends: &mut Mends) {
@@ -202,6 +256,27 @@ mod tests {
         ] {
             assert_eq!(read(text).0.expect_err(text).to_string(), problem, "{text}");
         }
+    }
+
+    #[test]
+    fn a_member_that_is_not_known_is_named_unless_it_may_be_a_key() {
+        for (name, told) in [
+            (
+                "slack_signing_secret",
+                "the member slack_signing_secret is not known: did you mean slack_signing_secrets?",
+            ),
+            ("apiKeys", "the member apiKeys is not known: did you mean api_keys?"),
+            ("colour", "the member colour is not known"),
+            (
+                "3f9c1de07b5a4482c6d1e90fa7b82354",
+                "a member is not known, whose name is not shown because it may be a key",
+            ),
+        ] {
+            let secret = parse(&json!({"api_keys": {"jira": ["j"]}, name: ["canary"]}));
+            let unknown: Vec<_> = secret.unknown.iter().map(ToString::to_string).collect();
+            assert_eq!(unknown, [told]);
+        }
+        assert_eq!(parse(&json!({"api_keys": {}, "destinations": {}, "splunk_tokens": null})).unknown, []);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{BAD_INPUT, CommandError, NO_ANSWER, Stage, complain, print};
+use super::{BAD_INPUT, CommandError, NO_ANSWER, Stage, complain, is_on_terminal, print};
 use crate::domain::enrichment::Showing;
 use crate::domain::subject::Question;
 use crate::domain::subject::field_names::Named;
@@ -13,7 +13,12 @@ use crate::render::{self, Format, Shape};
 /// Alerts that are listed: all that a caller can ask for.
 const LISTED: usize = 500;
 
-pub(super) async fn run(named: Named, value: &str, format: Format, demo: bool) -> Result<ExitCode, CommandError> {
+pub(super) async fn run(
+    named: Named,
+    value: &str,
+    format: Option<Format>,
+    demo: bool,
+) -> Result<ExitCode, CommandError> {
     let question = match Question::named(named, value) {
         Ok(question) => question,
         Err(error) => {
@@ -21,25 +26,38 @@ pub(super) async fn run(named: Named, value: &str, format: Format, demo: bool) -
             return Ok(ExitCode::from(BAD_INPUT));
         }
     };
-    let stage = match Stage::set(demo).await {
-        Ok(stage) => stage,
-        Err(CommandError::Setting(error)) => {
-            complain(&error.to_string());
-            return Ok(ExitCode::from(NO_ANSWER));
-        }
-        Err(error) => return Err(error),
-    };
+    let format = format.unwrap_or_else(|| default_format(is_on_terminal()));
+    let stage = Stage::set(demo).await?;
     let ctx = Context::new(Deadline::after(stage.settings.timeout), "lookup", None);
     match stage.service.enricher.enrich(&question, &ctx).await {
         Ok(answer) => {
             let showing = Showing { limit: LISTED, raw: false, warnings: Vec::new(), notified: None };
             let body = render::render(&answer, &showing, Shape::of(format), usize::MAX);
-            print(String::from_utf8_lossy(&body).trim_end_matches('\n'));
+            let text = String::from_utf8_lossy(&body);
+            // An event per alert, and no alert.
+            if !text.is_empty() {
+                print(text.trim_end_matches('\n'))?;
+            }
             Ok(if answer.findings.found() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
         Err(error) => {
             complain(&told_in_full(error));
             Ok(ExitCode::from(NO_ANSWER))
         }
+    }
+}
+
+/// People read text, programs JSON.
+fn default_format(is_on_terminal: bool) -> Format {
+    if is_on_terminal { Format::Text } else { Format::Json }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_text_and_a_pipe_json() {
+        assert_eq!((default_format(true), default_format(false)), (Format::Text, Format::Json));
     }
 }

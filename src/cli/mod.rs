@@ -1,6 +1,8 @@
 //! The command line: what `defender-enrich` does, composed from the house.
 
 mod check;
+mod inbox;
+mod listen;
 mod lookup;
 mod openapi;
 #[cfg(test)]
@@ -8,23 +10,26 @@ mod readings;
 mod serve;
 mod server;
 
-use std::io::Write;
-use std::net::SocketAddr;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::builder::PossibleValue;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
+use self::inbox::Inbox;
+use self::listen::ListenAddress;
 use crate::config::{SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::domain::subject::Kind;
 use crate::domain::subject::field_names::{self, Named};
 use crate::domain::time::Moment;
 use crate::render::Format;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{self, Sandbox};
 use crate::service::Service;
 use crate::telemetry::{self, LogSettings};
 use crate::upstream::HttpClient;
@@ -41,9 +46,9 @@ struct Arguments {
 enum Command {
     /// Serve the same routes as the Lambda function.
     Serve {
-        /// Where to listen; port 0 picks a free one.
-        #[arg(long, default_value = "127.0.0.1:9000")]
-        listen: SocketAddr,
+        /// Where to listen: an address or a name, and a port; port 0 picks a free one.
+        #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
+        listen: ListenAddress,
         /// Use an invented company on a stand-in for AWS and Microsoft: nothing leaves this machine.
         #[arg(long)]
         demo: bool,
@@ -56,24 +61,28 @@ enum Command {
         kind: Named,
         /// Its id or name, in any form that the service takes.
         value: String,
-        /// The shape of the answer.
-        #[arg(long, value_enum, default_value_t = Format::Json)]
-        format: Format,
+        /// The shape of the answer; by default text on a terminal, and json into a file or a pipe.
+        #[arg(long, value_enum)]
+        format: Option<Format>,
         /// Ask the invented company.
         #[arg(long)]
         demo: bool,
     },
-    /// Prove a deployment: the secrets, a token for every API, its permissions, one harmless call each.
-    Check {
-        /// Check the invented company.
-        #[arg(long)]
-        demo: bool,
-    },
+    /// Prove a deployment: the secrets, a token for every API, its permissions, one harmless call each, the destinations.
+    ///
+    /// With --url it asks a deployed service instead. Exit status: 0 nothing is wrong, 1 something is.
+    Check(check::Options),
     /// Print the OpenAPI document.
     Openapi {
         /// Write it, and the JSON Schemas, into this directory instead.
         #[arg(long, value_name = "DIR")]
         write: Option<PathBuf>,
+    },
+    /// Print completions for a shell, to be stored where that shell looks for them.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
     },
 }
 
@@ -101,8 +110,12 @@ impl ValueEnum for Format {
 enum CommandError {
     #[error("{0}")]
     Setting(#[from] SettingError),
-    #[error("cannot listen on {address}: {cause}")]
-    Listen { address: SocketAddr, cause: std::io::Error },
+    #[error("cannot listen on {address}: {}", listen::explained(.cause))]
+    Listen { address: ListenAddress, cause: std::io::Error },
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] std::io::Error),
+    #[error("cannot read from standard input: {0}")]
+    Input(#[source] std::io::Error),
     #[error("the sandbox does not start: {0}")]
     Sandbox(#[source] std::io::Error),
     #[error("the runtime does not start: {0}")]
@@ -118,58 +131,120 @@ const NO_ANSWER: u8 = 3;
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let quiet = !matches!(arguments.command, Command::Serve { .. });
-    telemetry::start(LogSettings::read(if quiet { LevelFilter::ERROR } else { LevelFilter::INFO }));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(arguments.command)),
-        Err(cause) => Err(CommandError::Runtime(cause)),
-    };
+    let outcome = begin_log(&arguments.command).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(CommandError::Runtime)?.block_on(dispatch(arguments.command))
+    });
     outcome.unwrap_or_else(|error| {
-        complain(&error.to_string());
+        complain(&error.explained());
         ExitCode::from(NO_ANSWER)
     })
+}
+
+fn begin_log(command: &Command) -> Result<(), CommandError> {
+    let level = match command {
+        Command::Serve { .. } => LevelFilter::INFO,
+        Command::Lookup { .. } | Command::Check(_) | Command::Openapi { .. } | Command::Completions { .. } => {
+            LevelFilter::ERROR
+        }
+    };
+    telemetry::start(LogSettings::read(level)?);
+    Ok(())
 }
 
 async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
     match command {
         Command::Serve { listen, demo } => serve::run(listen, demo).await,
         Command::Lookup { kind, value, format, demo } => lookup::run(kind, &value, format, demo).await,
-        Command::Check { demo } => check::run(demo).await,
+        Command::Check(options) => check::run(options).await,
         Command::Openapi { write } => openapi::run(write),
+        Command::Completions { shell } => completions(shell),
     }
 }
 
-/// A service, its settings, and the sandbox that it talks to where it is a demonstration.
+fn completions(shell: Shell) -> Result<ExitCode, CommandError> {
+    let mut script = Vec::new();
+    let mut command = Arguments::command();
+    clap_complete::generate(shell, &mut command, "defender-enrich", &mut script);
+    print(String::from_utf8_lossy(&script).trim_end_matches('\n'))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl CommandError {
+    /// The sentence, and how to try the program where nothing is set up yet.
+    fn explained(&self) -> String {
+        match self {
+            Self::Setting(error) if error.name() == "DEFENDER_SECRET_ID" => {
+                format!("{error}. To try it without AWS and Microsoft, add --demo")
+            }
+            Self::Setting(_)
+            | Self::Listen { .. }
+            | Self::Output(_)
+            | Self::Input(_)
+            | Self::Sandbox(_)
+            | Self::Runtime(_)
+            | Self::Write { .. } => self.to_string(),
+        }
+    }
+}
+
+/// A service, its settings, and what it talks to.
 struct Stage {
     settings: Settings,
     service: Arc<Service>,
-    sandbox: Option<Sandbox>,
+    /// The AWS credentials of this shell; none in a demonstration.
+    aws: Option<AwsAccess>,
+    demo: Option<Demo>,
+}
+
+/// What a demonstration talks to.
+struct Demo {
+    /// Stands in for AWS and Microsoft as long as it is kept.
+    _sandbox: Sandbox,
+    /// Stands in for a chat that takes answers.
+    inbox: Inbox,
 }
 
 impl Stage {
     async fn set(demo: bool) -> Result<Self, CommandError> {
         if demo {
             let sandbox = Sandbox::start().await.map_err(CommandError::Sandbox)?;
-            let settings = Settings::for_demo(&sandbox.settings())?;
+            let inbox = Inbox::start().await.map_err(CommandError::Sandbox)?;
+            let mut callers = sandbox::demo_callers();
+            if let Some(members) = callers.as_object_mut() {
+                members.insert("destinations".to_owned(), json!({inbox::NAME: inbox.destination()}));
+            }
+            sandbox.put_secret(sandbox::CALLER_SECRET, &callers.to_string());
+            let mut given = sandbox.settings();
+            // The inbox listens on this machine.
+            given.push(("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true".to_owned()));
+            let settings = Settings::for_demo(&given)?;
             let service = Service::from_environment(&settings)?;
-            return Ok(Self { settings, service, sandbox: Some(sandbox) });
+            return Ok(Self { settings, service, aws: None, demo: Some(Demo { _sandbox: sandbox, inbox }) });
         }
         let settings = Settings::read()?;
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_profile(&settings.aws, &http).await?;
-        let service = Service::new(&settings, http, aws, Moment::now)?;
-        Ok(Self { settings, service, sandbox: None })
+        let service = Service::new(&settings, http, aws.clone(), Moment::now)?;
+        Ok(Self { settings, service, aws: Some(aws), demo: None })
     }
 }
 
-/// A line on standard output. Whoever does not read on, as `head` does, has had enough: that is no error.
-fn print(line: &str) {
-    drop(writeln!(std::io::stdout(), "{line}"));
+/// Prints lines on standard output. A reader that has had enough, such as `head`, is no error.
+fn print(text: &str) -> Result<(), CommandError> {
+    let mut output = std::io::stdout().lock();
+    match writeln!(output, "{text}").and_then(|()| output.flush()) {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => Err(CommandError::Output(cause)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
-/// A line on standard error.
-#[expect(clippy::print_stderr, reason = "this is how a command complains")]
+/// Whether a person reads standard output.
+fn is_on_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// A line on standard error. There is nowhere to say that it cannot be written.
 fn complain(line: &str) {
-    eprintln!("defender-enrich: {line}");
+    drop(writeln!(std::io::stderr(), "defender-enrich: {line}"));
 }

@@ -11,8 +11,10 @@ use crate::http::{document, schemas};
 /// Prints the document, or writes all of them into a directory.
 pub(super) fn run(write: Option<PathBuf>) -> Result<ExitCode, CommandError> {
     match write {
-        None => print(&pretty(&document())),
+        None => print(&pretty(&document()))?,
         Some(directory) => {
+            let unwritten = |cause| CommandError::Write { path: directory.clone(), cause };
+            std::fs::create_dir_all(&directory).map_err(unwritten)?;
             save(&directory.join("openapi.json"), &document())?;
             for (name, schema) in schemas() {
                 save(&directory.join(name), &schema)?;

@@ -1,5 +1,6 @@
 //! `serve`: the routes of the Lambda function on a laptop, by the same code.
 
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,8 +8,14 @@ use std::time::Duration;
 use axum::Extension;
 use ring::hmac;
 use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::signal::unix::{self, Signal, SignalKind};
+#[cfg(windows)]
+use tokio::signal::windows::{self, CtrlC};
 use tokio::time::timeout;
 
+use super::inbox::{self, Inbox};
+use super::listen::ListenAddress;
 use super::server::{self, Bounds};
 use super::{CommandError, Stage, print};
 use crate::config::CallerAuth;
@@ -22,26 +29,31 @@ use crate::sandbox::{self, DEMO_KEY, DEMO_SLACK_SECRET};
 /// What a client may take to send a body and to read an answer.
 const TIME_TO_READ: Duration = Duration::from_secs(5);
 
-pub(super) async fn run(listen: SocketAddr, demo: bool) -> Result<ExitCode, CommandError> {
+pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, CommandError> {
     let stage = Stage::set(demo).await?;
-    if !listen.ip().is_loopback() {
+    let unheard = |cause| CommandError::Listen { address: listen.clone(), cause };
+    let addresses = listen.resolved().await.map_err(unheard)?;
+    if !addresses.iter().all(|address| address.ip().is_loopback()) {
         stage.settings.require_callers()?;
     }
-    let unheard = |cause| CommandError::Listen { address: listen, cause };
-    let listener = TcpListener::bind(listen).await.map_err(unheard)?;
+    let listener = TcpListener::bind(&*addresses).await.map_err(unheard)?;
     let address = listener.local_addr().map_err(unheard)?;
-    print(&format!("listening on http://{address}"));
-    if stage.sandbox.is_some() {
-        print(&(guide(address) + &slash_command(address)));
+    // From here on a signal ends the process in order: whoever reads the line may send one.
+    let signals = Signals::listen().map_err(CommandError::Runtime)?;
+    print(&format!("listening on http://{address}"))?;
+    if let Some(demo) = &stage.demo {
+        print(&(guide(address) + &slash_command(address) + &beyond(address, &demo.inbox)))?;
+        demo.inbox.announce();
     }
-    let warm = stage.service.clone();
-    tokio::spawn(async move { warm.warm_up().await });
+    let (service, is_demo) = (stage.service.clone(), stage.demo.is_some());
+    // Which APIs a demonstration imitates is no news for its log.
+    tokio::spawn(async move { if is_demo { drop(service.prefetch().await) } else { service.warm_up().await } });
     let router = match stage.settings.caller_auth {
         CallerAuth::ApiKey | CallerAuth::Iam => stage.service.router(),
         CallerAuth::Nobody => stage.service.router().layer(Extension(OwnAddress(address))),
     };
     let bounds = Bounds::answering_within(stage.settings.timeout + TIME_TO_READ);
-    server::serve(listener, router, bounds, told_to_stop()).await;
+    server::serve(listener, router, bounds, signals.received()).await;
     // What is under way belongs to requests, and none of those may take longer.
     if timeout(stage.settings.timeout, stage.service.afterwards().idle()).await.is_err() {
         tracing::warn!("work after an answer was given up at the end of the process");
@@ -49,19 +61,38 @@ pub(super) async fn run(listen: SocketAddr, demo: bool) -> Result<ExitCode, Comm
     Ok(ExitCode::SUCCESS)
 }
 
-/// Resolves when the process is asked to end.
-async fn told_to_stop() {
-    let interrupted = tokio::signal::ctrl_c();
+/// The signals that ask the process to end. They are handled from the moment at which this exists.
+struct Signals {
     #[cfg(unix)]
-    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = interrupted => (),
-            _ = terminated.recv() => (),
-        }
-        return;
+    interrupt: Signal,
+    #[cfg(unix)]
+    terminate: Signal,
+    #[cfg(windows)]
+    interrupt: CtrlC,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            interrupt: unix::signal(SignalKind::interrupt())?,
+            #[cfg(unix)]
+            terminate: unix::signal(SignalKind::terminate())?,
+            #[cfg(windows)]
+            interrupt: windows::ctrl_c()?,
+        })
     }
-    // Without a way to be asked, the process serves until it is ended.
-    drop(interrupted.await);
+
+    /// Resolves when the process is asked to end.
+    async fn received(mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => (),
+        }
+        #[cfg(windows)]
+        drop(self.interrupt.recv().await);
+    }
 }
 
 /// What a newcomer pastes into a shell: each kind of subject, and two of the formats.
@@ -97,6 +128,21 @@ fn slash_command(address: SocketAddr) -> String {
          \n# the same, signed anew\n\
          b='{command}'; t=$(date +%s); s=$(printf 'v0:%s:%s' \"$t\" \"$b\" | openssl dgst -sha256 -hmac '{DEMO_SLACK_SECRET}' | sed 's/.* //'); \
          curl -s -H \"X-Slack-Request-Timestamp: $t\" -H \"X-Slack-Signature: v0=$s\" -d \"$b\" '{url}'\n"
+    )
+}
+
+/// What else there is to try, and how it ends.
+fn beyond(address: SocketAddr, inbox: &Inbox) -> String {
+    let name = inbox::NAME;
+    let notify = line(address, &[(Kind::Alert.field(), ALERT), ("notify", name)]);
+    format!(
+        "\n# the same alert, posted on to a chat: the destination \"{name}\" is a stand-in, which prints what it gets here\n\
+         {notify}\
+         \n# what the stand-in has got, in full\n\
+         curl -s '{}'\n\
+         \nFrom Microsoft Graph in place of the older APIs: DEFENDER_BACKEND=graph defender-enrich serve --demo\n\
+         Ctrl-C ends it.\n",
+        inbox.url()
     )
 }
 

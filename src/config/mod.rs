@@ -32,6 +32,18 @@ impl SettingError {
     pub fn new(name: &'static str, problem: impl Into<String>) -> Self {
         Self { name, problem: problem.into() }
     }
+
+    /// The variable.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// `ENRICH_EXTRA_CA_FILE` alone, where no other setting is needed.
+#[cfg(feature = "cli")]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(crate) fn extra_ca_file() -> Option<PathBuf> {
+    Source(&|name| std::env::var(name).ok()).text("ENRICH_EXTRA_CA_FILE").map(PathBuf::from)
 }
 
 /// The name or ARN of a secret.
@@ -102,6 +114,8 @@ pub struct Aws {
     pub region: Option<String>,
     /// Keys of the environment, as Lambda sets them.
     pub keys: Option<AwsKeys>,
+    /// `AWS_PROFILE`, for the command line.
+    pub profile: Option<String>,
     /// Secrets Manager, elsewhere than AWS has it.
     pub secrets_manager_url: Option<Url>,
     /// STS, elsewhere than AWS has it.
@@ -298,6 +312,7 @@ impl Source<'_> {
         Ok(Aws {
             region: self.text("AWS_REGION").or_else(|| self.text("AWS_DEFAULT_REGION")),
             keys,
+            profile: self.text("AWS_PROFILE"),
             secrets_manager_url: self.optional_url("AWS_ENDPOINT_URL_SECRETS_MANAGER")?,
             sts_url: self.optional_url("AWS_ENDPOINT_URL_STS")?,
         })

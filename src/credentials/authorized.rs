@@ -3,7 +3,7 @@
 use http::HeaderValue;
 use url::Url;
 
-use super::error::CredentialError;
+use super::error::{CredentialError, RefusalReason};
 use super::token_cache::TokenCache;
 use crate::domain::text::Text;
 use crate::upstream::{Api, Attempts, Call, Context, Reply, Upstream, UpstreamError};
@@ -100,7 +100,7 @@ impl Authorized {
         };
         outcome.map_err(|error| match error {
             UpstreamError::Forbidden => CallError::Forbidden { permission },
-            UpstreamError::Unauthorized => CallError::Credential(CredentialError::Refused(super::Refusal::Token)),
+            UpstreamError::Unauthorized => CallError::Credential(CredentialError::Refused(RefusalReason::Token.into())),
             error => CallError::Upstream(error),
         })
     }

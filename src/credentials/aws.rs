@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "cli")]
+use aws_config::{profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+#[cfg(feature = "cli")]
+use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -13,6 +17,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+#[cfg(feature = "cli")]
+use tokio::time::timeout;
 use url::Url;
 
 use crate::config::{Aws, SettingError};
@@ -28,6 +34,9 @@ pub struct AwsAccess {
     region: Region,
     credentials: SharedCredentialsProvider,
     http: SharedHttpClient,
+    /// The profile that the environment names.
+    #[cfg(feature = "cli")]
+    profile: Option<String>,
     secrets_manager_url: Option<Url>,
     sts_url: Option<Url>,
 }
@@ -55,6 +64,13 @@ impl AwsAccess {
         if aws.keys.is_some() && aws.region.is_some() {
             return Self::from_environment(aws, http);
         }
+        if let Some(profile) = aws.profile.as_deref().filter(|_| aws.keys.is_none())
+            && !has_credentials(profile, sdk_http_client(http)).await
+        {
+            let problem = "must name a profile that has credentials: aws configure list-profiles shows the profiles of \
+                           this machine, aws configure --profile and aws configure sso make one";
+            return Err(SettingError::new("AWS_PROFILE", problem));
+        }
         let shared = aws_config::defaults(BehaviorVersion::latest()).http_client(sdk_http_client(http)).load().await;
         let region = shared.region().cloned().ok_or_else(|| {
             SettingError::new("AWS_REGION", "must be set, or the profile must name a region (aws configure)")
@@ -65,11 +81,28 @@ impl AwsAccess {
         Ok(Self::new(aws, http, region, credentials))
     }
 
+    /// Why nothing could sign a call to AWS from this shell.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn missing_credentials(&self, within: Duration) -> Option<MissingCredentials> {
+        match timeout(within, self.credentials.provide_credentials()).await {
+            Ok(Ok(_)) => None,
+            Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => Some(MissingCredentials::None),
+            // The last that is asked is the instance that this may run on: without a profile, no answer means none.
+            Ok(Err(_)) | Err(_) if self.profile.is_none() && !has_credentials("default", self.http.clone()).await => {
+                Some(MissingCredentials::None)
+            }
+            Ok(Err(CredentialsError::ProviderTimedOut(_))) | Err(_) => Some(MissingCredentials::TimedOut),
+            Ok(Err(_)) => Some(MissingCredentials::Unusable),
+        }
+    }
+
     fn new(aws: &Aws, http: &HttpClient, region: Region, credentials: SharedCredentialsProvider) -> Self {
         Self {
             region,
             credentials,
             http: sdk_http_client(http),
+            #[cfg(feature = "cli")]
+            profile: aws.profile.clone(),
             secrets_manager_url: aws.secrets_manager_url.clone(),
             sts_url: aws.sts_url.clone(),
         }
@@ -104,6 +137,29 @@ impl AwsAccess {
         };
         aws_sdk_sts::Client::from_conf(config.build())
     }
+}
+
+/// Why there are no AWS credentials.
+#[cfg(feature = "cli")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MissingCredentials {
+    /// Nothing names any.
+    #[error("there are none in this shell: set AWS_PROFILE, or run aws configure or aws configure sso")]
+    None,
+    /// They are named, and cannot be had: a session that has expired, a role that may not be assumed.
+    #[error("they cannot be had: run aws sso login, or see what aws sts get-caller-identity says")]
+    Unusable,
+    /// What gives them does not answer.
+    #[error("what gives them does not answer in time: see what aws sts get-caller-identity says")]
+    TimedOut,
+}
+
+/// Whether a profile is there and says where its credentials come from.
+#[cfg(feature = "cli")]
+async fn has_credentials(profile: &str, http: SharedHttpClient) -> bool {
+    let configuration = ProviderConfig::default().with_http_client(http);
+    let provider = ProfileFileCredentialsProvider::builder().configure(&configuration).profile_name(profile).build();
+    !matches!(provider.provide_credentials().await, Err(CredentialsError::CredentialsNotLoaded(_)))
 }
 
 fn retry() -> RetryConfig {

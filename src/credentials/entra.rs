@@ -14,7 +14,7 @@ use url::Url;
 
 use super::assertion;
 use super::credential::{App, Proof};
-use super::error::{CredentialError, Refusal};
+use super::error::{CredentialError, Refusal, RefusalReason};
 use super::secret_text::SecretProblem;
 use super::store::SecretStore;
 use super::token::Token;
@@ -219,21 +219,30 @@ impl RefusalBody {
     }
 
     fn meaning(&self) -> Refusal {
-        let of_number = |number: &i64| match number {
-            90002 | 900_023 => Some(Refusal::UnknownTenant),
-            700_016 => Some(Refusal::UnknownApplication),
-            7_000_215 => Some(Refusal::WrongSecret),
-            7_000_222 => Some(Refusal::ExpiredSecret),
-            700_021..=700_030 => Some(Refusal::WrongAssertion),
-            70021 | 700_211..=700_213 | 5_002_738 => Some(Refusal::NoFederation),
-            500_011 | 70011 | 1_002_012 => Some(Refusal::UnknownApi),
-            _ => None,
-        };
-        self.error_codes.iter().find_map(of_number).unwrap_or(match self.error.as_str() {
-            "unauthorized_client" => Refusal::UnknownApplication,
-            "invalid_resource" | "invalid_scope" => Refusal::UnknownApi,
-            _ => Refusal::Other,
-        })
+        let known = self.error_codes.iter().find_map(|number| Some((*number, reason_of(*number)?)));
+        let (number, reason) =
+            known.map_or((self.error_codes.first().copied(), None), |(number, reason)| (Some(number), Some(reason)));
+        let reason = reason.unwrap_or(match self.error.as_str() {
+            "unauthorized_client" if number.is_none() => RefusalReason::UnknownApplication,
+            "invalid_resource" | "invalid_scope" => RefusalReason::UnknownApi,
+            _ => RefusalReason::Other,
+        });
+        Refusal { reason, number }
+    }
+}
+
+fn reason_of(number: i64) -> Option<RefusalReason> {
+    match number {
+        90002 | 900_023 => Some(RefusalReason::UnknownTenant),
+        700_016 => Some(RefusalReason::UnknownApplication),
+        7_000_112 => Some(RefusalReason::DisabledApplication),
+        7_000_215 => Some(RefusalReason::WrongSecret),
+        7_000_222 => Some(RefusalReason::ExpiredSecret),
+        700_021..=700_030 => Some(RefusalReason::WrongAssertion),
+        70021 | 700_211..=700_213 | 5_002_738 => Some(RefusalReason::NoFederation),
+        500_011 | 70011 | 1_002_012 => Some(RefusalReason::UnknownApi),
+        53003 => Some(RefusalReason::ConditionalAccess),
+        _ => None,
     }
 }
 
@@ -257,19 +266,23 @@ mod tests {
 
     #[test]
     fn the_numbers_of_refusals_are_known() {
-        for (number, refusal) in [
-            (90002, Refusal::UnknownTenant),
-            (700_016, Refusal::UnknownApplication),
-            (7_000_215, Refusal::WrongSecret),
-            (7_000_222, Refusal::ExpiredSecret),
-            (700_027, Refusal::WrongAssertion),
-            (700_213, Refusal::NoFederation),
-            (500_011, Refusal::UnknownApi),
-            (1, Refusal::Other),
+        for (number, reason) in [
+            (90002, RefusalReason::UnknownTenant),
+            (700_016, RefusalReason::UnknownApplication),
+            (7_000_215, RefusalReason::WrongSecret),
+            (7_000_222, RefusalReason::ExpiredSecret),
+            (700_027, RefusalReason::WrongAssertion),
+            (700_213, RefusalReason::NoFederation),
+            (500_011, RefusalReason::UnknownApi),
+            (7_000_112, RefusalReason::DisabledApplication),
+            (53003, RefusalReason::ConditionalAccess),
+            (1, RefusalReason::Other),
         ] {
+            let refusal = Refusal { reason, number: Some(number) };
             assert_eq!(told(400, &json!({"error": "invalid_client", "error_codes": [number]})), Ok(refusal));
+            assert!(refusal.to_string().ends_with(&format!(" (AADSTS{number})")), "{refusal}");
         }
-        assert_eq!(told(401, &json!({"error": "invalid_scope"})), Ok(Refusal::UnknownApi));
+        assert_eq!(told(401, &json!({"error": "invalid_scope"})), Ok(RefusalReason::UnknownApi.into()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Why there is no token.
 
+use std::fmt;
+
 use super::secret_cache::SecretError;
 use super::secret_text::SecretProblem;
 use super::store::StoreError;
@@ -61,15 +63,42 @@ impl CredentialError {
     }
 }
 
+/// A refused credential: why, and Entra's number for it, by which its documentation can be searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// Why.
+    pub(crate) reason: RefusalReason,
+    /// The number after `AADSTS`, where Entra gave one.
+    pub(crate) number: Option<i64>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number {
+            Some(number) => write!(f, "{} (AADSTS{number})", self.reason),
+            None => write!(f, "{}", self.reason),
+        }
+    }
+}
+
+impl From<RefusalReason> for Refusal {
+    fn from(reason: RefusalReason) -> Self {
+        Self { reason, number: None }
+    }
+}
+
 /// Why a credential was refused, as far as the operator can do something about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum RefusalReason {
     /// AADSTS90002.
     #[error("the tenant is not known")]
     UnknownTenant,
     /// AADSTS700016.
     #[error("the application is not known in this tenant")]
     UnknownApplication,
+    /// AADSTS7000112.
+    #[error("the application is disabled")]
+    DisabledApplication,
     /// AADSTS7000215.
     #[error("the client secret is wrong")]
     WrongSecret,
@@ -77,18 +106,55 @@ pub(crate) enum Refusal {
     #[error("the client secret has expired")]
     ExpiredSecret,
     /// AADSTS700027 and its like.
-    #[error("the certificate's assertion is not accepted")]
+    #[error("the certificate is not registered with the application, or has expired")]
     WrongAssertion,
     /// AADSTS700211 to 700213, 70021.
-    #[error("no federated credential of the application fits this role")]
+    #[error("no federated credential of the application fits this function's role")]
     NoFederation,
     /// AADSTS500011, 70011, 1002012.
     #[error("the API is not known in this tenant")]
     UnknownApi,
+    /// AADSTS53003.
+    #[error("a Conditional Access policy blocks the application")]
+    ConditionalAccess,
     /// Any other refusal of Entra's.
-    #[error("Entra refuses the credential")]
+    #[error("Entra refuses it")]
     Other,
     /// 401 by the API.
     #[error("the API refuses the token")]
     Token,
+    /// A token of the secret's own, which was not sent.
+    #[error("the token in the secret has expired")]
+    ExpiredToken,
+}
+
+impl RefusalReason {
+    /// What the operator can do.
+    pub(crate) fn remedy(self) -> &'static str {
+        match self {
+            Self::UnknownTenant => "Correct tenant_id in the Defender secret, and check DEFENDER_CLOUD.",
+            Self::UnknownApplication => {
+                "Correct client_id and tenant_id in the Defender secret, and check DEFENDER_CLOUD."
+            }
+            Self::DisabledApplication => {
+                "Enable it in Entra: Enterprise applications, this application, Properties, Enabled for users to sign-in."
+            }
+            Self::WrongSecret => "Store the value of a client secret, not its id, in the Defender secret.",
+            Self::ExpiredSecret => "Create a client secret in Entra, and store its value in the Defender secret.",
+            Self::WrongAssertion => {
+                "Upload the certificate to the app registration in Entra, and store it with its key in the Defender secret."
+            }
+            Self::NoFederation => {
+                "Add a federated credential to the app registration: issuer and subject of the role, and the audience \
+                 api://AzureADTokenExchange."
+            }
+            Self::UnknownApi => "Check DEFENDER_CLOUD, and whether the tenant has a licence for Defender.",
+            Self::ConditionalAccess => "Exclude the application from that policy.",
+            Self::Other => {
+                "Look its number up at https://login.microsoftonline.com/error, or store another credential in the \
+                 Defender secret."
+            }
+            Self::Token | Self::ExpiredToken => "Store another token in the Defender secret.",
+        }
+    }
 }

@@ -16,7 +16,7 @@ mod token;
 mod token_cache;
 
 pub(crate) use authorized::{Authorized, CallError};
-pub(crate) use error::{CredentialError, Refusal};
+pub(crate) use error::{CredentialError, Refusal, RefusalReason};
 pub(crate) use pages::{Listing, Paging, Unread};
 pub(crate) use secret_cache::{Patience, SecretCache, SecretError, SecretRules};
 pub(crate) use secret_text::{Content, Mend, Mends, SecretProblem, parsed, trim};

@@ -1,5 +1,6 @@
 //! AWS: secrets out of Secrets Manager, and a web identity token from STS.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::timeout_at;
@@ -20,6 +21,15 @@ pub(crate) enum StoreError {
     /// IAM or the key's policy does not allow it.
     #[error("access is denied")]
     Denied,
+    /// The KMS key that encrypts the secret does not decrypt it.
+    #[error("the key that encrypts the secret does not decrypt it")]
+    NotDecrypted,
+    /// AWS knows the credentials not, or no more.
+    #[error("AWS does not accept the AWS credentials")]
+    CredentialsRefused,
+    /// There is nothing to sign a call to AWS with.
+    #[error("there are no AWS credentials")]
+    NoCredentials,
     /// AWS's own trouble, or no way to it.
     #[error("AWS did not answer")]
     Unavailable,
@@ -35,8 +45,13 @@ impl StoreError {
     /// Whether AWS is in trouble; else this is what it has to say, and asking again does not change it.
     pub(super) fn is_passing(self) -> bool {
         match self {
-            Self::Unavailable | Self::TimedOut => true,
-            Self::NotFound | Self::MarkedForDeletion | Self::Denied | Self::NoText => false,
+            Self::Unavailable | Self::TimedOut | Self::NoCredentials => true,
+            Self::NotFound
+            | Self::MarkedForDeletion
+            | Self::Denied
+            | Self::NotDecrypted
+            | Self::CredentialsRefused
+            | Self::NoText => false,
         }
     }
 }
@@ -92,18 +107,44 @@ impl SecretStore {
 /// What an error of AWS means.
 ///
 /// Source: <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html#API_GetSecretValue_Errors>.
-fn meaning<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> StoreError {
+fn meaning<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> StoreError {
     match error {
         SdkError::TimeoutError(_) => StoreError::TimedOut,
         SdkError::ServiceError(context) => match context.err().code() {
             Some("ResourceNotFoundException" | "InvalidParameterException") => StoreError::NotFound,
             Some("InvalidRequestException") => StoreError::MarkedForDeletion,
+            Some("DecryptionFailure") => StoreError::NotDecrypted,
             Some(code) if is_throttle(code) => StoreError::Unavailable,
+            Some(code) if is_about_credentials(code) => StoreError::CredentialsRefused,
             Some(_) if context.raw().status().is_client_error() => StoreError::Denied,
             Some(_) | None => StoreError::Unavailable,
         },
+        other if lacks_credentials(other) => StoreError::NoCredentials,
         _ => StoreError::Unavailable,
     }
+}
+
+/// Whether a call was not sent because nothing could sign it.
+fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<CredentialsError>() || error.source().is_some_and(lacks_credentials)
+}
+
+/// Whether AWS refuses the credentials themselves, and not what they may do.
+///
+/// Source: <https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html>.
+fn is_about_credentials(code: &str) -> bool {
+    matches!(
+        code,
+        "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "SignatureDoesNotMatch"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "IncompleteSignature"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+    )
 }
 
 /// AWS throttles with status 400 as well as with 429.

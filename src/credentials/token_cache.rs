@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::credential::Credential;
 use super::entra::Entra;
-use super::error::{CredentialError, Refusal};
+use super::error::{CredentialError, RefusalReason};
 use super::secret_cache::{Patience, Secret, SecretCache, SecretRules};
 use super::single_flight::SingleFlight;
 use super::store::{SecretStore, StoreError};
@@ -287,7 +287,7 @@ impl Inner {
             (Err(error), _) => return Err(error.into()),
         };
         let outcome = match self.exchange(api, &secret, ctx).await {
-            Ok(token) if token.is_same(refused) => Err(CredentialError::Refused(Refusal::Token)),
+            Ok(token) if token.is_same(refused) => Err(CredentialError::Refused(RefusalReason::Token.into())),
             outcome => outcome,
         };
         self.keep(api, secret.version, outcome)
@@ -297,7 +297,11 @@ impl Inner {
     fn keep(&self, api: Api, version: u64, outcome: Result<Token, CredentialError>) -> Result<Token, CredentialError> {
         // A token that has ended is not sent.
         let outcome = outcome.and_then(|token| {
-            if token.is_alive(Moment::now()) { Ok(token) } else { Err(CredentialError::Refused(Refusal::Token)) }
+            if token.is_alive(Moment::now()) {
+                Ok(token)
+            } else {
+                Err(CredentialError::Refused(RefusalReason::ExpiredToken.into()))
+            }
         });
         let mut state = self.slot(api).lock();
         match &outcome {

@@ -14,7 +14,7 @@ use super::error::{EnrichError, NotLookedUp, Service};
 use super::readings::Reading;
 use super::scope::Scope;
 use super::{Answer, Enricher};
-use crate::credentials::{CallError, CredentialError, Refusal, Token, TokenCache};
+use crate::credentials::{CallError, CredentialError, Refusal, RefusalReason, Token, TokenCache};
 use crate::defender::{self, Defender};
 use crate::domain::subject::{Kind, Subject};
 use crate::domain::warning::{Warning, WarningCode};
@@ -158,7 +158,7 @@ impl Auto {
             Err(CredentialError::NoTokenForApi) => {
                 Ok(Arc::new(Choice::WithoutToken("the secret holds no token for Graph")))
             }
-            Err(CredentialError::Refused(Refusal::UnknownApi)) => {
+            Err(CredentialError::Refused(Refusal { reason: RefusalReason::UnknownApi, .. })) => {
                 self.graph_unknown.set(UNKNOWN_FOR);
                 Ok(Arc::new(Choice::WithoutToken(UNKNOWN_TO_THE_TENANT)))
             }
@@ -211,7 +211,7 @@ impl Auto {
         }
         match self.tokens.token(api.api(), ctx).await {
             Ok(token) => token.roles().is_none_or(|roles| defender::allow(subject, &roles)),
-            Err(CredentialError::Refused(Refusal::UnknownApi)) => {
+            Err(CredentialError::Refused(Refusal { reason: RefusalReason::UnknownApi, .. })) => {
                 self.marks(api).unknown.set(UNKNOWN_FOR);
                 false
             }

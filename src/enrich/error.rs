@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cache::Outcome;
-use crate::credentials::{CallError, CredentialError, Refusal, SecretProblem, StoreError};
+use crate::credentials::{CallError, CredentialError, Refusal, RefusalReason, SecretProblem, StoreError};
 use crate::upstream::UpstreamError;
 
 /// A question that got no answer.
@@ -41,7 +41,7 @@ pub(crate) enum EnrichError {
     #[error("the credential is refused: {refusal}")]
     CredentialRefused {
         /// Why, as far as Entra tells.
-        refusal: &'static str,
+        refusal: Refusal,
     },
     /// The credential lacks a permission, or several.
     #[error("the credential lacks {}", permissions.join(", "))]
@@ -148,7 +148,7 @@ impl EnrichError {
             UpstreamError::NoAddress => Self::NoAddress { service },
             UpstreamError::ServerError => Self::Failed { service, status: 500 },
             UpstreamError::TimedOut => Self::TimedOut { service },
-            UpstreamError::Unauthorized => Self::CredentialRefused { refusal: "the token is refused" },
+            UpstreamError::Unauthorized => Self::CredentialRefused { refusal: RefusalReason::Token.into() },
             UpstreamError::Forbidden => Self::Failed { service, status: 403 },
             // Backends know what a missing entity is; what is left is a route that does not exist.
             UpstreamError::NotFound => Self::Failed { service, status: 404 },
@@ -174,9 +174,7 @@ impl From<CallError> for EnrichError {
             CallError::Credential(CredentialError::NoTokenForApi) => {
                 Self::Misconfigured { reason: SecretProblem::Other("it holds tokens, but none for this API") }
             }
-            CallError::Credential(CredentialError::Refused(refusal)) => {
-                Self::CredentialRefused { refusal: why(refusal) }
-            }
+            CallError::Credential(CredentialError::Refused(refusal)) => Self::CredentialRefused { refusal },
         }
     }
 }
@@ -188,6 +186,11 @@ fn reason(error: StoreError) -> &'static str {
             "it is marked for deletion: restore it (aws secretsmanager restore-secret), or name another"
         }
         StoreError::Denied => "the function's role may not read it",
+        StoreError::NotDecrypted => "the key that encrypts it does not decrypt it: is it enabled?",
+        StoreError::CredentialsRefused => {
+            "AWS does not accept the AWS credentials: they have expired, or are of no account"
+        }
+        StoreError::NoCredentials => "there are no AWS credentials",
         StoreError::Unavailable => "AWS does not answer",
         StoreError::TimedOut => "AWS does not answer in time",
         StoreError::NoText => "it is stored as SecretBinary: store it as text (--secret-string)",
@@ -199,22 +202,10 @@ fn refused(error: StoreError) -> &'static str {
         StoreError::Denied | StoreError::NotFound | StoreError::MarkedForDeletion => {
             "the role may not ask for one, or outbound web identity federation is off in this account"
         }
-        StoreError::Unavailable | StoreError::NoText => "it does not answer",
+        StoreError::CredentialsRefused => "it does not accept the AWS credentials",
+        StoreError::NoCredentials => "there are no AWS credentials",
+        StoreError::Unavailable | StoreError::NotDecrypted | StoreError::NoText => "it does not answer",
         StoreError::TimedOut => "it does not answer in time",
-    }
-}
-
-fn why(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::UnknownTenant => "the tenant is not known",
-        Refusal::UnknownApplication => "the application is not known in this tenant",
-        Refusal::WrongSecret => "the client secret is wrong",
-        Refusal::ExpiredSecret => "the client secret has expired",
-        Refusal::WrongAssertion => "the certificate is not registered with the application, or has expired",
-        Refusal::NoFederation => "no federated credential of the application fits this function's role",
-        Refusal::UnknownApi => "the API is not known in this tenant: is DEFENDER_CLOUD right?",
-        Refusal::Other => "Entra refuses it",
-        Refusal::Token => "the API refuses the token",
     }
 }
 

@@ -18,7 +18,7 @@ pub mod standard_webhooks;
 pub mod teams;
 
 pub use found::{Found, Unusable};
-pub use secrets::{Holders, HookSecrets, SecretsError, Tokens};
+pub use secrets::{Holders, HookSecrets, SecretsError, Tokens, is_weak};
 pub use signature::{NotProven, SigningKeys};
 
 /// A body that is proven to come from the sender, and yet makes no sense; the text says what it should be.

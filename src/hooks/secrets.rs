@@ -1,5 +1,6 @@
 //! The hooks' members of the caller secret: read from its JSON, kept as keys and digests, never shown.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -106,6 +107,17 @@ impl HookSecrets {
     }
 }
 
+/// A key of fewer characters can be guessed: 16 random bytes have 22 as base64, and 32 as hexadecimal digits.
+const MIN_KEY_CHARACTERS: usize = 20;
+/// A text with fewer different characters is no random one.
+const MIN_DISTINCT_CHARACTERS: usize = 8;
+
+/// Whether a key that the operator makes can be guessed.
+pub fn is_weak(key: &str) -> bool {
+    let distinct: BTreeSet<char> = key.chars().collect();
+    key.chars().count() < MIN_KEY_CHARACTERS || distinct.len() < MIN_DISTINCT_CHARACTERS
+}
+
 /// Secrets from their written form.
 fn decoded(
     secrets: Vec<(Arc<str>, &str)>,
@@ -152,39 +164,52 @@ fn secrets<'a>(
 
 /// Tokens that are shown as they are, by their holders' names. Kept as digests: comparing them hides their length too.
 #[derive(Clone, Default)]
-pub struct Tokens(Vec<(Arc<str>, Digest)>);
+pub struct Tokens {
+    digests: Vec<(Arc<str>, Digest)>,
+    /// Who holds a token that can be guessed.
+    weak: Vec<Arc<str>>,
+}
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+        f.debug_list().entries(self.digests.iter().map(|(name, _)| name)).finish()
     }
 }
 
 impl Tokens {
     fn new(tokens: Vec<(Arc<str>, &str)>) -> Self {
-        Self(tokens.into_iter().map(|(name, token)| (name, digest(&SHA256, token.as_bytes()))).collect())
+        let mut weak: Vec<_> =
+            tokens.iter().filter(|(_, token)| is_weak(token)).map(|(name, _)| name.clone()).collect();
+        weak.dedup();
+        let digests = tokens.into_iter().map(|(name, token)| (name, digest(&SHA256, token.as_bytes())));
+        Self { digests: digests.collect(), weak }
+    }
+
+    /// The names of those who hold a token that can be guessed.
+    pub fn weak_holders(&self) -> &[Arc<str>] {
+        &self.weak
     }
 
     /// Whether no token is there.
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.digests.is_empty()
     }
 
     /// The names of the holders, each once.
     fn holders(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<_> = self.0.iter().map(|(name, _)| name.clone()).collect();
+        let mut names: Vec<_> = self.digests.iter().map(|(name, _)| name.clone()).collect();
         names.dedup();
         names
     }
 
     /// Whose token this is. Compares with every one, whichever fits.
     pub(super) fn owner(&self, token: &[u8]) -> Result<Arc<str>, NotProven> {
-        if self.0.is_empty() {
+        if self.digests.is_empty() {
             return Err(NotProven::NotConfigured);
         }
         let presented = digest(&SHA256, token);
         let mut owner = None;
-        for (name, known) in &self.0 {
+        for (name, known) in &self.digests {
             if bool::from(known.as_ref().ct_eq(presented.as_ref())) {
                 owner = Some(name);
             }

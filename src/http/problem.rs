@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 problems: what callers see, which is never what upstream said.
 
+use std::fmt::Display;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
@@ -404,10 +406,8 @@ impl From<EnrichError> for Problem {
                 Self::new(Code::UpstreamTimeout, format!("{service} did not answer before the deadline: ask again."))
             }
             EnrichError::CredentialRefused { refusal } => {
-                let detail = format!(
-                    "The Defender credential is refused: {refusal}. Store one that is good in the Defender secret."
-                );
-                Self::new(Code::UpstreamAuth, detail)
+                // Entra's number is for the operator: it is in the log, as the cause.
+                Self::new(Code::UpstreamAuth, refused(&refusal.reason, refusal.reason.remedy()))
             }
             EnrichError::Forbidden { permissions } => {
                 let (plural, them) = if permissions.len() > 1 { ("s", "them") } else { ("", "it") };
@@ -451,6 +451,11 @@ impl From<EnrichError> for Problem {
         };
         problem.because(&error)
     }
+}
+
+/// That the credential is refused, for a reason that is told more or less fully, and what the operator can do.
+fn refused(told: &impl Display, remedy: &str) -> String {
+    format!("The Defender credential is refused: {told}. {remedy}")
 }
 
 /// That Defender does not know what was asked for.
@@ -501,9 +506,15 @@ fn whole_seconds(span: std::time::Duration) -> u64 {
     (span.as_secs() + u64::from(span.subsec_nanos() > 0)).max(1)
 }
 
-/// What a caller would be told, in one line.
+/// What a caller would be told, in one line, and Entra's number; there is no `Retry-After` on a command line.
 #[cfg(feature = "cli")]
 pub(crate) fn told_in_full(error: EnrichError) -> String {
+    let refusal = if let EnrichError::CredentialRefused { refusal } = error { Some(refusal) } else { None };
     let problem = Problem::from(error);
-    format!("{}: {}", problem.code.as_str(), problem.detail)
+    let detail = match (refusal, problem.retry_after_s) {
+        (Some(refusal), _) => refused(&refusal, refusal.reason.remedy()),
+        (None, Some(seconds)) => problem.detail.replace("after Retry-After seconds", &format!("in {seconds} seconds")),
+        (None, None) => problem.detail,
+    };
+    format!("{}: {detail}", problem.code.as_str())
 }

@@ -97,6 +97,12 @@ impl Destination {
         &self.name
     }
 
+    /// The word for its kind.
+    #[cfg(feature = "cli")]
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind.as_str()
+    }
+
     /// The format of what is posted to it.
     pub(crate) fn format(&self) -> Format {
         self.format
@@ -173,6 +179,18 @@ impl Destinations {
     /// The destination of a name, or what is wrong with it; `None`: there is none of this name.
     pub(crate) fn find(&self, name: &str) -> Option<Result<&Arc<Destination>, &DestinationError>> {
         self.by_name.get(name).map(Result::as_ref)
+    }
+
+    /// Each by its name, with what is wrong with it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Result<&Arc<Destination>, &DestinationError>)> {
+        self.by_name.iter().map(|(name, destination)| (name.as_str(), destination.as_ref()))
+    }
+
+    /// What is wrong with the names of some.
+    #[cfg(feature = "cli")]
+    pub(crate) fn misnamed(&self) -> Option<&DestinationError> {
+        self.misnamed.as_ref()
     }
 
     /// What is wrong with some of them, for the log.

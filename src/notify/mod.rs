@@ -8,4 +8,6 @@ mod post;
 mod splunk_hec;
 
 pub(crate) use destination::{BatchForm, Destination, DestinationError, Destinations};
+#[cfg(feature = "cli")]
+pub(crate) use post::NotFound;
 pub(crate) use post::{Content, Notifier};

@@ -26,13 +26,18 @@ impl NotAllowed {
     }
 }
 
+impl AllowedNames {
+    /// The addresses of a name that a destination may have.
+    pub(super) async fn find(self, name: &str) -> Result<Addrs, Box<dyn std::error::Error + Send + Sync>> {
+        let Self(allowed) = self;
+        filtered(lookup_host((name, 0)).await?, allowed)
+    }
+}
+
 impl Resolve for AllowedNames {
     fn resolve(&self, name: Name) -> Resolving {
-        let Self(allowed) = *self;
-        Box::pin(async move {
-            let found = lookup_host((name.as_str(), 0)).await?;
-            filtered(found, allowed)
-        })
+        let names = *self;
+        Box::pin(async move { names.find(name.as_str()).await })
     }
 }
 

@@ -4,6 +4,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde_json::json;
 use tokio::time::timeout_at;
+#[cfg(feature = "cli")]
+use url::Host;
 
 use super::destination::{Destination, Kind, Proof};
 use super::names::{AllowedNames, NotAllowed};
@@ -21,6 +23,20 @@ const MOST_ANSWER: usize = 4 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Notifier {
     client: reqwest::Client,
+    #[cfg(feature = "cli")]
+    names: AllowedNames,
+}
+
+/// A destination whose host leads nowhere.
+#[cfg(feature = "cli")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotFound {
+    /// The resolver knows no address of it.
+    #[error("the host in its url has no address")]
+    NoAddress,
+    /// All of its addresses are private, or of this machine.
+    #[error("the host in its url has only addresses that a destination may not have")]
+    NotAllowed,
 }
 
 /// A try that did not deliver.
@@ -55,7 +71,24 @@ struct Letter {
 impl Notifier {
     /// A client of its own, which goes only where destinations may be.
     pub(crate) fn new(http: &HttpClient, allowed: DestinationAddresses) -> Result<Self, SettingError> {
-        Ok(Self { client: http.resolving_with(AllowedNames(allowed))? })
+        let names = AllowedNames(allowed);
+        Ok(Self {
+            client: http.resolving_with(names)?,
+            #[cfg(feature = "cli")]
+            names,
+        })
+    }
+
+    /// Whether its host has an address that a destination may have. Nothing is sent.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn finds(&self, destination: &Destination, ctx: &Context) -> Result<(), NotFound> {
+        // A host that is an address was judged when the entry was read.
+        let Some(Host::Domain(name)) = destination.url.host() else { return Ok(()) };
+        match timeout_at(ctx.deadline.instant(), self.names.find(name)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if NotAllowed::is_behind(&*error) => Err(NotFound::NotAllowed),
+            Ok(Err(_)) | Err(_) => Err(NotFound::NoAddress),
+        }
     }
 
     /// Posts it, and tells what became of it.

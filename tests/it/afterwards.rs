@@ -97,7 +97,7 @@ fn function() -> Command {
 async fn the_function() {
     // Whoever runs the ignored tests by hand has set nothing for it.
     let Ok(settings) = Settings::read() else { return };
-    telemetry::start(LogSettings { json: false, level: LevelFilter::INFO });
+    telemetry::start(LogSettings { json: false, level: LevelFilter::INFO, color: false });
     let afterwards = Afterwards::new(settings.extensions_api);
     let extension = afterwards.on_lambda(true).await;
     let (here, there) = (afterwards.clone(), afterwards.clone());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("sandbox", &[]),
-    ("telemetry", &[]),
+    ("telemetry", &["config"]),
     ("config", &["domain", "hooks"]),
     ("hooks", &["domain"]),
     ("render", &["domain"]),
@@ -46,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "callers",
             "config",
             "credentials",
             "defender",
@@ -53,6 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "enrich",
             "graph",
             "http",
+            "notify",
             "render",
             "sandbox",
             "service",

@@ -399,10 +399,11 @@ async fn a_deadline_that_has_passed_on_arrival_is_none() {
 async fn a_hasty_invocation_does_not_spoil_a_patient_ones_answer() {
     let world = World::start().await;
     through(&world, &event("http_api_v2-user.json"), &context()).await.0.answer();
-    world.sandbox.fail(Route::Alert, Times::Always, Fault::delay(Duration::from_millis(900)));
+    world.sandbox.fail(Route::Alert, Times::Always, Fault::delay(Duration::from_secs(2)));
     let event = event("http_api_v2-alert.json");
-    let (soon, later) = (ending_in(Duration::from_millis(800)), context());
-    let (hasty, patient) = tokio::join!(through(&world, &event, &soon), through(&world, &event, &later));
+    let (soon, later) = (ending_in(Duration::from_millis(1500)), context());
+    let both = futures_util::future::join(through(&world, &event, &soon), through(&world, &event, &later));
+    let ((hasty, patient), _) = hasten(both).await;
     hasty.0.problem(504, "upstream_timeout");
     patient.0.answer();
 }

@@ -160,14 +160,14 @@ pub(crate) fn field(kind: &str) -> &'static str {
 
 /// Lets time pass for everything that waits, without waiting. The wall clock stays where it is.
 pub(crate) async fn pass(span: Duration) {
-    tokio::time::pause();
+    let _still = Stillness::begin();
     tokio::time::advance(span).await;
-    tokio::time::resume();
 }
 
-/// What comes of something that waits, and how much time has to pass for it. Nobody waits for the time, so it makes no
-/// difference how busy the machine is.
+/// What comes of something that waits, and how much time has to pass for it. Nobody waits for the time, and none passes
+/// otherwise, so it makes no difference how busy the machine is.
 pub(crate) async fn hasten<T>(waiting: impl Future<Output = T>) -> (T, Duration) {
+    let _still = Stillness::begin();
     let mut waiting = pin!(waiting);
     let mut passed = Duration::ZERO;
     loop {
@@ -178,12 +178,34 @@ pub(crate) async fn hasten<T>(waiting: impl Future<Output = T>) -> (T, Duration)
             }
             tokio::task::yield_now().await;
         }
-        pass(STEP).await;
+        tokio::time::advance(STEP).await;
         passed += STEP;
     }
 }
 
+/// As long as one exists, the clock of this test stands still unless it is advanced.
+struct Stillness;
+
+impl Stillness {
+    fn begin() -> Self {
+        if STILL.replace(STILL.get() + 1) == 0 {
+            tokio::time::pause();
+        }
+        Self
+    }
+}
+
+impl Drop for Stillness {
+    fn drop(&mut self) {
+        if STILL.replace(STILL.get() - 1) == 1 {
+            tokio::time::resume();
+        }
+    }
+}
+
 thread_local! {
+    /// How many want the clock to stand still.
+    static STILL: Cell<usize> = const { Cell::new(0) };
     /// The wall clock of the services of this test. It stands still unless it is set.
     static WALL_CLOCK: Cell<Moment> = Cell::new(Moment::from(SystemTime::from(jiff::Timestamp::now())));
 }

@@ -17,6 +17,8 @@ mod architecture;
 mod batch;
 mod caches;
 mod callers;
+mod check;
+mod command_line;
 mod credentials;
 mod credentials_signed;
 mod edge;

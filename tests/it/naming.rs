@@ -312,7 +312,7 @@ async fn a_later_page_that_fails_leaves_the_first() {
 
 #[tokio::test]
 async fn a_later_page_that_hangs_leaves_the_first_in_time() {
-    let world = World::with(&[("ENRICH_TIMEOUT_MS", "1000")]).await;
+    let world = World::start().await;
     for number in 1..4 {
         world.sandbox.put_alert(alert_with(&alert_of(number), json!({"machineId": id(1)}))).unwrap();
     }
@@ -320,7 +320,7 @@ async fn a_later_page_that_hangs_leaves_the_first_in_time() {
     world.sandbox.set_page_size(Some(2));
     world.sandbox.fail(Route::MachineAlerts, Times::Once, Fault::default());
     world.sandbox.fail(Route::MachineAlerts, Times::Always, Fault::delay(Duration::from_secs(20)));
-    let answer = world.post(json!({"machine": id(1)})).await.answer();
+    let answer = hasten(world.post(json!({"machine": id(1)}))).await.0.answer();
     assert_eq!((ids(&answer).len(), warnings(&answer)), (2, vec!["partial"]));
 }
 

@@ -8,7 +8,7 @@ use defender_enrich::sandbox::{CALLER_SECRET, CLIENT_ID, DEFENDER_SECRET, Fault,
 use serde_json::{Value, json};
 
 use crate::client::{Ask, Heard};
-use crate::harness::{ALERT, INCIDENT, USER, World, new_sandbox, settings};
+use crate::harness::{ALERT, INCIDENT, USER, World, hasten, new_sandbox, settings};
 use crate::log::Log;
 use crate::rsa_keys::REGISTERED;
 
@@ -53,7 +53,8 @@ async fn guarded(secret: &Value, changes: &[(&str, &str)]) -> World {
 }
 
 async fn ask(world: &World, body: Value) -> Heard {
-    world.send(Ask::post("/v1/enrich", body.to_string()).anonymous().with("x-api-key", CALLER_KEY)).await
+    let ask = Ask::post("/v1/enrich", body.to_string()).anonymous().with("x-api-key", CALLER_KEY);
+    hasten(world.send(ask)).await.0
 }
 
 fn secrets() -> Vec<Value> {
@@ -109,12 +110,12 @@ async fn no_secret_is_ever_logged_or_answered() {
         let (log, _guard) = Log::start(json);
         let mut bodies = String::new();
         for (number, secret) in secrets().iter().enumerate() {
-            let world = guarded(secret, &[("ENRICH_TIMEOUT_MS", "400"), ("CACHE_TTL_S", "0")]).await;
+            let world = guarded(secret, &[("CACHE_TTL_S", "0")]).await;
             bodies += &ask(&world, json!({"alert_id": ALERT})).await.text();
             bodies += &ask(&world, json!({"incident_id": INCIDENT})).await.text();
             // Each form meets some of the faults; the client secret, which gets furthest, all of them.
             for (route, fault) in faults().into_iter().skip(number % 5).step_by(if number == 6 { 1 } else { 5 }) {
-                let world = World::around(world.sandbox.clone(), &[("ENRICH_TIMEOUT_MS", "150")]).await;
+                let world = World::around(world.sandbox.clone(), &[]).await;
                 world.sandbox.fail(
                     route,
                     Times::Always,
@@ -207,9 +208,9 @@ async fn one_line_tells_of_each_request_and_names_nobody() {
     world.post(json!({"alert_id": "../x"})).await.problem(422, "invalid_id");
     world.send(Ask::get("/v1/enrich?user=nobody").anonymous()).await.problem(401, "unauthorized");
     world.batch(json!({"user": USER, "incident_id": "1"})).await.answer();
-    world.sandbox.fail(Route::Alert, Times::Always, Fault::delay(Duration::from_secs(9)));
-    let slow = World::around(world.sandbox.clone(), &[("ENRICH_TIMEOUT_MS", "150")]).await;
-    slow.alert(ALERT).await.problem(504, "upstream_timeout");
+    world.sandbox.fail(Route::Alert, Times::Always, Fault::delay(Duration::from_secs(60)));
+    let slow = World::around(world.sandbox.clone(), &[]).await;
+    hasten(slow.alert(ALERT)).await.0.problem(504, "upstream_timeout");
     let lines = log.requests();
     let told = |member: &str| lines.iter().map(|line| line[member].clone()).collect::<Vec<_>>();
     assert_eq!(told("status"), [200, 200, 422, 401, 200, 504]);

@@ -394,6 +394,20 @@ fn what_check_prints_is_what_the_readme_shows() {
 }
 
 #[tokio::test]
+async fn what_check_says_of_a_deployed_service_is_what_the_readme_shows() {
+    let world = World::start().await;
+    let block = blocks("README.md").into_iter().find(|block| block.text.starts_with("$ defender-enrich check --url"));
+    let block = block.expect("a sample");
+    let (command, shown) = block.text.strip_prefix("$ ").and_then(split_command).expect("a command");
+    let words = words(&command.replace(DEMO, &format!("http://{}", world.address)));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_defender-enrich"));
+    program.args(&words[1..]).env_clear();
+    let output = tokio::task::spawn_blocking(move || program.output()).await.expect("a thread").expect("the program");
+    let difference = difference(&shown, &String::from_utf8_lossy(&output.stdout));
+    assert_eq!(difference, None, "{}", block.place);
+}
+
+#[tokio::test]
 async fn the_sizes_in_the_table_of_formats_are_right_to_a_tenth() {
     let world = World::start().await;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formats.md");

@@ -62,13 +62,13 @@ pub const fn showcase() -> &'static [Subject] {
         Subject {
             kind: "incident",
             value: MERGED_INCIDENT,
-            why: "merged twice: followed to the incident that tells the whole intrusion",
+            why: "it was merged twice, and leads to the incident that tells the whole intrusion",
         },
         Subject { kind: "incident", value: FALSE_ALARM, why: "a false alarm, classified and closed" },
         Subject {
             kind: "machine",
             value: REIMAGED_MACHINE,
-            why: "re-imaged: two records of one name, of which the active one is taken",
+            why: "it was re-imaged, and of its two records the active one is taken",
         },
         Subject {
             kind: "ip",

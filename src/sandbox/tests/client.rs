@@ -1,10 +1,10 @@
 //! The least HTTP client that shows what was really sent.
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::io;
 
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::sandbox::{DEFENDER_AUDIENCE, GRAPH_AUDIENCE, Sandbox, Service, XDR_AUDIENCE};
 
@@ -49,16 +49,11 @@ impl Heard {
 
 /// Sends bytes, and reads until the connection is closed.
 pub(super) async fn exchange(origin: &str, request: impl Into<Vec<u8>>) -> io::Result<Vec<u8>> {
-    let (place, request) = (origin.trim_start_matches("http://").to_owned(), request.into());
-    let talk = move || {
-        let mut stream = TcpStream::connect(place)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        stream.write_all(&request)?;
-        let mut heard = Vec::new();
-        stream.read_to_end(&mut heard)?;
-        Ok(heard)
-    };
-    tokio::task::spawn_blocking(talk).await.unwrap()
+    let mut stream = TcpStream::connect(origin.trim_start_matches("http://")).await?;
+    stream.write_all(&request.into()).await?;
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await?;
+    Ok(heard)
 }
 
 /// Sends one request; headers as lines.

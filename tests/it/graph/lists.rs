@@ -98,8 +98,8 @@ async fn a_batch_that_fails_leaves_its_rows() {
         sandbox.fail(Route::GraphBatch, Times::Once, fault.clone());
         sandbox.fail(Route::GraphBatch, Times::Once, Fault::default());
         sandbox.fail(Route::GraphBatch, Times::Always, fault.clone());
-        let service = service(&sandbox, "graph", &[("ENRICH_TIMEOUT_MS", "2000")]);
-        let answer = ask(&service, json!({"machine": showcase::MACHINE, "limit": 500})).await;
+        let service = service(&sandbox, "graph", &[]);
+        let (answer, _) = hasten(ask(&service, json!({"machine": showcase::MACHINE, "limit": 500}))).await;
         assert_eq!((answer.status, answer.alert_ids().len()), (200, 30), "{fault:?}: {}", answer.body);
         assert!(answer.warnings().contains(&"partial"), "{fault:?}");
         let alerts = answer.body["alerts"].as_array().expect("alerts");
@@ -147,13 +147,13 @@ async fn a_bad_moment_of_a_batch_is_hidden() {
 #[tokio::test]
 async fn a_slow_query_has_all_the_time_and_is_not_sent_again() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
-    sandbox.fail(Route::Hunting, Times::Once, Fault::delay(Duration::from_millis(1100)));
-    let service = service(&sandbox, "graph", &[("ENRICH_TIMEOUT_MS", "1700")]);
-    let answer = ask(&service, json!({"machine": showcase::MACHINE})).await;
+    sandbox.fail(Route::Hunting, Times::Once, Fault::delay(Duration::from_secs(8)));
+    let service = service(&sandbox, "graph", &[]);
+    let (answer, _) = hasten(ask(&service, json!({"machine": showcase::MACHINE}))).await;
     assert_eq!((answer.status, asked(&sandbox, Route::Hunting).len()), (200, 1), "{}", answer.body);
     sandbox.fail(Route::Hunting, Times::Once, Fault::delay(Duration::from_secs(30)));
     sandbox.forget();
-    let answer = ask(&service, json!({"user": showcase::USER})).await;
+    let (answer, _) = hasten(ask(&service, json!({"user": showcase::USER}))).await;
     assert_eq!((answer.status, &answer.body["code"]), (504, &json!("upstream_timeout")), "{}", answer.body);
     assert_eq!(asked(&sandbox, Route::Hunting).len(), 1);
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{now, post, webhook_headers, with_all};
 use crate::client::{Ask, Heard};
-use crate::harness::{ALERT, MACHINE, USER, World, new_sandbox};
+use crate::harness::{ALERT, MACHINE, USER, World, hasten, new_sandbox};
 use crate::log::Log;
 use crate::receiver::Receiver;
 
@@ -130,9 +130,11 @@ async fn a_repetition_is_answered_from_memory_and_posts_nothing() {
 #[tokio::test]
 async fn equal_deliveries_at_once_are_dealt_with_once() {
     let world = World::with(&[("CACHE_TTL_S", "0"), ("CACHE_STALE_S", "0")]).await;
-    world.sandbox.fail(Route::Alert, Times::Once, Fault::delay(Duration::from_millis(200)));
+    world.sandbox.fail(Route::Alert, Times::Once, Fault::delay(Duration::from_secs(2)));
     let body = json!({"alert_id": ALERT});
-    let heard = futures_util::future::join_all((0..8).map(|_| world.send(signed("/v1/enrich", "msg_1", &body)))).await;
+    let crowd = futures_util::future::join_all((0..8).map(|_| world.send(signed("/v1/enrich", "msg_1", &body))));
+    let (heard, waited) = hasten(crowd).await;
+    assert!(waited >= Duration::from_secs(2), "none of them waits for the others: {waited:?}");
     assert!(heard.iter().all(|one| one.answer() == heard[0].answer()));
     assert_eq!(heard.iter().filter(|heard| heard.header("x-repeated").is_empty()).count(), 1);
     assert_eq!(world.calls(Route::Alert), 1);

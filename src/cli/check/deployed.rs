@@ -1,0 +1,237 @@
+//! `check --url`: a deployed service, asked as a caller would ask it.
+
+use std::io::BufRead;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http::{HeaderValue, StatusCode};
+use serde_json::Value;
+use tokio::time::timeout;
+use url::Url;
+
+use super::report::Report;
+use crate::cli::CommandError;
+use crate::config::extra_ca_file;
+use crate::upstream::HttpClient;
+
+/// A cold start, and an answer that takes as long as API Gateway waits.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// The OpenAPI document has some 100 KiB. What is larger is not ours.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
+/// A key that no caller secret holds.
+const WRONG_KEY: &str = "defender-enrich-check-with-a-wrong-key";
+
+/// An answer of the service, or of what stands before it.
+struct Answer {
+    status: StatusCode,
+    body: Value,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Unanswered {
+    #[error(
+        "there is no connection: check the address, and whether there is a way to it from here (DNS, firewall, proxy)"
+    )]
+    NoConnection,
+    #[error("there is no answer in {} seconds", REQUEST_TIMEOUT.as_secs())]
+    TimedOut,
+    #[error("the connection broke, or the answer is larger than any of this service")]
+    Broken,
+}
+
+/// A service at an address.
+struct Deployed {
+    base: Url,
+    client: HttpClient,
+    /// About an alert that nobody has, and that no cache has been asked about.
+    question: String,
+}
+
+/// Asks whether the service lives, which version it is, whom it lets in, and one lookup.
+pub(super) async fn check(base: Url, key: Option<String>, report: &mut Report) -> Result<(), CommandError> {
+    let key = match key.as_deref() {
+        Some("-") => Some(first_line()?),
+        _ => key,
+    };
+    let question = format!("alert_id=da0_{}&not_found=200", fastrand::u32(..));
+    let service = Deployed { base, client: HttpClient::new(extra_ca_file().as_deref())?, question };
+    if !service.lives(report).await {
+        report.skipped("version, callers, a lookup", "not tried: the service does not answer");
+        return Ok(());
+    }
+    service.version(report).await;
+    let is_open = service.refuses_strangers(report).await;
+    match key.as_deref().map(HeaderValue::from_str) {
+        Some(Ok(key)) => service.lookup(Some(key), report).await,
+        Some(Err(_)) => report.wrong("the key", "it has characters that no header can carry"),
+        None if is_open => service.lookup(None, report).await,
+        None => {
+            report.unproven("the key", "not tried: give one with --key KEY, or --key - and the key on standard input");
+            report.unproven("a lookup", "not tried: there is no key");
+        }
+    }
+    Ok(())
+}
+
+fn first_line() -> Result<String, CommandError> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(CommandError::Input)?;
+    Ok(line.trim().to_owned())
+}
+
+impl Deployed {
+    async fn ask(&self, route: &[&str], query: Option<&str>, key: Option<HeaderValue>) -> Result<Answer, Unanswered> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(route);
+        }
+        url.set_query(query);
+        let mut request = self.client.pooled().get(url);
+        if let Some(mut key) = key {
+            key.set_sensitive(true);
+            request = request.header("x-api-key", key);
+        }
+        let exchange = async {
+            let mut response = request
+                .send()
+                .await
+                .map_err(|error| if error.is_connect() { Unanswered::NoConnection } else { Unanswered::Broken })?;
+            let (status, mut body) = (response.status(), BytesMut::new());
+            while let Some(piece) = response.chunk().await.map_err(|_| Unanswered::Broken)? {
+                if body.len() + piece.len() > MAX_ANSWER_BYTES {
+                    return Err(Unanswered::Broken);
+                }
+                body.extend_from_slice(&piece);
+            }
+            Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
+        };
+        timeout(REQUEST_TIMEOUT, exchange).await.map_err(|_| Unanswered::TimedOut)?
+    }
+
+    async fn lives(&self, report: &mut Report) -> bool {
+        let part = "healthz";
+        match self.ask(&["healthz"], None, None).await {
+            Ok(answer) if answer.status == StatusCode::OK && answer.text("status") == Some("ok") => {
+                report.good(part, "the service answers");
+                true
+            }
+            Ok(answer) => {
+                report.wrong(part, &answer.foreign());
+                false
+            }
+            Err(error) => {
+                report.wrong(part, &error.to_string());
+                false
+            }
+        }
+    }
+
+    async fn version(&self, report: &mut Report) {
+        let part = "version";
+        let answer = match self.ask(&["v1", "openapi.json"], None, None).await {
+            Ok(answer) => answer,
+            Err(error) => return report.wrong(part, &error.to_string()),
+        };
+        let own = env!("CARGO_PKG_VERSION");
+        let version = answer.body.pointer("/info/version").and_then(Value::as_str);
+        match version.filter(|_| answer.status == StatusCode::OK) {
+            Some(version) if version == own => report.good(part, version),
+            Some(version) => report.warning(part, &format!("{version}, while this program is {own}")),
+            None => report.wrong(part, &answer.foreign()),
+        }
+    }
+
+    /// Whether everybody is let in. Where a wrong key is refused, the service knows who may call.
+    async fn refuses_strangers(&self, report: &mut Report) -> bool {
+        let part = "a wrong key";
+        match self.ask(&["v1", "enrich"], Some(&self.question), Some(HeaderValue::from_static(WRONG_KEY))).await {
+            Ok(answer) if answer.code() == Some("unauthorized") => report.good(part, "is refused"),
+            Ok(answer) if answer.is_lookup() => {
+                report.warning(part, "is let in: everybody who reaches this address may ask (ENRICH_AUTH=none)");
+                return true;
+            }
+            Ok(answer) => report.wrong(part, &answer.told()),
+            Err(error) => report.wrong(part, &error.to_string()),
+        }
+        false
+    }
+
+    async fn lookup(&self, key: Option<HeaderValue>, report: &mut Report) {
+        let has_key = key.is_some();
+        let answer = match self.ask(&["v1", "enrich"], Some(&self.question), key).await {
+            Ok(answer) => answer,
+            Err(error) => return report.wrong("a lookup", &error.to_string()),
+        };
+        match answer.code() {
+            Some("unauthorized") => {
+                let detail = "is refused: it is not among api_keys of the caller secret, or is newer than SECRET_TTL_S (300 \
+                              seconds by default)";
+                report.wrong("the key", detail);
+                return report.skipped("a lookup", "not tried: the key is refused");
+            }
+            Some(_) | None if has_key => report.good("the key", "is accepted"),
+            Some(_) | None => {}
+        }
+        if answer.is_lookup() {
+            let backend = match answer.body.pointer("/source/backend").and_then(Value::as_str) {
+                Some("graph") => "Microsoft Graph",
+                Some(_) | None => "the older APIs",
+            };
+            report.good("a lookup", &format!("about an alert: answered, from {backend}"));
+        } else {
+            report.wrong("a lookup", &answer.told());
+        }
+    }
+}
+
+impl Answer {
+    fn text(&self, member: &str) -> Option<&str> {
+        self.body.get(member).and_then(Value::as_str)
+    }
+
+    /// The code of a problem.
+    fn code(&self) -> Option<&str> {
+        self.text("code")
+    }
+
+    fn is_lookup(&self) -> bool {
+        self.status == StatusCode::OK && self.body.get("found").is_some()
+    }
+
+    /// The problem that the service tells, or what else answers.
+    fn told(&self) -> String {
+        match (self.code(), self.text("detail")) {
+            (Some(code), Some(detail)) => {
+                let name =
+                    self.text("request_id").map(|id| format!(" In the log: request_id {id}")).unwrap_or_default();
+                shortened(&format!("{code}: {detail}{name}"))
+            }
+            _ => self.foreign(),
+        }
+    }
+
+    /// What an answer means that is not the service's own.
+    fn foreign(&self) -> String {
+        let meaning = match self.status.as_u16() {
+            300..=399 => "a redirect, which is not followed: give the address that it leads to",
+            401 | 403 => {
+                "refused before the service: AuthMode=iam or a Function URL of type AWS_IAM wants AWS signatures, which check \
+                 does not make, or a firewall stands before it"
+            }
+            404 => "no such path: is a part of the address missing or wrong, such as the stage or the base path?",
+            429 => "turned away before the service: it is throttled",
+            500..=599 => {
+                "the function does not start or has no room: look for \"a setting is wrong\" in its log, and at ReservedConcurrency"
+            }
+            _ => "something else than defender-enrich answers at this address",
+        };
+        format!("HTTP {}: {meaning}", self.status.as_u16())
+    }
+}
+
+/// More than any detail of this service has.
+fn shortened(text: &str) -> String {
+    const MAX_CHARACTERS: usize = 600;
+    text.chars().take(MAX_CHARACTERS).collect()
+}

@@ -1,0 +1,132 @@
+//! `check`: what an operator runs after a deployment, or when something is wrong. It prints a table, never a secret.
+
+mod backend;
+mod callers;
+mod deployed;
+mod report;
+mod secrets;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use url::{Host, Url};
+
+use self::report::Report;
+use super::{CommandError, Stage};
+use crate::enrich::{Context, Deadline};
+
+/// For each part: a secret, a token, a call.
+const PART_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What `check` is to look at.
+#[derive(Args)]
+pub(super) struct Options {
+    /// Check the invented company.
+    #[arg(long)]
+    demo: bool,
+    /// Post a test message to every destination of the caller secret.
+    #[arg(long)]
+    post_test: bool,
+    /// Ask a deployed service at this address instead, such as one of the outputs of the stack.
+    #[arg(long, value_parser = service_address, conflicts_with_all = ["demo", "post_test"])]
+    url: Option<Url>,
+    /// A key of the caller secret, for --url; `-` reads it from standard input.
+    #[arg(long, requires = "url")]
+    key: Option<String>,
+}
+
+pub(super) async fn run(options: Options) -> Result<ExitCode, CommandError> {
+    let mut report = Report::default();
+    match options.url {
+        Some(url) => deployed::check(url, options.key, &mut report).await?,
+        None => settings(&options, &mut report).await?,
+    }
+    report.end()
+}
+
+/// Checks what the settings of this shell lead to.
+async fn settings(options: &Options, report: &mut Report) -> Result<(), CommandError> {
+    let stage = match Stage::set(options.demo).await {
+        Ok(stage) => stage,
+        Err(error @ CommandError::Setting(_)) => {
+            report.wrong("settings", &error.explained());
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    if let Some(aws) = &stage.aws {
+        match aws.missing_credentials(PART_TIMEOUT).await {
+            None => report.skipped("AWS credentials", "those of this shell, not those of the function's role"),
+            Some(reason) => {
+                report.wrong("AWS credentials", &reason.to_string());
+                report.skipped("secrets", "not tried: nothing can be read without AWS credentials");
+                return Ok(());
+            }
+        }
+    }
+    callers::check(&stage, options.post_test, report).await;
+    if secrets::check(&stage, report).await {
+        backend::check(&stage, report).await;
+    } else {
+        report.skipped("backend", "not tried: there is no credential");
+    }
+    Ok(())
+}
+
+fn context() -> Context {
+    Context::new(Deadline::after(PART_TIMEOUT), "check", None)
+}
+
+/// Reads the address of a service, with or without the path of a route. A key is not sent in the clear.
+fn service_address(text: &str) -> Result<Url, String> {
+    let mut url = Url::parse(text).map_err(|_| "it has to be an address such as https://HOST".to_owned())?;
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err("it has to be an address such as https://HOST".to_owned()),
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
+        return Err("it has to begin with https:// (http:// only for this machine)".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it must not hold a user or a password: give the key with --key".to_owned());
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/');
+    let base = ["/v1/enrich/batch", "/v1/enrich", "/v1", "/healthz"].iter().find_map(|route| path.strip_suffix(route));
+    let base = base.unwrap_or(path).to_owned();
+    url.set_path(&base);
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_a_service_is_read_with_or_without_a_route() {
+        for (text, base) in [
+            ("https://api.example", "https://api.example/"),
+            ("https://api.example/v1/enrich", "https://api.example/"),
+            ("https://api.example/prod/v1/enrich/?alert_id=x#y", "https://api.example/prod"),
+            ("https://api.example/prod/", "https://api.example/prod"),
+            ("http://127.0.0.1:9000/healthz", "http://127.0.0.1:9000/"),
+            ("http://localhost:9000", "http://localhost:9000/"),
+        ] {
+            assert_eq!(service_address(text).map(String::from).as_deref(), Ok(base), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_not_sent_in_the_clear() {
+        for text in
+            ["http://api.example", "ftp://127.0.0.1", "api.example", "https://user:CANARY@api.example", "data:,x"]
+        {
+            let error = service_address(text).expect_err(text);
+            assert!(!error.contains("CANARY"), "{error}");
+        }
+    }
+}

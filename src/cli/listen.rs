@@ -1,0 +1,103 @@
+//! Where `serve` listens: an address or a name, and a port.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use tokio::net::lookup_host;
+
+/// A host and a port, as they were given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ListenAddress {
+    host: String,
+    port: u16,
+}
+
+impl FromStr for ListenAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const PROBLEM: &str = "it has to be HOST:PORT, such as 127.0.0.1:9000 or localhost:9000";
+        let (host, port) = text.rsplit_once(':').ok_or(PROBLEM)?;
+        let port = port.parse().map_err(|_| PROBLEM)?;
+        let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(inner) => inner.parse::<IpAddr>().map_err(|_| PROBLEM)?.to_string(),
+            None if host.is_empty() || host.contains([':', '/', ' ']) => return Err(PROBLEM),
+            None => host.to_owned(),
+        };
+        Ok(Self { host, port })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+impl ListenAddress {
+    /// The addresses of the host, those of version 4 first: that is what people type who ask it.
+    pub(super) async fn resolved(&self) -> io::Result<Vec<SocketAddr>> {
+        let mut addresses: Vec<_> = lookup_host((self.host.as_str(), self.port)).await?.collect();
+        addresses.sort_by_key(SocketAddr::is_ipv6);
+        Ok(addresses)
+    }
+}
+
+/// Why nobody can listen there, and what to do.
+pub(super) fn explained(cause: &io::Error) -> String {
+    match cause.kind() {
+        ErrorKind::AddrInUse => {
+            "another program listens there. End it, or take a free port with --listen 127.0.0.1:0".to_owned()
+        }
+        ErrorKind::PermissionDenied => {
+            "this needs more rights. Take a port from 1024 on, such as --listen 127.0.0.1:9000".to_owned()
+        }
+        ErrorKind::AddrNotAvailable => {
+            "this machine has no such address. Try --listen 127.0.0.1:9000, or 0.0.0.0:9000 for all of its addresses"
+                .to_owned()
+        }
+        _ => cause.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn names_and_addresses_are_taken() {
+        for (text, shown) in [
+            ("127.0.0.1:9000", "127.0.0.1:9000"),
+            ("localhost:0", "localhost:0"),
+            ("[::1]:9000", "[::1]:9000"),
+            ("0.0.0.0:80", "0.0.0.0:80"),
+        ] {
+            let address: ListenAddress = text.parse().expect(text);
+            assert_eq!(address.to_string(), shown);
+            assert!(!address.resolved().await.expect(text).is_empty());
+        }
+        let local = "localhost:9000".parse::<ListenAddress>().expect("a name").resolved().await.expect("addresses");
+        assert_eq!(local.first(), Some(&SocketAddr::from(([127, 0, 0, 1], 9000))));
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_what_one_looks_like() {
+        for text in [
+            "9000",
+            ":9000",
+            "localhost",
+            "localhost:",
+            "localhost:x",
+            "localhost:65536",
+            "::1:9000",
+            "http://x:1",
+            "[x]:1",
+        ] {
+            let error = text.parse::<ListenAddress>().expect_err(text);
+            assert!(error.contains("127.0.0.1:9000"), "{text}: {error}");
+        }
+    }
+}
