@@ -9,13 +9,18 @@
 //! `…` stands for what is left out: members of an object, items of a list, lines, a part of a text. Members may stand in
 //! another order. What says when an answer was fetched is not compared.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use defender_enrich::config::Settings;
 use defender_enrich::render::Format;
 use defender_enrich::sandbox::{Fault, Route, Times};
+use defender_enrich::telemetry::LogSettings;
 use serde_json::{Map, Value, json};
+use tracing::level_filters::LevelFilter;
 
 use crate::client::{Ask, Heard, timeless_text};
 use crate::harness::{ALERT, MACHINE, World};
@@ -475,6 +480,33 @@ fn every_parameter_of_the_template_and_every_setting_without_one_is_in_the_readm
             "{name}: either the template sets it, or the README says that it does not"
         );
     }
+}
+
+#[test]
+fn every_setting_that_is_read_is_in_the_readme_and_every_variable_in_the_readme_is_read() {
+    let read = RefCell::new(BTreeSet::new());
+    let lookup = |name: &str| {
+        read.borrow_mut().insert(name.to_owned());
+        (name == "DEFENDER_SECRET_ID").then(|| "sandbox/defender".to_owned())
+    };
+    Settings::from_lookup(lookup).expect("settings");
+    LogSettings::from_lookup(lookup, LevelFilter::INFO, true).expect("settings");
+    let mut read = read.into_inner();
+    for internal in ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_INITIALIZATION_TYPE", "TERM"] {
+        assert!(read.remove(internal), "{internal} is Lambda's, or a terminal's, and is not read any more");
+    }
+    // What stands beside the keys is read with them.
+    read.insert("AWS_SESSION_TOKEN".to_owned());
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
+    let (_, table) = text.split_once("\n| variable |").expect("the table");
+    let (table, _) = table.split_once("\n\n").expect("its end");
+    let is_variable =
+        |word: &&str| word.contains('_') && word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+    let told: BTreeSet<_> = quoted(table).into_iter().filter(is_variable).map(str::to_owned).collect();
+    let forgotten: Vec<_> = read.difference(&told).collect();
+    assert_eq!(forgotten, Vec::<&String>::new(), "read, and not in the README");
+    let invented: Vec<_> = told.difference(&read).collect();
+    assert_eq!(invented, Vec::<&String>::new(), "in the README, and not read");
 }
 
 #[test]
