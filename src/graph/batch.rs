@@ -37,6 +37,8 @@ const SPARED: Duration = Duration::from_millis(150);
 pub(super) struct Completed {
     bodies: HashMap<String, Text>,
     bytes: usize,
+    /// The bytes of all answers that the bodies are parts of.
+    pub(super) held: usize,
     /// How many failed, and went on failing.
     pub(super) failed: usize,
     /// How many were left out, since enough was read.
@@ -113,7 +115,15 @@ impl Graph {
             }
             let (Some(outcome), Some(chunk)) = (outcomes.next().await, chunks.next()) else { break };
             let items = match outcome {
-                Ok(items) => items,
+                Ok((items, held)) => {
+                    completed.held += held;
+                    items
+                }
+                // The batch, or the request, is full.
+                Err(CallError::Upstream(UpstreamError::TooLarge)) => {
+                    completed.left_out += chunk.len();
+                    continue;
+                }
                 Err(error @ CallError::Forbidden { .. }) => return Err(error),
                 Err(CallError::Upstream(error)) => {
                     failed.extend(chunk.iter().map(|id| (id.clone(), error.retry())));
@@ -138,8 +148,13 @@ impl Graph {
         Ok(failed)
     }
 
-    /// One batch, its items in the order of the ids.
-    async fn batch(&self, ids: &[AlertId], attempts: &Attempts, ctx: &Context) -> Result<Vec<Item>, CallError> {
+    /// One batch, its items in the order of the ids, and the length of its answer.
+    async fn batch(
+        &self,
+        ids: &[AlertId],
+        attempts: &Attempts,
+        ctx: &Context,
+    ) -> Result<(Vec<Item>, usize), CallError> {
         let url = self.address(&["$batch"])?;
         let requests: Vec<_> = ids
             .iter()
@@ -161,7 +176,7 @@ impl Graph {
         };
         let one = attempts.one_for_a_part();
         let answer = self.calls.send_within(one, Api::Graph, READ_ALERTS, ctx, call, Reply::into_body).await?;
-        items(&answer, ids.len())
+        Ok((items(&answer, ids.len())?, answer.len()))
     }
 }
 

@@ -83,11 +83,13 @@ impl Graph {
         let mut notes = Warnings::default();
         let (incident, mut first) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
         let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
+        ctx.hold(first.made).map_err(CallError::Upstream)?;
         let mut bodies = vec![body];
         if !is_whole {
             let url = self.address(&["security", "incidents", &id.to_string(), "alerts"])?;
             let body = self.get(&url, READ_INCIDENTS, ctx).await?;
             first = wire::alerts(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
+            ctx.hold(first.made).map_err(CallError::Upstream)?;
             bodies.push(body);
         }
         let mut alerts = Listing::of(first.items, bodies);

@@ -24,8 +24,7 @@ pub(super) fn fitted(
             return body;
         }
         if showing.raw {
-            showing.raw = false;
-            showing.warnings.push(capped("raw is left out: with it the answer would be too large for the front door."));
+            leave_raw_out(&mut showing);
         } else if showing.limit > 0 {
             let listed = answer.findings.alerts.len().min(showing.limit);
             if showing.warnings.iter().all(|warning| warning.detail != FEWER) {
@@ -36,6 +35,22 @@ pub(super) fn fitted(
             return body;
         }
     }
+}
+
+/// The same, without raw where a body that holds it as it is would not fit: it is not written in vain.
+pub(super) fn without_hopeless_raw(answer: &Answer, showing: &Showing, most: usize) -> Showing {
+    let mut showing = showing.clone();
+    let raw: usize = answer.findings.bodies.iter().map(|body| body.len()).sum();
+    // White space around a body is not written.
+    if showing.raw && raw / 2 > most {
+        leave_raw_out(&mut showing);
+    }
+    showing
+}
+
+fn leave_raw_out(showing: &mut Showing) {
+    showing.raw = false;
+    showing.warnings.push(capped("raw is left out: with it the answer would be too large for the front door."));
 }
 
 /// Whether a body fits a front door: Lambda's envelope holds the body as a JSON string, and escapes it.

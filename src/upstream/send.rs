@@ -186,20 +186,26 @@ impl Upstream {
             }
         };
         let response = timeout_at(silent_until(), request.send()).await.map_err(|_| UpstreamError::TimedOut)?;
-        read_body(response.map_err(|error| transport(&error))?, silent_until).await
+        read_body(response.map_err(|error| transport(&error))?, silent_until, ctx).await
     }
 }
 
-/// Reads an answer, no further than the cap.
+/// Reads an answer, no further than the cap, and than the request's budget goes.
 async fn read_body(
     mut response: reqwest::Response,
     silent_until: impl Fn() -> Instant,
+    ctx: &Context,
 ) -> Result<Reply, UpstreamError> {
     let status = response.status();
     let most = if status.is_success() { MOST_BODY } else { MOST_ERROR_BODY };
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
     if status.is_success() && announced > most {
         return Err(UpstreamError::TooLarge);
+    }
+    // What an error says is little, and held by nobody.
+    let mut reading = ctx.share().reading();
+    if status.is_success() {
+        reading.take_up_to(announced, ctx.deadline).await?;
     }
     let mut body = BytesMut::with_capacity(announced.min(most));
     loop {
@@ -211,8 +217,12 @@ async fn read_body(
             }
             break;
         }
+        if status.is_success() {
+            reading.take_up_to(body.len() + piece.len(), ctx.deadline).await?;
+        }
         body.extend_from_slice(&piece);
     }
+    reading.keep();
     Ok(Reply { status, headers: std::mem::take(response.headers_mut()), body: body.freeze() })
 }
 
