@@ -4,9 +4,11 @@
     python3 .ci/memory_check.py PROGRAM [WORD]
 
 PROGRAM: `defender-enrich`. It runs with an address space of 256 MB, against stand-ins on loopback that send the largest and the
-oddest answers. Each case is asked twice: at full speed, and with the process stopped six sevenths of the time. WORD: only cases
-whose name holds it. Prints `memory: N passed, M failed` last, and exits 1 if any failed.
+oddest answers. Each case is asked twice: at full speed, and with the process stopped six sevenths of the time; but those of many
+requests in a row, which fill the memory of answers. WORD: only cases whose name holds it. Prints `memory: N passed, M failed` last,
+and exits 1 if any failed.
 """
+import gzip
 import http.client
 import http.server
 import json
@@ -52,6 +54,22 @@ def item(number):
     }
 
 
+def graph_item(number):
+    """The same through Microsoft Graph."""
+    return {
+        "@odata.type": "#microsoft.graph.security.fileEvidence", "createdDateTime": "2026-11-03T08:15:42.036Z", "verdict": "malicious",
+        "remediationStatus": "active", "detectionStatus": "detected", "mdeDeviceId": "362ded5edf49a09eff1a4645db892f3af1c2e2cd",
+        "fileDetails": {"sha1": f"{number:040x}", "sha256": f"{number:064x}", "fileName": f"update{number}.exe",
+                        "filePath": "C:\\Users\\dana\\AppData\\Local", "fileSize": 4096},
+    }
+
+
+def graph_alert(name, size, dense):
+    """An alert of about that many bytes: a long text, or much evidence."""
+    rest = b'"evidence":[' + filled(size, lambda n: json.dumps(graph_item(n))) + b"]" if dense else b'"description":"' + b"x" * size + b'"'
+    return b'{"id":"' + name.encode() + b'","severity":"low","status":"new",' + rest + b"}"
+
+
 def filled(size, make, join=b","):
     """Pieces one after the other, about as many bytes as that."""
     pieces, length, number = [], 0, 0
@@ -88,6 +106,9 @@ BODIES = {
     "numbers": lambda: in_an_alert(b'"evidence":[' + repeated(b"1", 15 * MB) + b"]"),
     "techniques": lambda: in_an_alert(b'"mitreTechniques":[' + repeated(b"1", 15 * MB) + b"]"),
     "comments": lambda: in_an_alert(b'"comments":[' + repeated(b"{}", 15 * MB) + b"]"),
+    "small": lambda: in_an_alert(b'"comments":[' + filled(500_000, lambda n: '{"comment":"a%d"}' % n) + b"]"),
+    "escapes": lambda: in_an_alert(b'"evidence":[' + filled(200_000, lambda n: json.dumps({"fileName": "\n" * 1000})) + b"]"),
+    "users": lambda: in_an_alert(b'"loggedOnUsers":[' + filled(200_000, lambda n: '{"accountName":"a%d","domainName":"C"}' % n) + b"]"),
     "deep": lambda: in_an_alert(b'"odd":{"a":[' + repeated(b"[[[]]]", 15 * MB) + b"]}"),
     "many": lambda: b'{"value":[' + filled(15 * MB, lambda n: '{"id":"a%d","comments":[{"comment":"x"},{"comment":"y"}]}' % n) + b"]}",
 }
@@ -104,6 +125,21 @@ def batch(count, word, *allowed, **options):
     return name, {"requests": [{"user": f"{word}-{n}", **options} for n in range(count)]}, allowed
 
 
+def row(name):
+    """As advanced hunting has them."""
+    return {"AlertId": name, "Timestamp": "2026-11-03T08:14:00Z", "Title": "Something ran", "Severity": "Low", "AccountName": "dana"}
+
+
+# What an alert is through Graph, by the word in the account's name: its bytes, and whether it is evidence.
+GRAPH = {"texts": (600_000, False), "dense": (600_000, True)}
+
+
+def filling(requests, word):
+    """Batches in a row that are more than is remembered."""
+    batches = [{"requests": [{"user": f"{word}-{n * 25 + m}"} for m in range(25)]} for n in range(requests)]
+    return f"{requests} × 25 × {word} in a row", batches, (OK, TOO_LARGE)
+
+
 # Each case: its name, its body, and the outcomes that an item may have at full speed. Stopped most of the time, it may be late besides.
 CASES = [
     batch(25, "usual", OK), batch(25, "large", OK), batch(8, "huge", OK, LATE), batch(25, "large", OK, limit=500, include="raw"),
@@ -112,6 +148,9 @@ CASES = [
     single("evidence", OK, TOO_LARGE), single("evidence", OK, TOO_LARGE, include="raw", format="ecs"), single("numbers", OK, TOO_LARGE),
     single("techniques", OK, TOO_LARGE), single("comments", OK, TOO_LARGE), single("deep", OK, TOO_LARGE), single("many", OK, TOO_LARGE),
     batch(25, "empty", TOO_LARGE), batch(25, "evidence", OK, TOO_LARGE, LATE), batch(25, "comments", OK, TOO_LARGE, LATE),
+    single("zipped", OK), batch(8, "zipped", OK, LATE), single("texts", OK), single("dense", OK), batch(4, "texts", OK, LATE),
+    ("24 × small and a huge", {"requests": [{"user": f"small-{n}"} for n in range(24)] + [{"user": "huge-0"}]}, (OK,)),
+    filling(8, "small"), filling(12, "escapes"), filling(12, "users"),
 ]
 
 
@@ -128,20 +167,33 @@ class StandIn(http.server.BaseHTTPRequestHandler):
             page = f"http://{self.headers['host']}/api/users/pages-0/alerts"
             body = listed(2 * MB)[:-1] + f',"@odata.nextLink":"{page}"}}'.encode()
             self.bodies.setdefault(word, body)
-        self.answer(self.bodies.get(word, b"{}"))
+        self.answer(self.bodies.get(word, b"{}"), word == "zipped")
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        if "x-amz-target" in self.headers:
+        sent = self.rfile.read(int(self.headers["content-length"]))
+        if self.path.endswith("/runHuntingQuery"):
+            word = next(word for word in GRAPH if f"{word}-".encode() in sent)
+            self.answer(json.dumps({"results": [row(f"{word}{n}_1") for n in range(100)]}).encode())
+        elif self.path.endswith("/$batch"):
+            names = [request["url"].rpartition("/")[2] for request in json.loads(sent)["requests"]]
+            items = (b'{"id":"%d","status":200,"body":%s}' % (at, self.alert(name)) for at, name in enumerate(names))
+            self.answer(b'{"responses":[' + b",".join(items) + b"]}")
+        elif "x-amz-target" in self.headers:
             secret = json.dumps({"tenant_id": TENANT, "client_id": "c995191e-ab0d-41ff-95fd-921e07823508", "client_secret": "invented"})
             self.answer(json.dumps({"ARN": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:d", "Name": "d", "SecretString": secret}).encode())
         else:
             self.answer(json.dumps({"token_type": "Bearer", "expires_in": 3599, "access_token": "invented"}).encode())
 
-    def answer(self, body):
+    def alert(self, name):
+        word = next(word for word in GRAPH if name.startswith(word))
+        return self.bodies[word].replace(b"NAME", name.encode(), 1)
+
+    def answer(self, body, is_zipped=False):
         try:
             self.send_response(200)
             self.send_header("content-type", "application/json")
+            if is_zipped:
+                self.send_header("content-encoding", "gzip")
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -152,16 +204,16 @@ class StandIn(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def started(program, origin):
+def started(program, origin, backend):
     """The service within its address space, and where it listens."""
     env = {
         "PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "AWS_ACCESS_KEY_ID": "invented", "AWS_SECRET_ACCESS_KEY": "invented",
         "AWS_REGION": "eu-central-1", "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": origin, "DEFENDER_LOGIN_URL": origin, "DEFENDER_API_URL": origin, "DEFENDER_XDR_URL": origin,
-        "DEFENDER_GRAPH_URL": origin, "DEFENDER_SECRET_ID": "d", "DEFENDER_BACKEND": "defender", "ENRICH_AUTH": "none", "RUST_LOG": "off",
+        "DEFENDER_GRAPH_URL": origin, "DEFENDER_SECRET_ID": "d", "DEFENDER_BACKEND": backend, "ENRICH_AUTH": "none", "RUST_LOG": "off",
         "QUOTA_PER_MINUTE": "100000", "QUOTA_PER_HOUR": "100000", "ENRICH_TIMEOUT_MS": str(TIMEOUT_S * 1000),
         # Each thread's arena sets aside 64 MB of addresses, which cost nothing but count here.
-        "MALLOC_ARENA_MAX": "1",
+        "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "1048576",
     }
     limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     service = subprocess.Popen([program, "serve", "--listen", "127.0.0.1:0"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -210,23 +262,24 @@ def stop_and_go(pid, ended):
 def tried(program, origin, case, is_slow):
     """What is wrong with a case; nothing where it holds. And what it took."""
     name, document, allowed = case
-    service, address = started(program, origin)
+    documents = document if isinstance(document, list) else [document]
+    service, address = started(program, origin, "graph" if any(f"{word}-0" in str(document) for word in GRAPH) else "defender")
     ended = threading.Event()
     try:
-        ask(address, "/v1/enrich", {"user": "none-0"})
+        ask(address, "/v1/enrich", {"alert_id": "none"})
         idle = peak(service.pid)
         if is_slow:
             stopper = threading.Thread(target=stop_and_go, args=(service.pid, ended))
             stopper.start()
         begun = time.monotonic()
-        status, body = ask(address, "/v1/enrich/batch" if "requests" in document else "/v1/enrich", document)
-        took = time.monotonic() - begun
+        answers = [ask(address, "/v1/enrich/batch" if "requests" in one else "/v1/enrich", one) for one in documents]
+        took = (time.monotonic() - begun) / len(documents)
         ended.set()
         if is_slow:
             stopper.join()
-        if service.poll() is not None or status == 0:
-            return [f"no answer: {body[:80]!r}, exit status {service.poll()}"], ""
-        beside, found = peak(service.pid) - idle, outcomes(status, body)
+        if service.poll() is not None or any(status == 0 for status, _ in answers):
+            return [f"no answer: {answers[-1][1][:80]!r}, exit status {service.poll()}"], ""
+        beside, found = peak(service.pid) - idle, [outcome for answer in answers for outcome in outcomes(*answer)]
     finally:
         ended.set()
         service.kill()
@@ -253,9 +306,12 @@ def main():
     word = sys.argv[2] if len(sys.argv) > 2 else ""
     for made, body in BODIES.items():
         StandIn.bodies[made] = body()
+    StandIn.bodies["zipped"] = gzip.compress(StandIn.bodies["huge"], 1)
+    for made, (size, dense) in GRAPH.items():
+        StandIn.bodies[made] = graph_alert("NAME", size, dense)
     passed = failed = 0
     for case in CASES:
-        for is_slow in (False, True):
+        for is_slow in (False,) if isinstance(case[1], list) else (False, True):
             name = case[0] + (", at a seventh of a processor" if is_slow else "")
             if word not in name:
                 continue

@@ -1,6 +1,6 @@
 //! How a body of data is made to fit the front door: without the upstream body, then with fewer alerts.
 
-use super::writing::BodyForm;
+use super::writing::{BodyForm, Target};
 use crate::domain::enrichment::{Answer, Enrichment, Showing};
 use crate::domain::warning::{Warning, WarningCode};
 
@@ -10,11 +10,14 @@ pub(super) fn fitted(
     showing: &Showing,
     most: usize,
     form: BodyForm,
-    write: impl Fn(&Enrichment<'_>, BodyForm) -> Vec<u8>,
+    write: impl Fn(&Enrichment<'_>, Target) -> Vec<u8>,
 ) -> Vec<u8> {
     let mut showing = showing.clone();
     loop {
-        let body = write(&answer.enrichment(&showing), form);
+        let is_least = !showing.raw && showing.limit == 0;
+        // What does not fit is written again with less: as far as it shows.
+        let target = Target { form, most: if is_least { usize::MAX } else { most.saturating_add(2) } };
+        let body = write(&answer.enrichment(&showing), target);
         let has_room = match form {
             BodyForm::Plain => fits(&body, most),
             // Escaped already, and in quotes.
@@ -24,33 +27,18 @@ pub(super) fn fitted(
             return body;
         }
         if showing.raw {
-            leave_raw_out(&mut showing);
-        } else if showing.limit > 0 {
+            showing.raw = false;
+            showing.warnings.push(capped("raw is left out: with it the answer would be too large for the front door."));
+        } else if is_least {
+            return body;
+        } else {
             let listed = answer.findings.alerts.len().min(showing.limit);
             if showing.warnings.iter().all(|warning| warning.detail != FEWER) {
                 showing.warnings.push(capped(FEWER));
             }
             showing.limit = listed / 2;
-        } else {
-            return body;
         }
     }
-}
-
-/// The same, without raw where a body that holds it as it is would not fit: it is not written in vain.
-pub(super) fn without_hopeless_raw(answer: &Answer, showing: &Showing, most: usize) -> Showing {
-    let mut showing = showing.clone();
-    let raw: usize = answer.findings.bodies.iter().map(|body| body.len()).sum();
-    // White space around a body is not written.
-    if showing.raw && raw / 2 > most {
-        leave_raw_out(&mut showing);
-    }
-    showing
-}
-
-fn leave_raw_out(showing: &mut Showing) {
-    showing.raw = false;
-    showing.warnings.push(capped("raw is left out: with it the answer would be too large for the front door."));
 }
 
 /// Whether a body fits a front door: Lambda's envelope holds the body as a JSON string, and escapes it.

@@ -62,10 +62,7 @@ impl Shape {
 pub fn render(answer: &Answer, showing: &Showing, shape: Shape, most: usize) -> Vec<u8> {
     let form = shape.form;
     let message = match shape.format {
-        Format::Json => {
-            let showing = fit::without_hopeless_raw(answer, showing, most);
-            return fit::fitted(answer, &showing, most, form, json::document);
-        }
+        Format::Json => return fit::fitted(answer, showing, most, form, json::document),
         Format::Ocsf => return fit::fitted(answer, showing, most, form, ocsf::document),
         Format::OcsfNdjson => return fit::fitted(answer, showing, most, form, ocsf::lines),
         Format::Ecs => return fit::fitted(answer, showing, most, form, ecs::documents),

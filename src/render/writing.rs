@@ -19,21 +19,62 @@ pub enum BodyForm {
     Quoted,
 }
 
+/// What a body is written as, and how far: what is longer has a use for nobody.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    pub(super) form: BodyForm,
+    /// Writing ends with the first byte after so many.
+    pub(super) most: usize,
+}
+
+impl From<BodyForm> for Target {
+    fn from(form: BodyForm) -> Self {
+        Self { form, most: usize::MAX }
+    }
+}
+
+/// What is written so far.
+struct Out {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl io::Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let room = self.most.saturating_add(1).saturating_sub(self.bytes.len());
+        if room == 0 {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A body that is being written.
 pub(super) struct Writing {
     form: BodyForm,
-    out: Vec<u8>,
+    out: Out,
 }
 
 impl Writing {
     /// Begins with room for about as many bytes as it will take.
-    pub(super) fn new(form: BodyForm, room: usize) -> Self {
-        let mut writing = Self { form, out: Vec::with_capacity(room) };
+    pub(super) fn new(target: impl Into<Target>, room: usize) -> Self {
+        let Target { form, most } = target.into();
+        let mut writing = Self { form, out: Out { bytes: Vec::with_capacity(room), most } };
         writing.quote();
         writing
     }
 
-    /// Writes JSON of a value that is made of strings, numbers and lists: it always serializes, and memory takes it.
+    /// Writes JSON of a value that is made of strings, numbers and lists: it always serializes, and memory takes it, as
+    /// far as it is wanted.
     pub(super) fn json(&mut self, value: &impl Serialize) {
         let _ = value.serialize(&mut Serializer::with_formatter(&mut self.out, self.form));
     }
@@ -43,22 +84,22 @@ impl Writing {
         let _ = self.form.write_raw_fragment(&mut self.out, text);
     }
 
-    /// The body.
+    /// The body; what is longer than was wanted is a part of it that is longer as well.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.quote();
-        self.out
+        self.out.bytes
     }
 
     fn quote(&mut self) {
         if self.form == BodyForm::Quoted {
-            self.out.push(b'"');
+            self.out.bytes.push(b'"');
         }
     }
 }
 
 /// A body of one JSON value.
-pub(super) fn json(value: &impl Serialize, form: BodyForm, room: usize) -> Vec<u8> {
-    let mut writing = Writing::new(form, room);
+pub(super) fn json(value: &impl Serialize, target: impl Into<Target>, room: usize) -> Vec<u8> {
+    let mut writing = Writing::new(target, room);
     writing.json(value);
     writing.finish()
 }
@@ -128,6 +169,17 @@ mod tests {
     use super::*;
 
     /// What is written, and what a reader of the string finds in it.
+    #[test]
+    fn what_is_too_long_is_not_written_to_its_end() {
+        for form in [BodyForm::Plain, BodyForm::Quoted] {
+            let list = vec!["a text"; 1000];
+            let body = json(&list, Target { form, most: 100 }, 0);
+            assert!((101..=102).contains(&body.len()), "{}", body.len());
+            let whole = json(&list, form, 0);
+            assert_eq!(json(&list, Target { form, most: whole.len() }, 0), whole);
+        }
+    }
+
     fn both(write: impl Fn(&mut Writing)) -> (String, String) {
         let [plain, quoted] = [BodyForm::Plain, BodyForm::Quoted].map(|form| {
             let mut writing = Writing::new(form, 0);

@@ -3,10 +3,12 @@
 //! What is made of one body is bounded by its length (`Json::spend`), and counted when it is made. So a bound on what is
 //! held is a bound on memory.
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout_at;
+use tokio::time::{sleep_until, timeout_at};
 
 use super::context::Deadline;
 use super::error::UpstreamError;
@@ -106,7 +108,7 @@ impl Share {
 
     /// Begins to read a body.
     pub(super) fn reading(&self) -> Reading<'_> {
-        Reading { share: self, bytes: 0 }
+        Reading { share: self, bytes: 0, is_too_late: false }
     }
 
     fn give_back(&self, bytes: usize) {
@@ -136,17 +138,28 @@ impl Drop for Share {
 pub(super) struct Reading<'s> {
     share: &'s Share,
     bytes: usize,
+    is_too_late: bool,
 }
 
 impl Reading<'_> {
-    /// Takes what is missing to so many bytes of the body.
+    /// Takes what is missing to so many bytes of the body. `TimedOut`: what comes so late could not be shown in time.
     pub(super) async fn take_up_to(&mut self, bytes: usize, deadline: Deadline) -> Result<(), UpstreamError> {
         let missing = bytes.saturating_sub(self.bytes);
         if missing > 0 {
             self.share.take(missing, deadline).await?;
             self.bytes += missing;
         }
-        Ok(())
+        self.is_too_late = self.bytes > SMALL && deadline.remaining() < time_to_show(self.bytes);
+        if self.is_too_late { Err(UpstreamError::TimedOut) } else { Ok(()) }
+    }
+
+    /// The body did not come to its end, and is dropped.
+    pub(super) async fn give_up(mut self, deadline: Deadline) {
+        self.share.give_back(mem::take(&mut self.bytes));
+        if self.is_too_late {
+            // To send it again would take longer still.
+            sleep_until(deadline.instant()).await;
+        }
     }
 
     /// The body is whole: the item holds it.
@@ -163,14 +176,18 @@ impl Drop for Reading<'_> {
     }
 }
 
+/// How long it takes at a seventh of a processor to make an answer of so many bytes, which nothing interrupts.
+fn time_to_show(bytes: usize) -> Duration {
+    const OF_A_KIBIBYTE: Duration = Duration::from_micros(100);
+    OF_A_KIBIBYTE.saturating_mul(u32::try_from(bytes >> 10).unwrap_or(u32::MAX))
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use futures_util::FutureExt;
 
     use super::*;
@@ -213,6 +230,20 @@ mod tests {
         let other = large.of_the_same_budget();
         let waiting = other.take(SMALL + 1, Deadline::after(LONG)).await;
         assert_eq!(waiting, Err(UpstreamError::TimedOut));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_too_late_to_be_shown_is_not_read() {
+        let share = Share::of_a_new_budget();
+        let deadline = Deadline::after(Duration::from_millis(1500));
+        let mut reading = share.reading();
+        assert_eq!(reading.take_up_to(10 << 20, deadline).await, Ok(()));
+        assert_eq!(reading.take_up_to(16 << 20, deadline).await, Err(UpstreamError::TimedOut));
+        let mut waiting = Box::pin(reading.give_up(deadline));
+        assert!((&mut waiting).now_or_never().is_none(), "there is no other attempt");
+        assert_eq!(take(&share.of_the_same_budget(), MOST_OF_ONE), Some(Ok(())), "it is another's turn");
+        waiting.await;
+        assert!(deadline.remaining().is_zero());
     }
 
     #[tokio::test(start_paused = true)]

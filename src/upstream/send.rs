@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::budget::Reading;
 use super::client::HttpClient;
 use super::context::Context;
 use super::error::UpstreamError;
@@ -186,7 +187,18 @@ impl Upstream {
             }
         };
         let response = timeout_at(silent_until(), request.send()).await.map_err(|_| UpstreamError::TimedOut)?;
-        read_body(response.map_err(|error| transport(&error))?, silent_until, ctx).await
+        let response = response.map_err(|error| transport(&error))?;
+        let mut reading = ctx.share().reading();
+        match read_body(response, silent_until, ctx, &mut reading).await {
+            Ok(reply) => {
+                reading.keep();
+                Ok(reply)
+            }
+            Err(error) => {
+                reading.give_up(ctx.deadline).await;
+                Err(error)
+            }
+        }
     }
 }
 
@@ -195,6 +207,7 @@ async fn read_body(
     mut response: reqwest::Response,
     silent_until: impl Fn() -> Instant,
     ctx: &Context,
+    reading: &mut Reading<'_>,
 ) -> Result<Reply, UpstreamError> {
     let status = response.status();
     let most = if status.is_success() { MOST_BODY } else { MOST_ERROR_BODY };
@@ -203,7 +216,6 @@ async fn read_body(
         return Err(UpstreamError::TooLarge);
     }
     // What an error says is little, and held by nobody.
-    let mut reading = ctx.share().reading();
     if status.is_success() {
         reading.take_up_to(announced, ctx.deadline).await?;
     }
@@ -222,7 +234,6 @@ async fn read_body(
         }
         body.extend_from_slice(&piece);
     }
-    reading.keep();
     Ok(Reply { status, headers: std::mem::take(response.headers_mut()), body: body.freeze() })
 }
 

@@ -14,7 +14,7 @@ mod vendor;
 use self::fields::{Account, Cloud, Dns, Document, Ecs, Host, Microsoft, Observer, Organization, Rule};
 use self::sparse::Filled;
 use self::vendor::Defender;
-use super::writing::{self, BodyForm};
+use super::writing::{self, Target};
 use crate::domain::alert::{Alert, Device};
 use crate::domain::enrichment::Enrichment;
 
@@ -24,9 +24,9 @@ const ECS_VERSION: &str = "8.17.0";
 const USUAL: usize = 4 << 10;
 
 /// The list of documents; for what nothing is known of, an empty one.
-pub(super) fn documents(enrichment: &Enrichment<'_>, form: BodyForm) -> Vec<u8> {
+pub(super) fn documents(enrichment: &Enrichment<'_>, target: Target) -> Vec<u8> {
     let documents: Vec<_> = enrichment.alerts.iter().map(|alert| document(alert, enrichment)).collect();
-    writing::json(&documents, form, USUAL * documents.len())
+    writing::json(&documents, target, USUAL * documents.len())
 }
 
 fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a> {

@@ -30,7 +30,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use super::writing::{BodyForm, Writing};
+use super::writing::{Target, Writing};
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::raw::Raw;
@@ -42,10 +42,10 @@ use incident::IncidentEvent;
 const USUAL: usize = 4 << 10;
 
 /// One finding, or the bundle of a list's.
-pub(in crate::render) fn document(enrichment: &Enrichment<'_>, form: BodyForm) -> Vec<u8> {
+pub(in crate::render) fn document(enrichment: &Enrichment<'_>, target: Target) -> Vec<u8> {
     let outline = outline::of(enrichment);
     let events = events(enrichment, outline.as_ref());
-    let mut body = Writing::new(form, USUAL * events.len());
+    let mut body = Writing::new(target, USUAL * events.len());
     match (enrichment.kind, events.first()) {
         (Kind::Alert | Kind::Incident, Some(event)) => body.json(event),
         (Kind::Alert | Kind::Incident, None)
@@ -57,10 +57,10 @@ pub(in crate::render) fn document(enrichment: &Enrichment<'_>, form: BodyForm) -
 }
 
 /// The same findings, a line each.
-pub(in crate::render) fn lines(enrichment: &Enrichment<'_>, form: BodyForm) -> Vec<u8> {
+pub(in crate::render) fn lines(enrichment: &Enrichment<'_>, target: Target) -> Vec<u8> {
     let outline = outline::of(enrichment);
     let events = events(enrichment, outline.as_ref());
-    let mut body = Writing::new(form, USUAL * events.len());
+    let mut body = Writing::new(target, USUAL * events.len());
     for event in &events {
         body.json(event);
         body.text("\n");
