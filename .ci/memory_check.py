@@ -213,7 +213,7 @@ def started(program, origin, backend):
         "DEFENDER_GRAPH_URL": origin, "DEFENDER_SECRET_ID": "d", "DEFENDER_BACKEND": backend, "ENRICH_AUTH": "none", "RUST_LOG": "off",
         "QUOTA_PER_MINUTE": "100000", "QUOTA_PER_HOUR": "100000", "ENRICH_TIMEOUT_MS": str(TIMEOUT_S * 1000),
         # Each thread's arena sets aside 64 MB of addresses, which cost nothing but count here.
-        "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "1048576",
+        "MALLOC_ARENA_MAX": "1",
     }
     limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     service = subprocess.Popen([program, "serve", "--listen", "127.0.0.1:0"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

@@ -146,6 +146,7 @@ impl<K: Eq + Hash, V: Clone> Once<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{Ready, poll_fn, ready};
     use std::time::Duration;
 
     use futures_util::FutureExt;
@@ -159,13 +160,13 @@ mod tests {
         Key::Incident(crate::domain::enrichment::Backend::Graph, IncidentId::new(77).expect("an id"))
     }
 
-    async fn asked() -> Outcome<Arc<Findings>> {
+    fn asked() -> Ready<Outcome<Arc<Findings>>> {
         let value = Arc::new(Findings::unknown());
-        Ok(Recalled { value, fetched_at: Moment::now(), age: Duration::ZERO, state: CacheState::Miss })
+        ready(Ok(Recalled { value, fetched_at: Moment::now(), age: Duration::ZERO, state: CacheState::Miss }))
     }
 
-    async fn asked_again() -> Outcome<Arc<Findings>> {
-        panic!("asked again")
+    fn asked_again() -> impl Future<Output = Outcome<Arc<Findings>>> {
+        poll_fn(|_| panic!("asked again"))
     }
 
     fn ctx() -> Context {
