@@ -14,8 +14,7 @@ use crate::domain::enrichment::CacheState;
 use crate::domain::time::Moment;
 use crate::upstream::Deadline;
 
-/// Bytes that are remembered. What one entry costs beside its content bounds their number as well: to 8192.
-const MOST_BYTES: usize = 32 << 20;
+/// What one entry costs beside its content. It bounds their number as well: to 256 a mebibyte.
 const COST_OF_AN_ENTRY: usize = 4 << 10;
 
 /// That there is nothing is remembered no longer than this.
@@ -78,8 +77,9 @@ where
     V: Memorable,
     E: Outcome,
 {
-    pub(crate) fn new(times: CacheTimes, clock: fn() -> Moment) -> Self {
-        let kept = (!times.fresh.is_zero()).then(|| Arc::new(Shelf::new(MOST_BYTES, times.fresh.max(times.stale))));
+    /// Remembers so many bytes.
+    pub(crate) fn new(times: CacheTimes, most: usize, clock: fn() -> Moment) -> Self {
+        let kept = (!times.fresh.is_zero()).then(|| Arc::new(Shelf::new(most, times.fresh.max(times.stale))));
         Self { kept, flights: Flights::new(), times, clock }
     }
 
@@ -198,6 +198,7 @@ mod tests {
     }
 
     const TIMES: CacheTimes = CacheTimes { fresh: Duration::from_secs(60), stale: Duration::from_secs(900) };
+    const MOST: usize = 1 << 20;
     const OFF: CacheTimes = CacheTimes { fresh: Duration::ZERO, stale: Duration::ZERO };
 
     /// Each test has a thread, and a clock, of its own.
@@ -224,7 +225,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_remembered_for_a_while() {
-        let memory = Memory::new(TIMES, clock);
+        let memory = Memory::new(TIMES, MOST, clock);
         assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
         assert_eq!(ask(&memory, Ok(2)).await, Ok((1, CacheState::Hit)));
         pass(59);
@@ -235,7 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_found_is_forgotten_sooner() {
-        let memory = Memory::new(TIMES, clock);
+        let memory = Memory::new(TIMES, MOST, clock);
         assert_eq!(ask(&memory, Ok(0)).await, Ok((0, CacheState::Miss)));
         pass(14);
         assert_eq!(ask(&memory, Ok(2)).await, Ok((0, CacheState::Hit)));
@@ -245,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_old_answer_stands_in_during_an_outage_only() {
-        let memory = Memory::new(TIMES, clock);
+        let memory = Memory::new(TIMES, MOST, clock);
         assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
         pass(300);
         assert_eq!(ask(&memory, Err(Trouble::Down)).await, Ok((1, CacheState::Stale)));
@@ -256,14 +257,14 @@ mod tests {
 
     #[tokio::test]
     async fn errors_are_not_remembered() {
-        let memory = Memory::new(TIMES, clock);
+        let memory = Memory::new(TIMES, MOST, clock);
         assert_eq!(ask(&memory, Err(Trouble::Refused)).await, Err(Trouble::Refused));
         assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
     }
 
     #[tokio::test]
     async fn zero_switches_remembering_off() {
-        let memory = Memory::new(OFF, clock);
+        let memory = Memory::new(OFF, MOST, clock);
         assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
         assert_eq!(ask(&memory, Ok(2)).await, Ok((2, CacheState::Miss)));
         assert_eq!(ask(&memory, Err(Trouble::Down)).await, Err(Trouble::Down));
@@ -271,7 +272,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn equal_questions_at_once_are_one() {
-        let memory = Arc::new(Memory::<u8, u32, Trouble>::new(OFF, clock));
+        let memory = Arc::new(Memory::<u8, u32, Trouble>::new(OFF, MOST, clock));
         let calls = Arc::new(AtomicU32::new(0));
         let fetch = || {
             let calls = calls.clone();
@@ -290,7 +291,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_goes_away_does_not_take_the_answer_along() {
         for (times, costs) in [(OFF, 2), (TIMES, 1)] {
-            let memory = Memory::<u8, u32, Trouble>::new(times, clock);
+            let memory = Memory::<u8, u32, Trouble>::new(times, MOST, clock);
             let calls = Arc::new(AtomicU32::new(0));
             let fetch = || {
                 let calls = calls.clone();
@@ -314,7 +315,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_has_more_time_goes_on_after_who_had_less() {
-        let memory = Memory::<u8, u32, Trouble>::new(OFF, clock);
+        let memory = Memory::<u8, u32, Trouble>::new(OFF, MOST, clock);
         let ask = |seconds| {
             let deadline = Deadline::after(Duration::from_secs(seconds));
             memory.recall_or_fetch(1, deadline, move || async move {

@@ -81,6 +81,9 @@ impl<T> Listing<T> {
         match &self.unread {
             None => {}
             Some(Unread::Stopped(stop)) => notes.add(WarningCode::Partial, stop.detail(shown)),
+            Some(Unread::Failed(CallError::Upstream(UpstreamError::TooLarge))) => {
+                notes.add(WarningCode::Partial, Stop::Enough.detail(shown));
+            }
             Some(Unread::Failed(_)) if shown == 0 => {
                 notes
                     .add(WarningCode::Partial, "No alert came: Microsoft's list of them failed. Ask again.".to_owned());
@@ -122,7 +125,12 @@ impl Authorized {
             asked.push(url.clone());
             let call = |token| Call { prefer, ..Call::get(api, url.clone(), token) };
             let body = self.send(api, permission, ctx, call, Reply::into_body).await;
-            match body.and_then(|body| Ok((read(&body).map_err(CallError::Upstream)?, body))) {
+            let page = body.and_then(|body| {
+                let page = read(&body).map_err(CallError::Upstream)?;
+                ctx.hold(page.made).map_err(CallError::Upstream)?;
+                Ok((page, body))
+            });
+            match page {
                 Ok((page, body)) => {
                     link = page.append_to(&mut listing.items);
                     listing.bodies.push(body);

@@ -102,6 +102,7 @@ impl Defender {
         let mut notes = Warnings::default();
         let (incident, first) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
         let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
+        ctx.hold(first.made).map_err(CallError::Upstream)?;
         let mut alerts = Listing::of(first.items, vec![body]);
         let calls_follow = incident.merged_into.is_some();
         let paging = Paging { calls_follow, ..paging(Api::Xdr, &self.xdr, READ_INCIDENTS) };
@@ -119,6 +120,7 @@ impl Defender {
             return Ok(Named { records: Vec::new(), unread: None });
         };
         let first = wire::devices(&body).map_err(CallError::Upstream)?;
+        ctx.hold(first.made).map_err(CallError::Upstream)?;
         let mut list = Listing::of(first.items, vec![body]);
         let paging = Paging { calls_follow: true, ..paging(Api::Endpoint, &self.endpoint, READ_MACHINES) };
         self.calls.read_on(&mut list, first.next_link, paging, wire::devices, ctx).await;
@@ -153,6 +155,7 @@ impl Defender {
             return Ok(Findings::unknown());
         };
         let first = wire::alerts(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
+        ctx.hold(first.made).map_err(CallError::Upstream)?;
         let mut alerts = Listing::of(first.items, vec![body]);
         let paging = paging(Api::Endpoint, &self.endpoint, READ_ALERTS);
         let read = |body: &Text| wire::alerts(body, self.portal, &mut notes);

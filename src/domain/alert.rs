@@ -130,10 +130,20 @@ impl Alert {
     }
 
     /// Roughly what it occupies, in bytes, beside the body that its texts are parts of.
-    pub(super) fn weight(&self) -> usize {
+    pub fn weight(&self) -> usize {
+        self.weight_without_evidence() + self.evidence.iter().map(Evidence::weight).sum::<usize>()
+    }
+
+    /// The same of all but its evidence.
+    pub fn weight_without_evidence(&self) -> usize {
+        let lists = size_of_val(&*self.categories)
+            + size_of_val(&*self.techniques)
+            + size_of_val(&*self.tags)
+            + size_of_val(&*self.further_devices)
+            + size_of_val(&*self.logged_on_users)
+            + size_of_val(&*self.comments);
         let details = self.custom_details.as_ref().map_or(0, Extra::weight);
-        let evidence: usize = self.evidence.iter().map(Evidence::weight).sum();
-        size_of::<Self>() + size_of_val(&*self.techniques) + evidence + details + self.extra.weight() + 256
+        size_of::<Self>() + lists + details + self.extra.weight() + self.url.as_ref().map_or(0, |url| url.len())
     }
 }
 

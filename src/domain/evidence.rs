@@ -277,7 +277,7 @@ impl Evidence {
     }
 
     /// Roughly what it occupies, in bytes, beside the body that its texts are parts of.
-    pub(super) fn weight(&self) -> usize {
+    pub fn weight(&self) -> usize {
         let apart = match &self.detail {
             Detail::Process(process) => size_of::<Process>() + process.user.as_ref().map_or(0, |_| size_of::<User>()),
             Detail::Mailbox(mailbox) => mailbox.user.as_ref().map_or(0, |_| size_of::<User>()),

@@ -44,9 +44,12 @@ impl Extra {
         self.members.iter().map(|(name, value)| (name.as_str(), &**value))
     }
 
-    /// Roughly what it occupies, in bytes.
-    pub(super) fn weight(&self) -> usize {
-        self.members.iter().map(|(name, value)| name.len() + value.get().len() + 48).sum()
+    /// Roughly what it occupies, in bytes, beside the body that its names are parts of.
+    pub fn weight(&self) -> usize {
+        /// What it takes to allocate a value, at least.
+        const OVERHEAD: usize = 16;
+        let values: usize = self.members.iter().map(|(_, value)| value.get().len() + OVERHEAD).sum();
+        size_of_val(&*self.members) + values
     }
 }
 

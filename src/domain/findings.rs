@@ -30,7 +30,7 @@ pub struct Findings {
     pub is_to_the_point: bool,
     /// Nothing is missing that could come another time: only then they may be remembered.
     pub is_whole: bool,
-    /// How many bytes of bodies their texts are parts of.
+    /// How many bytes of bodies their texts are parts of, and those of texts that had to be copied.
     held: usize,
 }
 
@@ -46,7 +46,7 @@ enum BodiesOf {
 impl Findings {
     /// The findings of a body, with alerts that came twice told apart.
     pub fn new(alerts: Vec<Alert>, incident: Option<Incident>, bodies: Vec<Text>, mut warnings: Warnings) -> Self {
-        let held = bodies.iter().map(|body| body.len()).sum();
+        let held = bodies.iter().map(|body| body.len() + body.in_escaped_strings()).sum();
         let alerts = distinct(alerts, &mut warnings);
         Self {
             alerts,
@@ -117,7 +117,9 @@ impl Findings {
     /// Roughly what they occupy, in bytes.
     pub fn weight(&self) -> usize {
         let alerts: usize = self.alerts.iter().map(Alert::weight).sum();
-        size_of::<Self>() + alerts + self.held + 128 * self.warnings.len()
+        let incident = self.incident.as_ref().map_or(0, Incident::weight);
+        let warnings: usize = self.warnings.iter().map(|warning| size_of::<Warning>() + warning.detail.len()).sum();
+        size_of::<Self>() + alerts + incident + self.held + warnings
     }
 }
 
@@ -209,6 +211,8 @@ fn hash(alert: &Alert, hasher: &RandomState) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::alert::{Comment, LoggedOnUser};
+    use crate::domain::evidence::{Evidence, Named};
     use crate::domain::words::{Severity, Unfamiliar};
 
     #[test]
@@ -227,5 +231,34 @@ mod tests {
         }
         assert_eq!((kept.len(), twins.count), (1000, 1000));
         assert!(twins.compared <= 1010, "{} comparisons", twins.compared);
+    }
+
+    fn weight(alert: Alert, bodies: Vec<Text>) -> usize {
+        Findings::new(vec![alert], None, bodies, Warnings::default()).weight()
+    }
+
+    #[test]
+    fn all_that_is_held_has_its_weight() {
+        let empty = weight(Alert::default(), Vec::new());
+        let comments = Alert { comments: vec![Comment::default(); 1000], ..Alert::default() };
+        let users = Alert { logged_on_users: vec![LoggedOnUser::default(); 1000], ..Alert::default() };
+        let tags = Alert { tags: vec![Text::default(); 1000], ..Alert::default() };
+        for (alert, least) in
+            [(comments, size_of::<Comment>()), (users, size_of::<LoggedOnUser>()), (tags, size_of::<Text>())]
+        {
+            assert_eq!(weight(alert, Vec::new()), empty + 1000 * least);
+        }
+        assert_eq!(weight(Alert::default(), vec![Text::from("x".repeat(1000))]), empty + 1000);
+        let copied = Text::from(format!(r#"{{"a":"{}","b":"C:\\Windows"}}"#, "x".repeat(1000)));
+        assert_eq!(weight(Alert::default(), vec![copied.clone()]), empty + copied.len() + r"C:\\Windows".len());
+        let named = Named { urls: vec![Text::default(); 1000], ..Named::default() };
+        let evidence = Evidence { named: Some(Box::new(named)), ..Evidence::default() };
+        let evidence = Alert { evidence: vec![evidence], ..Alert::default() };
+        assert!(weight(evidence, Vec::new()) >= empty + 1000 * size_of::<Text>());
+        let incident = Incident { comments: vec![Comment::default(); 1000], ..Incident::default() };
+        let incident = Findings::new(Vec::new(), Some(incident), Vec::new(), Warnings::default());
+        assert!(incident.weight() >= 1000 * size_of::<Comment>());
+        let hunted = Findings::of_alerts(vec![Alert::default()], Vec::new(), 1000, Warnings::default());
+        assert_eq!(hunted.weight(), empty + 1000);
     }
 }

@@ -69,6 +69,11 @@ impl Incident {
             .into()
     }
 
+    /// Roughly what it occupies, in bytes, beside the body that its texts are parts of.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.tags) + size_of_val(&*self.comments) + self.extra.weight()
+    }
+
     /// Whether this one was merged into another, and holds nothing of its own any more.
     pub fn is_merged(&self) -> bool {
         self.merged_into.is_some() || self.status == IncidentStatus::Redirected

@@ -8,6 +8,7 @@ use std::str::Utf8Error;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use memchr::{memchr, memchr2, memrchr};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 
@@ -29,6 +30,25 @@ impl Text {
         let start = part.as_ptr().addr().checked_sub(self.as_ptr().addr());
         let end = start.and_then(|start| start.checked_add(part.len()));
         if end.is_some_and(|end| end <= self.len()) { Self(self.0.slice_ref(part)) } else { Self::from(part) }
+    }
+
+    /// Of a body of JSON: how many bytes stand in strings with escapes. Such a string cannot be kept as a part: it is copied.
+    pub(super) fn in_escaped_strings(&self) -> usize {
+        let (mut bytes, mut rest) = (0, self.as_bytes());
+        while let Some(at) = memchr(b'\\', rest) {
+            let (before, mut inside) = rest.split_at(at);
+            bytes += before.len() - memrchr(b'"', before).map_or(0, |quote| quote + 1);
+            let strings = inside.len();
+            while let Some(next) = memchr2(b'"', b'\\', inside)
+                && inside.get(next) == Some(&b'\\')
+            {
+                inside = inside.get(next + 2..).unwrap_or_default();
+            }
+            let end = memchr(b'"', inside).unwrap_or(inside.len());
+            bytes += strings - inside.len() + end;
+            rest = inside.get(end + 1..).unwrap_or_default();
+        }
+        bytes
     }
 
     /// The text.
@@ -142,6 +162,21 @@ mod tests {
         assert_eq!(part, "Grüße");
         assert_eq!(part.as_ptr(), body[9..].as_ptr());
         assert_eq!(part.part(&part[..2]).as_ptr(), body[9..].as_ptr());
+    }
+
+    #[test]
+    fn strings_with_escapes_are_counted_as_a_whole() {
+        for (body, bytes) in [
+            ("", 0),
+            (r#"{"a":"plain"}"#, 0),
+            (r#"{"a":"C:\\x","b":"plain","c":"\\"}"#, 7),
+            (r#"["a\"b\\","\u00fc","x"]"#, 12),
+            (r#"["a\\"#, 3),
+            (r#"["a\"#, 2),
+            (r"\", 1),
+        ] {
+            assert_eq!(Text::from(body).in_escaped_strings(), bytes, "{body}");
+        }
     }
 
     #[test]

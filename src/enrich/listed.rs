@@ -144,10 +144,14 @@ impl Enricher {
     ) -> Result<Option<Resolved>, EnrichError> {
         let key = Name::of_device(name);
         let fetch = || {
-            let (defender, name, ctx) = (defender.clone(), name.clone(), scope.ctx.clone());
-            async move { resolve_device(&name, defender.devices_named(&name, &ctx).await?) }
+            let (defender, name, ctx) = (defender.clone(), name.clone(), scope.ctx.of_a_name());
+            let at_once = scope.names_at_once();
+            async move {
+                let _place = at_once.acquire().await;
+                resolve_device(&name, defender.devices_named(&name, &ctx).await?)
+            }
         };
-        let found = scope.names.once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
+        let found = scope.names().once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
         let Resolution::Device(Some(resolved)) = found.value else { return Ok(None) };
         match (names, resolved.chosen.by) {
             (Names::Any, _) | (Names::Whole, NameMatch::Whole) | (Names::FirstLabel, NameMatch::FirstLabel) => {
@@ -168,11 +172,15 @@ impl Enricher {
         scope: &Scope<'_>,
     ) -> Result<Option<Sha1>, EnrichError> {
         let fetch = || {
-            let (defender, sha256, ctx) = (defender.clone(), sha256.clone(), scope.ctx.clone());
-            async move { Ok(Resolution::Sha1(defender.sha1_of(&sha256, &ctx).await?)) }
+            let (defender, sha256, ctx) = (defender.clone(), sha256.clone(), scope.ctx.of_a_name());
+            let at_once = scope.names_at_once();
+            async move {
+                let _place = at_once.acquire().await;
+                Ok(Resolution::Sha1(defender.sha1_of(&sha256, &ctx).await?))
+            }
         };
         let key = Name::Sha256(sha256.clone());
-        let found = scope.names.once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
+        let found = scope.names().once(key.clone(), self.names.recall_or_fetch(key, scope.ctx.deadline, fetch)).await?;
         let Resolution::Sha1(Some(sha1)) = found.value else { return Ok(None) };
         draft.steps.push(Step::new(StepName::Sha256ToSha1, sha256.as_str(), sha1.as_str()));
         Ok(Some(sha1))

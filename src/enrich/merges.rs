@@ -36,6 +36,8 @@ impl Enricher {
                 draft.warnings.push(not_followed(target, problem));
                 break;
             }
+            // What comes now may be on its way to another item, which would wait for our turn.
+            scope.ctx.end_turn();
             let next = self.recall(Ask::Incident(family.clone(), target), scope).await?;
             if next.value.incident.is_none() {
                 draft.warnings.push(not_followed(target, "leads to an incident that Defender does not know"));

@@ -32,6 +32,7 @@ use ask::Ask;
 pub(crate) use auto::Auto;
 use backend::Origin;
 pub(crate) use backend::{Backend, Family};
+pub(crate) use batch::Held;
 pub(crate) use error::{DOWN_FOR, EnrichError, NotLookedUp};
 use key::Key;
 use readings::{Names, Reading};
@@ -40,6 +41,14 @@ use scope::Scope;
 
 /// Names and hashes change more rarely than alerts: they are remembered this many times as long.
 const NAMES_LAST: u32 = 10;
+
+/// What a request keeps of an answer for its other items, in bytes.
+const MOST_KEPT: usize = 256 << 10;
+
+/// Bytes of answers that are remembered.
+const ANSWERS: usize = 28 << 20;
+/// Bytes of resolved names that are remembered.
+const NAMES: usize = 4 << 20;
 
 /// Answers questions.
 pub struct Enricher {
@@ -70,8 +79,8 @@ impl Enricher {
         Self {
             backend,
             portal: settings.portal,
-            answers: Memory::new(settings.cache, clock),
-            names: Memory::new(names, clock),
+            answers: Memory::new(settings.cache, ANSWERS, clock),
+            names: Memory::new(names, NAMES, clock),
         }
     }
 
@@ -140,13 +149,15 @@ impl Enricher {
     async fn recall(&self, ask: Ask, scope: &Scope<'_>) -> Result<Recalled<Arc<Findings>>, EnrichError> {
         let asked = ask.key();
         let fetch = || {
-            let (ask, ctx) = (ask.clone(), scope.ctx.clone());
+            let (ask, ctx, at_once) = (ask.clone(), scope.ctx.clone(), scope.findings_at_once());
             async move {
+                let _place = at_once.acquire().await;
                 let findings = ask.fetch(&ctx).await.map_err(|error| ask.refusal(error))?;
                 Ok(Arc::new(findings))
             }
         };
-        scope.findings.once(asked.clone(), self.answers.recall_or_fetch(asked, scope.ctx.deadline, fetch)).await
+        let recalled = self.answers.recall_or_fetch(asked.clone(), scope.ctx.deadline, fetch);
+        scope.findings(asked, recalled, |findings| findings.weight() <= MOST_KEPT).await
     }
 
     async fn answer(&self, mut draft: Draft, ask: Ask, scope: &Scope<'_>) -> Result<Answer, EnrichError> {

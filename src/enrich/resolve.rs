@@ -26,6 +26,9 @@ pub(crate) enum Resolution {
     Sha1(Option<Sha1>),
 }
 
+/// What an id or a hash occupies, with what it takes to allocate it, in bytes.
+const A_NAME: usize = 128;
+
 /// The records of a device's name.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolved {
@@ -37,8 +40,8 @@ pub(crate) struct Resolved {
 impl Memorable for Resolution {
     fn weight(&self) -> usize {
         match self {
-            Self::Device(Some(resolved)) => 64 * (1 + resolved.chosen.others.len()),
-            Self::Device(None) | Self::Sha1(_) => 64,
+            Self::Device(Some(resolved)) => A_NAME * (1 + resolved.chosen.others.len()),
+            Self::Device(None) | Self::Sha1(_) => A_NAME,
         }
     }
 

@@ -35,6 +35,8 @@ const SPARED: Duration = Duration::from_millis(150);
 pub(super) struct Completed {
     bodies: HashMap<String, Text>,
     bytes: usize,
+    /// The bytes of all answers that the bodies are parts of.
+    pub(super) held: usize,
     /// How many failed, and went on failing.
     pub(super) failed: usize,
     /// How many were left out, since enough was read.
@@ -144,7 +146,16 @@ impl Graph {
             }
             let (Some(outcome), Some(chunk)) = (outcomes.next().await, chunks.next()) else { break };
             let items = match outcome {
-                Ok(items) => items,
+                Ok((items, held)) => {
+                    completed.held += held;
+                    items
+                }
+                // The batch, or the request, is full.
+                Err(CallError::Upstream(UpstreamError::TooLarge)) => {
+                    completed.left_out += chunk.len();
+                    failures.extend(chunk.iter().map(|_| None));
+                    continue;
+                }
                 Err(error) => {
                     let retry = match &error {
                         CallError::Upstream(error) => error.retry(),
@@ -175,8 +186,8 @@ impl Graph {
         }
     }
 
-    /// One batch, its items in the order of the ids.
-    async fn batch(&self, wanted: &[Wanted], ctx: &Context) -> Result<Vec<Item>, CallError> {
+    /// One batch, its items in the order of the ids, and the length of its answer.
+    async fn batch(&self, wanted: &[Wanted], ctx: &Context) -> Result<(Vec<Item>, usize), CallError> {
         let url = self.address(&["$batch"])?;
         let requests: Vec<_> = wanted
             .iter()
@@ -198,7 +209,7 @@ impl Graph {
         };
         let attempts = Attempts::one_for_all_of(wanted.iter().map(|one| &one.attempts), ctx.deadline);
         let answer = self.calls.send_within(attempts, Api::Graph, READ_ALERTS, ctx, call, Reply::into_body).await?;
-        items(&answer, wanted.len())
+        Ok((items(&answer, wanted.len())?, answer.len()))
     }
 }
 

@@ -30,13 +30,18 @@ impl Graph {
             notes.add(WarningCode::Partial, detail);
         }
         let ids: Vec<AlertId> = rows.iter().filter_map(|row| AlertId::parse(row.alert_id())).collect();
-        let completed = self.complete(&ids, ctx).await?;
+        let mut completed = self.complete(&ids, ctx).await?;
         let (mut alerts, mut bodies) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        let mut thin = 0_usize;
+        let (mut thin, mut too_large, mut whole_bytes) = (0_usize, 0_usize, 0_usize);
         for row in rows {
             let remote_url = row.remote_url();
             let whole = completed.body(row.alert_id()).and_then(|body| {
-                let alert = wire::alert(body, self.portal, &mut notes).ok()?;
+                let alert = wire::alert(body, self.portal, &mut notes).and_then(|alert| {
+                    ctx.hold(alert.weight())?;
+                    Ok(alert)
+                });
+                too_large += usize::from(matches!(alert, Err(UpstreamError::TooLarge)));
+                let alert = alert.ok()?;
                 let is_it = alert.id.as_deref().is_some_and(|id| comparable_id(id) == comparable_id(row.alert_id()));
                 is_it.then_some((alert, body))
             });
@@ -51,12 +56,14 @@ impl Graph {
                 continue;
             }
             thin += usize::from(is_thin);
+            whole_bytes += if is_thin { 0 } else { body.len() };
             bodies.push(body);
             alerts.push(alert);
         }
+        completed.left_out += too_large;
         note_thin(thin, &completed, &mut notes);
-        // What is built from a row keeps all rows in memory.
-        let others = if thin > 0 { answer.len() } else { 0 };
+        // What is built from a row keeps all rows in memory, and an alert all of its batch.
+        let others = if thin > 0 { answer.len() } else { 0 } + completed.held.saturating_sub(whole_bytes);
         Ok(Findings::of_alerts(alerts, bodies, others, notes).whole_if(completed.failed == 0))
     }
 

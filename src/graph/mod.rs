@@ -85,9 +85,10 @@ impl Graph {
         let mut notes = Warnings::default();
         let (incident, mut first) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
         let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
+        ctx.hold(first.made).map_err(CallError::Upstream)?;
         if !is_whole {
             let url = self.address(&["security", "incidents", &id.to_string(), "alerts"])?;
-            first = Page { items: Vec::new(), next_link: Some(url.into()) };
+            first = Page { next_link: Some(url.into()), ..Page::default() };
         }
         let mut alerts = Listing::of(first.items, vec![body]);
         let paging = Paging {

@@ -92,6 +92,16 @@ pub(super) enum BatchItem {
     },
 }
 
+impl BatchItem {
+    /// The length of its answer, which is most of what it takes.
+    pub(super) fn answer_length(&self) -> usize {
+        match self {
+            Self::Answered { enrichment, .. } => enrichment.get().len(),
+            Self::Failed { .. } | Self::Pending { .. } => 0,
+        }
+    }
+}
+
 impl BatchBody {
     /// The body of these items.
     pub(super) fn of(results: Vec<BatchItem>, notified: Option<Notified>) -> Self {

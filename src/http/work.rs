@@ -20,7 +20,7 @@ use super::problem::{Code, Problem};
 use super::respond::{self, ItemsTold, Told};
 use crate::domain::enrichment::{Answer, Enrichment, Showing};
 use crate::domain::notified::{Notified, Outcome};
-use crate::enrich::{Context, EnrichError};
+use crate::enrich::{Context, EnrichError, Held};
 use crate::notify::{BatchForm, Content, Destination};
 use crate::render::{self, BatchLine, Format, Shape};
 use crate::service::Service;
@@ -50,9 +50,37 @@ struct Addressed {
 /// How far the work is.
 struct State {
     /// Of each item; `None`: it is still looked up.
-    outcomes: Vec<Option<Result<Arc<Answer>, Problem>>>,
+    outcomes: Vec<Option<Result<Found, Problem>>>,
+    /// Bytes of what was written whole.
+    written: usize,
     /// Of each destination, by its name, as far as they are known.
     posts: BTreeMap<String, Notified>,
+}
+
+/// What was found for an item.
+#[derive(Clone)]
+enum Found {
+    /// The answer, where it is to be posted as well, and what it holds of the request's budget.
+    Kept { answer: Arc<Answer>, _holds: Context },
+    /// The answer as it goes to the caller, where nobody else wants it.
+    Written(Arc<Written>),
+}
+
+/// An answer that is written.
+struct Written {
+    /// As large as it likes; `None`: the answers of all items are too long together.
+    whole: Option<Box<RawValue>>,
+    /// Within its share; `None`: it is within it as a whole.
+    within_share: Option<Box<RawValue>>,
+}
+
+/// How much room there is for the answer of an item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// As much as it likes, within what there is for all.
+    Whole,
+    /// Its share.
+    Share,
 }
 
 /// An item that is done, as a post tells of it.
@@ -89,7 +117,7 @@ impl Work {
             }
         });
         let items = items.collect();
-        let state = Mutex::new(State { outcomes, posts: BTreeMap::new() });
+        let state = Mutex::new(State { outcomes, written: 0, posts: BTreeMap::new() });
         Ok(Arc::new(Self { service, visit: visit.clone(), items, around, state }))
     }
 
@@ -109,9 +137,9 @@ impl Work {
             .unzip();
         let time = ctx.deadline.remaining();
         let lookups = if self.is_addressed() { &ctx.within(time.saturating_sub(POSTING.min(time / 4))) } else { ctx };
-        let take = |at: usize, answer| {
+        let take = |at: usize, held| {
             if let Some(place) = places.get(at) {
-                self.settle(*place, answer);
+                self.settle(*place, held);
             }
         };
         self.service.enricher.enrich_each(&questions, lookups, take).await;
@@ -120,14 +148,55 @@ impl Work {
         }
     }
 
-    fn settle(&self, at: usize, answer: Result<Answer, EnrichError>) {
+    fn settle(&self, at: usize, Held { answer, ctx }: Held<Result<Answer, EnrichError>>) {
         let asked = self.items.get(at).and_then(|item| item.asked.as_ref());
         let outcome = answer.map_err(Problem::from).and_then(|answer| {
             asked.map_or(Ok(()), |asked| check_found(&answer, asked))?;
-            Ok(Arc::new(answer))
+            if self.is_addressed() {
+                // Others do not wait for what is posted when all is there.
+                ctx.end_turn();
+                Ok(Found::Kept { answer: Arc::new(answer), _holds: ctx })
+            } else {
+                self.write(&answer, asked).map(|written| Found::Written(Arc::new(written)))
+            }
         });
-        if let Some(place) = self.state().outcomes.get_mut(at) {
+        let state = &mut *self.state();
+        if let Ok(Found::Written(written)) = &outcome {
+            state.written += written.whole.as_ref().map_or(0, |whole| whole.get().len());
+        }
+        if let Some(place) = state.outcomes.get_mut(at) {
             *place = Some(outcome);
+        }
+        if state.written > self.visit.limit.0 {
+            for outcome in state.outcomes.iter_mut().flatten() {
+                if let Ok(Found::Written(written)) = outcome
+                    && let Some(written) = Arc::get_mut(written)
+                    && written.within_share.is_some()
+                {
+                    written.whole = None;
+                }
+            }
+        }
+    }
+
+    /// Writes an answer whole, unless it is known that all are too long together, and within its share.
+    fn write(&self, answer: &Answer, asked: Option<&Asked>) -> Result<Written, Problem> {
+        let format = format_of(asked);
+        let (limit, share) = (self.room(Room::Whole), self.room(Room::Share));
+        let whole =
+            if self.state().written <= limit.0 { Some(embedded(answer, asked, format, None, limit)?) } else { None };
+        // What is no JSON has half the room.
+        let is_within_share = whole.as_ref().is_some_and(|whole| render::fits(whole.get().as_bytes(), share.0 / 2));
+        let within_share = if is_within_share { None } else { Some(embedded(answer, asked, format, None, share)?) };
+        Ok(Written { whole, within_share })
+    }
+
+    /// Room for the answer of one item.
+    fn room(&self, room: Room) -> AnswerLimit {
+        let AnswerLimit(limit) = self.visit.limit;
+        match room {
+            Room::Whole => AnswerLimit(limit),
+            Room::Share => AnswerLimit(limit / self.items.len().max(1)),
         }
     }
 
@@ -163,7 +232,12 @@ impl Work {
         let outcomes = self.state().outcomes.clone();
         let is_for = |item: &Addressed| item.addressee.as_ref().is_some_and(|one| one.name() == destination.name());
         let done = self.items.iter().zip(outcomes).filter(|(item, _)| is_for(item)).filter_map(|(item, outcome)| {
-            Some(Done { input: item.input.as_deref(), asked: item.asked.as_ref(), outcome: outcome? })
+            let outcome = match outcome? {
+                Ok(Found::Kept { answer, .. }) => Ok(answer),
+                Ok(Found::Written(_)) => return None,
+                Err(problem) => Err(problem),
+            };
+            Some(Done { input: item.input.as_deref(), asked: item.asked.as_ref(), outcome })
         });
         let done: Vec<_> = done.collect();
         if done.iter().all(|item| item.outcome.is_err()) {
@@ -179,15 +253,13 @@ impl Work {
 
     /// One body of all items, as a batch is answered.
     fn document(&self, items: &[Done<'_>], format: Format) -> Vec<u8> {
-        let body = |each: AnswerLimit| {
-            let item = |item: &Done<'_>| {
-                let embedded =
-                    item.outcome.clone().and_then(|answer| embedded(&answer, item.asked, format, None, each));
-                self.item(item.input, embedded)
-            };
-            BatchBody::of(items.iter().map(item).collect(), None).to_bytes()
+        let share = MAX_POST_BYTES / items.len().max(1);
+        let item = |item: &Done<'_>, room| {
+            let each = AnswerLimit(if room == Room::Whole { MAX_POST_BYTES } else { share });
+            let embedded = item.outcome.clone().and_then(|answer| embedded(&answer, item.asked, format, None, each));
+            self.item(item.input, embedded)
         };
-        fitted(MAX_POST_BYTES, items.len(), body)
+        fitted(MAX_POST_BYTES, items, None, item)
     }
 
     /// An answer or a problem for each item.
@@ -240,22 +312,22 @@ impl Work {
     pub(super) fn response(&self) -> Response {
         let outcomes = self.state().outcomes.clone();
         let notified = self.notified(self.around.as_ref());
-        let body = |each: AnswerLimit| {
-            let item = |(item, outcome): (&Addressed, &Option<Result<Arc<Answer>, Problem>>)| {
-                let input = item.input.as_deref();
-                let Some(outcome) = outcome else {
-                    return BatchItem::Pending { status: 202, input: input.map(str::to_owned) };
-                };
-                let notified = self.notified(item.addressee.as_ref());
-                let embedded = outcome.clone().and_then(|answer| {
-                    let format = item.asked.as_ref().map_or(Format::Json, |asked| asked.options.shape().format);
-                    embedded(&answer, item.asked.as_ref(), format, notified.as_ref(), each)
-                });
-                self.item(input, embedded)
+        let item = |(item, outcome): &(&Addressed, &Option<Result<Found, Problem>>), room| {
+            let input = item.input.as_deref();
+            let embedded = match outcome {
+                None => return BatchItem::Pending { status: 202, input: input.map(str::to_owned) },
+                Some(Ok(Found::Kept { answer, .. })) => {
+                    let notified = self.notified(item.addressee.as_ref());
+                    let asked = item.asked.as_ref();
+                    embedded(answer, asked, format_of(asked), notified.as_ref(), self.room(room))
+                }
+                Some(Ok(Found::Written(written))) => written.within(room),
+                Some(Err(problem)) => Err(problem.clone()),
             };
-            BatchBody::of(self.items.iter().zip(&outcomes).map(item).collect(), notified.clone()).to_bytes()
+            self.item(input, embedded)
         };
-        let body = fitted(self.visit.limit.0, outcomes.len(), body);
+        let items: Vec<_> = self.items.iter().zip(&outcomes).collect();
+        let body = fitted(self.visit.limit.0, &items, notified.as_ref(), item);
         let mut response = respond::json(body, self.log_fields());
         if let Some(notified) = &notified {
             notify::tell_in_header(response.headers_mut(), notified);
@@ -296,6 +368,24 @@ impl Work {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Written {
+    fn within(&self, room: Room) -> Result<Box<RawValue>, Problem> {
+        let written = match room {
+            Room::Whole => self.whole.as_ref().or(self.within_share.as_ref()),
+            Room::Share => self.within_share.as_ref().or(self.whole.as_ref()),
+        };
+        written.cloned().ok_or_else(bug)
+    }
+}
+
+fn format_of(asked: Option<&Asked>) -> Format {
+    asked.map_or(Format::Json, |asked| asked.options.shape().format)
+}
+
+fn bug() -> Problem {
+    Problem::new(Code::Internal, "A bug of this service.")
 }
 
 impl Done<'_> {
@@ -346,7 +436,6 @@ fn embedded(
     notified: Option<&Notified>,
     each: AnswerLimit,
 ) -> Result<Box<RawValue>, Problem> {
-    let bug = || Problem::new(Code::Internal, "A bug of this service.");
     let asked = asked.ok_or_else(bug)?;
     // A string is escaped once more, which at most doubles what it takes.
     let most = if format.is_json() { each.0 } else { each.0 / 2 };
@@ -357,8 +446,23 @@ fn embedded(
     value.map_err(|_| bug())
 }
 
-/// A body of items within a limit: each as large as it likes, or else each within its share.
-fn fitted(limit: usize, items: usize, body: impl Fn(AnswerLimit) -> Vec<u8>) -> Vec<u8> {
-    let whole = body(AnswerLimit(limit));
-    if render::fits(&whole, limit) { whole } else { body(AnswerLimit(limit / items.max(1))) }
+/// A body of items within a limit: each as large as it likes, or else each within its share. No more is held than twice
+/// the limit.
+fn fitted<I>(limit: usize, items: &[I], notified: Option<&Notified>, item: impl Fn(&I, Room) -> BatchItem) -> Vec<u8> {
+    let mut taken = 0;
+    let whole = items.iter().map_while(|one| {
+        let item = item(one, Room::Whole);
+        taken += item.answer_length();
+        (taken <= limit).then_some(item)
+    });
+    let whole: Vec<_> = whole.collect();
+    if whole.len() == items.len() {
+        let body = BatchBody::of(whole, notified.cloned()).to_bytes();
+        if render::fits(&body, limit) {
+            return body;
+        }
+    } else {
+        drop(whole);
+    }
+    BatchBody::of(items.iter().map(|one| item(one, Room::Share)).collect(), notified.cloned()).to_bytes()
 }

@@ -8,25 +8,27 @@ pub(super) fn fitted(
     answer: &Answer,
     showing: &Showing,
     most: usize,
-    write: impl Fn(&Enrichment<'_>) -> Vec<u8>,
+    write: impl Fn(&Enrichment<'_>, usize) -> Vec<u8>,
 ) -> Vec<u8> {
     let mut showing = showing.clone();
     loop {
-        let body = write(&answer.enrichment(&showing));
+        let is_least = !showing.raw && showing.limit == 0;
+        // What does not fit is written again with less: only as far as to show that.
+        let body = write(&answer.enrichment(&showing), if is_least { usize::MAX } else { most });
         if fits(&body, most) {
             return body;
         }
         if showing.raw {
             showing.raw = false;
             showing.warnings.push(capped("raw is left out: with it the answer would be too large for the front door."));
-        } else if showing.limit > 0 {
+        } else if is_least {
+            return body;
+        } else {
             let listed = answer.findings.alerts.len().min(showing.limit);
             if showing.warnings.iter().all(|warning| warning.detail != FEWER) {
                 showing.warnings.push(capped(FEWER));
             }
             showing.limit = listed / 2;
-        } else {
-            return body;
         }
     }
 }

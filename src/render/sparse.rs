@@ -17,21 +17,19 @@ use serde_json::Error;
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 /// The JSON of a value without its empty members. The value is made of strings, numbers and lists: it always serializes.
-pub(super) fn to_vec(value: &impl Serialize) -> Vec<u8> {
+/// Of JSON that is longer than `max_bytes`, only a part is written that is longer as well.
+pub(super) fn to_vec(value: &impl Serialize, max_bytes: usize) -> Vec<u8> {
     let mut out = Vec::new();
-    let result = write(&mut out, value);
-    debug_assert!(result.is_ok(), "{result:?}");
+    let result = value.serialize(Slot::<str> { out: &mut out, max_bytes, is_first: true, name: None });
+    debug_assert!(result.is_ok() || out.len() > max_bytes, "{result:?}");
     out
-}
-
-fn write(out: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Error> {
-    value.serialize(Slot::<str> { out, is_first: true, name: None }).map(drop)
 }
 
 /// The place in a body where the next value belongs. `Ok(false)`: the value is empty, and what was written of it is to
 /// be taken back.
 struct Slot<'a, N: ?Sized = str> {
     out: &'a mut Vec<u8>,
+    max_bytes: usize,
     is_first: bool,
     /// The value's name, as a member of an object.
     name: Option<&'a N>,
@@ -40,6 +38,7 @@ struct Slot<'a, N: ?Sized = str> {
 /// An object or a list that is being written.
 struct Compound<'a> {
     out: &'a mut Vec<u8>,
+    max_bytes: usize,
     is_empty: bool,
     /// Where the name of the current member of a map begins.
     member: usize,
@@ -50,6 +49,9 @@ struct Compound<'a> {
 impl<'a, N: Serialize + ?Sized> Slot<'a, N> {
     /// Writes what stands before the value.
     fn begin(&mut self) -> Result<(), Error> {
+        if self.out.len() > self.max_bytes {
+            return Err(Error::custom("it is longer than anybody wants it"));
+        }
         if !self.is_first {
             self.out.push(b',');
         }
@@ -70,7 +72,7 @@ impl<'a, N: Serialize + ?Sized> Slot<'a, N> {
         self.begin()?;
         self.out.extend(brackets.map(|[start, _]| start));
         let end = brackets.map(|[_, end]| end);
-        Ok(Compound { out: self.out, is_empty: true, member: 0, end })
+        Ok(Compound { out: self.out, max_bytes: self.max_bytes, is_empty: true, member: 0, end })
     }
 }
 
@@ -81,7 +83,7 @@ impl Compound<'_> {
         T: Serialize + ?Sized,
     {
         self.member = self.out.len();
-        let slot = Slot { out: self.out, is_first: self.is_empty, name };
+        let slot = Slot { out: self.out, max_bytes: self.max_bytes, is_first: self.is_empty, name };
         let is_written = value.serialize(slot)?;
         self.keep(is_written);
         Ok(())
@@ -245,12 +247,13 @@ impl SerializeMap for Compound<'_> {
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, name: &T) -> Result<(), Error> {
         self.member = self.out.len();
-        Slot { out: self.out, is_first: self.is_empty, name: Some(name) }.begin()?;
+        Slot { out: self.out, max_bytes: self.max_bytes, is_first: self.is_empty, name: Some(name) }.begin()?;
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let is_written = value.serialize(Slot::<str> { out: self.out, is_first: true, name: None })?;
+        let is_written =
+            value.serialize(Slot::<str> { out: self.out, max_bytes: self.max_bytes, is_first: true, name: None })?;
         self.keep(is_written);
         Ok(())
     }
@@ -292,7 +295,7 @@ impl SerializeStruct for Compound<'_> {
 /// A value as it is written.
 #[cfg(test)]
 pub(super) fn written(value: &impl Serialize) -> serde_json::Value {
-    serde_json::from_slice(&to_vec(value)).expect("JSON")
+    serde_json::from_slice(&to_vec(value, usize::MAX)).expect("JSON")
 }
 
 #[cfg(test)]
@@ -304,7 +307,7 @@ mod tests {
     use super::*;
 
     fn sparse(value: &impl Serialize) -> String {
-        String::from_utf8(to_vec(value)).expect("UTF-8")
+        String::from_utf8(to_vec(value, usize::MAX)).expect("UTF-8")
     }
 
     /// A value without what is empty: the same, on a tree.
@@ -393,6 +396,13 @@ mod tests {
                     .prop_map(|members| Value::Object(members.into_iter().collect())),
             ]
         })
+    }
+
+    #[test]
+    fn what_is_too_long_is_written_only_until_that_shows() {
+        let list: Vec<_> = (10..1000).collect();
+        assert_eq!(to_vec(&list, 8), b"[10,11,12");
+        assert_eq!(to_vec(&[10, 11], 7), b"[10,11]");
     }
 
     proptest! {

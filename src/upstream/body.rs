@@ -11,19 +11,30 @@ use crate::domain::text::Text;
 
 impl From<Malformed> for UpstreamError {
     fn from(malformed: Malformed) -> Self {
-        Self::malformed(match malformed {
-            Malformed::NotJson => "not JSON",
-            Malformed::OtherShape => "JSON of another shape",
-        })
+        match malformed {
+            Malformed::NotJson => Self::malformed("not JSON"),
+            Malformed::OtherShape => Self::malformed("JSON of another shape"),
+            Malformed::TooMuch => Self::TooLarge,
+        }
     }
 }
 
 /// Reads a body that has to be one object.
 pub(crate) fn object<'de, S: ReadObject<'de>>(body: &'de Text, reader: &mut S) -> Result<S::Item, UpstreamError> {
+    counted(body, reader).map(|(object, _)| object)
+}
+
+/// The same, and how many bytes were made of the body.
+pub(crate) fn counted<'de, S: ReadObject<'de>>(
+    body: &'de Text,
+    reader: &mut S,
+) -> Result<(S::Item, usize), UpstreamError> {
     let mut json = Json::of(body);
     let object = reader.read(&mut json)?;
+    json.spend(S::weight(&object))?;
+    let made = json.spent();
     json.end()?;
-    Ok(object)
+    Ok((object, made))
 }
 
 /// One page of a list.
@@ -33,11 +44,13 @@ pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     /// Where the next one is, if there is one.
     pub(crate) next_link: Option<String>,
+    /// How many bytes were made of its body.
+    pub(crate) made: usize,
 }
 
 impl<T> Default for Page<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), next_link: None }
+        Self { items: Vec::new(), next_link: None, made: 0 }
     }
 }
 
@@ -70,8 +83,8 @@ pub(crate) fn list<'de, S: ReadObject<'de>>(
     name: &'static str,
     items: &mut S,
 ) -> Result<Page<S::Item>, UpstreamError> {
-    let (items, next_link) = object(body, &mut PageReader { name, items })?;
-    Ok(Page { items: items.ok_or(UpstreamError::malformed("a list without its items"))?, next_link })
+    let ((items, next_link), made) = counted(body, &mut PageReader { name, items })?;
+    Ok(Page { items: items.ok_or(UpstreamError::malformed("a list without its items"))?, next_link, made })
 }
 
 struct PageReader<'s, S> {

@@ -20,6 +20,8 @@ pub(crate) enum Malformed {
     NotJson,
     /// It is JSON, with something else where an object or a list has to be.
     OtherShape,
+    /// What it holds would take too much memory.
+    TooMuch,
 }
 
 /// A body, or a part of one, and how far it is read.
@@ -29,19 +31,38 @@ pub(crate) struct Json<'de> {
     body: &'de Text,
     /// Whether it has any control character. Most bodies have none, and then no string does.
     has_controls: bool,
+    /// Bytes that may still be made of it.
+    room: usize,
 }
+
+/// What may be made of a body of no length, in bytes.
+const ROOM: usize = 256 << 10;
+/// How much more may be made of each byte. Of Microsoft's alerts about one byte is made of each; of `{}` hundreds.
+const ROOM_OF_A_BYTE: usize = 2;
 
 impl<'de> Json<'de> {
     /// All of a body.
     pub(super) fn of(body: &'de Text) -> Self {
         #[expect(clippy::needless_bitwise_bool, reason = "without a branch, sixteen bytes are looked at in one go")]
         let has_controls = body.bytes().fold(false, |any, byte| any | (byte < b' '));
-        Self { text: body, at: 0, body, has_controls }
+        Self { text: body, at: 0, body, has_controls, room: room(body) }
     }
 
     /// A part of a body that was read as a value of its own.
     pub(crate) fn of_value(value: Value<'de>, body: &'de Text) -> Self {
-        Self { text: value.json, at: 0, body, has_controls: false }
+        Self { text: value.json, at: 0, body, has_controls: false, room: room(value.json) }
+    }
+
+    /// Counts what is made of what was read, in bytes. There is a bound to it, by the length of what is read: so memory
+    /// is bounded, whatever comes.
+    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Malformed> {
+        self.room = self.room.checked_sub(bytes).ok_or(Malformed::TooMuch)?;
+        Ok(())
+    }
+
+    /// How much was made of it, in bytes.
+    pub(super) fn spent(&self) -> usize {
+        room(self.body).saturating_sub(self.room)
     }
 
     /// The body in which this stands.
@@ -162,13 +183,20 @@ impl<'de> Json<'de> {
         let inside = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
         let end = memchr2(b'"', b'\\', inside).ok_or(Malformed::NotJson)?;
         if inside.get(end) != Some(&b'"') {
-            return self.foreign(Form::Escaped);
+            let string = self.foreign(Form::Escaped)?;
+            // It is copied when it is read: never more than is there.
+            self.room = self.room.saturating_sub(string.json.len());
+            return Ok(string);
         }
         if self.has_controls && inside.iter().take(end).any(|byte| *byte < b' ') {
             return Err(Malformed::NotJson);
         }
         self.taken(end + 2, Form::Plain)
     }
+}
+
+fn room(text: &str) -> usize {
+    ROOM + ROOM_OF_A_BYTE * text.len()
 }
 
 #[cfg(test)]

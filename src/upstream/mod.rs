@@ -3,6 +3,7 @@
 
 mod address;
 pub(crate) mod body;
+mod budget;
 mod client;
 mod context;
 mod error;

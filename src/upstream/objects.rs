@@ -7,6 +7,9 @@ use super::value::Value;
 use crate::domain::extra::Extra;
 use crate::domain::warning::Warnings;
 
+/// What a value that is passed over takes until it is kept, in bytes, beside its text.
+const PASSED_OVER: usize = 96;
+
 /// Reads one object, with what it needs at hand.
 pub(crate) trait ReadObject<'de> {
     /// What an object becomes.
@@ -14,6 +17,11 @@ pub(crate) trait ReadObject<'de> {
 
     /// Reads the object that stands next.
     fn read(&mut self, json: &mut Json<'de>) -> Result<Self::Item, Malformed>;
+
+    /// Roughly what an item occupies, in bytes, beside the body and what was counted while it was read.
+    fn weight(_: &Self::Item) -> usize {
+        size_of::<Self::Item>()
+    }
 
     /// Takes note of something that stands where an object should, and is passed over.
     fn pass_over(&mut self, _: Value<'de>) {}
@@ -27,7 +35,9 @@ pub(super) fn object_among<'de, S: ReadObject<'de>>(
 ) -> Result<bool, Malformed> {
     let is_object = json.peek() == Some(b'{');
     if is_object {
-        items.push(reader.read(json)?);
+        let item = reader.read(json)?;
+        json.spend(S::weight(&item))?;
+        items.push(item);
     } else {
         pass_over(json, reader)?;
     }
@@ -48,7 +58,11 @@ pub(crate) fn list_of<'de, S: ReadObject<'de>>(
             items.shrink_to_fit();
             Ok(Some(items))
         }
-        Some(b'{') => Ok(Some(vec![reader.read(json)?])),
+        Some(b'{') => {
+            let item = reader.read(json)?;
+            json.spend(S::weight(&item))?;
+            Ok(Some(vec![item]))
+        }
         _ => {
             pass_over(json, reader)?;
             Ok(None)
@@ -59,6 +73,7 @@ pub(crate) fn list_of<'de, S: ReadObject<'de>>(
 fn pass_over<'de, S: ReadObject<'de>>(json: &mut Json<'de>, reader: &mut S) -> Result<(), Malformed> {
     let value = json.value()?;
     if !value.is_null() {
+        json.spend(PASSED_OVER)?;
         reader.pass_over(value);
     }
     Ok(())

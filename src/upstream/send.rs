@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::budget::Reading;
 use super::client::HttpClient;
 use super::context::Context;
 use super::error::{Reached, UpstreamError};
@@ -204,27 +205,43 @@ impl Upstream {
         let response = timeout_at(silent_until(), request.send()).await.map_err(|_| UpstreamError::TimedOut)?;
         let response = response.map_err(|error| transport(&error))?;
         let status = response.status();
-        if status.is_success() || call.is_explained_in_the_body(status) {
-            return read_body(response, silent_until).await;
+        let mut reading = ctx.share().reading();
+        if !(status.is_success() || call.is_explained_in_the_body(status)) {
+            // It is read so that the connection can be kept, and whatever becomes of it, the status and the headers are there.
+            let bare = Reply { status, headers: response.headers().clone(), body: Bytes::new() };
+            let end = ctx.deadline.within(ERROR_BODY_TIME).instant();
+            let read = timeout_at(end, read_body(response, silent_until, ctx, &mut reading)).await;
+            return Ok(read.ok().and_then(Result::ok).unwrap_or(bare));
         }
-        // It is read so that the connection can be kept, and whatever becomes of it, the status and the headers are there.
-        let bare = Reply { status, headers: response.headers().clone(), body: Bytes::new() };
-        let end = ctx.deadline.within(ERROR_BODY_TIME).instant();
-        let read = timeout_at(end, read_body(response, silent_until)).await;
-        Ok(read.ok().and_then(Result::ok).unwrap_or(bare))
+        match read_body(response, silent_until, ctx, &mut reading).await {
+            Ok(reply) => {
+                reading.keep();
+                Ok(reply)
+            }
+            Err(error) => {
+                reading.give_up(ctx.deadline).await;
+                Err(error)
+            }
+        }
     }
 }
 
-/// Reads an answer, no further than the cap.
+/// Reads an answer, no further than the cap, and than the request's budget goes.
 async fn read_body(
     mut response: reqwest::Response,
     silent_until: impl Fn() -> Instant,
+    ctx: &Context,
+    reading: &mut Reading<'_>,
 ) -> Result<Reply, UpstreamError> {
     let status = response.status();
     let most = if status.is_success() { MOST_BODY } else { MOST_ERROR_BODY };
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
     if status.is_success() && announced > most {
         return Err(UpstreamError::TooLarge);
+    }
+    // What an error says is little, and held by nobody.
+    if status.is_success() {
+        reading.take_up_to(announced, ctx.deadline).await?;
     }
     let mut body = BytesMut::with_capacity(announced.min(most));
     loop {
@@ -235,6 +252,9 @@ async fn read_body(
                 return Err(UpstreamError::TooLarge);
             }
             break;
+        }
+        if status.is_success() {
+            reading.take_up_to(body.len() + piece.len(), ctx.deadline).await?;
         }
         body.extend_from_slice(&piece);
     }

@@ -67,6 +67,7 @@ impl<'de> Value<'de> {
     pub(super) fn list(self, body: &'de Text) -> Option<Vec<Self>> {
         let mut items = Vec::new();
         let list = Json::of_value(self, body).list(|json| {
+            json.spend(size_of::<Self>())?;
             items.push(json.value()?);
             Ok(())
         });

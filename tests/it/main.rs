@@ -15,6 +15,7 @@ mod shapes;
 mod afterwards;
 mod architecture;
 mod batch;
+mod budget;
 mod caches;
 mod callers;
 mod check;

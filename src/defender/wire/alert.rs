@@ -40,6 +40,11 @@ impl<'n> AlertReader<'n, '_> {
 impl<'de> ReadObject<'de> for AlertReader<'_, 'de> {
     type Item = Alert;
 
+    fn weight(alert: &Alert) -> usize {
+        // Its evidence was counted item by item.
+        alert.weight_without_evidence()
+    }
+
     fn read(&mut self, json: &mut Json<'de>) -> Result<Alert, Malformed> {
         let mut members = mem::take(&mut self.members);
         let mut evidence: Option<Vec<Evidence>> = None;

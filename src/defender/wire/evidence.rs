@@ -26,6 +26,10 @@ pub(super) struct EvidenceReader<'n, 'de> {
 impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
     type Item = Evidence;
 
+    fn weight(evidence: &Evidence) -> usize {
+        evidence.weight()
+    }
+
     fn read(&mut self, json: &mut Json<'de>) -> Result<Evidence, Malformed> {
         self.members.read_all(json)?;
         Ok(normalize(&mut self.members, self.notes))

@@ -16,8 +16,8 @@ use crate::upstream::members::Members;
 /// Source: <https://learn.microsoft.com/defender-endpoint/api/machine>; `mergedIntoMachineId`, `isPotentialDuplication`
 /// and `isExcluded` are sent, but not documented there.
 pub(in crate::defender) fn devices(body: &Text) -> Result<Page<DeviceRecord>, UpstreamError> {
-    let Page { items, next_link } = page_of(body, device)?;
-    Ok(Page { items: items.into_iter().flatten().collect(), next_link })
+    let Page { items, next_link, made } = page_of(body, device)?;
+    Ok(Page { items: items.into_iter().flatten().collect(), next_link, made })
 }
 
 /// A record without an id of the known form is of no use: the alerts could not be asked for.

@@ -83,6 +83,10 @@ impl<'n, 'de> EvidenceReader<'n, 'de> {
 impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
     type Item = Evidence;
 
+    fn weight(evidence: &Evidence) -> usize {
+        evidence.weight()
+    }
+
     fn read(&mut self, json: &mut Json<'de>) -> Result<Evidence, Malformed> {
         let mut members = mem::take(&mut self.members);
         let mut kind = Text::default();

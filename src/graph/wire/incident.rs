@@ -27,6 +27,11 @@ pub(super) struct IncidentReader<'n> {
 impl<'de> ReadObject<'de> for IncidentReader<'_> {
     type Item = (Incident, Page<Alert>);
 
+    fn weight((incident, _): &Self::Item) -> usize {
+        // Its alerts were counted one by one.
+        incident.weight()
+    }
+
     fn read(&mut self, json: &mut Json<'de>) -> Result<Self::Item, Malformed> {
         let mut members = Members::within(json.body());
         let mut alerts = Page::default();

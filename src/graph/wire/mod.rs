@@ -16,7 +16,7 @@ use crate::domain::subject::IncidentId;
 use crate::domain::text::Text;
 use crate::domain::warning::Warnings;
 use crate::upstream::UpstreamError;
-use crate::upstream::body::{Page, object, page};
+use crate::upstream::body::{Page, counted, object, page};
 use alert::AlertReader;
 use incident::IncidentReader;
 
@@ -39,7 +39,9 @@ pub(super) fn incident(
     portal: Portal,
     notes: &mut Warnings,
 ) -> Result<(Incident, Page<Alert>), UpstreamError> {
-    object(body, &mut IncidentReader { id, portal, notes })
+    let ((incident, mut alerts), made) = counted(body, &mut IncidentReader { id, portal, notes })?;
+    alerts.made = made;
+    Ok((incident, alerts))
 }
 
 #[cfg(test)]

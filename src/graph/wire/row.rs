@@ -59,6 +59,10 @@ struct RowReader;
 impl<'de> ReadObject<'de> for RowReader {
     type Item = Row<'de>;
 
+    fn weight(row: &Row<'de>) -> usize {
+        row.alert_id.len() + row.members.weight()
+    }
+
     fn read(&mut self, json: &mut Json<'de>) -> Result<Row<'de>, Malformed> {
         let row = json.value()?;
         let mut members = Members::within(json.body());

@@ -21,9 +21,9 @@ use crate::render::sparse;
 const ECS_VERSION: &str = "8.17.0";
 
 /// The list of documents; for what nothing is known of, an empty one.
-pub(super) fn documents(enrichment: &Enrichment<'_>) -> Vec<u8> {
+pub(super) fn documents(enrichment: &Enrichment<'_>, max_bytes: usize) -> Vec<u8> {
     let documents: Vec<_> = enrichment.alerts.iter().map(|alert| document(alert, enrichment)).collect();
-    sparse::to_vec(&documents)
+    sparse::to_vec(&documents, max_bytes)
 }
 
 fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a> {

@@ -41,23 +41,30 @@ use incident::IncidentEvent;
 const EMPTY_BUNDLE: &str = r#"{"events":[],"count":0}"#;
 
 /// One finding, or the bundle of a list's.
-pub(in crate::render) fn document(enrichment: &Enrichment<'_>) -> Vec<u8> {
+pub(in crate::render) fn document(enrichment: &Enrichment<'_>, max_bytes: usize) -> Vec<u8> {
     let outline = outline::of(enrichment);
     let events = events(enrichment, outline.as_ref());
     match (enrichment.kind, events.first()) {
         (_, None) => EMPTY_BUNDLE.into(),
-        (Kind::Alert | Kind::Incident, Some(event)) => sparse::to_vec(event),
+        (Kind::Alert | Kind::Incident, Some(event)) => sparse::to_vec(event, max_bytes),
         (Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain, Some(_)) => {
-            sparse::to_vec(&Bundle::of(&events))
+            sparse::to_vec(&Bundle::of(&events), max_bytes)
         }
     }
 }
 
 /// The same findings, a line each.
-pub(in crate::render) fn lines(enrichment: &Enrichment<'_>) -> Vec<u8> {
+pub(in crate::render) fn lines(enrichment: &Enrichment<'_>, max_bytes: usize) -> Vec<u8> {
     let outline = outline::of(enrichment);
     let events = events(enrichment, outline.as_ref());
-    events.iter().flat_map(|event| [sparse::to_vec(event), b"\n".to_vec()].concat()).collect()
+    let mut lines = Vec::new();
+    for event in &events {
+        if lines.len() <= max_bytes {
+            lines.extend(sparse::to_vec(event, max_bytes));
+            lines.push(b'\n');
+        }
+    }
+    lines
 }
 
 /// An event of either class.

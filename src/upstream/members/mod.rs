@@ -129,6 +129,9 @@ impl<'de> Members<'de> {
                 }
             }
             count += 1;
+            if count > MANY {
+                json.spend(size_of::<Member<'_>>())?;
+            }
             Ok(())
         })?;
         self.cut(count);
@@ -167,6 +170,11 @@ impl<'de> Members<'de> {
         {
             *last = before;
         }
+    }
+
+    /// Roughly what they occupy, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.list)
     }
 
     /// The place of the last member of this name that is not absent.

@@ -203,6 +203,7 @@ impl<'de> Members<'de> {
         let mut objects = Vec::new();
         let list = Json::of_value(value, self.body).list(|json| {
             if json.peek() == Some(b'{') {
+                json.spend(size_of::<Self>())?;
                 objects.push(Self::of(json)?);
             } else if !json.value()?.is_null() {
                 return Err(Malformed::OtherShape);

@@ -250,6 +250,19 @@ async fn more_than_enough_is_not_read() {
 }
 
 #[tokio::test]
+async fn an_alert_that_would_take_far_more_memory_than_its_length_is_shown_as_hunting_tells() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    let items = vec!["{}"; 200 << 10].join(",");
+    let large = format!(r#"{{"id":"{}","evidence":[{items}]}}"#, showcase::ALERT);
+    sandbox.fail(Route::GraphBatchItem, Times::Always, Fault::body(large).only_for(showcase::ALERT));
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert!(answer.alert_ids().contains(&showcase::ALERT));
+    let warnings = answer.body["warnings"].to_string();
+    assert!(warnings.contains("Enough was read: 1 alerts"), "{warnings}");
+    assert!(!warnings.contains("Not given out"), "{warnings}");
+}
+
+#[tokio::test]
 async fn our_own_quota_makes_an_answer_partial_and_then_refuses() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
     let service = service(&sandbox, "graph", &[("QUOTA_PER_MINUTE", "3"), ("CACHE_TTL_S", "0")]);
