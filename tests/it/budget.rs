@@ -105,7 +105,7 @@ async fn large_answers_that_are_wanted_whole_and_too_long_together_get_their_sha
 async fn what_would_be_made_of_a_body_counts() {
     let world = World::with(NO_QUOTA).await;
     let repeated = |text: &str| iter::repeat_n(text, MIB / text.len()).collect::<Vec<_>>().join(",");
-    let members: String = (0..MIB / 10).map(|number| format!(r#""m{number}":1,"#)).collect();
+    let members = (0..MIB / 10).map(|number| format!(r#""m{number}":1,"#)).collect::<Vec<_>>().concat();
     let in_an_alert = |member: String| format!(r#"{{"value":[{{{member}"id":"da1_1"}}]}}"#);
     for body in [
         format!(r#"{{"value":[{}]}}"#, repeated("{}")),
