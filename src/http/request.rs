@@ -21,8 +21,8 @@ const MOST_LISTED: usize = 500;
 pub(super) struct OptionMembers {
     /// The shape of the answer. Where it is not given, the Accept header of a single request can name one.
     pub(super) format: Option<FormatWord>,
-    /// raw, context or both. raw adds the upstream body to json, ocsf and ocsf_ndjson; the other formats have no place for
-    /// it. context asks for what Defender says of the subject itself.
+    /// raw, context or both. raw adds the upstream body to json, ocsf and `ocsf_ndjson`; the other formats have no place
+    /// for it. context asks for what Defender says of the subject itself.
     pub(super) include: Option<Include>,
     /// Alerts listed at most.
     pub(super) limit: Option<Limit>,

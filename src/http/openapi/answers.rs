@@ -100,7 +100,7 @@ pub(super) fn problem_responses() -> Value {
 pub(super) fn outlines() -> Vec<(&'static str, Value)> {
     let json = any_json();
     let any: Vec<_> = json.iter().cloned().chain([reference("AnswerText")]).collect();
-    vec![
+    let mut all = vec![
         (
             "Answer",
             json!({"description": "An answer in a format that is JSON: Enrichment unless format says otherwise.", "oneOf": json}),
@@ -110,6 +110,14 @@ pub(super) fn outlines() -> Vec<(&'static str, Value)> {
             json!({"type": "string", "description": "An answer in a format that is no JSON: ocsf_ndjson, markdown, text."}),
         ),
         ("AnswerOrText", json!({"description": "An answer in any format.", "oneOf": any})),
+    ];
+    all.extend(for_siems());
+    all.extend(for_chats());
+    all
+}
+
+fn for_siems() -> Vec<(&'static str, Value)> {
+    vec![
         (
             "OcsfFinding",
             json!({
@@ -183,6 +191,11 @@ pub(super) fn outlines() -> Vec<(&'static str, Value)> {
                 ],
             ),
         ),
+    ]
+}
+
+fn for_chats() -> Vec<(&'static str, Value)> {
+    vec![
         (
             "SlackMessage",
             json!({
