@@ -74,7 +74,10 @@ enum Command {
     Check(check::Options),
     /// Print the OpenAPI document.
     Openapi {
-        /// Write it, and the JSON Schemas, into this directory instead.
+        /// Print the one for gateways and connectors that know OpenAPI 3.0 and no composition.
+        #[arg(long)]
+        flat: bool,
+        /// Write both, and the JSON Schemas, into this directory instead.
         #[arg(long, value_name = "DIR")]
         write: Option<PathBuf>,
     },
@@ -157,7 +160,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Serve { listen, demo } => serve::run(listen, demo).await,
         Command::Lookup { kind, value, format, demo } => lookup::run(kind, &value, format, demo).await,
         Command::Check(options) => check::run(options).await,
-        Command::Openapi { write } => openapi::run(write),
+        Command::Openapi { flat, write } => openapi::run(flat, write),
         Command::Completions { shell } => completions(shell),
     }
 }

@@ -115,7 +115,7 @@ impl CacheState {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Enrichment<'a> {
     /// The version of this shape.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = r"^1\.[0-9]+$"))]
     pub schema_version: &'static str,
     /// What was asked about.
     pub kind: Kind,
@@ -143,6 +143,7 @@ pub struct Enrichment<'a> {
     /// What the analysts decided.
     pub verdict: Verdict,
     /// The subject's page in the portal.
+    #[schemars(extend("format" = "uri"))]
     pub url: Option<&'a str>,
     /// When the activity of the alerts began.
     pub first_seen: Option<Moment>,

@@ -201,6 +201,7 @@ impl JsonSchema for OtherEntity<'_> {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "object",
+            "additionalProperties": true,
             "description": "Something of another type: its own members, under Defender's names.",
             "properties": {"type": {"type": "string", "description": "Defender's word for the type, in snake_case."}},
             "required": ["type"]

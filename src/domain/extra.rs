@@ -77,6 +77,7 @@ impl JsonSchema for Extra {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "object",
+            "additionalProperties": true,
             "description": "Members of the upstream body that have no home here, under their own names and unchanged."
         })
     }

@@ -1,8 +1,9 @@
 //! The closed sets of words in which the answer speaks, and how Defender's words become them.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 use super::text::Text;
@@ -96,8 +97,8 @@ impl Severity {
 /// A severity as OCSF numbers it: 0 unknown, 1 informational, 2 low, 3 medium, 4 high, 5 critical, 99 other.
 ///
 /// Source: <https://schema.ocsf.io/1.8.0/objects/finding_info>, attribute `severity_id`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
-pub struct SeverityId(#[schemars(with = "u8", range(min = 0, max = 99))] Severity);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeverityId(Severity);
 
 impl SeverityId {
     /// The number.
@@ -111,6 +112,21 @@ impl SeverityId {
             Severity::Critical => 5,
             Severity::Other => 99,
         }
+    }
+}
+
+impl JsonSchema for SeverityId {
+    fn schema_name() -> Cow<'static, str> {
+        "SeverityId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let numbers: Vec<_> = Severity::ALL.iter().map(|severity| severity.id().number()).collect();
+        json_schema!({
+            "type": "integer",
+            "enum": numbers,
+            "description": "A severity as OCSF numbers it: 0 unknown, 1 informational, 2 low, 3 medium, 4 high, 5 critical, 99 other."
+        })
     }
 }
 

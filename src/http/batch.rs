@@ -26,14 +26,14 @@ use crate::domain::warning::Warning;
 use crate::service::Service;
 
 /// Subjects of one batch.
-const MOST: usize = 25;
+pub(super) const MOST: usize = 25;
 
 /// The answer to a batch.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Batch")]
 pub(super) struct BatchBody {
     /// The version of this shape.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = r"^1\.[0-9]+$"))]
     schema_version: &'static str,
     /// One per subject, in their order.
     results: Vec<BatchItem>,
@@ -137,12 +137,14 @@ impl From<Result<Asked, Problem>> for Item {
     }
 }
 
+/// The body of any format: an object or a list, or a string where the format is no JSON.
 fn enrichment_schema(generator: &mut SchemaGenerator) -> Schema {
-    let other = json_schema!({
-        "description": "The body of another format: an object or a list, or a string where that format is no JSON.",
-        "type": ["object", "array", "string"]
-    });
-    json_schema!({"anyOf": [generator.subschema_for::<Enrichment<'static>>(), other]})
+    json_schema!({"anyOf": [
+        generator.subschema_for::<Enrichment<'static>>(),
+        {"type": "object"},
+        {"type": "array", "items": {"type": "object"}},
+        {"type": "string"}
+    ]})
 }
 
 /// `POST /v1/enrich/batch`.

@@ -1,10 +1,12 @@
 //! From fields to a question: bad input ends here, before anything is asked of anybody.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::fields::{Fields, OPTIONS};
 use super::options::Options;
 use super::problem::{Code, Problem};
+use super::request::SubjectValue;
 use crate::domain::subject::field_names::{Named, is_of_first_version, look_up, nearest};
 use crate::domain::subject::{Kind, Question};
 use crate::domain::warning::{Warning, WarningCode, quoted};
@@ -87,9 +89,9 @@ impl Subject {
     /// Reads it; `pointer` says where it stands, if that has to be told.
     pub(super) fn question(&self, pointer: impl FnOnce() -> String) -> Result<Question, Problem> {
         let kind = self.named.kind();
-        let text = match &self.value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) if kind.is_none_or(|kind| kind == Kind::Incident) => number.to_string(),
+        let text = match SubjectValue::deserialize(&self.value) {
+            Ok(SubjectValue::Text(text)) => text,
+            Ok(SubjectValue::Number(number)) if kind.is_none_or(|kind| kind == Kind::Incident) => number.to_string(),
             _ => {
                 let or_number = if kind == Some(Kind::Incident) { " or a number" } else { "" };
                 let detail = format!("{} has to be a string{or_number}.", quoted(&self.name));

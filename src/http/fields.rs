@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::value::MapDeserializer;
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
+use serde_path_to_error::Segment;
 
 use super::problem::{Code, Problem};
 use crate::domain::subject::field_names::{in_one_spelling, is_same, look_up};
@@ -93,6 +95,24 @@ impl Fields {
     /// Takes a field out, in whatever spelling it has.
     pub(super) fn take(&mut self, name: &str) -> Result<Option<Value>, Problem> {
         self.take_raw(name).map(|raw| serde_json::from_str(raw.get()).map_err(|_| not_json())).transpose()
+    }
+
+    /// Takes the fields of these names out, and reads them as the members of one object.
+    pub(super) fn read<T: DeserializeOwned>(&mut self, names: &[&'static str]) -> Result<T, Problem> {
+        let mut members = Vec::with_capacity(names.len());
+        for name in names {
+            if let Some(value) = self.take(name)? {
+                members.push((*name, value));
+            }
+        }
+        let members = MapDeserializer::<_, serde_json::Error>::new(members.into_iter());
+        serde_path_to_error::deserialize(members).map_err(|error| {
+            let pointer = error.path().iter().next().map_or_else(String::new, |first| match first {
+                Segment::Map { key } => self.pointer(key),
+                Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown => String::new(),
+            });
+            Problem::at(Code::InvalidRequest, pointer, error.into_inner().to_string())
+        })
     }
 
     /// Takes a field out as it was written.

@@ -16,19 +16,20 @@ mod options;
 mod origin;
 mod prefix;
 mod problem;
+mod request;
 mod respond;
+mod routes;
 mod work;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
 use tower::util::MapRequest;
 
 use crate::service::Service;
 pub(crate) use deliveries::Reply;
 pub use edge::{AnswerLimit, RequestId};
-pub use openapi::{document, schemas};
+pub use openapi::{document, flat_document, schemas};
 pub use origin::OwnAddress;
 #[cfg(feature = "cli")]
 pub(crate) use problem::told_in_full;
@@ -37,13 +38,7 @@ pub use crate::callers::IamIdentity;
 
 /// Every route of the service, whatever the front door.
 pub(crate) fn router(service: Arc<Service>) -> Router {
-    let routes = Router::new()
-        .route("/", post(enrich::from_body))
-        .route("/v1/enrich", get(enrich::from_query).post(enrich::from_body))
-        .route("/v1/enrich/batch", post(batch::from_body))
-        .merge(hooks::routes())
-        .route("/v1/openapi.json", get(openapi::serve))
-        .route("/healthz", get(respond::health))
+    let routes = routes::router()
         .fallback(respond::unknown_route)
         .method_not_allowed_fallback(respond::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(service.clone(), edge::answer))

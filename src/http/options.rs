@@ -1,17 +1,9 @@
 //! The options of a request: how much is shown, how a missing subject is told, and who else gets the answer.
 
-use std::ops::RangeInclusive;
-
-use serde_json::Value;
-
 use super::fields::Fields;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
+use super::request::{Include, LISTED, OptionMembers};
 use crate::render::{Format, Shape};
-
-/// Alerts that are listed unless told otherwise.
-pub(super) const LISTED: usize = 50;
-/// Alerts that are listed at most.
-pub(super) const MOST_LISTED: usize = 500;
 
 /// Options, as far as they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,15 +14,6 @@ pub(super) struct Options {
     format: Option<Format>,
     max_chars: Option<usize>,
     notify: Option<Notify>,
-}
-
-/// What an answer holds beside what it always holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Include {
-    /// The upstream body.
-    raw: bool,
-    /// What Defender says of the subject itself.
-    context: bool,
 }
 
 /// A destination that is to get the answer as well.
@@ -45,14 +28,15 @@ pub(super) struct Notify {
 impl Options {
     /// Takes the options out of the fields.
     pub(super) fn take(fields: &mut Fields) -> Result<Self, Problem> {
-        let notify = read(fields, "notify", notify)?;
+        let members: OptionMembers = fields.read(&OptionMembers::NAMES)?;
+        let notify = members.notify.map(|name| Notify { name: name.0, pointer: fields.pointer("notify") });
         Ok(Self {
-            format: read(fields, "format", format)?,
-            limit: read(fields, "limit", limit)?,
-            include: read(fields, "include", include)?,
-            not_found_is_200: read(fields, "not_found", not_found)?,
-            max_chars: read(fields, "max_chars", max_chars)?,
-            notify: notify.map(|name| Notify { name, pointer: fields.pointer("notify") }),
+            format: members.format.map(|word| word.0),
+            limit: members.limit.map(|limit| limit.0),
+            include: members.include,
+            not_found_is_200: members.not_found.map(|told| told.is_200),
+            max_chars: members.max_chars.map(|most| most.0),
+            notify,
         })
     }
 
@@ -100,82 +84,10 @@ impl Options {
     }
 }
 
-/// Takes one option out of the fields.
-fn read<T>(
-    fields: &mut Fields,
-    name: &'static str,
-    parse: fn(&Value) -> Result<T, String>,
-) -> Result<Option<T>, Problem> {
-    let value = fields.take(name)?;
-    let invalid = |detail| Problem::at(Code::InvalidRequest, fields.pointer(name), detail);
-    value.map(|value| parse(&value)).transpose().map_err(invalid)
-}
-
-/// A number, or its digits.
-fn number(value: &Value) -> Option<usize> {
-    match value {
-        Value::Number(number) => number.as_u64().and_then(|number| usize::try_from(number).ok()),
-        Value::String(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok(),
-        _ => None,
-    }
-}
-
-fn within(value: &Value, range: RangeInclusive<usize>, name: &str) -> Result<usize, String> {
-    let (least, most) = (*range.start(), *range.end());
-    let fits = number(value).filter(|number| range.contains(number));
-    fits.ok_or_else(|| format!("{name} is a whole number from {least} to {most}."))
-}
-
-fn limit(value: &Value) -> Result<usize, String> {
-    within(value, 1..=MOST_LISTED, "limit")
-}
-
-fn max_chars(value: &Value) -> Result<usize, String> {
-    within(value, Shape::LEAST_CHARS..=Shape::MOST_CHARS, "max_chars")
-}
-
-fn not_found(value: &Value) -> Result<bool, String> {
-    match number(value) {
-        Some(200) => Ok(true),
-        Some(404) => Ok(false),
-        _ => Err("not_found is 404 (the default) or 200.".to_owned()),
-    }
-}
-
-/// `raw`, `context`: as a list, or with commas between them.
-fn include(value: &Value) -> Result<Include, String> {
-    let wrong = || "include is raw, context or both.".to_owned();
-    let texts = match value {
-        Value::String(text) => vec![text.as_str()],
-        Value::Array(words) => words.iter().map(|word| word.as_str().ok_or_else(wrong)).collect::<Result<_, _>>()?,
-        _ => return Err(wrong()),
-    };
-    let mut include = Include::default();
-    for word in texts.into_iter().flat_map(|text| text.split(',')) {
-        match word.trim() {
-            "" => {}
-            "raw" => include.raw = true,
-            "context" => include.context = true,
-            _ => return Err(wrong()),
-        }
-    }
-    Ok(include)
-}
-
-fn notify(value: &Value) -> Result<String, String> {
-    value.as_str().map(str::to_owned).ok_or_else(|| "notify is the name of one destination.".to_owned())
-}
-
-fn format(value: &Value) -> Result<Format, String> {
-    value.as_str().and_then(Format::parse).ok_or_else(|| {
-        let words = Format::ALL.map(Format::as_str).join(", ");
-        format!("format is one of: {words}.")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::problem::Code;
 
     fn options(query: &str) -> Result<Options, Problem> {
         Options::take(&mut Fields::from_query(query).expect("fields"))

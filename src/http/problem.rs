@@ -221,6 +221,7 @@ pub(crate) struct Problem {
 pub(crate) struct ProblemBody {
     /// The address of the page that tells of this kind of problem, made from its code.
     #[serde(rename = "type")]
+    #[schemars(extend("format" = "uri"))]
     kind: String,
     /// The kind of problem, for people.
     title: &'static str,

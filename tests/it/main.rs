@@ -8,6 +8,7 @@ mod harness;
 mod hooks;
 mod log;
 mod receiver;
+mod requests;
 mod rsa_keys;
 mod shapes;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use defender_enrich::http::{document, schemas};
+use defender_enrich::http::{document, flat_document, schemas};
 use defender_enrich::render::Format;
 use serde_json::Value;
 
@@ -20,8 +20,9 @@ fn published(name: &str) -> String {
 
 #[test]
 fn the_schemas_and_the_document_are_those_of_the_types() {
-    let mut names = vec!["openapi.json"];
+    let mut names = vec!["openapi.json", "openapi-flat.json"];
     assert_eq!(published("openapi.json"), format!("{:#}\n", document()));
+    assert_eq!(published("openapi-flat.json"), format!("{:#}\n", flat_document()));
     for (name, schema) in schemas() {
         assert_eq!(published(name), format!("{schema:#}\n"), "cargo run -- openapi --write schemas");
         names.push(name);
@@ -36,7 +37,7 @@ fn the_schemas_and_the_document_are_those_of_the_types() {
 #[test]
 fn every_reference_leads_somewhere() {
     let mut references = 0;
-    for (name, root) in schemas().into_iter().chain([("openapi.json", document())]) {
+    for (name, root) in schemas().into_iter().chain(documents()) {
         visit(&root, &mut |object| {
             if let Some(reference) = object.get("$ref") {
                 references += 1;
@@ -49,29 +50,52 @@ fn every_reference_leads_somewhere() {
     assert!(references > 50, "{references}");
 }
 
-#[test]
-fn the_document_names_every_route_status_and_code() {
+fn documents() -> [(&'static str, Value); 2] {
+    [("openapi.json", document()), ("openapi-flat.json", flat_document())]
+}
+
+#[tokio::test]
+async fn the_document_and_the_router_have_the_same_routes() {
+    let world = World::start().await;
     let document = document();
-    for (path, methods) in [
-        ("/", vec!["post"]),
-        ("/v1/enrich", vec!["get", "post"]),
-        ("/v1/enrich/batch", vec!["post"]),
-        ("/v1/hooks/slack", vec!["post"]),
-        ("/v1/hooks/teams", vec!["post"]),
-        ("/v1/hooks/splunk", vec!["post"]),
-        ("/v1/openapi.json", vec!["get"]),
-        ("/healthz", vec!["get"]),
-    ] {
-        for method in methods {
-            let operation = &document["paths"][path][method];
-            assert!(operation["responses"]["200"].is_object(), "{method} {path}");
+    let paths = document["paths"].as_object().unwrap();
+    for (path, operations) in paths {
+        let heard = world.send(Ask::new("BREW", path)).await;
+        heard.problem(405, "method_not_allowed");
+        let mut allowed: Vec<_> = heard.header("allow").split(',').map(str::to_lowercase).collect();
+        allowed.retain(|method| method != "head");
+        allowed.sort_unstable();
+        assert_eq!(allowed, operations.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>(), "{path}");
+    }
+    let nowhere = world.send(Ask::get("/v1/nowhere")).await.problem(404, "unknown_route");
+    for path in nowhere["detail"].as_str().unwrap().split([' ', ',']).filter(|word| word.starts_with('/')) {
+        assert!(paths.contains_key(path.trim_end_matches('.')), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_examples_in_the_document_are_answered_by_the_demo() {
+    let world = World::start().await;
+    let mut sent = 0;
+    for (path, operations) in document()["paths"].as_object().unwrap() {
+        let Some(content) = operations.pointer("/post/requestBody/content/application~1json") else { continue };
+        for (name, example) in content["examples"].as_object().into_iter().flatten() {
+            let answer = world.send(Ask::post(path, example["value"].to_string())).await.answer();
+            let found = answer["found"] == true || answer["counts"]["failed"] == 0;
+            assert!(found, "{path} {name}: {answer}");
+            sent += 1;
         }
     }
-    assert!(document["paths"]["/v1/hooks/pagerduty"]["post"]["responses"]["202"].is_object());
+    assert!(sent >= 20, "{sent}");
+}
+
+#[test]
+fn the_document_names_every_status_and_code() {
+    let document = document();
     for status in ["400", "401", "404", "413", "415", "422", "429", "500", "502", "503", "504"] {
         assert!(document["paths"]["/v1/enrich"]["post"]["responses"][status].is_object(), "{status}");
     }
-    let text = document.to_string();
+    let codes = words(&document["components"]["schemas"]["ProblemCode"]);
     for code in [
         "invalid_json",
         "unauthorized",
@@ -97,7 +121,7 @@ fn the_document_names_every_route_status_and_code() {
         "misconfigured",
         "upstream_timeout",
     ] {
-        assert!(text.contains(&format!("\"{code}\"")), "{code}");
+        assert!(codes.contains(&code), "{code}");
     }
 }
 
@@ -106,17 +130,15 @@ fn the_page_of_problems_has_a_heading_for_each_code() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/problems.md")).unwrap();
     let mut headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     let document = document();
-    let codes = &document["components"]["schemas"]["ProblemCode"]["oneOf"];
-    let mut codes: Vec<_> = codes.as_array().unwrap().iter().flat_map(words).collect();
+    let mut codes = words(&document["components"]["schemas"]["ProblemCode"]);
     codes.sort_unstable();
     headings.sort_unstable();
     assert_eq!(codes, headings);
 }
 
-/// The words of an `enum` or a `const`.
+/// The words of an `enum`.
 fn words(schema: &Value) -> Vec<&str> {
-    let list = schema["enum"].as_array().map(Vec::as_slice).unwrap_or_default();
-    list.iter().chain(schema.get("const")).filter_map(Value::as_str).collect()
+    schema["enum"].as_array().expect("words").iter().filter_map(Value::as_str).collect()
 }
 
 #[test]
@@ -125,8 +147,12 @@ fn the_document_names_every_format_with_its_media_type_and_options() {
     let words = Value::from(Format::ALL.map(Format::as_str).to_vec());
     let request = &document["components"]["schemas"]["Request"]["properties"];
     assert_eq!(request["format"]["enum"], words);
-    let bounds = ["minimum", "maximum", "default"].map(|name| request["max_chars"][name].as_u64().unwrap());
-    assert_eq!(bounds, [500, 30_000, 3000]);
+    let bounds = ["minimum", "maximum"].map(|name| request["max_chars"][name].as_u64().unwrap());
+    assert_eq!(bounds, [500, 30_000]);
+    let batch = &document["components"]["schemas"]["BatchRequest"]["properties"];
+    for option in ["format", "include", "limit", "max_chars", "not_found", "notify"] {
+        assert_eq!(batch[option], request[option], "{option}");
+    }
     for (path, method) in [("/", "post"), ("/v1/enrich", "post"), ("/v1/enrich", "get")] {
         let operation = &document["paths"][path][method];
         for option in ["format", "max_chars", "include", "limit", "not_found"] {
@@ -139,8 +165,7 @@ fn the_document_names_every_format_with_its_media_type_and_options() {
         types.sort_unstable();
         types.dedup();
         assert_eq!(content.keys().collect::<Vec<_>>(), types, "{method} {path}");
-        let json = content["application/json"]["schema"]["oneOf"].as_array().unwrap();
-        assert_eq!(json.len(), Format::ALL.into_iter().filter(|format| format.is_json()).count());
+        assert_eq!(content["application/json"]["schema"]["$ref"], "#/components/schemas/Answer", "{method} {path}");
     }
     let batch = document["paths"]["/v1/enrich/batch"]["post"]["responses"]["200"]["content"].as_object().unwrap();
     assert_eq!(batch.keys().collect::<Vec<_>>(), ["application/json"]);
@@ -149,7 +174,7 @@ fn the_document_names_every_format_with_its_media_type_and_options() {
 #[test]
 fn the_outlines_of_the_formats_are_schemas() {
     let document = document();
-    for name in ["Ocsf", "OcsfFinding", "EcsDocuments", "SlackMessage", "TeamsMessage"] {
+    for name in ["Answer", "OcsfFinding", "OcsfBundle", "EcsDocuments", "SlackMessage", "TeamsMessage"] {
         let outline = &document["components"]["schemas"][name];
         assert!(outline["description"].is_string() && jsonschema::meta::is_valid(outline), "{name}");
     }
@@ -167,6 +192,62 @@ fn every_schema_is_a_schema_of_its_dialect() {
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
         assert!(jsonschema::meta::is_valid(&schema), "{name}");
     }
+}
+
+#[test]
+fn schemas_are_such_as_generators_and_validators_understand() {
+    let mut arrays = 0;
+    for (name, root) in schemas().into_iter().chain(documents()) {
+        visit(&root, &mut |object| {
+            let types = object.get("type").and_then(Value::as_array);
+            let is_plain = types.is_none_or(|types| types.len() == 2 && types.contains(&Value::from("null")));
+            assert!(is_plain, "{name}: several types: {object:?}");
+            let format = object.get("format").and_then(Value::as_str).unwrap_or_default();
+            assert!(!format.starts_with("uint"), "{name}: {object:?}");
+            if object.get("type").is_some_and(|name| name == "array") {
+                arrays += 1;
+                assert!(object.contains_key("items"), "{name}: {object:?}");
+            }
+            if let Some(Value::Array(required)) = object.get("required") {
+                let named = |member: &Value| !object["properties"][member.as_str().unwrap()].is_null();
+                assert!(required.iter().all(named), "{name}: {object:?}");
+            }
+        });
+    }
+    assert!(arrays > 100, "{arrays}");
+    let evidence = &document()["components"]["schemas"]["Evidence"];
+    assert!(evidence["properties"]["command_line"].is_object() && evidence["anyOf"].is_null(), "{evidence}");
+}
+
+#[test]
+fn the_flat_document_knows_no_composition() {
+    let flat = flat_document();
+    assert_eq!(flat["openapi"], "3.0.3");
+    visit(&flat, &mut |object| {
+        for word in ["anyOf", "oneOf", "allOf", "not", "const", "examples"] {
+            assert!(object.get(word).is_none_or(|value| word == "examples" && value.is_object()), "{object:?}");
+        }
+        assert!(object.get("type").is_none_or(|name| !name.is_array()), "{object:?}");
+    });
+    let nullable = &flat["components"]["schemas"]["Enrichment"]["properties"]["incident"];
+    assert!(nullable["nullable"] == true && nullable["properties"]["name"]["nullable"] == true, "{nullable}");
+    assert_eq!(flat["paths"].as_object().unwrap().len(), document()["paths"].as_object().unwrap().len());
+}
+
+#[test]
+fn every_answer_tells_of_its_headers() {
+    let document = document();
+    let header = |status: &str, name: &str| {
+        let response = &document["components"]["responses"][format!("Problem{status}")];
+        response["headers"][name].is_object()
+    };
+    for status in ["400", "401", "404", "405", "422", "429", "500", "503", "504"] {
+        assert!(header(status, "X-Request-Id"), "{status}");
+    }
+    assert!(header("429", "Retry-After") && header("503", "Retry-After"));
+    assert!(header("401", "WWW-Authenticate") && header("405", "Allow"));
+    let answer = &document["paths"]["/v1/enrich"]["post"]["responses"]["200"];
+    assert!(answer["headers"]["X-Notified"].is_object(), "{answer}");
 }
 
 fn visit(value: &Value, see: &mut impl FnMut(&serde_json::Map<String, Value>)) {

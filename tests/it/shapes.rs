@@ -10,8 +10,8 @@ use crate::client::Heard;
 static ENRICHMENT: LazyLock<Validator> =
     LazyLock::new(|| validator(include_str!("../../schemas/enrichment.schema.json")));
 static BATCH: LazyLock<Validator> = LazyLock::new(|| validator(include_str!("../../schemas/batch.schema.json")));
-static OUTLINES: LazyLock<[Validator; 4]> =
-    LazyLock::new(|| ["Ocsf", "EcsDocuments", "SlackMessage", "TeamsMessage"].map(outline));
+static OUTLINES: LazyLock<[Validator; 5]> =
+    LazyLock::new(|| ["OcsfFinding", "OcsfBundle", "EcsDocuments", "SlackMessage", "TeamsMessage"].map(outline));
 static PROBLEM: LazyLock<Validator> = LazyLock::new(|| validator(include_str!("../../schemas/problem.schema.json")));
 
 fn validator(schema: &str) -> Validator {

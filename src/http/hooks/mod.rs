@@ -2,18 +2,16 @@
 //! parsed before it holds.
 
 mod chat;
-mod pagerduty;
-mod slack;
-mod splunk;
-mod teams;
+pub(super) mod pagerduty;
+pub(super) mod slack;
+pub(super) mod splunk;
+pub(super) mod teams;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
-use axum::routing::post;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::request::Parts;
@@ -35,15 +33,6 @@ use crate::domain::warning::{Warning, WarningCode};
 use crate::enrich::Context;
 use crate::hooks::{Found, HookSecrets, Unusable};
 use crate::service::Service;
-
-/// A route for each sender.
-pub(super) fn routes() -> Router<Arc<Service>> {
-    Router::new()
-        .route("/v1/hooks/slack", post(slack::answer))
-        .route("/v1/hooks/teams", post(teams::answer))
-        .route("/v1/hooks/splunk", post(splunk::answer))
-        .route("/v1/hooks/pagerduty", post(pagerduty::answer))
-}
 
 /// A hook's request without its body, and by when it has to be answered.
 struct Call {

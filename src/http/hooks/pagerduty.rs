@@ -37,7 +37,7 @@ fn accepted(mut response: Response) -> Response {
 }
 
 /// `POST /v1/hooks/pagerduty`.
-pub(super) async fn answer(
+pub(in crate::http) async fn answer(
     State(service): State<Arc<Service>>,
     Extension(visit): Extension<Visit>,
     request: Request,

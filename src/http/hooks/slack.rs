@@ -33,7 +33,7 @@ const LOOKING_IT_UP: &str = "Looking it up: Microsoft Defender takes a moment. T
 const TOO_SLOW: &str = "Microsoft Defender is slow at the moment, and there is no answer yet. Ask again in a moment.";
 
 /// `POST /v1/hooks/slack`.
-pub(super) async fn answer(
+pub(in crate::http) async fn answer(
     State(service): State<Arc<Service>>,
     Extension(visit): Extension<Visit>,
     request: Request,

@@ -19,7 +19,7 @@ use crate::service::Service;
 const PATIENCE: Duration = Duration::from_millis(9500);
 
 /// `POST /v1/hooks/splunk`.
-pub(super) async fn answer(
+pub(in crate::http) async fn answer(
     State(service): State<Arc<Service>>,
     Extension(visit): Extension<Visit>,
     request: Request,

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_millis(4500);
 const CALLED: &str = "@Defender";
 
 /// `POST /v1/hooks/teams`.
-pub(super) async fn answer(
+pub(in crate::http) async fn answer(
     State(service): State<Arc<Service>>,
     Extension(visit): Extension<Visit>,
     request: Request,
