@@ -131,13 +131,13 @@ impl Quota {
         };
         let mut open: Vec<_> = windows.into_iter().flatten().map(Window::open).collect();
         let now = Instant::now();
-        match open.iter_mut().filter_map(|window| window.wait(cost, now)).max() {
-            Some(wait) => Err(wait),
-            None => {
-                open.iter_mut().for_each(|window| window.take(cost, now));
-                Ok(())
-            }
+        if let Some(wait) = open.iter_mut().find_map(|window| window.wait(cost, now)) {
+            return Err(wait);
         }
+        for window in &mut open {
+            window.take(cost, now);
+        }
+        Ok(())
     }
 
     /// A 429: nobody calls this API until then.
