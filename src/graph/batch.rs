@@ -117,7 +117,9 @@ impl Graph {
         completed: &mut Completed,
         ctx: &Context,
     ) -> Result<Vec<(Wanted, Retry)>, CallError> {
-        wanted.iter_mut().for_each(|one| one.attempts.begin());
+        for one in &mut wanted {
+            one.attempts.begin();
+        }
         let failures = self.failures(&wanted, completed, ctx).await?;
         Ok(wanted.into_iter().zip(failures).filter_map(|(one, failure)| Some((one, failure?))).collect())
     }
