@@ -12,6 +12,7 @@ use crate::domain::enrichment::Answer;
 use crate::domain::findings::Findings;
 use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::{Account, DeviceId, DeviceName, NameMatch};
+use crate::domain::warning::{Warning, WarningCode};
 use crate::graph::{Graph, MOST_ALERTS, Quarry};
 
 impl Enricher {
@@ -63,9 +64,18 @@ impl Enricher {
         let (newest, are_cut) = (&found.value.alerts, found.value.alerts.len() >= MOST_ALERTS);
         if are_cut && newest.iter().any(by_label) {
             // Newer alerts of the one may have left no place for those of the other.
-            let whole = self.recall(ask(Quarry::WholeName(name.clone())), scope).await?;
-            if whole.value.found() {
-                found = whole;
+            match self.recall(ask(Quarry::WholeName(name.clone())), scope).await {
+                Ok(whole) if whole.value.found() => found = whole,
+                Ok(_) => {}
+                // Nobody knows whether the name itself has alerts.
+                Err(error) if draft.names == Names::Whole && found.value.alerts.iter().all(by_label) => {
+                    return Err(error);
+                }
+                Err(_) => {
+                    let detail =
+                        "The query for the alerts of the full name alone failed: older ones may be missing. Ask again.";
+                    draft.warnings.push(Warning { code: WarningCode::Partial, detail: detail.to_owned() });
+                }
             }
         }
         let by = if found.value.alerts.is_empty() || !found.value.alerts.iter().all(by_label) {

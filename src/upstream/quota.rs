@@ -131,7 +131,7 @@ impl Quota {
         };
         let mut open: Vec<_> = windows.into_iter().flatten().map(Window::open).collect();
         let now = Instant::now();
-        if let Some(wait) = open.iter_mut().filter_map(|window| window.wait(cost, now)).max() {
+        if let Some(wait) = open.iter_mut().find_map(|window| window.wait(cost, now)) {
             return Err(wait);
         }
         for window in &mut open {

@@ -99,6 +99,13 @@ async fn many_alerts_of_a_device_without_a_domain_do_not_hide_those_of_the_name(
     let answer = ask_graph(&sandbox, "machine", "till42.example").await;
     assert_eq!(found(&answer), all(&[1]));
     assert_eq!(asked(&sandbox, Route::Hunting).len(), 2);
+
+    // Where the second query fails, what the first one has found stays.
+    sandbox.fail(Route::Hunting, Times::Once, Fault::default());
+    sandbox.fail(Route::Hunting, Times::Once, Fault::status(504));
+    let answer = ask_graph(&sandbox, "machine", "till42.example").await;
+    assert_eq!((answer.status, found(&answer).len()), (200, 200), "{}", answer.body);
+    assert!(answer.warnings().contains(&"partial") && answer.warnings().contains(&"matched_short_name"));
 }
 
 #[tokio::test]
