@@ -1,27 +1,26 @@
 //! One HTTPS call from an alert id, a machine, a user, a file hash or an incident to one normalized answer: what
 //! Microsoft Defender knows, how bad it is, whom it touches, where to click.
 //!
-//! The house is described in `ARCHITECTURE.md`.
+//! `ARCHITECTURE.md` describes the modules.
 
-pub mod afterwards;
+pub mod api;
+pub mod app;
+mod auth;
+pub mod backend;
+pub mod background;
 mod cache;
-mod callers;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod credentials;
-pub mod defender;
+mod delivery;
 pub mod domain;
-pub mod enrich;
-pub mod front_door;
-mod graph;
-pub mod hooks;
-pub mod http;
-mod notify;
-pub mod render;
-mod response_url;
+pub mod formats;
+pub mod integrations;
+pub mod lambda;
+mod lenient_json;
+pub mod lookup;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
-pub mod service;
 pub mod telemetry;
-pub mod upstream;

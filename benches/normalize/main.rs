@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use defender_enrich::defender;
-use defender_enrich::domain::enrichment::{Answer, Backend, CacheState, Showing, Source};
+use defender_enrich::backend::defender;
+use defender_enrich::domain::enrichment::{Answer, Backend, CacheState, RenderOptions, Source};
 use defender_enrich::domain::findings::Findings;
 use defender_enrich::domain::portal::Portal;
 use defender_enrich::domain::subject::{IncidentId, Kind};
-use defender_enrich::domain::time::Moment;
-use defender_enrich::render::{self, Format, Shape};
+use defender_enrich::domain::timestamp::Timestamp;
+use defender_enrich::formats::{self, Format, OutputOptions};
 use serde_json::Value;
 
 /// One body, and how it is read.
@@ -57,7 +57,7 @@ impl Case {
                 product: "Microsoft Defender for Endpoint",
                 backend: Backend::Defender,
                 api: "GET /api/machines/{id}/alerts",
-                retrieved_at: Moment::from_unix_seconds(1_793_700_000),
+                retrieved_at: Timestamp::from_unix_seconds(1_793_700_000),
                 cache: CacheState::Miss,
                 age_s: 0,
             },
@@ -66,17 +66,17 @@ impl Case {
 }
 
 /// What callers get unless they ask for more.
-fn showing() -> Showing {
-    Showing { limit: 50, raw: false, warnings: Vec::new(), notified: None }
+fn render_options() -> RenderOptions {
+    RenderOptions { limit: 50, raw: false, warnings: Vec::new(), notified: None }
 }
 
 /// All of it, so that formats are compared by the alert.
-fn whole() -> Showing {
-    Showing { limit: usize::MAX, ..showing() }
+fn whole() -> RenderOptions {
+    RenderOptions { limit: usize::MAX, ..render_options() }
 }
 
-fn json(answer: &Answer, showing: &Showing) -> Vec<u8> {
-    render::render(answer, showing, Shape::of(Format::Json), usize::MAX)
+fn json(answer: &Answer, render_options: &RenderOptions) -> Vec<u8> {
+    formats::render(answer, render_options, OutputOptions::of(Format::Json), usize::MAX)
 }
 
 fn bench(criterion: &mut Criterion) {
@@ -91,14 +91,16 @@ fn bench(criterion: &mut Criterion) {
         });
         group.bench_function("normalize", |bencher| bencher.iter(|| black_box(&case).findings()));
         let answer = case.answer(case.findings());
-        group.bench_function("roll up", |bencher| bencher.iter(|| black_box(&answer).enrichment(&showing()).counts));
-        group.bench_function("render", |bencher| bencher.iter(|| json(black_box(&answer), &showing())));
+        group.bench_function("roll up", |bencher| {
+            bencher.iter(|| black_box(&answer).enrichment(&render_options()).counts);
+        });
+        group.bench_function("render", |bencher| bencher.iter(|| json(black_box(&answer), &render_options())));
         group.bench_function("body to answer", |bencher| {
-            bencher.iter(|| json(&case.answer(black_box(&case).findings()), &showing()));
+            bencher.iter(|| json(&case.answer(black_box(&case).findings()), &render_options()));
         });
         for format in Format::ALL {
             group.bench_function(BenchmarkId::new("render all as", format.as_str()), |bencher| {
-                bencher.iter(|| render::render(black_box(&answer), &whole(), Shape::of(format), usize::MAX));
+                bencher.iter(|| formats::render(black_box(&answer), &whole(), OutputOptions::of(format), usize::MAX));
             });
         }
         group.finish();

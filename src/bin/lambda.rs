@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use defender_enrich::app::Service;
 use defender_enrich::config::{SettingError, Settings};
-use defender_enrich::front_door;
-use defender_enrich::service::Service;
+use defender_enrich::lambda::{self, Extension};
 use defender_enrich::telemetry::{self, LogSettings};
 use lambda_http::Error;
 use tracing::level_filters::LevelFilter;
@@ -22,9 +22,9 @@ async fn main() -> ExitCode {
         }
     };
     service.warm_up().await;
-    let extension = service.afterwards().on_lambda(service.wants_time_after_answers()).await;
+    let extension = Extension::arrange(service.background_tasks(), service.wants_time_after_answers()).await;
     // As a task: whatever wakes the main future has tokio ask the system for events before it goes on.
-    let outcome = tokio::spawn(front_door::run(service.router(), extension)).await;
+    let outcome = tokio::spawn(lambda::run(service.router(), extension)).await;
     match outcome.map_err(Error::from).flatten() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

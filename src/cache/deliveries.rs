@@ -8,9 +8,9 @@ use ring::digest::{SHA256, digest};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
-use super::shelf::Shelf;
-use crate::domain::time::Moment;
-use crate::upstream::Deadline;
+use super::lru::LruCache;
+use crate::client::Deadline;
+use crate::domain::timestamp::Timestamp;
 
 /// Deliveries that are remembered: more than come in the time in which one is repeated, and little memory.
 const MAX_DELIVERIES: usize = 4096;
@@ -28,9 +28,9 @@ type Key = [u8; 32];
 #[derive(Debug)]
 pub(crate) struct SeenDeliveries<R> {
     /// Dealt with.
-    known: Shelf<Key, ()>,
+    known: LruCache<Key, ()>,
     /// Their answers, as far as there is room for them.
-    replies: Shelf<Key, R>,
+    replies: LruCache<Key, R>,
     /// Being dealt with, each with an answer for the time being.
     pending: Mutex<HashMap<Key, watch::Sender<Option<R>>>>,
 }
@@ -60,8 +60,8 @@ pub(crate) struct Pending<R>(watch::Receiver<Option<R>>);
 impl<R: Clone> SeenDeliveries<R> {
     pub(crate) fn new() -> Self {
         Self {
-            known: Shelf::new(MAX_DELIVERIES, REMEMBERED),
-            replies: Shelf::new(MAX_REPLY_BYTES, REMEMBERED),
+            known: LruCache::new(MAX_DELIVERIES, REMEMBERED),
+            replies: LruCache::new(MAX_REPLY_BYTES, REMEMBERED),
             pending: Mutex::default(),
         }
     }
@@ -73,8 +73,8 @@ impl<R: Clone> SeenDeliveries<R> {
         if let Some(first) = pending.get(&key) {
             return Delivery::Pending(Pending(first.subscribe()));
         }
-        if self.known.get(&key, Moment::now()).is_some() {
-            return Delivery::Known(self.replies.get(&key, Moment::now()));
+        if self.known.get(&key, Timestamp::now()).is_some() {
+            return Delivery::Known(self.replies.get(&key, Timestamp::now()));
         }
         pending.insert(key, watch::Sender::new(None));
         Delivery::New(Claim { deliveries: self.clone(), key })
@@ -101,7 +101,7 @@ impl<R> Claim<R> {
     where
         R: Clone,
     {
-        let now = Moment::now();
+        let now = Timestamp::now();
         self.deliveries.replies.put(self.key, reply, bytes + REPLY_OVERHEAD_BYTES, now);
         self.deliveries.known.put(self.key, (), 1, now);
     }

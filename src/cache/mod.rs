@@ -1,11 +1,11 @@
 //! Answers already known, questions already on their way, and deliveries that came before.
 
+mod answers;
 mod deliveries;
-mod flights;
-mod memory;
-mod repetitions;
-mod shelf;
+mod lru;
+mod seen;
+mod single_flight;
 
+pub(crate) use answers::{AnswerCache, Cacheable, Cached, Outcome};
 pub(crate) use deliveries::{Claim, Delivery, SeenDeliveries};
-pub(crate) use memory::{Memorable, Memory, Outcome, Recalled};
-pub(crate) use repetitions::Repetitions;
+pub(crate) use seen::SeenMessages;

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use super::{BAD_INPUT, CommandError, NO_ANSWER, Stage, complain, is_on_terminal, print};
-use crate::domain::enrichment::Showing;
+use crate::api::told_in_full;
+use crate::domain::enrichment::RenderOptions;
 use crate::domain::subject::Question;
 use crate::domain::subject::field_names::Named;
-use crate::enrich::{Context, Deadline};
-use crate::http::told_in_full;
-use crate::render::{self, Format, Shape};
+use crate::formats::{self, Format, OutputOptions};
+use crate::lookup::{Context, Deadline};
 
 /// Alerts that are listed: all that a caller can ask for.
 const LISTED: usize = 500;
@@ -31,8 +31,8 @@ pub(super) async fn run(
     let ctx = Context::new(Deadline::after(stage.settings.timeout), "lookup", None);
     match stage.service.enricher.enrich(&question, &ctx).await {
         Ok(answer) => {
-            let showing = Showing { limit: LISTED, raw: false, warnings: Vec::new(), notified: None };
-            let body = render::render(&answer, &showing, Shape::of(format), usize::MAX);
+            let render_options = RenderOptions { limit: LISTED, raw: false, warnings: Vec::new(), notified: None };
+            let body = formats::render(&answer, &render_options, OutputOptions::of(format), usize::MAX);
             let text = String::from_utf8_lossy(&body);
             // An event per alert, and no alert.
             if !text.is_empty() {

@@ -23,16 +23,16 @@ use tracing::level_filters::LevelFilter;
 
 use self::inbox::Inbox;
 use self::listen::ListenAddress;
+use crate::app::Service;
+use crate::client::HttpClient;
 use crate::config::{SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::domain::subject::Kind;
 use crate::domain::subject::field_names::{self, Named};
-use crate::domain::time::Moment;
-use crate::render::Format;
+use crate::domain::timestamp::Timestamp;
+use crate::formats::Format;
 use crate::sandbox::{self, Sandbox};
-use crate::service::Service;
 use crate::telemetry::{self, LogSettings};
-use crate::upstream::HttpClient;
 
 /// What Microsoft Defender knows about an alert, a machine, a user, a file, an incident, an address or a domain.
 #[derive(Parser)]
@@ -228,7 +228,7 @@ impl Stage {
         let settings = Settings::read()?;
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_profile(&settings.aws, &http).await?;
-        let service = Service::new(&settings, http, aws.clone(), Moment::now)?;
+        let service = Service::new(&settings, http, aws.clone(), Timestamp::now)?;
         Ok(Self { settings, service, aws: Some(aws), demo: None })
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use super::{CommandError, print};
-use crate::http::{document, flat_document, schemas};
+use crate::api::{document, flat_document, schemas};
 
 /// Prints the document, or writes all of them into a directory. The flat document has a name of its own there.
 pub(super) fn run(flat: bool, write: Option<PathBuf>) -> Result<ExitCode, CommandError> {

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use crate::app::Service;
 use crate::config::Settings;
 use crate::domain::enrichment::Answer;
 use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::{Kind, Question, Subject};
 use crate::domain::warning::WarningCode;
-use crate::enrich::{Context, Deadline, EnrichError};
+use crate::lookup::{Context, Deadline, EnrichError};
 use crate::sandbox::company::model::{Alert, Device};
 use crate::sandbox::company::showcase::{MACHINE, USER};
 use crate::sandbox::{Fault, Route, Sandbox, Times};
-use crate::service::Service;
 
 const BACKENDS: [&str; 2] = ["defender", "graph"];
 

@@ -18,11 +18,11 @@ use super::inbox::{self, Inbox};
 use super::listen::ListenAddress;
 use super::server::{self, Bounds};
 use super::{CommandError, Stage, print};
+use crate::api::OwnAddress;
 use crate::config::CallerAuth;
 use crate::domain::subject::Kind;
-use crate::domain::time::Moment;
-use crate::http::OwnAddress;
-use crate::render::Format;
+use crate::domain::timestamp::Timestamp;
+use crate::formats::Format;
 use crate::sandbox::company::showcase::ALERT;
 use crate::sandbox::{self, DEMO_KEY, DEMO_SLACK_SECRET};
 
@@ -55,7 +55,7 @@ pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, C
     let bounds = Bounds::answering_within(stage.settings.timeout + TIME_TO_READ);
     server::serve(listener, router, bounds, signals.received()).await;
     // What is under way belongs to requests, and none of those may take longer.
-    if timeout(stage.settings.timeout, stage.service.afterwards().idle()).await.is_err() {
+    if timeout(stage.settings.timeout, stage.service.background_tasks().idle()).await.is_err() {
         tracing::warn!("work after an answer was given up at the end of the process");
     }
     Ok(ExitCode::SUCCESS)
@@ -118,7 +118,7 @@ fn guide(address: SocketAddr) -> String {
 fn slash_command(address: SocketAddr) -> String {
     let command = "command=%2Fdefender&text=machine+desk-042.contoso.com";
     let url = format!("http://{address}/v1/hooks/slack");
-    let now = Moment::now().unix_seconds();
+    let now = Timestamp::now().unix_seconds();
     let key = hmac::Key::new(hmac::HMAC_SHA256, DEMO_SLACK_SECRET.as_bytes());
     let tag = hmac::sign(&key, format!("v0:{now}:{command}").as_bytes());
     let signature = hex::encode(tag);

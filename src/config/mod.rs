@@ -16,7 +16,7 @@ use url::Url;
 pub use cloud::{Cloud, Region};
 
 use crate::domain::portal::Portal;
-use crate::hooks::splunk::Fields;
+use crate::integrations::splunk::Fields;
 use source::Source;
 
 /// A setting that cannot be right.

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::error::CredentialError;
 use super::secret_text::SecretProblem;
-use crate::domain::time::Moment;
+use crate::domain::timestamp::Timestamp;
 
 /// From a little before now, for clocks that differ, to ten minutes after.
 const CLOCK_SKEW_S: i64 = 60;
@@ -26,7 +26,7 @@ pub(super) fn sign(
     private_key_pem: &str,
     client_id: &str,
     endpoint: &str,
-    now: Moment,
+    now: Timestamp,
 ) -> Result<String, CredentialError> {
     let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
         .map_err(|_| unusable("certificate_pem", "holds no certificate"))?;

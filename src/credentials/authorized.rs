@@ -5,8 +5,8 @@ use url::Url;
 
 use super::error::{CredentialError, RefusalReason};
 use super::token_cache::TokenCache;
-use crate::domain::text::Text;
-use crate::upstream::{Api, Attempts, Call, Context, Reply, Upstream, UpstreamError};
+use crate::client::{Api, Attempts, Call, ClientError, Context, Reply, Upstream};
+use crate::domain::shared_str::SharedStr;
 
 /// A call that carries a token, and brought no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub(crate) enum CallError {
     },
     /// The call itself failed.
     #[error(transparent)]
-    Upstream(UpstreamError),
+    Upstream(ClientError),
 }
 
 impl CallError {
@@ -30,14 +30,14 @@ impl CallError {
     pub(crate) fn known<T>(outcome: Result<T, Self>) -> Result<Option<T>, Self> {
         match outcome {
             Ok(body) => Ok(Some(body)),
-            Err(Self::Upstream(UpstreamError::NotFound)) => Ok(None),
+            Err(Self::Upstream(ClientError::NotFound)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// An alert or an incident that does not say which.
     pub(crate) fn without_id() -> Self {
-        Self::Upstream(UpstreamError::malformed("an answer without an id"))
+        Self::Upstream(ClientError::malformed("an answer without an id"))
     }
 }
 
@@ -60,7 +60,7 @@ impl Authorized {
         url: &Url,
         permission: &'static str,
         ctx: &Context,
-    ) -> Result<Text, CallError> {
+    ) -> Result<SharedStr, CallError> {
         self.send(api, permission, ctx, |token| Call::get(api, url.clone(), token), Reply::into_body).await
     }
 
@@ -71,7 +71,7 @@ impl Authorized {
         permission: &'static str,
         ctx: &Context,
         call: impl Fn(HeaderValue) -> Call,
-        read: impl Fn(Reply) -> Result<T, UpstreamError>,
+        read: impl Fn(Reply) -> Result<T, ClientError>,
     ) -> Result<T, CallError> {
         self.send_within(Attempts::until(ctx.deadline), api, permission, ctx, call, read).await
     }
@@ -84,23 +84,23 @@ impl Authorized {
         permission: &'static str,
         ctx: &Context,
         call: impl Fn(HeaderValue) -> Call,
-        read: impl Fn(Reply) -> Result<T, UpstreamError>,
+        read: impl Fn(Reply) -> Result<T, ClientError>,
     ) -> Result<T, CallError> {
         let token = self.tokens.token(api, ctx).await?;
         let outcome = match self.upstream.send_within(&call(token.header()), &mut attempts, ctx, &read).await {
-            Err(UpstreamError::Unauthorized) => {
+            Err(ClientError::Unauthorized) => {
                 let renewed = self.tokens.renew(api, &token, ctx).await?;
                 if attempts.are_spent() {
                     // Others had failed before: whoever asks again has a good token.
-                    return Err(CallError::Upstream(UpstreamError::unavailable("the token was refused at last")));
+                    return Err(CallError::Upstream(ClientError::unavailable("the token was refused at last")));
                 }
                 self.upstream.send_within(&call(renewed.header()), &mut attempts, ctx, &read).await
             }
             outcome => outcome,
         };
         outcome.map_err(|error| match error {
-            UpstreamError::Forbidden => CallError::Forbidden { permission },
-            UpstreamError::Unauthorized => CallError::Credential(CredentialError::Refused(RefusalReason::Token.into())),
+            ClientError::Forbidden => CallError::Forbidden { permission },
+            ClientError::Unauthorized => CallError::Credential(CredentialError::Refused(RefusalReason::Token.into())),
             error => CallError::Upstream(error),
         })
     }

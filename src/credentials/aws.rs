@@ -21,8 +21,8 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use tokio::time::timeout;
 use url::Url;
 
+use crate::client::HttpClient;
 use crate::config::{Aws, SettingError};
-use crate::upstream::HttpClient;
 
 /// One try of an SDK call; the SDK tries up to three times, inside the request's deadline.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);

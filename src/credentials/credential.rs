@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::secret_text::{Content, Mend, Mends, SecretProblem, parsed, trim, trimmed};
 use super::token::Token;
-use crate::domain::time::Moment;
-use crate::upstream::Api;
+use crate::client::Api;
+use crate::domain::timestamp::Timestamp;
 
 /// What the secret holds.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Credential {
     }
 
     /// Reads a secret. What is wrong with it is told without any of it.
-    pub(crate) fn parse(secret: &str, now: Moment, mends: &mut Mends) -> Result<Self, SecretProblem> {
+    pub(crate) fn parse(secret: &str, now: Timestamp, mends: &mut Mends) -> Result<Self, SecretProblem> {
         match Content::read(secret, mends)? {
             Content::Bare(text) => {
                 let problem = SecretProblem::Other("it is neither JSON nor a bearer token");
@@ -117,7 +117,7 @@ impl Credential {
 /// The members of a secret.
 struct Document<'a> {
     members: &'a Map<String, Value>,
-    now: Moment,
+    now: Timestamp,
     mends: &'a mut Mends,
 }
 
@@ -225,13 +225,13 @@ impl Document<'_> {
     }
 
     /// A time: seconds since 1970, as a number or as digits, or RFC 3339.
-    fn end(&mut self, member: &'static str) -> Result<Option<Moment>, SecretProblem> {
+    fn end(&mut self, member: &'static str) -> Result<Option<Timestamp>, SecretProblem> {
         let end = match self.member(member) {
             None => return Ok(None),
-            Some(Value::Number(seconds)) => seconds.as_i64().map(Moment::from_unix_seconds),
+            Some(Value::Number(seconds)) => seconds.as_i64().map(Timestamp::from_unix_seconds),
             Some(Value::String(text)) => match trimmed(text).parse() {
-                Ok(seconds) => Some(Moment::from_unix_seconds(seconds)),
-                Err(_) => Moment::parse(trimmed(text)),
+                Ok(seconds) => Some(Timestamp::from_unix_seconds(seconds)),
+                Err(_) => Timestamp::parse(trimmed(text)),
             },
             Some(_) => None,
         };
@@ -267,7 +267,7 @@ impl Document<'_> {
 }
 
 /// A bearer token, also with the word that stands before it in a header.
-fn token(text: &str, member: &'static str, end: Option<Moment>, now: Moment, mends: &mut Mends) -> Option<Token> {
+fn token(text: &str, member: &'static str, end: Option<Timestamp>, now: Timestamp, mends: &mut Mends) -> Option<Token> {
     let bare = match text.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
             mends.add(Mend::Scheme(member));
@@ -290,13 +290,13 @@ mod tests {
     use super::*;
 
     fn parse(secret: &str) -> Result<Credential, SecretProblem> {
-        Credential::parse(secret, Moment::from_unix_seconds(1_000_000), &mut Mends::default())
+        Credential::parse(secret, Timestamp::from_unix_seconds(1_000_000), &mut Mends::default())
     }
 
     /// What a secret is read as, and what had to be understood for that.
     fn read(secret: &str) -> (String, String) {
         let mut mends = Mends::default();
-        let credential = Credential::parse(secret, Moment::from_unix_seconds(1_000_000), &mut mends);
+        let credential = Credential::parse(secret, Timestamp::from_unix_seconds(1_000_000), &mut mends);
         let told = match credential {
             Ok(Credential::App(app)) => match app.proof {
                 Proof::Secret(secret) => format!("{} {} {secret}", app.tenant_id, app.client_id),

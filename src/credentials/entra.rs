@@ -18,8 +18,8 @@ use super::error::{CredentialError, Refusal, RefusalReason};
 use super::secret_text::SecretProblem;
 use super::store::SecretStore;
 use super::token::Token;
-use crate::domain::time::Moment;
-use crate::upstream::{Body, Call, Context, Reached, Reply, Upstream, UpstreamError, judge, retry_after};
+use crate::client::{Body, Call, ClientError, Context, Reached, Reply, Upstream, error_from_status, retry_after};
+use crate::domain::timestamp::Timestamp;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -55,7 +55,7 @@ impl Entra {
         let proof = match &app.proof {
             Proof::Secret(secret) => vec![("client_secret", secret.clone())],
             Proof::Certificate { certificate_pem, private_key_pem } => {
-                let now = Moment::now();
+                let now = Timestamp::now();
                 let signed = assertion::sign(certificate_pem, private_key_pem, &app.client_id, endpoint.as_str(), now)?;
                 vec![("client_assertion_type", ASSERTION_TYPE.to_owned()), ("client_assertion", signed)]
             }
@@ -97,7 +97,7 @@ impl Entra {
 
     /// Waits until Entra takes calls again. Where that is too late, one call a second finds out whether it takes them
     /// already; an error for everybody else.
-    async fn opens(&self, ctx: &Context) -> Result<(), UpstreamError> {
+    async fn opens(&self, ctx: &Context) -> Result<(), ClientError> {
         loop {
             let now = Instant::now();
             let (wait, is_probe) = {
@@ -118,7 +118,7 @@ impl Entra {
         }
     }
 
-    fn read(&self, reply: &Reply) -> Result<Answer, UpstreamError> {
+    fn read(&self, reply: &Reply) -> Result<Answer, ClientError> {
         let answer = read(reply);
         if let Err(error) = &answer
             && let Some(wait) = error.wait()
@@ -141,7 +141,7 @@ struct Closed {
     until: Instant,
     /// When the next call may find out whether that still holds.
     next_probe: Instant,
-    error: UpstreamError,
+    error: ClientError,
 }
 
 impl Closed {
@@ -157,25 +157,25 @@ impl Closed {
     }
 }
 
-fn read(reply: &Reply) -> Result<Answer, UpstreamError> {
+fn read(reply: &Reply) -> Result<Answer, ClientError> {
     match reply.status {
         StatusCode::OK => {
-            token(&reply.body).map(Answer::Token).ok_or(UpstreamError::malformed("no token in Entra's answer"))
+            token(&reply.body).map(Answer::Token).ok_or(ClientError::malformed("no token in Entra's answer"))
         }
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
             let refusal: Option<RefusalBody> = serde_json::from_slice(&reply.body).ok();
             let status = reply.status.as_u16();
             match refusal {
-                Some(body) if body.is_passing() => Err(UpstreamError::Unavailable {
-                    retry_after: retry_after(&reply.headers, Moment::now()),
+                Some(body) if body.is_passing() => Err(ClientError::Unavailable {
+                    retry_after: retry_after(&reply.headers, Timestamp::now()),
                     reason: "Entra says that it is unavailable for now",
                     reached: Reached::Nobody,
                 }),
                 Some(body) => Ok(Answer::Refused(body.meaning())),
-                None => Err(UpstreamError::Rejected { status }),
+                None => Err(ClientError::Rejected { status }),
             }
         }
-        _ => Err(judge(reply.status, &reply.headers, &reply.body)),
+        _ => Err(error_from_status(reply.status, &reply.headers, &reply.body)),
     }
 }
 
@@ -197,7 +197,7 @@ fn token(body: &[u8]) -> Option<Token> {
         Seconds::Number(seconds) => seconds,
         Seconds::Text(text) => text.parse().ok()?,
     };
-    let now = Moment::now();
+    let now = Timestamp::now();
     let end = now.later(Duration::from_secs(u64::try_from(life).ok()?));
     Token::new(&body.access_token, Some(end), now)
 }
@@ -253,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    fn told(status: u16, body: &Value) -> Result<Refusal, UpstreamError> {
+    fn told(status: u16, body: &Value) -> Result<Refusal, ClientError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
         let body = body.to_string().into();
@@ -296,7 +296,7 @@ mod tests {
                 let outcome = told(status, &body);
                 let wait = Some(Duration::from_secs(7));
                 assert!(
-                    matches!(&outcome, Err(UpstreamError::Unavailable { retry_after, .. }) if *retry_after == wait),
+                    matches!(&outcome, Err(ClientError::Unavailable { retry_after, .. }) if *retry_after == wait),
                     "{body}: {outcome:?}"
                 );
             }

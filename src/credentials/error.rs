@@ -5,7 +5,7 @@ use std::fmt;
 use super::secret_cache::SecretError;
 use super::secret_text::SecretProblem;
 use super::store::StoreError;
-use crate::upstream::UpstreamError;
+use crate::client::ClientError;
 
 /// A request that got no token.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub(crate) enum CredentialError {
     Refused(Refusal),
     /// Entra could not be reached, or talked nonsense.
     #[error("Entra did not answer: {0}")]
-    Entra(#[source] UpstreamError),
+    Entra(#[source] ClientError),
 }
 
 impl From<SecretError> for CredentialError {
@@ -45,18 +45,18 @@ impl CredentialError {
         match self {
             Self::Store(error) | Self::Federation(error) => error.is_passing(),
             Self::Entra(error) => match error {
-                UpstreamError::Throttled { .. }
-                | UpstreamError::Unavailable { .. }
-                | UpstreamError::NoAddress
-                | UpstreamError::ServerError
-                | UpstreamError::TimedOut => true,
-                UpstreamError::Unauthorized
-                | UpstreamError::Forbidden
-                | UpstreamError::NotFound
-                | UpstreamError::Rejected { .. }
-                | UpstreamError::TableNotVisible
-                | UpstreamError::Malformed { .. }
-                | UpstreamError::TooLarge => false,
+                ClientError::Throttled { .. }
+                | ClientError::Unavailable { .. }
+                | ClientError::NoAddress
+                | ClientError::ServerError
+                | ClientError::TimedOut => true,
+                ClientError::Unauthorized
+                | ClientError::Forbidden
+                | ClientError::NotFound
+                | ClientError::Rejected { .. }
+                | ClientError::TableNotVisible
+                | ClientError::Malformed { .. }
+                | ClientError::TooLarge => false,
             },
             Self::Unusable(_) | Self::NoTokenForApi | Self::Refused(_) => false,
         }

@@ -6,7 +6,6 @@ pub mod aws;
 mod credential;
 mod entra;
 mod error;
-mod pages;
 mod secret_cache;
 mod secret_text;
 mod single_flight;
@@ -17,7 +16,6 @@ mod token_cache;
 
 pub(crate) use authorized::{Authorized, CallError};
 pub(crate) use error::{CredentialError, Refusal, RefusalReason};
-pub(crate) use pages::{Listing, Paging, Unread};
 pub(crate) use secret_cache::{Patience, SecretCache, SecretError, SecretRules};
 pub(crate) use secret_text::{Content, Mend, Mends, SecretProblem, parsed, trim};
 pub use store::SecretStore;

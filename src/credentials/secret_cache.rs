@@ -12,8 +12,8 @@ use super::secret_text::{Mends, SecretProblem};
 use super::single_flight::SingleFlight;
 use super::store::{SecretStore, StoreError};
 use super::timepoint::Timepoint;
+use crate::client::{Context, Deadline};
 use crate::config::SecretId;
-use crate::upstream::{Context, Deadline};
 
 /// One read. It goes on when the request that has started it is over; the SDK tries three times in it.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use tokio::time::{Instant, timeout_at};
 
-use crate::upstream::Deadline;
+use crate::client::Deadline;
 
 /// The operation that runs at the moment, if any.
 ///

@@ -6,8 +6,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::timeout_at;
 
 use super::aws::AwsAccess;
+use crate::client::Context;
 use crate::config::SecretId;
-use crate::upstream::Context;
 
 /// Why AWS gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

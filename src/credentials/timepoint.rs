@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::time::Moment;
+use crate::domain::timestamp::Timestamp;
 
 /// A point in time; it has passed when one of the clocks says so.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timepoint {
-    wall: Moment,
+    wall: Timestamp,
     /// `None`: too far away for it.
     monotonic: Option<Instant>,
 }
@@ -18,11 +18,11 @@ pub(super) struct Timepoint {
 impl Timepoint {
     /// Now.
     pub(super) fn now() -> Self {
-        Self::at(Moment::now())
+        Self::at(Timestamp::now())
     }
 
     /// Now, which the wall clock calls `now`.
-    pub(super) fn at(now: Moment) -> Self {
+    pub(super) fn at(now: Timestamp) -> Self {
         Self { wall: now, monotonic: Some(Instant::now()) }
     }
 
@@ -33,17 +33,17 @@ impl Timepoint {
     }
 
     /// Whether it is still to come at `now`.
-    pub(super) fn is_ahead_of(self, now: Moment) -> bool {
+    pub(super) fn is_ahead_of(self, now: Timestamp) -> bool {
         now < self.wall && self.monotonic.is_none_or(|at| Instant::now() < at)
     }
 
     /// Whether it has passed.
     pub(super) fn has_passed(self) -> bool {
-        !self.is_ahead_of(Moment::now())
+        !self.is_ahead_of(Timestamp::now())
     }
 
     /// What the wall clock calls it.
-    pub(super) fn wall(self) -> Moment {
+    pub(super) fn wall(self) -> Timestamp {
         self.wall
     }
 }
@@ -54,7 +54,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_clock_that_is_ahead_decides() {
-        let now = Moment::from_unix_seconds(1_000_000);
+        let now = Timestamp::from_unix_seconds(1_000_000);
         let point = Timepoint::at(now).later(Duration::from_secs(60));
         assert!(point.is_ahead_of(now.later(Duration::from_secs(59))));
         assert!(!point.is_ahead_of(now.later(Duration::from_secs(60))), "frozen: only the wall clock went on");

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use serde::Deserialize;
 
 use super::timepoint::Timepoint;
-use crate::domain::time::Moment;
+use crate::domain::timestamp::Timestamp;
 
 /// A bearer token, and until when it is good as far as anybody tells.
 #[derive(Clone)]
@@ -21,14 +21,14 @@ pub(crate) struct Token {
 
 impl Token {
     /// Takes a token's text; `None` if it cannot stand in a header. Its end is that given, else the `exp` of a JWT.
-    pub(crate) fn new(text: &str, expires_at: Option<Moment>, now: Moment) -> Option<Self> {
+    pub(crate) fn new(text: &str, expires_at: Option<Timestamp>, now: Timestamp) -> Option<Self> {
         let text = text.trim();
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
         }
         let mut header = HeaderValue::from_str(&format!("Bearer {text}")).ok()?;
         header.set_sensitive(true);
-        let expires_at = expires_at.or_else(|| Some(Moment::from_unix_seconds(Claims::of(text)?.exp?)));
+        let expires_at = expires_at.or_else(|| Some(Timestamp::from_unix_seconds(Claims::of(text)?.exp?)));
         let life = expires_at.map(|end| now.age_at(end));
         let after = |span| Timepoint::at(now).later(span);
         Some(Self { header, end: life.map(after), renewal: life.map(renewal).map(after) })
@@ -40,18 +40,18 @@ impl Token {
     }
 
     /// Whether it is good and far from its end.
-    pub(crate) fn is_fresh(&self, now: Moment) -> bool {
+    pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
         self.renewal.is_none_or(|at| at.is_ahead_of(now))
     }
 
     /// Whether it is good, if only for a moment.
-    pub(crate) fn is_alive(&self, now: Moment) -> bool {
+    pub(crate) fn is_alive(&self, now: Timestamp) -> bool {
         self.end.is_none_or(|at| at.is_ahead_of(now))
     }
 
     /// Until when it is good, where that is known.
     #[cfg(feature = "cli")]
-    pub(crate) fn expires_at(&self) -> Option<Moment> {
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
         self.end.map(Timepoint::wall)
     }
 
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_token_is_renewed_before_it_ends() {
-        let now = Moment::from_unix_seconds(1_000_000);
+        let now = Timestamp::from_unix_seconds(1_000_000);
         let of = |life: u64| Token::new("t", Some(now.later(Duration::from_secs(life))), now).expect("a token");
         let at = |seconds: u64| now.later(Duration::from_secs(seconds));
         assert!(of(3600).is_fresh(at(3200)) && !of(3600).is_fresh(at(3240)) && of(3600).is_alive(at(3599)));
@@ -120,21 +120,21 @@ mod tests {
     fn the_end_of_a_jwt_is_read_from_it() {
         let claims = URL_SAFE_NO_PAD.encode(r#"{"exp":1000060,"roles":["Alert.Read.All"]}"#);
         let token =
-            Token::new(&format!("e30.{claims}.x"), None, Moment::from_unix_seconds(1_000_000)).expect("a token");
-        assert!(!token.is_alive(Moment::from_unix_seconds(1_000_060)));
+            Token::new(&format!("e30.{claims}.x"), None, Timestamp::from_unix_seconds(1_000_000)).expect("a token");
+        assert!(!token.is_alive(Timestamp::from_unix_seconds(1_000_060)));
         assert_eq!(token.roles(), Some(vec!["Alert.Read.All".to_owned()]));
     }
 
     #[test]
     fn a_text_that_cannot_be_a_header_is_no_token() {
         for text in ["", " ", "a b", "a\r\nX-Evil: 1", "ü"] {
-            assert!(Token::new(text, None, Moment::from_unix_seconds(0)).is_none(), "{text:?}");
+            assert!(Token::new(text, None, Timestamp::from_unix_seconds(0)).is_none(), "{text:?}");
         }
     }
 
     #[test]
     fn a_token_is_not_shown() {
-        let token = Token::new("canary", None, Moment::from_unix_seconds(0)).expect("a token");
+        let token = Token::new("canary", None, Timestamp::from_unix_seconds(0)).expect("a token");
         assert!(!format!("{token:?} {:?}", token.header()).contains("canary"));
     }
 }

@@ -14,9 +14,9 @@ use super::secret_cache::{Patience, Secret, SecretCache, SecretRules};
 use super::single_flight::SingleFlight;
 use super::store::{SecretStore, StoreError};
 use super::token::Token;
+use crate::client::{Api, ClientError, Context, Deadline, Upstream};
 use crate::config::Settings;
-use crate::domain::time::Moment;
-use crate::upstream::{Api, Context, Deadline, Upstream, UpstreamError};
+use crate::domain::timestamp::Timestamp;
 
 /// While a token is good, a request waits no longer than this for the next one, nor than a third of its time.
 const RENEWAL_WAIT: Duration = Duration::from_secs(1);
@@ -92,7 +92,7 @@ impl TokenCache {
         };
         let rules = SecretRules { name: "Defender secret", ttl: settings.secret_ttl, outage_limit: None };
         let secret = SecretCache::new(store.clone(), settings.defender_secret.clone(), rules, |text, mends| {
-            Credential::parse(text, Moment::now(), mends)
+            Credential::parse(text, Timestamp::now(), mends)
         });
         Self {
             inner: Arc::new(Inner {
@@ -209,14 +209,14 @@ impl Slot {
 
 impl State {
     fn alive(&self) -> Option<Token> {
-        self.token.clone().filter(|token| token.is_alive(Moment::now()))
+        self.token.clone().filter(|token| token.is_alive(Timestamp::now()))
     }
 
     fn step(&self, version: u64) -> Step {
         let Some(token) = self.alive() else {
             return self.refusal_of(version).map_or(Step::Fetch, Step::Fail);
         };
-        let is_current = self.version == version && token.is_fresh(Moment::now());
+        let is_current = self.version == version && token.is_fresh(Timestamp::now());
         let was_tried =
             self.renewal.is_some_and(|(tried, at)| tried == version && at.elapsed() < RENEWAL_RETRY_INTERVAL);
         if is_current || was_tried { Step::Use(token) } else { Step::Renew(token) }
@@ -251,7 +251,7 @@ impl Inner {
     fn timed_out(&self) -> CredentialError {
         match self.secret.known() {
             Some(secret) if matches!(secret.content, Credential::App(_)) => {
-                CredentialError::Entra(UpstreamError::TimedOut)
+                CredentialError::Entra(ClientError::TimedOut)
             }
             Some(_) | None => CredentialError::Store(StoreError::TimedOut),
         }
@@ -261,7 +261,7 @@ impl Inner {
     async fn fetch(&self, api: Api, secret: Arc<Secret<Credential>>, ctx: &Context) -> Result<Token, CredentialError> {
         let outcome = self.exchange(api, &secret, ctx).await;
         let is_over = match &outcome {
-            Ok(token) => !token.is_fresh(Moment::now()),
+            Ok(token) => !token.is_fresh(Timestamp::now()),
             Err(error) => matches!(error, CredentialError::Refused(_)),
         };
         if !is_over {
@@ -297,7 +297,7 @@ impl Inner {
     fn keep(&self, api: Api, version: u64, outcome: Result<Token, CredentialError>) -> Result<Token, CredentialError> {
         // A token that has ended is not sent.
         let outcome = outcome.and_then(|token| {
-            if token.is_alive(Moment::now()) {
+            if token.is_alive(Timestamp::now()) {
                 Ok(token)
             } else {
                 Err(CredentialError::Refused(RefusalReason::ExpiredToken.into()))
@@ -307,7 +307,7 @@ impl Inner {
         match &outcome {
             Ok(token) => {
                 // A token of the secret's own may be near its end, and be all that there is.
-                let renewal = state.renewal.filter(|_| !token.is_fresh(Moment::now()));
+                let renewal = state.renewal.filter(|_| !token.is_fresh(Timestamp::now()));
                 *state = State { token: Some(token.clone()), version, renewal, refusal: None };
             }
             Err(error @ CredentialError::Refused(_)) => {

@@ -8,9 +8,9 @@ use serde::{Serialize, Serializer};
 use super::evidence::Evidence;
 use super::extra::Extra;
 use super::portal;
-use super::text::Text;
-use super::time::Moment;
-use super::words::{AlertStatus, AlertVerdict, Severity, SeverityId, Unfamiliar};
+use super::shared_str::SharedStr;
+use super::timestamp::Timestamp;
+use super::vocabulary::{AlertStatus, AlertVerdict, Severity, SeverityId, UnknownWords};
 
 /// One alert.
 ///
@@ -18,11 +18,11 @@ use super::words::{AlertStatus, AlertVerdict, Severity, SeverityId, Unfamiliar};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Alert {
     /// Its id; only lists of old have been seen without.
-    pub id: Option<Text>,
+    pub id: Option<SharedStr>,
     /// Its title.
-    pub title: Option<Text>,
+    pub title: Option<SharedStr>,
     /// What Defender says about it; text, may hold line breaks.
-    pub description: Option<Text>,
+    pub description: Option<SharedStr>,
     /// How bad it is.
     pub severity: Severity,
     /// The same as OCSF numbers it.
@@ -32,45 +32,45 @@ pub struct Alert {
     /// What the analysts decided.
     pub verdict: AlertVerdict,
     /// Defender's classification.
-    pub classification: Option<Text>,
+    pub classification: Option<SharedStr>,
     /// Defender's determination.
-    pub determination: Option<Text>,
+    pub determination: Option<SharedStr>,
     /// Defender's category; the first where there are several.
-    pub category: Option<Text>,
+    pub category: Option<SharedStr>,
     /// All of its categories.
-    pub categories: Vec<Text>,
+    pub categories: Vec<SharedStr>,
     /// MITRE ATT&CK techniques: `T1059.001`.
-    pub techniques: Vec<Text>,
+    pub techniques: Vec<SharedStr>,
     /// The threat's name.
-    pub threat_name: Option<Text>,
+    pub threat_name: Option<SharedStr>,
     /// The threat's family.
-    pub threat_family: Option<Text>,
+    pub threat_family: Option<SharedStr>,
     /// What detected it.
-    pub detection_source: Option<Text>,
+    pub detection_source: Option<SharedStr>,
     /// The service that raised it, as the API calls it.
-    pub service_source: Option<Text>,
+    pub service_source: Option<SharedStr>,
     /// The product that raised it, as its maker calls it; null where the backend does not tell.
-    pub product_name: Option<Text>,
+    pub product_name: Option<SharedStr>,
     /// The detector's id.
-    pub detector_id: Option<Text>,
+    pub detector_id: Option<SharedStr>,
     /// The automated investigation's id.
-    pub investigation_id: Option<Text>,
+    pub investigation_id: Option<SharedStr>,
     /// Where that investigation stands.
-    pub investigation_state: Option<Text>,
+    pub investigation_state: Option<SharedStr>,
     /// The threat actor that Microsoft sees behind it.
-    pub actor: Option<Text>,
+    pub actor: Option<SharedStr>,
     /// What Microsoft recommends to do; text, may hold line breaks. Null where the backend does not tell.
-    pub recommended_actions: Option<Text>,
+    pub recommended_actions: Option<SharedStr>,
     /// What a custom detection adds: members of its own, unchanged. Null where there is none.
     pub custom_details: Option<Extra>,
     /// Its tags; none where the backend does not tell.
-    pub tags: Vec<Text>,
+    pub tags: Vec<SharedStr>,
     /// Who works on it.
-    pub assigned_to: Option<Text>,
+    pub assigned_to: Option<SharedStr>,
     /// The incident it belongs to.
-    pub incident_id: Option<Text>,
+    pub incident_id: Option<SharedStr>,
     /// The tenant it was raised in.
-    pub tenant_id: Option<Text>,
+    pub tenant_id: Option<SharedStr>,
     /// The device it was raised on; the first where there are several.
     pub device: Option<Device>,
     /// The further devices of an incident's alert.
@@ -81,15 +81,15 @@ pub struct Alert {
     /// Who was logged on.
     pub logged_on_users: Vec<LoggedOnUser>,
     /// When it was raised.
-    pub created_at: Option<Moment>,
+    pub created_at: Option<Timestamp>,
     /// When it last changed.
-    pub updated_at: Option<Moment>,
+    pub updated_at: Option<Timestamp>,
     /// When its activity began.
-    pub first_seen: Option<Moment>,
+    pub first_seen: Option<Timestamp>,
     /// When its activity was last seen.
-    pub last_seen: Option<Moment>,
+    pub last_seen: Option<Timestamp>,
     /// When it was resolved.
-    pub resolved_at: Option<Moment>,
+    pub resolved_at: Option<Timestamp>,
     /// What analysts wrote.
     pub comments: Vec<Comment>,
     /// What it is built on.
@@ -97,12 +97,12 @@ pub struct Alert {
     /// False where Defender does not send evidence: then `[]` says nothing.
     pub evidence_loaded: bool,
     /// Its page in the portal.
-    pub url: Option<Text>,
+    pub url: Option<SharedStr>,
     /// Upstream members that have no home here.
     pub extra: Extra,
     /// Defender's words where the answer says `other`.
     #[serde(skip)]
-    pub unfamiliar: Unfamiliar,
+    pub unfamiliar: UnknownWords,
 }
 
 impl Alert {
@@ -113,7 +113,7 @@ impl Alert {
 
     /// The categories that say something: Defender has been seen to write the text "null".
     pub fn named_categories(&self) -> impl Iterator<Item = &str> {
-        self.categories.iter().map(Text::as_str).filter(|category| !category.is_empty() && *category != "null")
+        self.categories.iter().map(SharedStr::as_str).filter(|category| !category.is_empty() && *category != "null")
     }
 
     /// The page of its incident in the portal that its own page is in, in its tenant where that is known.
@@ -152,11 +152,11 @@ impl Alert {
 #[schemars(rename = "AlertDevice")]
 pub struct Device {
     /// Its id: 40 hexadecimal digits.
-    pub id: Option<Text>,
+    pub id: Option<SharedStr>,
     /// Its DNS name, host name or free text.
-    pub name: Option<Text>,
+    pub name: Option<SharedStr>,
     /// Its device group.
-    pub group: Option<Text>,
+    pub group: Option<SharedStr>,
 }
 
 /// An account, shown as `DOMAIN\name`.
@@ -164,9 +164,9 @@ pub struct Device {
 #[schemars(with = "String", rename = "AlertAccount")]
 pub struct Account {
     /// Its domain.
-    pub domain: Option<Text>,
+    pub domain: Option<SharedStr>,
     /// Its name.
-    pub name: Text,
+    pub name: SharedStr,
 }
 
 impl fmt::Display for Account {
@@ -188,18 +188,18 @@ impl Serialize for Account {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct LoggedOnUser {
     /// The account name.
-    pub name: Option<Text>,
+    pub name: Option<SharedStr>,
     /// Its domain.
-    pub domain: Option<Text>,
+    pub domain: Option<SharedStr>,
 }
 
 /// What an analyst wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Comment {
     /// The text.
-    pub text: Option<Text>,
+    pub text: Option<SharedStr>,
     /// Who wrote it.
-    pub author: Option<Text>,
+    pub author: Option<SharedStr>,
     /// When.
-    pub created_at: Option<Moment>,
+    pub created_at: Option<Timestamp>,
 }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::text::Text;
-use super::time::Moment;
+use super::shared_str::SharedStr;
+use super::timestamp::Timestamp;
 
 /// What is known of the subject itself, by what it is; the others are null.
 ///
@@ -27,37 +27,37 @@ pub struct Context {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct DeviceContext {
     /// Its id.
-    pub id: Option<Text>,
+    pub id: Option<SharedStr>,
     /// Its DNS name.
-    pub name: Option<Text>,
+    pub name: Option<SharedStr>,
     /// Its operating system: `Windows11`, `Linux` …
-    pub os_platform: Option<Text>,
+    pub os_platform: Option<SharedStr>,
     /// The version of it.
-    pub os_version: Option<Text>,
+    pub os_version: Option<SharedStr>,
     /// Whether its sensor reports: `Active`, `Inactive` …
-    pub health_status: Option<Text>,
+    pub health_status: Option<SharedStr>,
     /// Whether Defender protects it: `Onboarded` …
-    pub onboarding_status: Option<Text>,
+    pub onboarding_status: Option<SharedStr>,
     /// How much at risk its alerts put it: `High` …
-    pub risk_score: Option<Text>,
+    pub risk_score: Option<SharedStr>,
     /// How exposed its weaknesses leave it: `Medium` …
-    pub exposure_level: Option<Text>,
+    pub exposure_level: Option<SharedStr>,
     /// How much it is worth to the organization: `High` …
-    pub device_value: Option<Text>,
+    pub device_value: Option<SharedStr>,
     /// Its device group.
-    pub group: Option<Text>,
+    pub group: Option<SharedStr>,
     /// Its tags.
-    pub tags: Vec<Text>,
+    pub tags: Vec<SharedStr>,
     /// Its addresses inside the network.
-    pub ip_addresses: Vec<Text>,
+    pub ip_addresses: Vec<SharedStr>,
     /// The address by which it was last seen from outside.
-    pub public_ip: Option<Text>,
+    pub public_ip: Option<SharedStr>,
     /// Its id in Entra.
-    pub aad_device_id: Option<Text>,
+    pub aad_device_id: Option<SharedStr>,
     /// When Defender first saw it.
-    pub first_seen: Option<Moment>,
+    pub first_seen: Option<Timestamp>,
     /// When Defender last saw it.
-    pub last_seen: Option<Moment>,
+    pub last_seen: Option<Timestamp>,
 }
 
 /// What Defender says of a file.
@@ -66,39 +66,39 @@ pub struct DeviceContext {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct FileContext {
     /// SHA-1 of its content.
-    pub sha1: Option<Text>,
+    pub sha1: Option<SharedStr>,
     /// SHA-256 of its content.
-    pub sha256: Option<Text>,
+    pub sha256: Option<SharedStr>,
     /// MD5 of its content.
-    pub md5: Option<Text>,
+    pub md5: Option<SharedStr>,
     /// Its size in bytes.
     pub size: Option<i64>,
     /// Who published it.
-    pub publisher: Option<Text>,
+    pub publisher: Option<SharedStr>,
     /// The product that it belongs to.
-    pub product: Option<Text>,
+    pub product: Option<SharedStr>,
     /// Who signed it.
-    pub signer: Option<Text>,
+    pub signer: Option<SharedStr>,
     /// Who issued the signer's certificate.
-    pub issuer: Option<Text>,
+    pub issuer: Option<SharedStr>,
     /// Whether the signature is valid; null where that is not known.
     pub signature_valid: Option<bool>,
     /// What Microsoft takes it for: `Malware`, `Clean` …
-    pub determination: Option<Text>,
+    pub determination: Option<SharedStr>,
     /// The name that goes with the determination.
-    pub determination_value: Option<Text>,
+    pub determination_value: Option<SharedStr>,
     /// Devices worldwide that have it.
     pub global_prevalence: Option<i64>,
     /// When it was first seen worldwide.
-    pub global_first_seen: Option<Moment>,
+    pub global_first_seen: Option<Timestamp>,
     /// When it was last seen worldwide.
-    pub global_last_seen: Option<Moment>,
+    pub global_last_seen: Option<Timestamp>,
     /// Devices of the organization that have it.
     pub org_prevalence: Option<i64>,
     /// When it was first seen in the organization.
-    pub org_first_seen: Option<Moment>,
+    pub org_first_seen: Option<Timestamp>,
     /// When it was last seen in the organization.
-    pub org_last_seen: Option<Moment>,
+    pub org_last_seen: Option<Timestamp>,
 }
 
 /// What Defender says of a network address.
@@ -107,13 +107,13 @@ pub struct FileContext {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct IpContext {
     /// The address.
-    pub address: Option<Text>,
+    pub address: Option<SharedStr>,
     /// Devices of the organization that talked to it.
     pub org_prevalence: Option<i64>,
     /// When one first did.
-    pub org_first_seen: Option<Moment>,
+    pub org_first_seen: Option<Timestamp>,
     /// When one last did.
-    pub org_last_seen: Option<Moment>,
+    pub org_last_seen: Option<Timestamp>,
 }
 
 /// What Defender says of a domain.
@@ -122,11 +122,11 @@ pub struct IpContext {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct DomainContext {
     /// Its name.
-    pub name: Option<Text>,
+    pub name: Option<SharedStr>,
     /// Devices of the organization that talked to it.
     pub org_prevalence: Option<i64>,
     /// When one first did.
-    pub org_first_seen: Option<Moment>,
+    pub org_first_seen: Option<Timestamp>,
     /// When one last did.
-    pub org_last_seen: Option<Moment>,
+    pub org_last_seen: Option<Timestamp>,
 }

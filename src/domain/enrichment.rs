@@ -16,12 +16,12 @@ use super::raw::Raw;
 use super::resolution::{Step, StepName};
 pub use super::rollup::Counts;
 use super::rollup::{self, Span};
+use super::shared_str::SharedStr;
 use super::subject::Kind;
 use super::summary;
-use super::text::Text;
-use super::time::Moment;
+use super::timestamp::Timestamp;
+use super::vocabulary::{AlertStatus, IncidentStatus, ListStatus, Severity, SeverityId, Status, Verdict};
 use super::warning::{Warning, WarningCode, Warnings};
-use super::words::{AlertStatus, IncidentStatus, ListStatus, Severity, SeverityId, Status, Verdict};
 
 /// The version of the answer's shape: inside 1.x only additions.
 pub const SCHEMA_VERSION: &str = "1.1";
@@ -49,7 +49,7 @@ pub struct Answer {
 
 /// How much of an answer is shown.
 #[derive(Clone, Debug)]
-pub struct Showing {
+pub struct RenderOptions {
     /// Alerts listed at most.
     pub limit: usize,
     /// Whether the upstream body is added.
@@ -70,7 +70,7 @@ pub struct Source {
     /// Method and path template of the call.
     pub api: &'static str,
     /// When Defender answered.
-    pub retrieved_at: Moment,
+    pub retrieved_at: Timestamp,
     /// Whether the answer was fetched for this request.
     pub cache: CacheState,
     /// Seconds since it was fetched.
@@ -146,11 +146,11 @@ pub struct Enrichment<'a> {
     #[schemars(extend("format" = "uri"))]
     pub url: Option<&'a str>,
     /// When the activity of the alerts began.
-    pub first_seen: Option<Moment>,
+    pub first_seen: Option<Timestamp>,
     /// When it was last seen.
-    pub last_seen: Option<Moment>,
+    pub last_seen: Option<Timestamp>,
     /// When the last of the alerts changed; an incident's own.
-    pub updated_at: Option<Moment>,
+    pub updated_at: Option<Timestamp>,
     /// How many alerts there are, listed or not.
     pub counts: Counts,
     /// MITRE ATT&CK techniques, distinct.
@@ -189,7 +189,7 @@ impl Answer {
     }
 
     /// The answer as it is shown.
-    pub fn enrichment(&self, showing: &Showing) -> Enrichment<'_> {
+    pub fn enrichment(&self, showing: &RenderOptions) -> Enrichment<'_> {
         let findings = &*self.findings;
         let alerts = &findings.alerts;
         let incident = findings.incident.as_ref();
@@ -231,7 +231,9 @@ impl Answer {
             last_seen: span.last_seen,
             updated_at: incident.and_then(|incident| incident.updated_at).or(span.updated_at),
             counts,
-            techniques: rollup::distinct(ordered.iter().flat_map(|alert| alert.techniques.iter().map(Text::as_str))),
+            techniques: rollup::distinct(
+                ordered.iter().flat_map(|alert| alert.techniques.iter().map(SharedStr::as_str)),
+            ),
             categories: rollup::distinct(ordered.iter().flat_map(|alert| alert.named_categories())),
             threats: rollup::distinct(ordered.iter().filter_map(|alert| threat(alert))),
             entities,

@@ -13,7 +13,7 @@ use super::accounts::{Accounts, Caseless};
 use super::alert::{Alert, Device};
 use super::evidence::{Detail, Thing};
 use super::extra::Extra;
-use super::time::Moment;
+use super::timestamp::Timestamp;
 
 /// More of one sort than anybody reads in an answer.
 pub const MOST: usize = 100;
@@ -94,7 +94,7 @@ pub struct ProcessEntity<'a> {
     /// With what it was started.
     pub command_line: Option<&'a str>,
     /// When it was started.
-    pub created_at: Option<Moment>,
+    pub created_at: Option<Timestamp>,
     /// SHA-1 of its image.
     pub sha1: Option<&'a str>,
     /// SHA-256 of its image.

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::alert::Device;
 use super::extra::Extra;
-use super::text::Text;
-use super::time::Moment;
+use super::shared_str::SharedStr;
+use super::timestamp::Timestamp;
 
 /// One item of evidence: what is common to all types, and the members of its own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
@@ -14,18 +14,18 @@ pub struct Evidence {
     /// Defender's word for the type, in `snake_case`: `file`, `process`, `user`, `ip`, `url`, `registry`, `mailbox`,
     /// `mail_message`, or any other.
     #[serde(rename = "type")]
-    pub kind: Text,
+    pub kind: SharedStr,
     /// The part it played, where Defender tells.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<Text>,
+    pub role: Option<SharedStr>,
     /// What Defender thinks of it: `malicious`, `suspicious`, `no_threats_found` …
-    pub verdict: Option<Text>,
+    pub verdict: Option<SharedStr>,
     /// What was done about it: `remediated`, `prevented`, `none` …
-    pub remediation_status: Option<Text>,
+    pub remediation_status: Option<SharedStr>,
     /// What the detection did: `detected`, `blocked`, `prevented` …
-    pub detection_status: Option<Text>,
+    pub detection_status: Option<SharedStr>,
     /// When it was seen.
-    pub observed_at: Option<Moment>,
+    pub observed_at: Option<Timestamp>,
     /// The members of its type.
     #[serde(flatten)]
     pub detail: Detail,
@@ -49,15 +49,15 @@ pub struct Named {
     /// Processes.
     pub processes: Vec<Process>,
     /// Network addresses.
-    pub ips: Vec<Text>,
+    pub ips: Vec<SharedStr>,
     /// The address that a connection came from.
-    pub source: Option<Text>,
+    pub source: Option<SharedStr>,
     /// The address that a connection went to.
-    pub destination: Option<Text>,
+    pub destination: Option<SharedStr>,
     /// Web addresses.
-    pub urls: Vec<Text>,
+    pub urls: Vec<SharedStr>,
     /// Domains.
-    pub domains: Vec<Text>,
+    pub domains: Vec<SharedStr>,
     /// Mailboxes.
     pub mailboxes: Vec<Mailbox>,
     /// Mails.
@@ -117,15 +117,15 @@ pub enum Detail {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct File {
     /// Its name.
-    pub name: Option<Text>,
+    pub name: Option<SharedStr>,
     /// Its directory, without the name.
-    pub path: Option<Text>,
+    pub path: Option<SharedStr>,
     /// SHA-1 of its content.
-    pub sha1: Option<Text>,
+    pub sha1: Option<SharedStr>,
     /// SHA-256 of its content.
-    pub sha256: Option<Text>,
+    pub sha256: Option<SharedStr>,
     /// MD5 of its content.
-    pub md5: Option<Text>,
+    pub md5: Option<SharedStr>,
 }
 
 /// A process, and the one that started it.
@@ -134,17 +134,17 @@ pub struct Process {
     /// Its number.
     pub pid: Option<i64>,
     /// With what it was started.
-    pub command_line: Option<Text>,
+    pub command_line: Option<SharedStr>,
     /// When it was started.
-    pub created_at: Option<Moment>,
+    pub created_at: Option<Timestamp>,
     /// The name of its image.
-    pub name: Option<Text>,
+    pub name: Option<SharedStr>,
     /// The directory of its image.
-    pub path: Option<Text>,
+    pub path: Option<SharedStr>,
     /// SHA-1 of its image.
-    pub sha1: Option<Text>,
+    pub sha1: Option<SharedStr>,
     /// SHA-256 of its image.
-    pub sha256: Option<Text>,
+    pub sha256: Option<SharedStr>,
     /// The process that started it.
     pub parent: Parent,
     /// The account that it runs under; only there when it is told.
@@ -159,33 +159,33 @@ pub struct Parent {
     /// Its number.
     pub pid: Option<i64>,
     /// The name of its image.
-    pub name: Option<Text>,
+    pub name: Option<SharedStr>,
     /// The directory of its image.
-    pub path: Option<Text>,
+    pub path: Option<SharedStr>,
     /// When it was started.
-    pub created_at: Option<Moment>,
+    pub created_at: Option<Timestamp>,
 }
 
 /// An account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct User {
     /// The account name.
-    pub name: Option<Text>,
+    pub name: Option<SharedStr>,
     /// Its domain.
-    pub domain: Option<Text>,
+    pub domain: Option<SharedStr>,
     /// Its user principal name.
-    pub upn: Option<Text>,
+    pub upn: Option<SharedStr>,
     /// Its security identifier.
-    pub sid: Option<Text>,
+    pub sid: Option<SharedStr>,
     /// Its object id in Entra.
-    pub aad_id: Option<Text>,
+    pub aad_id: Option<SharedStr>,
 }
 
 /// A network address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Ip {
     /// Version 4 or 6; null has been seen.
-    pub address: Option<Text>,
+    pub address: Option<SharedStr>,
 }
 
 /// A web address.
@@ -193,31 +193,31 @@ pub struct Ip {
 #[schemars(rename = "UrlAddress")]
 pub struct Address {
     /// The address as Defender has it.
-    pub url: Option<Text>,
+    pub url: Option<SharedStr>,
 }
 
 /// A registry key, with a value where one is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Registry {
     /// The hive: `HKEY_LOCAL_MACHINE` …
-    pub hive: Option<Text>,
+    pub hive: Option<SharedStr>,
     /// The key below the hive.
-    pub key: Option<Text>,
+    pub key: Option<SharedStr>,
     /// The name of the value.
-    pub value_name: Option<Text>,
+    pub value_name: Option<SharedStr>,
     /// The value.
-    pub value: Option<Text>,
+    pub value: Option<SharedStr>,
     /// Its type.
-    pub value_type: Option<Text>,
+    pub value_type: Option<SharedStr>,
 }
 
 /// A mailbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Mailbox {
     /// Its address.
-    pub address: Option<Text>,
+    pub address: Option<SharedStr>,
     /// Its name.
-    pub display_name: Option<Text>,
+    pub display_name: Option<SharedStr>,
     /// The account that it belongs to; only there when it is told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<Box<User>>,
@@ -227,28 +227,28 @@ pub struct Mailbox {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Mail {
     /// The author's address: that of the header `From` (P2).
-    pub sender: Option<Text>,
+    pub sender: Option<SharedStr>,
     /// The recipient's address.
-    pub recipient: Option<Text>,
+    pub recipient: Option<SharedStr>,
     /// Its subject.
-    pub subject: Option<Text>,
+    pub subject: Option<SharedStr>,
     /// What became of it: `Delivered`, `Blocked` …
-    pub delivery_action: Option<Text>,
+    pub delivery_action: Option<SharedStr>,
     /// The address that the sending server gave (P1), where bounces go; only there when it is told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub envelope_sender: Option<Text>,
+    pub envelope_sender: Option<SharedStr>,
     /// The network address that it was sent from; only there when it is told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sender_ip: Option<Text>,
+    pub sender_ip: Option<SharedStr>,
     /// Its header `Message-ID`; only there when it is told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<Text>,
+    pub message_id: Option<SharedStr>,
     /// Microsoft's id of this copy of it; only there when it is told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub network_message_id: Option<Text>,
+    pub network_message_id: Option<SharedStr>,
     /// When it was received; only there when it is told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub received_at: Option<Moment>,
+    pub received_at: Option<Timestamp>,
 }
 
 impl Default for Detail {

@@ -7,17 +7,17 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::text::Text;
+use super::shared_str::SharedStr;
 
 /// Upstream members by their own names, each verbatim: numbers keep their digits.
 #[derive(Clone, Debug, Default)]
 pub struct Extra {
-    members: Vec<(Text, Box<RawValue>)>,
+    members: Vec<(SharedStr, Box<RawValue>)>,
 }
 
 impl Extra {
     /// Keeps a member, of a name that is not there yet.
-    pub fn keep(&mut self, name: impl Into<Text>, value: Box<RawValue>) {
+    pub fn keep(&mut self, name: impl Into<SharedStr>, value: Box<RawValue>) {
         self.members.push((name.into(), value));
     }
 

@@ -7,8 +7,8 @@ use std::io;
 use super::alert::Alert;
 use super::incident::Incident;
 use super::raw::Raw;
+use super::shared_str::SharedStr;
 use super::subject::{Kind, comparable_id};
-use super::text::Text;
 use super::warning::{Warning, WarningCode, Warnings, quoted};
 
 /// What a backend found for one subject.
@@ -22,7 +22,7 @@ pub struct Findings {
     pub known: bool,
     /// The upstream bodies, verbatim; several where a list came in pages. They are parts of what the alerts' texts are
     /// parts of: to keep them costs nothing.
-    pub bodies: Vec<Text>,
+    pub bodies: Vec<SharedStr>,
     bodies_of: BodiesOf,
     /// What came up while reading them.
     pub warnings: Vec<Warning>,
@@ -45,7 +45,7 @@ enum BodiesOf {
 
 impl Findings {
     /// The findings of a body, with alerts that came twice told apart.
-    pub fn new(alerts: Vec<Alert>, incident: Option<Incident>, bodies: Vec<Text>, mut warnings: Warnings) -> Self {
+    pub fn new(alerts: Vec<Alert>, incident: Option<Incident>, bodies: Vec<SharedStr>, mut warnings: Warnings) -> Self {
         let held = bodies.iter().map(|body| body.len() + body.in_escaped_strings()).sum();
         let alerts = distinct(alerts, &mut warnings);
         Self {
@@ -62,7 +62,7 @@ impl Findings {
     }
 
     /// The findings of a list that was put together from a body for each alert, and from others of so many bytes.
-    pub fn of_alerts(alerts: Vec<Alert>, bodies: Vec<Text>, others: usize, warnings: Warnings) -> Self {
+    pub fn of_alerts(alerts: Vec<Alert>, bodies: Vec<SharedStr>, others: usize, warnings: Warnings) -> Self {
         let findings = Self::new(alerts, None, bodies, warnings);
         Self { bodies_of: BodiesOf::Alerts, held: findings.held + others, ..findings }
     }
@@ -130,7 +130,7 @@ fn distinct(alerts: Vec<Alert>, warnings: &mut Warnings) -> Vec<Alert> {
         return alerts;
     }
     let hasher = RandomState::new();
-    let mut seen: HashMap<Text, Twins> = HashMap::with_capacity(alerts.len());
+    let mut seen: HashMap<SharedStr, Twins> = HashMap::with_capacity(alerts.len());
     let mut kept: Vec<Alert> = Vec::with_capacity(alerts.len());
     for alert in alerts {
         if let Some(id) = &alert.id {
@@ -213,13 +213,13 @@ mod tests {
     use super::*;
     use crate::domain::alert::{Comment, LoggedOnUser};
     use crate::domain::evidence::{Evidence, Named};
-    use crate::domain::words::{Severity, Unfamiliar};
+    use crate::domain::vocabulary::{Severity, UnknownWords};
 
     #[test]
     fn different_alerts_of_one_id_are_not_compared_in_pairs() {
         let alert = |n: usize| {
             let severity = Some(format!("word {n}").into());
-            let unfamiliar = Unfamiliar { severity, status: None };
+            let unfamiliar = UnknownWords { severity, status: None };
             Alert { id: Some("da1_1".into()), severity: Severity::Other, unfamiliar, ..Alert::default() }
         };
         let hasher = RandomState::new();
@@ -233,7 +233,7 @@ mod tests {
         assert!(twins.compared <= 1010, "{} comparisons", twins.compared);
     }
 
-    fn weight(alert: Alert, bodies: Vec<Text>) -> usize {
+    fn weight(alert: Alert, bodies: Vec<SharedStr>) -> usize {
         Findings::new(vec![alert], None, bodies, Warnings::default()).weight()
     }
 
@@ -242,19 +242,19 @@ mod tests {
         let empty = weight(Alert::default(), Vec::new());
         let comments = Alert { comments: vec![Comment::default(); 1000], ..Alert::default() };
         let users = Alert { logged_on_users: vec![LoggedOnUser::default(); 1000], ..Alert::default() };
-        let tags = Alert { tags: vec![Text::default(); 1000], ..Alert::default() };
+        let tags = Alert { tags: vec![SharedStr::default(); 1000], ..Alert::default() };
         for (alert, least) in
-            [(comments, size_of::<Comment>()), (users, size_of::<LoggedOnUser>()), (tags, size_of::<Text>())]
+            [(comments, size_of::<Comment>()), (users, size_of::<LoggedOnUser>()), (tags, size_of::<SharedStr>())]
         {
             assert_eq!(weight(alert, Vec::new()), empty + 1000 * least);
         }
-        assert_eq!(weight(Alert::default(), vec![Text::from("x".repeat(1000))]), empty + 1000);
-        let copied = Text::from(format!(r#"{{"a":"{}","b":"C:\\Windows"}}"#, "x".repeat(1000)));
+        assert_eq!(weight(Alert::default(), vec![SharedStr::from("x".repeat(1000))]), empty + 1000);
+        let copied = SharedStr::from(format!(r#"{{"a":"{}","b":"C:\\Windows"}}"#, "x".repeat(1000)));
         assert_eq!(weight(Alert::default(), vec![copied.clone()]), empty + copied.len() + r"C:\\Windows".len());
-        let named = Named { urls: vec![Text::default(); 1000], ..Named::default() };
+        let named = Named { urls: vec![SharedStr::default(); 1000], ..Named::default() };
         let evidence = Evidence { named: Some(Box::new(named)), ..Evidence::default() };
         let evidence = Alert { evidence: vec![evidence], ..Alert::default() };
-        assert!(weight(evidence, Vec::new()) >= empty + 1000 * size_of::<Text>());
+        assert!(weight(evidence, Vec::new()) >= empty + 1000 * size_of::<SharedStr>());
         let incident = Incident { comments: vec![Comment::default(); 1000], ..Incident::default() };
         let incident = Findings::new(Vec::new(), Some(incident), Vec::new(), Warnings::default());
         assert!(incident.weight() >= 1000 * size_of::<Comment>());

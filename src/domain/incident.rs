@@ -5,22 +5,22 @@ use serde::Serialize;
 
 use super::alert::Comment;
 use super::extra::Extra;
+use super::shared_str::SharedStr;
 use super::subject::IncidentId;
-use super::text::Text;
-use super::time::Moment;
-use super::words::{AlertVerdict, IncidentStatus, Severity, SeverityId, Unfamiliar, Verdict};
+use super::timestamp::Timestamp;
+use super::vocabulary::{AlertVerdict, IncidentStatus, Severity, SeverityId, UnknownWords, Verdict};
 
 /// One incident, without its alerts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Incident {
     /// Its number.
-    pub id: Text,
+    pub id: SharedStr,
     /// Its name.
-    pub name: Option<Text>,
+    pub name: Option<SharedStr>,
     /// What Defender says about it; null where the backend does not tell.
-    pub description: Option<Text>,
+    pub description: Option<SharedStr>,
     /// A longer account of it, often written by a model; null where the backend does not tell.
-    pub summary: Option<Text>,
+    pub summary: Option<SharedStr>,
     /// How bad Defender says it is.
     pub severity: Severity,
     /// The same as OCSF numbers it.
@@ -28,34 +28,34 @@ pub struct Incident {
     /// Where the work on it stands.
     pub status: IncidentStatus,
     /// Defender's classification.
-    pub classification: Option<Text>,
+    pub classification: Option<SharedStr>,
     /// Defender's determination.
-    pub determination: Option<Text>,
+    pub determination: Option<SharedStr>,
     /// Who works on it.
-    pub assigned_to: Option<Text>,
+    pub assigned_to: Option<SharedStr>,
     /// What was written when it was resolved; null where the backend does not tell.
-    pub resolving_comment: Option<Text>,
+    pub resolving_comment: Option<SharedStr>,
     /// How urgent Microsoft ranks it, from 0 to 100; null where the backend does not tell.
     pub priority_score: Option<i64>,
     /// The tenant that it belongs to; null where the backend does not tell.
-    pub tenant_id: Option<Text>,
+    pub tenant_id: Option<SharedStr>,
     /// When it was opened.
-    pub created_at: Option<Moment>,
+    pub created_at: Option<Timestamp>,
     /// When it last changed.
-    pub updated_at: Option<Moment>,
+    pub updated_at: Option<Timestamp>,
     /// The incidents that led here, from the one asked for on.
     pub redirected_from: Vec<String>,
     /// Its tags.
-    pub tags: Vec<Text>,
+    pub tags: Vec<SharedStr>,
     /// What analysts wrote.
     pub comments: Vec<Comment>,
     /// Its page in the portal.
-    pub url: Option<Text>,
+    pub url: Option<SharedStr>,
     /// Upstream members that have no home here.
     pub extra: Extra,
     /// Defender's words where the answer says `other`.
     #[serde(skip)]
-    pub unfamiliar: Unfamiliar,
+    pub unfamiliar: UnknownWords,
     /// The incident that this one was merged into.
     #[serde(skip)]
     pub merged_into: Option<IncidentId>,

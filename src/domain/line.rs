@@ -1,7 +1,7 @@
 //! Foreign text on one line: nothing in it that cannot be seen, and no more of it than there is room for.
 
 /// Marks that may stand on one letter: written languages need no more, and a pile of them runs over other lines.
-const MOST_MARKS: usize = 3;
+const MAX_MARKS: usize = 3;
 
 /// A foreign text on one line, without characters that cannot be seen, cut at a word to at most `most` characters.
 ///
@@ -22,7 +22,7 @@ fn cleaned(text: &str, most: usize) -> String {
             continue;
         }
         marks = if !letter.is_ascii() && is_stacked(letter) { marks + 1 } else { 0 };
-        if marks > MOST_MARKS || (marks > 0 && (gap || length == 0)) {
+        if marks > MAX_MARKS || (marks > 0 && (gap || length == 0)) {
             continue;
         }
         length += 1 + usize::from(gap);

@@ -1,6 +1,6 @@
 //! What Defender knows, in the one form that every backend's answer is turned into.
 //!
-//! Pure: no I/O, no clock but [`time::Moment::now`], no knowledge of any API, front door or format.
+//! Pure: no I/O, no clock but [`timestamp::Timestamp::now`], no knowledge of any API, front door or format.
 
 mod accounts;
 pub mod alert;
@@ -21,11 +21,11 @@ pub mod public_names;
 pub mod raw;
 pub mod resolution;
 mod rollup;
+pub mod shared_str;
 pub mod subject;
 mod summary;
 pub mod tactic;
-pub mod text;
-pub mod time;
+pub mod timestamp;
 pub mod value;
+pub mod vocabulary;
 pub mod warning;
-pub mod words;

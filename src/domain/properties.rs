@@ -8,26 +8,26 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::alert::{Alert, Device};
-use super::enrichment::{Answer, Backend, CacheState, Enrichment, Showing, Source};
+use super::enrichment::{Answer, Backend, CacheState, Enrichment, RenderOptions, Source};
 use super::entities;
 use super::evidence::{Detail, Evidence, Ip};
 use super::findings::Findings;
+use super::shared_str::SharedStr;
 use super::subject::Kind;
-use super::text::Text;
-use super::time::Moment;
+use super::timestamp::Timestamp;
+use super::vocabulary::{self, AlertStatus, AlertVerdict, ClosedVocabulary, ListStatus, Severity, Status, Verdict};
 use super::warning::{WarningCode, Warnings};
-use super::words::{self, AlertStatus, AlertVerdict, ListStatus, Severity, Status, Verdict, Word};
 
-fn word<W: Word + std::fmt::Debug>() -> impl Strategy<Value = W> {
+fn word<W: ClosedVocabulary + std::fmt::Debug>() -> impl Strategy<Value = W> {
     prop::sample::select(W::ALL)
 }
 
-fn moment() -> impl Strategy<Value = Option<Moment>> {
-    option::of((1_700_000_000_i64..1_700_000_050).prop_map(Moment::from_unix_seconds))
+fn moment() -> impl Strategy<Value = Option<Timestamp>> {
+    option::of((1_700_000_000_i64..1_700_000_050).prop_map(Timestamp::from_unix_seconds))
 }
 
-fn text(pattern: &'static str) -> impl Strategy<Value = Text> {
-    pattern.prop_map(Text::from)
+fn text(pattern: &'static str) -> impl Strategy<Value = SharedStr> {
+    pattern.prop_map(SharedStr::from)
 }
 
 fn evidence() -> impl Strategy<Value = Evidence> {
@@ -51,7 +51,7 @@ prop_compose! {
     ) -> Alert {
         Alert {
             id, title, severity, severity_id: severity.id(), status, verdict, techniques,
-            categories: words::categories(category.iter().cloned()),
+            categories: vocabulary::categories(category.iter().cloned()),
             category,
             device: Some(Device { id: None, name: Some("desk-042".into()), group: None }),
             updated_at, first_seen, last_seen, evidence_loaded: !evidence.is_empty(), evidence,
@@ -73,7 +73,7 @@ fn answer(kind: Kind, alerts: Vec<Alert>) -> Answer {
             product: "a product",
             backend: Backend::Defender,
             api: "GET /api",
-            retrieved_at: Moment::from_unix_seconds(0),
+            retrieved_at: Timestamp::from_unix_seconds(0),
             cache: CacheState::Miss,
             age_s: 0,
         },
@@ -81,11 +81,11 @@ fn answer(kind: Kind, alerts: Vec<Alert>) -> Answer {
 }
 
 fn shown(answer: &Answer, limit: usize) -> Enrichment<'_> {
-    answer.enrichment(&Showing { limit, raw: false, warnings: Vec::new(), notified: None })
+    answer.enrichment(&RenderOptions { limit, raw: false, warnings: Vec::new(), notified: None })
 }
 
 /// Where an alert belongs: the smaller, the earlier.
-fn place(alert: &Alert) -> (bool, Reverse<u8>, Reverse<Option<Moment>>, &str) {
+fn place(alert: &Alert) -> (bool, Reverse<u8>, Reverse<Option<Timestamp>>, &str) {
     let severity = match alert.severity {
         Severity::Critical => 6,
         Severity::High => 5,

@@ -9,23 +9,23 @@ use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::text::Text;
+use super::shared_str::SharedStr;
 
 /// Upstream bodies, verbatim.
 #[derive(Clone, Copy, Debug)]
 pub struct Raw<'a> {
-    bodies: &'a [Text],
+    bodies: &'a [SharedStr],
     are_alerts: bool,
 }
 
 impl<'a> Raw<'a> {
     /// The bodies of one answer, in the order in which they came.
-    pub fn new(bodies: &'a [Text]) -> Self {
+    pub fn new(bodies: &'a [SharedStr]) -> Self {
         Self { bodies, are_alerts: false }
     }
 
     /// The bodies of the alerts of a list, one each.
-    pub fn of_alerts(bodies: &'a [Text]) -> Self {
+    pub fn of_alerts(bodies: &'a [SharedStr]) -> Self {
         Self { bodies, are_alerts: true }
     }
 
@@ -42,7 +42,7 @@ impl<'a> Raw<'a> {
     pub fn alerts(self) -> HashMap<Cow<'a, str>, &'a str> {
         let mut alerts: HashMap<_, Option<&'a str>> = HashMap::new();
         let verbatim =
-            |body: &'a Text| if self.are_alerts { verbatim(body).into_iter().collect() } else { items(body) };
+            |body: &'a SharedStr| if self.are_alerts { verbatim(body).into_iter().collect() } else { items(body) };
         for item in self.bodies.iter().flat_map(verbatim) {
             let Some(id) = id_of(item) else { continue };
             match alerts.entry(id) {
@@ -116,8 +116,8 @@ mod tests {
     #[test]
     fn each_alert_of_a_list_is_found_as_it_was_sent() {
         let bodies = [
-            Text::of_static(r#"{"@odata.context":"x","value":[ {"id":"a","n":1.10}, {"id":"b"} ]}"#),
-            Text::of_static(r#"{"value":[{"id":"twice","n":1},{"id":"twice","n":2},{"id":"b"}]}"#),
+            SharedStr::of_static(r#"{"@odata.context":"x","value":[ {"id":"a","n":1.10}, {"id":"b"} ]}"#),
+            SharedStr::of_static(r#"{"value":[{"id":"twice","n":1},{"id":"twice","n":2},{"id":"b"}]}"#),
         ];
         let alerts = Raw::new(&bodies).alerts();
         let mut found: Vec<_> = alerts.iter().map(|(id, text)| (&**id, *text)).collect();
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn bodies_of_alerts_are_a_list_however_many_there_are() {
-        let bodies = [r#"{"AlertId":"c","Title":"t"}"#, r#"{"id":7}"#, r#"{"n":1}"#].map(Text::of_static);
+        let bodies = [r#"{"AlertId":"c","Title":"t"}"#, r#"{"id":7}"#, r#"{"n":1}"#].map(SharedStr::of_static);
         assert_eq!(Raw::of_alerts(&[]).text().as_deref(), Some("[]"));
         assert_eq!(Raw::of_alerts(&bodies[1..2]).text().as_deref(), Some(r#"[{"id":7}]"#));
         let alerts = Raw::of_alerts(&bodies).alerts();
@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn what_is_no_list_holds_no_alerts() {
-        let bodies = [Text::of_static("<html>"), Text::of_static(r#"{"value":{}}"#), Text::of_static("7")];
+        let bodies =
+            [SharedStr::of_static("<html>"), SharedStr::of_static(r#"{"value":{}}"#), SharedStr::of_static("7")];
         assert!(Raw::new(&bodies).alerts().is_empty());
         assert_eq!(Raw::new(&[]).text(), None);
     }

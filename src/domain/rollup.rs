@@ -9,8 +9,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::alert::Alert;
-use super::time::Moment;
-use super::words::{AlertStatus, AlertVerdict, Severity, Verdict, Word};
+use super::timestamp::Timestamp;
+use super::vocabulary::{AlertStatus, AlertVerdict, ClosedVocabulary, Severity, Verdict};
 
 /// How many alerts there are, listed or not.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -46,11 +46,11 @@ impl Counts {
 
 /// How often each word of a closed set came: every word is a key, 0 when it did not.
 #[derive(Clone, Debug)]
-pub struct Tally<W: Word> {
+pub struct Tally<W: ClosedVocabulary> {
     times: Vec<(W, usize)>,
 }
 
-impl<W: Word> Tally<W> {
+impl<W: ClosedVocabulary> Tally<W> {
     fn new() -> Self {
         Self { times: W::ALL.iter().map(|word| (*word, 0)).collect() }
     }
@@ -67,7 +67,7 @@ impl<W: Word> Tally<W> {
     }
 }
 
-impl<W: Word> Serialize for Tally<W> {
+impl<W: ClosedVocabulary> Serialize for Tally<W> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.times.len()))?;
         for (word, times) in &self.times {
@@ -77,7 +77,7 @@ impl<W: Word> Serialize for Tally<W> {
     }
 }
 
-impl<W: Word + JsonSchema> JsonSchema for Tally<W> {
+impl<W: ClosedVocabulary + JsonSchema> JsonSchema for Tally<W> {
     fn schema_name() -> Cow<'static, str> {
         format!("TallyOf{}", W::schema_name()).into()
     }
@@ -112,9 +112,9 @@ pub(super) fn verdict(alerts: &[Alert]) -> Verdict {
 
 /// When the activity of these alerts began, was last seen, and when the last of them changed.
 pub(super) struct Span {
-    pub(super) first_seen: Option<Moment>,
-    pub(super) last_seen: Option<Moment>,
-    pub(super) updated_at: Option<Moment>,
+    pub(super) first_seen: Option<Timestamp>,
+    pub(super) last_seen: Option<Timestamp>,
+    pub(super) updated_at: Option<Timestamp>,
 }
 
 impl Span {

@@ -5,24 +5,24 @@ use super::enrichment::Answer;
 use super::line::one_line;
 use super::rollup::Counts;
 use super::subject::Kind;
-use super::words::{Severity, Word};
+use super::vocabulary::{ClosedVocabulary, Severity};
 
 /// Characters of a summary.
 const MOST: usize = 160;
 /// Characters of a name or an id inside it.
-const MOST_OF_A_NAME: usize = 64;
+const MAX_OF_A_NAME: usize = 64;
 
 /// Sums an answer up: what it is about, how bad, how much of it is open, and what the first alert says.
 pub(super) fn line(answer: &Answer, severity: Severity, counts: &Counts, listed: &[&Alert]) -> String {
-    let name = one_line(&answer.shown_name(), MOST_OF_A_NAME);
+    let name = one_line(&answer.shown_name(), MAX_OF_A_NAME);
     let first = listed.first();
     // More than the line holds, and no more: a title may be megabytes long.
     let title = one_line(first.and_then(|alert| alert.title.as_deref()).unwrap_or("untitled"), 2 * MOST);
     let text = match (answer.kind, first, &answer.findings.incident) {
         (Kind::Alert, Some(alert), _) => {
             let device = alert.device.as_ref().and_then(|device| device.name.as_deref().or(device.id.as_deref()));
-            let on = device.map(|device| format!(" on {}", one_line(device, MOST_OF_A_NAME))).unwrap_or_default();
-            let by = alert.user.as_ref().map(|user| format!(", user {}", one_line(&user.to_string(), MOST_OF_A_NAME)));
+            let on = device.map(|device| format!(" on {}", one_line(device, MAX_OF_A_NAME))).unwrap_or_default();
+            let by = alert.user.as_ref().map(|user| format!(", user {}", one_line(&user.to_string(), MAX_OF_A_NAME)));
             let tail = on + &by.unwrap_or_default();
             let head = format!("{} alert, {}: ", capitalized(severity), said(alert.status.as_str()));
             let room = MOST.saturating_sub(head.chars().count() + tail.chars().count()).max(24);

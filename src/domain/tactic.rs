@@ -2,7 +2,7 @@
 //!
 //! Source: <https://attack.mitre.org/tactics/enterprise/>.
 
-use super::words::same_letters;
+use super::vocabulary::same_letters;
 
 /// A tactic of the enterprise matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::words::Word;
+use super::vocabulary::ClosedVocabulary;
 
 /// What a warning is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
@@ -81,7 +81,7 @@ impl Warnings {
     }
 
     /// Adds "Defender said WORD where the service knows …".
-    pub fn unknown_word<W: Word>(&mut self, member: &str, word: &str) {
+    pub fn unknown_word<W: ClosedVocabulary>(&mut self, member: &str, word: &str) {
         let known: Vec<_> = W::ALL.iter().map(|word| word.as_str()).collect();
         let detail = format!("{member} is {:?}, which is none of {}.", quoted(word), known.join(", "));
         self.add(WarningCode::UnknownValue, detail);

@@ -1,69 +1,65 @@
-//! Who may know whom: the arrows between the rooms of the house, read from the imports.
+//! Which module may use which, read from the imports.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A room, and the rooms that it may use beside itself. `http`, `cli` and the programs see the edge.
+/// A module, and the modules that it may use beside itself.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("sandbox", &[]),
     ("telemetry", &["config"]),
-    ("config", &["domain", "hooks"]),
-    ("hooks", &["domain"]),
-    ("render", &["domain"]),
-    ("upstream", &["config", "domain"]),
-    ("afterwards", &["domain", "upstream"]),
-    ("response_url", &["hooks", "upstream"]),
-    ("cache", &["config", "domain", "upstream"]),
-    ("credentials", &["config", "domain", "upstream"]),
-    ("callers", &["config", "credentials", "domain", "hooks", "notify", "upstream"]),
-    ("defender", &["config", "credentials", "domain", "upstream"]),
-    ("graph", &["config", "credentials", "domain", "upstream"]),
-    ("enrich", &["cache", "config", "credentials", "defender", "domain", "graph", "upstream"]),
-    ("notify", &["config", "domain", "hooks", "render", "upstream"]),
-    ("http", &["cache", "callers", "domain", "enrich", "hooks", "notify", "render", "service"]),
+    ("config", &["domain", "integrations"]),
+    ("integrations", &["domain"]),
+    ("formats", &["domain"]),
+    ("lenient_json", &["domain"]),
+    ("client", &["config", "domain"]),
+    ("background", &["client"]),
+    ("cache", &["client", "config", "domain"]),
+    ("credentials", &["client", "config", "domain"]),
+    ("auth", &["client", "config", "credentials", "delivery", "domain", "integrations"]),
+    ("backend", &["client", "config", "credentials", "domain", "lenient_json"]),
+    ("lookup", &["backend", "cache", "client", "config", "credentials", "domain"]),
+    ("delivery", &["client", "config", "domain", "formats", "integrations"]),
+    ("api", &["app", "auth", "cache", "delivery", "domain", "formats", "integrations", "lookup"]),
     (
-        "service",
+        "app",
         &[
-            "afterwards",
+            "api",
+            "auth",
+            "backend",
+            "background",
             "cache",
-            "callers",
+            "client",
             "config",
             "credentials",
-            "defender",
+            "delivery",
             "domain",
-            "enrich",
-            "graph",
-            "hooks",
-            "http",
-            "notify",
-            "response_url",
-            "upstream",
+            "integrations",
+            "lookup",
         ],
     ),
-    ("front_door", &["afterwards", "domain", "enrich", "http"]),
+    ("lambda", &["api", "background", "domain", "lookup"]),
     (
         "cli",
         &[
-            "callers",
+            "api",
+            "app",
+            "auth",
+            "backend",
+            "client",
             "config",
             "credentials",
-            "defender",
+            "delivery",
             "domain",
-            "enrich",
-            "graph",
-            "http",
-            "notify",
-            "render",
+            "formats",
+            "lookup",
             "sandbox",
-            "service",
             "telemetry",
-            "upstream",
         ],
     ),
     ("main", &["cli"]),
-    ("bin", &["config", "front_door", "service", "telemetry"]),
+    ("bin", &["app", "config", "lambda", "telemetry"]),
 ];
 
 fn source() -> PathBuf {
@@ -80,8 +76,8 @@ fn files(path: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The room that a file is in.
-fn room(file: &Path) -> String {
+/// The module that a file is in.
+fn module(file: &Path) -> String {
     let inside = file.strip_prefix(source()).unwrap();
     inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
 }
@@ -92,9 +88,9 @@ fn code(file: &Path) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// The rooms that a text names, by `crate::room`, `crate::{room, …}`, or the crate's name from a program.
+/// The modules that a text names, by `crate::module`, `crate::{module, …}`, or the crate's name from a program.
 fn named(code: &str) -> BTreeSet<String> {
-    let mut rooms = BTreeSet::new();
+    let mut modules = BTreeSet::new();
     for prefix in ["crate::", "defender_enrich::"] {
         for (at, _) in code.match_indices(prefix) {
             let rest = &code[at + prefix.len()..];
@@ -104,26 +100,26 @@ fn named(code: &str) -> BTreeSet<String> {
                     rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or_default()
                 }
             };
-            rooms.extend(names.split(',').map(|name| name.trim().split("::").next().unwrap_or_default().to_owned()));
+            modules.extend(names.split(',').map(|name| name.trim().split("::").next().unwrap_or_default().to_owned()));
         }
     }
-    rooms.retain(|name| !name.is_empty());
-    rooms
+    modules.retain(|name| !name.is_empty());
+    modules
 }
 
 #[test]
-fn no_room_uses_another_against_the_arrows() {
+fn no_module_uses_another_against_the_arrows() {
     let mut all = Vec::new();
     files(&source(), &mut all);
     let mut wrong = Vec::new();
     for file in &all {
-        let room = room(file);
-        if room == "lib" {
+        let module = module(file);
+        if module == "lib" {
             continue;
         }
-        let allowed = ARROWS.iter().find(|(name, _)| *name == room);
-        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{room} has no arrows"));
-        let others = named(&code(file)).into_iter().filter(|name| *name != room && !allowed.contains(&name.as_str()));
+        let allowed = ARROWS.iter().find(|(name, _)| *name == module);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{module} has no arrows"));
+        let others = named(&code(file)).into_iter().filter(|name| *name != module && !allowed.contains(&name.as_str()));
         wrong.extend(others.map(|name| format!("{}: {name}", file.display())));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -136,18 +132,18 @@ fn there_is_no_arrow_that_nobody_uses() {
     files(&source(), &mut all);
     for (name, allowed) in ARROWS {
         let used: BTreeSet<_> =
-            all.iter().filter(|file| room(file) == *name).flat_map(|file| named(&code(file))).collect();
-        let idle: Vec<_> = allowed.iter().filter(|room| !used.contains(**room)).collect();
+            all.iter().filter(|file| module(file) == *name).flat_map(|file| named(&code(file))).collect();
+        let idle: Vec<_> = allowed.iter().filter(|module| !used.contains(**module)).collect();
         assert!(idle.is_empty(), "{name} does not use {idle:?}");
     }
 }
 
 #[test]
-fn the_pure_rooms_know_of_no_network_and_no_runtime() {
+fn the_pure_modules_know_of_no_network_and_no_runtime() {
     // Hooks read headers, in the types of the crate `http`.
-    for (room, known) in [("domain", None), ("render", None), ("hooks", Some("http::"))] {
+    for (module, known) in [("domain", None), ("formats", None), ("integrations", Some("http::"))] {
         let mut pure = Vec::new();
-        files(&source().join(room), &mut pure);
+        files(&source().join(module), &mut pure);
         for file in pure {
             let code = code(&file);
             for outside in
@@ -160,35 +156,47 @@ fn the_pure_rooms_know_of_no_network_and_no_runtime() {
                     file.display()
                 );
             }
-            assert!(room == "domain" || !code.contains("Moment::now"), "{}: the clock", file.display());
+            assert!(module == "domain" || !code.contains("Moment::now"), "{}: the clock", file.display());
         }
     }
 }
 
 #[test]
-fn only_the_front_door_knows_of_lambda_and_only_credentials_of_aws() {
+fn a_backend_knows_no_other() {
+    for (backend, other) in [("defender", "graph"), ("graph", "defender")] {
+        let mut own = Vec::new();
+        files(&source().join("backend").join(backend), &mut own);
+        assert!(!own.is_empty());
+        for file in own {
+            assert!(!code(&file).contains(&format!("backend::{other}")), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_lambda_module_knows_of_lambda_and_only_credentials_of_aws() {
     let mut all = Vec::new();
     files(&source(), &mut all);
     for file in all {
-        let (room, code) = (room(&file), code(&file));
+        let (module, code) = (module(&file), code(&file));
         if code.contains("lambda_http") {
-            assert!(["front_door", "bin"].contains(&room.as_str()), "{}", file.display());
+            assert!(["lambda", "bin"].contains(&module.as_str()), "{}", file.display());
         }
         if code.contains("lambda_runtime_api_client") {
-            assert!(["front_door", "afterwards"].contains(&room.as_str()), "{}", file.display());
+            assert!(["lambda"].contains(&module.as_str()), "{}", file.display());
         }
         if code.contains("aws_sdk_") || code.contains("aws_smithy_") || code.contains("aws_config") {
-            assert_eq!(room, "credentials", "{}", file.display());
+            assert_eq!(module, "credentials", "{}", file.display());
         }
         if code.contains("reqwest::") {
-            assert!(["upstream", "credentials", "notify"].contains(&room.as_str()), "{}", file.display());
+            assert!(["client", "credentials", "delivery"].contains(&module.as_str()), "{}", file.display());
         }
     }
 }
 
 #[test]
 fn the_test_would_notice() {
-    assert_eq!(named("use crate::http::Problem;"), BTreeSet::from(["http".to_owned()]));
-    assert_eq!(named("use crate::{cache::Memory, http};"), BTreeSet::from(["cache".to_owned(), "http".to_owned()]));
-    assert_eq!(named("let x = crate::render::json(a, b);"), BTreeSet::from(["render".to_owned()]));
+    assert_eq!(named("use crate::api::Problem;"), BTreeSet::from(["api".to_owned()]));
+    assert_eq!(named("use crate::{cache::AnswerCache, api};"), BTreeSet::from(["cache".to_owned(), "api".to_owned()]));
+    assert_eq!(named("let x = crate::formats::json(a, b);"), BTreeSet::from(["formats".to_owned()]));
 }

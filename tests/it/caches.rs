@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use defender_enrich::enrich::Deadline;
+use defender_enrich::lookup::Deadline;
 use defender_enrich::sandbox::{
     CALLER_SECRET, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, Fault, Route, Times, XDR_AUDIENCE,
 };
@@ -292,7 +292,7 @@ async fn a_crowd_without_a_secret_costs_one_read() {
 
 /// States of the two caches in which a request has to wait for something.
 #[derive(Clone, Copy, Debug)]
-enum Moment {
+enum Timestamp {
     NothingIsKnown,
     SecretsAreDue,
     SecretsAreDueAndAwsHangs,
@@ -300,7 +300,7 @@ enum Moment {
     TheTokenIsRefused,
 }
 
-impl Moment {
+impl Timestamp {
     const ALL: [Self; 5] = [
         Self::NothingIsKnown,
         Self::SecretsAreDue,
@@ -333,10 +333,10 @@ impl Moment {
 
 #[tokio::test]
 async fn whoever_leaves_while_secrets_or_tokens_are_fetched_costs_nobody_anything() {
-    for moment in Moment::ALL {
+    for moment in Timestamp::ALL {
         for polls in 1.. {
             let world = moment.world().await;
-            if matches!(moment, Moment::SecretsAreDueAndAwsHangs) {
+            if matches!(moment, Timestamp::SecretsAreDueAndAwsHangs) {
                 world.sandbox.fail(Route::Secret, Times::Always, Fault::delay(HANGING));
             }
             world.sandbox.forget();

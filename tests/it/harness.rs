@@ -8,10 +8,10 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
+use defender_enrich::app::Service;
 use defender_enrich::config::Settings;
-use defender_enrich::domain::time::Moment;
+use defender_enrich::domain::timestamp::Timestamp;
 use defender_enrich::sandbox::{self, DEMO_KEY, Route, Sandbox, Seen};
-use defender_enrich::service::Service;
 use futures_util::poll;
 use http::{Request, header};
 use http_body_util::BodyExt;
@@ -207,10 +207,10 @@ thread_local! {
     /// How many want the clock to stand still.
     static STILL: Cell<usize> = const { Cell::new(0) };
     /// The wall clock of the services of this test. It stands still unless it is set.
-    static WALL_CLOCK: Cell<Moment> = Cell::new(Moment::from(SystemTime::from(jiff::Timestamp::now())));
+    static WALL_CLOCK: Cell<Timestamp> = Cell::new(Timestamp::from(SystemTime::from(jiff::Timestamp::now())));
 }
 
-fn clock() -> Moment {
+fn clock() -> Timestamp {
     WALL_CLOCK.get()
 }
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use defender_enrich::http::{document, flat_document, schemas};
-use defender_enrich::render::Format;
+use defender_enrich::api::{document, flat_document, schemas};
+use defender_enrich::formats::Format;
 use serde_json::Value;
 
 use crate::client::Ask;

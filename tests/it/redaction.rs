@@ -165,7 +165,7 @@ async fn what_can_be_shown_for_debugging_shows_no_secret() {
         &[("AWS_SECRET_ACCESS_KEY", CLIENT_SECRET), ("AWS_SESSION_TOKEN", PLAIN_TOKEN), ("AWS_REGION", "eu-central-1")],
     );
     assert_silent(&format!("{settings:?} {settings:#?}"));
-    let http = defender_enrich::upstream::HttpClient::new(None).unwrap();
+    let http = defender_enrich::client::HttpClient::new(None).unwrap();
     let aws = defender_enrich::credentials::aws::AwsAccess::from_environment(&settings.aws, &http).unwrap();
     assert_silent(&format!("{aws:?} {http:?}"));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use defender_enrich::http::document;
+use defender_enrich::api::document;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 

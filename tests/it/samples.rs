@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::Command;
 
 use defender_enrich::config::Settings;
-use defender_enrich::render::Format;
+use defender_enrich::formats::Format;
 use defender_enrich::sandbox::{Fault, Route, Times};
 use defender_enrich::telemetry::LogSettings;
 use serde_json::{Map, Value, json};
@@ -135,7 +135,7 @@ fn filtered(answer: &Value, filter: &str) -> String {
 
 /// A document's JSON with gaps.
 #[derive(Debug, PartialEq)]
-enum Shape {
+enum OutputOptions {
     Gap,
     Text(String),
     Other(Value),
@@ -165,16 +165,16 @@ impl Reader<'_> {
         Some(text)
     }
 
-    fn shape(&mut self) -> Option<Shape> {
+    fn shape(&mut self) -> Option<OutputOptions> {
         if self.eat('…') {
-            return Some(Shape::Gap);
+            return Some(OutputOptions::Gap);
         }
         if self.eat('[') {
             let mut items = Vec::new();
             while !self.eat(']') {
                 items.push(self.shape()?);
             }
-            return Some(Shape::List(items));
+            return Some(OutputOptions::List(items));
         }
         if self.eat('{') {
             let (mut members, mut has_gap) = (Vec::new(), false);
@@ -187,19 +187,19 @@ impl Reader<'_> {
                 self.eat(':').then_some(())?;
                 members.push((name, self.shape()?));
             }
-            return Some(Shape::Object(members, has_gap));
+            return Some(OutputOptions::Object(members, has_gap));
         }
         if self.0.starts_with('"') {
-            return self.text().map(Shape::Text);
+            return self.text().map(OutputOptions::Text);
         }
         let end = self.0.find([' ', '\n', ',', ']', '}']).unwrap_or(self.0.len());
         let (value, rest) = self.0.split_at(end);
         self.0 = rest;
-        serde_json::from_str(value).ok().map(Shape::Other)
+        serde_json::from_str(value).ok().map(OutputOptions::Other)
     }
 }
 
-impl Shape {
+impl OutputOptions {
     fn parse(text: &str) -> Option<Self> {
         let mut reader = Reader(text);
         let shape = reader.shape()?;
@@ -231,11 +231,11 @@ impl Shape {
 }
 
 /// Where a list differs. A gap stands for any number of items.
-fn listed(shown: &[Shape], items: &[Value], at: &str) -> Option<String> {
+fn listed(shown: &[OutputOptions], items: &[Value], at: &str) -> Option<String> {
     match shown {
         [] if items.is_empty() => None,
         [] => Some(format!("{at}: {} more items", items.len())),
-        [Shape::Gap, rest @ ..] => {
+        [OutputOptions::Gap, rest @ ..] => {
             let mut outcomes = (0..=items.len()).map(|skipped| listed(rest, &items[skipped..], at));
             if outcomes.any(|outcome| outcome.is_none()) { None } else { listed(rest, items, at) }
         }
@@ -277,7 +277,7 @@ fn lines_fit(shown: &[&str], lines: &[&str]) -> bool {
 
 /// What differs between what is shown and what was printed.
 fn difference(shown: &str, printed: &str) -> Option<String> {
-    if let (Some(shape), Ok(value)) = (Shape::parse(shown), serde_json::from_str(printed)) {
+    if let (Some(shape), Ok(value)) = (OutputOptions::parse(shown), serde_json::from_str(printed)) {
         return shape.differs(&value, "");
     }
     let (shown, printed) = (fetched_then(shown), fetched_then(printed));

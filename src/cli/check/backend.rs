@@ -5,16 +5,16 @@ use url::Url;
 use super::context;
 use super::report::Report;
 use super::secrets::unreadable;
+use crate::api::told_in_full;
+use crate::backend::defender::RETIREMENT;
+use crate::backend::graph::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING};
 use crate::cli::Stage;
 use crate::cli::serve::article;
+use crate::client::Api;
 use crate::config::BackendChoice;
 use crate::credentials::{CallError, CredentialError, RefusalReason, carries};
-use crate::defender::RETIREMENT;
 use crate::domain::subject::{Kind, Question};
-use crate::enrich::{Backend, EnrichError, Family};
-use crate::graph::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING};
-use crate::http::told_in_full;
-use crate::upstream::Api;
+use crate::lookup::{Backend, EnrichError, Family};
 
 /// An API, what its token has to carry, and a question whose answer is "not known".
 struct Needs {

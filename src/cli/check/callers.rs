@@ -5,12 +5,12 @@ use serde_json::json;
 use super::report::Report;
 use super::secrets::{understood, unreadable};
 use super::{PART_TIMEOUT, context};
-use crate::callers::{CallerSecret, NotAdmitted};
+use crate::auth::{AuthError, CallerSecret};
 use crate::cli::Stage;
 use crate::config::CallerAuth;
+use crate::delivery::{Content, Destination, NotFound};
 use crate::domain::notified::Outcome;
-use crate::notify::{Content, Destination, NotFound};
-use crate::render::Format;
+use crate::formats::Format;
 
 /// How the keys are written, for who has none yet.
 const EXAMPLE: &str = "{\"api_keys\":{\"jira\":[\"KEY\"]}}";
@@ -63,15 +63,15 @@ fn guessed(what: &str, holders: &str) -> String {
 }
 
 /// Why the caller secret is of no use, and what to do.
-fn unusable(error: &NotAdmitted) -> String {
+fn unusable(error: &AuthError) -> String {
     match error {
-        NotAdmitted::SecretUnavailable(error) => unreadable(*error, "CALLER_SECRET_ID"),
-        NotAdmitted::SecretMisconfigured(problem) => {
+        AuthError::SecretUnavailable(error) => unreadable(*error, "CALLER_SECRET_ID"),
+        AuthError::SecretMisconfigured(problem) => {
             format!("the caller secret cannot be used: {problem}. Store it like this: {EXAMPLE}")
         }
-        NotAdmitted::KeysMisconfigured(error) => format!("{error}, like this: {EXAMPLE}"),
-        NotAdmitted::HookMisconfigured(error) => error.to_string(),
-        NotAdmitted::Unauthorized | NotAdmitted::Unsigned | NotAdmitted::NotProven(_) => error.to_string(),
+        AuthError::KeysMisconfigured(error) => format!("{error}, like this: {EXAMPLE}"),
+        AuthError::HookMisconfigured(error) => error.to_string(),
+        AuthError::Unauthorized | AuthError::Unsigned | AuthError::SignatureError(_) => error.to_string(),
     }
 }
 

@@ -11,8 +11,8 @@ use url::Url;
 
 use super::report::Report;
 use crate::cli::CommandError;
+use crate::client::HttpClient;
 use crate::config::extra_ca_file;
-use crate::upstream::HttpClient;
 
 /// A cold start, and an answer that takes as long as API Gateway waits.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);

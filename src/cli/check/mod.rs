@@ -14,7 +14,7 @@ use url::{Host, Url};
 
 use self::report::Report;
 use super::{CommandError, Stage};
-use crate::enrich::{Context, Deadline};
+use crate::lookup::{Context, Deadline};
 
 /// For each part: a secret, a token, a call.
 const PART_TIMEOUT: Duration = Duration::from_secs(10);

@@ -2,9 +2,9 @@
 
 use super::context;
 use super::report::Report;
+use crate::api::told_in_full;
 use crate::cli::Stage;
 use crate::credentials::{CallError, CredentialError, Mends, StoreError};
-use crate::http::told_in_full;
 
 /// Whether the Defender secret holds a credential.
 pub(super) async fn check(stage: &Stage, report: &mut Report) -> bool {

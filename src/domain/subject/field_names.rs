@@ -79,7 +79,7 @@ const ANYTHING: &[&str] = &["value", "any", "indicator", "entity", "fqdn", "src"
 const FIRST_VERSION: [&str; 6] = ["alert_id", "machine", "user", "file_hash", "incident_id", "value"];
 
 /// No word is longer, however it is written.
-const MOST_BYTES: usize = 40;
+const MAX_BYTES: usize = 40;
 
 /// All words with what they say.
 pub fn all() -> impl Iterator<Item = (Named, &'static str)> {
@@ -99,7 +99,7 @@ pub fn is_of_first_version(word: &str) -> bool {
 
 /// Whether two names are one: case, `_` and `-` do not matter, and so `fileHash` is `file_hash`.
 pub fn is_same(one: &str, other: &str) -> bool {
-    one.len() <= MOST_BYTES && other.len() <= MOST_BYTES && letters(one).eq(letters(other))
+    one.len() <= MAX_BYTES && other.len() <= MAX_BYTES && letters(one).eq(letters(other))
 }
 
 /// A name in the one spelling that all spellings of it share.
@@ -113,7 +113,7 @@ fn letters(name: &str) -> impl Iterator<Item = char> {
 
 /// The word, of the table or of `others`, that somebody may have meant who wrote this one.
 pub fn nearest(word: &str, others: &[&'static str]) -> Option<&'static str> {
-    if word.len() > MOST_BYTES {
+    if word.len() > MAX_BYTES {
         return None;
     }
     let written: String = letters(word).collect();

@@ -24,7 +24,7 @@ pub(super) const HUNTING_QUOTA: u32 = 45;
 /// Graph names no limit for an hour.
 pub(super) const NO_LIMIT: u32 = u32::MAX;
 /// Items of one batch.
-const MOST_ITEMS: usize = 20;
+const MAX_ITEMS: usize = 20;
 /// Alerts of an incident on one page, unless a test wants others.
 const PAGE: usize = 50;
 /// Without it, words that were added later are not told.
@@ -172,7 +172,7 @@ fn batch(state: &mut State, call: &Call) -> Reply {
         body.as_ref().and_then(|body| body.get("requests")).and_then(Value::as_array).cloned().unwrap_or_default();
     let ids: Vec<&str> = items.iter().filter_map(|item| item.get("id").and_then(Value::as_str)).collect();
     let distinct: HashSet<&str> = ids.iter().copied().collect();
-    if items.is_empty() || items.len() > MOST_ITEMS || distinct.len() != items.len() {
+    if items.is_empty() || items.len() > MAX_ITEMS || distinct.len() != items.len() {
         return refused(state, StatusCode::BAD_REQUEST, "BadRequest", "Invalid batch payload format.");
     }
     let responses: Vec<_> = items.iter().rev().map(|one| item(state, call, one)).collect();

@@ -1,6 +1,6 @@
 //! How a format is asked for, alone and in a batch, and what does not depend on it.
 
-use defender_enrich::render::Format;
+use defender_enrich::formats::Format;
 use serde_json::{Value, json};
 
 use crate::client::{Ask, timeless, timeless_text};

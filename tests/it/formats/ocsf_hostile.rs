@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use defender_enrich::domain::alert::{Account, Alert, Comment, Device, LoggedOnUser};
-use defender_enrich::domain::enrichment::{Answer, Backend, CacheState, Showing, Source};
+use defender_enrich::domain::enrichment::{Answer, Backend, CacheState, RenderOptions, Source};
 use defender_enrich::domain::evidence::{
     Address, Detail, Evidence, File, Ip, Mail, Mailbox, Named, Parent, Process, Registry, User,
 };
 use defender_enrich::domain::extra::Extra;
 use defender_enrich::domain::findings::Findings;
 use defender_enrich::domain::incident::Incident;
+use defender_enrich::domain::shared_str::SharedStr;
 use defender_enrich::domain::subject::{IncidentId, Kind};
-use defender_enrich::domain::text::Text;
-use defender_enrich::domain::time::Moment;
+use defender_enrich::domain::timestamp::Timestamp;
+use defender_enrich::domain::vocabulary::{
+    AlertStatus, AlertVerdict, ClosedVocabulary, IncidentStatus, Severity, UnknownWords,
+};
 use defender_enrich::domain::warning::Warnings;
-use defender_enrich::domain::words::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Unfamiliar, Word};
-use defender_enrich::render::{Format, Shape, render};
+use defender_enrich::formats::{Format, OutputOptions, render};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -25,7 +27,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::ocsf_rules::broken;
 
 /// What people, products and attackers write. Boxed, as everything is made of it.
-fn text() -> BoxedStrategy<Option<Text>> {
+fn text() -> BoxedStrategy<Option<SharedStr>> {
     let hostile = prop_oneof![
         Just(String::new()),
         Just("null".to_owned()),
@@ -40,15 +42,15 @@ fn text() -> BoxedStrategy<Option<Text>> {
         "[0-9a-f:.]{2,20}",
         "T[0-9]{4}(\\.[0-9]{3})?",
     ];
-    option::of(hostile.prop_map(Text::from)).boxed()
+    option::of(hostile.prop_map(SharedStr::from)).boxed()
 }
 
-fn moment() -> BoxedStrategy<Option<Moment>> {
+fn moment() -> BoxedStrategy<Option<Timestamp>> {
     let seconds = prop_oneof![-20_000_000_000_i64..300_000_000_000, 1_700_000_000_i64..1_800_000_000];
-    option::of(seconds.prop_map(Moment::from_unix_seconds)).boxed()
+    option::of(seconds.prop_map(Timestamp::from_unix_seconds)).boxed()
 }
 
-fn word<W: Word + std::fmt::Debug>() -> impl Strategy<Value = W> {
+fn word<W: ClosedVocabulary + std::fmt::Debug>() -> impl Strategy<Value = W> {
     prop::sample::select(W::ALL)
 }
 
@@ -148,7 +150,7 @@ fn detail() -> impl Strategy<Value = Detail> {
 
 prop_compose! {
     fn evidence()(
-        kind in "[a-z_]{1,8}".prop_map(Text::from),
+        kind in "[a-z_]{1,8}".prop_map(SharedStr::from),
         role in option::of(prop::sample::select(&["destination", "source", ""][..])),
         (verdict, remediation_status) in (text(), text()),
         detection_status in option::of(prop::sample::select(&["detected", "blocked", "prevented", "odd", ""][..])),
@@ -161,7 +163,7 @@ prop_compose! {
         if let Some(named) = &named {
             extra.keep("within", to_raw_value(named).expect("JSON"));
         }
-        let owned = |word: Option<&str>| word.map(Text::from);
+        let owned = |word: Option<&str>| word.map(SharedStr::from);
         Evidence {
             kind, role: owned(role), verdict, remediation_status, detection_status: owned(detection_status),
             observed_at, detail, extra, named,
@@ -208,7 +210,7 @@ prop_compose! {
             logged_on_users: logged_on.into_iter().map(|(name, domain)| LoggedOnUser { name, domain }).collect(),
             created_at, updated_at, first_seen, last_seen, resolved_at, comments,
             evidence_loaded: !evidence.is_empty(), evidence, url, extra,
-            unfamiliar: Unfamiliar { severity: severity_word, status: status_word },
+            unfamiliar: UnknownWords { severity: severity_word, status: status_word },
         }
     }
 }
@@ -229,7 +231,7 @@ prop_compose! {
         Incident {
             id: "77".into(), name, description, summary, resolving_comment, tenant_id, priority_score, severity, severity_id: severity.id(), status, classification, determination,
             assigned_to, created_at, updated_at, redirected_from: Vec::new(), tags, comments, url, extra,
-            unfamiliar: Unfamiliar { severity: severity_word, status: status_word },
+            unfamiliar: UnknownWords { severity: severity_word, status: status_word },
             merged_into: target.and_then(IncidentId::new),
         }
     }
@@ -249,13 +251,13 @@ fn events(kind: Kind, alerts: Vec<Alert>, incident: Option<Incident>, limit: usi
             product: "a product",
             backend: Backend::Defender,
             api: "GET /api",
-            retrieved_at: Moment::from_unix_seconds(1_793_693_742),
+            retrieved_at: Timestamp::from_unix_seconds(1_793_693_742),
             cache: CacheState::Miss,
             age_s: 0,
         },
     };
-    let showing = Showing { limit, raw: false, warnings: Vec::new(), notified: None };
-    let body = render(&answer, &showing, Shape::of(Format::OcsfNdjson), usize::MAX);
+    let showing = RenderOptions { limit, raw: false, warnings: Vec::new(), notified: None };
+    let body = render(&answer, &showing, OutputOptions::of(Format::OcsfNdjson), usize::MAX);
     let text = String::from_utf8(body).expect("UTF-8");
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }

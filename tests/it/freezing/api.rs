@@ -19,7 +19,7 @@ use super::process::Process;
 use super::{Extensions, Step};
 
 /// Bytes of an answer that Lambda takes.
-const MOST_ANSWERED: usize = 6 << 20;
+const MAX_ANSWERED: usize = 6 << 20;
 const EXTENSION_ID: &str = "7f4d3e6c-0d4b-4d0e-8a55-0d6f1f6f2a01";
 const EXTENSION_ID_HEADER: &str = "lambda-extension-identifier";
 
@@ -223,7 +223,7 @@ async fn reply(
         // Ends the connection's task without a word.
         resume_unwind(Box::new("hung up"));
     }
-    if body.len() > MOST_ANSWERED {
+    if body.len() > MAX_ANSWERED {
         lambda.answer(&id, Err(json!({"errorType": "Function.ResponseSizeTooLarge"})));
         return StatusCode::PAYLOAD_TOO_LARGE;
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use defender_enrich::app::Service;
 use defender_enrich::config::Settings;
 use defender_enrich::sandbox::{DEMO_KEY, Route, Sandbox, Seen};
-use defender_enrich::service::Service;
 use http::{HeaderMap, Request, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};

@@ -1,0 +1,223 @@
+//! `/v1/enrich/batch`: up to 25 subjects, one answer each, in their order.
+//!
+//! The envelope is always JSON, whatever `Accept` says: it holds answers of several formats, each asked for by `format`.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::body::json_bytes;
+use super::decode::{self, EnrichRequest};
+use super::enrich::query_options;
+use super::fields::Fields;
+use super::middleware::RequestContext;
+use super::options::Options;
+use super::problem::{Code, Problem, ProblemBody};
+use super::respond;
+use super::work::Work;
+use crate::app::Service;
+use crate::domain::enrichment::{Enrichment, SCHEMA_VERSION};
+use crate::domain::notified::Notified;
+use crate::domain::warning::Warning;
+
+/// Subjects of one batch.
+pub(super) const MOST: usize = 25;
+
+/// The answer to a batch.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Batch")]
+pub(super) struct BatchBody {
+    /// The version of this shape.
+    #[schemars(with = "String", regex(pattern = r"^1\.[0-9]+$"))]
+    schema_version: &'static str,
+    /// One per subject, in their order.
+    results: Vec<BatchItem>,
+    /// How they went.
+    counts: BatchCounts,
+    /// What became of them at the destination that the request names; absent where it names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notified: Option<Notified>,
+}
+
+/// How the subjects of a batch went.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+pub(super) struct BatchCounts {
+    /// Subjects.
+    pub(super) requests: usize,
+    /// With an answer.
+    pub(super) ok: usize,
+    /// With a problem.
+    pub(super) failed: usize,
+    /// Of a hook: still looked up when it had to be answered; absent where there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) pending: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// What became of one subject.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum BatchItem {
+    Answered {
+        /// 200.
+        status: u16,
+        /// The answer, as it would have been alone.
+        #[schemars(schema_with = "enrichment_schema")]
+        enrichment: Box<RawValue>,
+    },
+    Failed {
+        /// The status that the problem would have had alone.
+        status: u16,
+        /// What was asked about, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        input: Option<String>,
+        /// The problem.
+        problem: ProblemBody,
+    },
+    Pending {
+        /// 202: the lookup goes on after this answer.
+        status: u16,
+        /// What is asked about.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        input: Option<String>,
+    },
+}
+
+impl BatchItem {
+    /// The length of its answer, which is most of what it takes.
+    pub(super) fn answer_length(&self) -> usize {
+        match self {
+            Self::Answered { enrichment, .. } => enrichment.get().len(),
+            Self::Failed { .. } | Self::Pending { .. } => 0,
+        }
+    }
+}
+
+impl BatchBody {
+    /// The body of these items.
+    pub(super) fn of(results: Vec<BatchItem>, notified: Option<Notified>) -> Self {
+        let mut counts = BatchCounts { requests: results.len(), ok: 0, failed: 0, pending: 0 };
+        for item in &results {
+            match item {
+                BatchItem::Answered { .. } => counts.ok += 1,
+                BatchItem::Failed { .. } => counts.failed += 1,
+                BatchItem::Pending { .. } => counts.pending += 1,
+            }
+        }
+        Self { schema_version: SCHEMA_VERSION, results, counts, notified }
+    }
+
+    /// Its bytes.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        // Strings, numbers and bodies that are JSON already: it always serializes.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// One subject that is asked about, or was meant to be.
+pub(super) struct Item {
+    /// What the caller wrote, where that is known.
+    pub(super) input: Option<String>,
+    /// What is asked, or why nothing is.
+    pub(super) asked: Result<EnrichRequest, Problem>,
+}
+
+impl From<Result<EnrichRequest, Problem>> for Item {
+    fn from(asked: Result<EnrichRequest, Problem>) -> Self {
+        Self { input: asked.as_ref().ok().map(|asked| asked.question.input.clone()), asked }
+    }
+}
+
+/// The body of any format: an object or a list, or a string where the format is no JSON.
+fn enrichment_schema(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [
+        generator.subschema_for::<Enrichment<'static>>(),
+        {"type": "object"},
+        {"type": "array", "items": {"type": "object"}},
+        {"type": "string"}
+    ]})
+}
+
+/// `POST /v1/enrich/batch`.
+pub(super) async fn from_body(
+    State(service): State<Arc<Service>>,
+    Extension(request_context): Extension<RequestContext>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    respond::admitted(&service, &parts, body, &request_context, async |body| {
+        let bytes = json_bytes(&parts.headers, body).await?;
+        if bytes.is_empty() {
+            return Err(Problem::new(Code::InvalidJson, "The body is empty: send {\"requests\":[…]}."));
+        }
+        let (defaults, others) = query_options(parts.uri.query())?;
+        let mut fields = Fields::from_json(&bytes)?;
+        let options = Options::take(&mut fields)?.or(defaults);
+        let items = items(fields, &options, &others)?;
+        let items = items.into_iter().map(Item::from).collect();
+        let work = Work::new(service.clone(), items, &options, &request_context).await?;
+        work.run(&request_context.ctx).await;
+        Ok(work.response())
+    })
+    .await
+}
+
+/// The items of an envelope: those of `requests`, or each subject of an object with several.
+fn items(
+    mut fields: Fields,
+    options: &Options,
+    others: &[Warning],
+) -> Result<Vec<Result<EnrichRequest, Problem>>, Problem> {
+    let pointer = fields.pointer("requests");
+    let mut items = match fields.take_raw("requests") {
+        Some(raw) => {
+            if let Some(decode::Subject { name, .. }) = decode::subjects(&mut fields)?.first() {
+                let detail = "requests names what is asked about: name no subject beside it.";
+                return Err(Problem::at(Code::AmbiguousRequest, fields.pointer(name), detail));
+            }
+            listed(&raw, &pointer, options)?
+        }
+        None => spread(&mut fields, options)?,
+    };
+    // What surrounds the items is told with each of them.
+    for asked in items.iter_mut().flatten() {
+        asked.warnings.extend(decode::unknown_fields(&fields));
+        asked.warnings.extend_from_slice(others);
+    }
+    if items.is_empty() {
+        let detail = "Send {\"requests\":[…]} with 1 to 25 subjects, or one object with several subjects.";
+        return Err(Problem::new(Code::InvalidRequest, detail));
+    }
+    Ok(items)
+}
+
+/// `{"requests":[…]}`: each item an object of its own.
+fn listed(raw: &RawValue, pointer: &str, options: &Options) -> Result<Vec<Result<EnrichRequest, Problem>>, Problem> {
+    let not_a_list = |_| Problem::at(Code::InvalidRequest, pointer, "requests has to be a list of objects.");
+    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(not_a_list)?;
+    if items.len() > MOST {
+        let detail = format!("A batch has at most {MOST} subjects: send the others in another.");
+        return Err(Problem::at(Code::TooManyRequestsInBatch, pointer, detail));
+    }
+    let item = |(at, raw)| decode::asked(Fields::from_raw(raw, format!("{pointer}/{at}"))?, options.clone());
+    Ok(items.into_iter().enumerate().map(item).collect())
+}
+
+/// One object with several subjects, as a SIEM's template sends it: an item for each.
+fn spread(fields: &mut Fields, options: &Options) -> Result<Vec<Result<EnrichRequest, Problem>>, Problem> {
+    let named = decode::subjects(fields)?;
+    let item = |subject: decode::Subject| {
+        let question = subject.question(|| fields.pointer(&subject.name))?;
+        Ok(EnrichRequest { question, options: options.clone(), warnings: Vec::new() })
+    };
+    Ok(named.into_iter().map(item).collect())
+}

@@ -1,0 +1,194 @@
+//! From fields to a question: bad input ends here, before anything is asked of anybody.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::fields::{Fields, OPTIONS};
+use super::options::Options;
+use super::problem::{Code, Problem};
+use super::request::SubjectValue;
+use crate::domain::subject::field_names::{Named, is_of_first_version, look_up, nearest};
+use crate::domain::subject::{Kind, Question};
+use crate::domain::warning::{Warning, WarningCode, quoted};
+
+/// A question, and how its answer is wanted.
+#[derive(Clone, Debug)]
+pub(super) struct EnrichRequest {
+    pub(super) question: Question,
+    pub(super) options: Options,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Unknown fields that are named.
+const MAX_NAMED: usize = 20;
+
+/// A field that names a subject: as it is written, what its name says, and its value.
+pub(super) struct Subject {
+    pub(super) name: String,
+    named: Named,
+    value: Value,
+}
+
+/// Reads exactly one subject and its options; `defaults` are the options of what surrounds it.
+pub(super) fn asked(mut fields: Fields, defaults: Options) -> Result<EnrichRequest, Problem> {
+    let options = Options::take(&mut fields)?.or(defaults);
+    let (subject, others) = the_one(subjects(&mut fields)?, &fields)?;
+    let question = subject.question(|| fields.pointer(&subject.name))?;
+    let beside = others.iter().map(|other| {
+        let detail = format!(
+            "{} names another subject: it is ignored, and {} is asked about.",
+            quoted(&other.name),
+            quoted(&subject.name)
+        );
+        Warning { code: WarningCode::UnknownField, detail }
+    });
+    let warnings = beside.take(MAX_NAMED).chain(unknown_fields(&fields)).collect();
+    Ok(EnrichRequest { question, options, warnings })
+}
+
+/// The subject among what can be one, and the others: a name of the first version goes before the other words, of which
+/// several may name the same kind.
+fn the_one(mut subjects: Vec<Subject>, fields: &Fields) -> Result<(Subject, Vec<Subject>), Problem> {
+    let of_first_version = |(at, subject): (usize, &Subject)| is_of_first_version(&subject.name).then_some(at);
+    let older: Vec<usize> = subjects.iter().enumerate().filter_map(of_first_version).collect();
+    let at = match (older.as_slice(), subjects.as_slice()) {
+        (_, []) => return Err(nothing(fields)),
+        ([at], _) => *at,
+        ([], [_]) => 0,
+        ([], [first, rest @ ..]) => {
+            let kind = first.kind();
+            if kind.is_none() || rest.iter().any(|other| other.kind() != kind) {
+                return Err(several());
+            }
+            0
+        }
+        ([_, _, ..], _) => return Err(several()),
+    };
+    let subject = subjects.remove(at);
+    Ok((subject, subjects))
+}
+
+/// Takes the subjects out, in their order.
+pub(super) fn subjects(fields: &mut Fields) -> Result<Vec<Subject>, Problem> {
+    let subject = |name: &str| look_up(name).map(|named| (name.to_owned(), named));
+    let names: Vec<_> = fields.names().filter_map(subject).collect();
+    let take = |(name, named): (String, Named)| {
+        let value = fields.take(&name).transpose()?;
+        Some(value.map(|value| Subject { name, named, value }))
+    };
+    names.into_iter().filter_map(take).collect()
+}
+
+impl Subject {
+    /// The kind that the name and the form tell; `None` where it can be several.
+    fn kind(&self) -> Option<Kind> {
+        let is_address = |text: &Value| text.as_str().is_some_and(|text| Question::parse(Kind::Ip, text).is_ok());
+        if self.named == Named::Host && is_address(&self.value) { Some(Kind::Ip) } else { self.named.kind() }
+    }
+
+    /// Reads it; `pointer` says where it stands, if that has to be told.
+    pub(super) fn question(&self, pointer: impl FnOnce() -> String) -> Result<Question, Problem> {
+        let kind = self.named.kind();
+        let text = match SubjectValue::deserialize(&self.value) {
+            Ok(SubjectValue::Text(text)) => text,
+            Ok(SubjectValue::Number(number)) if kind.is_none_or(|kind| kind == Kind::Incident) => number.to_string(),
+            _ => {
+                let or_number = if kind == Some(Kind::Incident) { " or a number" } else { "" };
+                let detail = format!("{} has to be a string{or_number}.", quoted(&self.name));
+                return Err(Problem::at(Code::InvalidRequest, pointer(), detail).about(kind));
+            }
+        };
+        Question::named(self.named, &text).map_err(|error| Problem::of_subject(&error, pointer()).about(kind))
+    }
+}
+
+/// The options of a query string beside a body, and warnings about what else is there. The subject stands in the body.
+pub(super) fn options_beside_a_body(mut fields: Fields) -> Result<(Options, Vec<Warning>), Problem> {
+    let options = Options::take(&mut fields)?;
+    if let Some(Subject { name, .. }) = subjects(&mut fields)?.first() {
+        let detail = "The body names what is asked about: name no subject in the query string.";
+        return Err(Problem::at(Code::AmbiguousRequest, fields.pointer(name), detail));
+    }
+    let warnings = unknown_fields(&fields);
+    Ok((options, warnings))
+}
+
+/// A warning for each field that nobody knows, with the name that may have been meant.
+pub(super) fn unknown_fields(fields: &Fields) -> Vec<Warning> {
+    let warning = |name: &str| Warning {
+        code: WarningCode::UnknownField,
+        detail: format!("{:?} is no field of a request: it is ignored.{}", quoted(name), did_you_mean(name)),
+    };
+    fields.names().take(MAX_NAMED).map(warning).collect()
+}
+
+fn did_you_mean(name: &str) -> String {
+    nearest(name, &OPTIONS).map(|meant| format!(" Did you mean {meant}?")).unwrap_or_default()
+}
+
+/// The fields that name a subject, for people.
+const SUBJECTS: &str = "Name one subject: alert_id, machine, user, file_hash, incident_id, ip, domain, url, or value for anything of these.";
+
+/// No subject at all; a name that was nearly one is told.
+fn nothing(fields: &Fields) -> Problem {
+    let unknown: Vec<_> =
+        fields.names().take(3).map(|name| format!(" {:?} is none.{}", quoted(name), did_you_mean(name))).collect();
+    Problem::new(Code::InvalidRequest, format!("{SUBJECTS}{}", unknown.concat()))
+}
+
+fn several() -> Problem {
+    let detail = "Name exactly one subject; several at once go to /v1/enrich/batch.";
+    Problem::new(Code::AmbiguousRequest, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<EnrichRequest, Problem> {
+        asked(Fields::from_json(body.as_bytes())?, Options::default())
+    }
+
+    #[test]
+    fn addresses_and_domains_are_read_by_whatever_word() {
+        for (body, kind, id) in [
+            (r#"{"ip":"[2001:DB8::7]:443"}"#, Kind::Ip, "2001:db8::7"),
+            (r#"{"src_ip":"192[.]0[.]2[.]7"}"#, Kind::Ip, "192.0.2.7"),
+            (r#"{"dest":"192.0.2.7"}"#, Kind::Ip, "192.0.2.7"),
+            (r#"{"host":"desk-042"}"#, Kind::Machine, "desk-042"),
+            (r#"{"value":"192.0.2.7"}"#, Kind::Ip, "192.0.2.7"),
+            (r#"{"domain":"evil[.]example."}"#, Kind::Domain, "evil.example"),
+            (r#"{"domain":"https://evil.example/x"}"#, Kind::Domain, "evil.example"),
+            (r#"{"url":"hxxps://evil[.]example/x"}"#, Kind::Domain, "evil.example"),
+            (r#"{"URL":"http://192.0.2.7:8080/"}"#, Kind::Ip, "192.0.2.7"),
+            (
+                r#"{"url":"https://security.microsoft.com/domains/overview?urlDomain=evil.example"}"#,
+                Kind::Domain,
+                "evil.example",
+            ),
+        ] {
+            let question = read(body).expect(body).question;
+            assert_eq!((question.subject.kind(), question.subject.id().as_str()), (kind, id), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_no_domain_and_no_url_is_refused() {
+        for body in [
+            r#"{"ip":"host"}"#,
+            r#"{"ip":"192.0.2.7 192.0.2.8"}"#,
+            r#"{"ip":"192.0.2.7/24"}"#,
+            r#"{"domain":"192.0.2.7"}"#,
+            r#"{"domain":"http://192.0.2.7/"}"#,
+            r#"{"domain":"evil.example/x"}"#,
+            r#"{"domain":"-"}"#,
+            r#"{"url":"https:///x"}"#,
+            r#"{"url":"mailto:dana@contoso.com"}"#,
+            r#"{"url":"https://security.microsoft.com/alerts/da1_1"}"#,
+            r#"{"machine":"2001:db8::7"}"#,
+            r#"{"device":"192.0.2.7"}"#,
+        ] {
+            assert_eq!(read(body).expect_err(body).code, Code::InvalidId, "{body}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `/v1/hooks/…`: callers who cannot speak our JSON. The proof of the sender comes first, over the raw bytes; nothing is
+//! parsed before it holds.
+
+mod chat;
+pub(super) mod pagerduty;
+pub(super) mod slack;
+pub(super) mod splunk;
+pub(super) mod teams;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::request::Parts;
+use tokio::time::timeout_at;
+
+use super::batch::Item;
+use super::body;
+use super::decode::EnrichRequest;
+use super::deliveries::{self, Reply};
+use super::middleware::RequestContext;
+use super::options::Options;
+use super::problem::{Problem, Sender};
+use super::respond::called_by;
+use super::work::Work;
+use crate::app::Service;
+use crate::auth::AuthError;
+use crate::cache::Claim;
+use crate::domain::subject::Question;
+use crate::domain::warning::{Warning, WarningCode};
+use crate::integrations::{ExtractedSubjects, HookSecrets, Unusable};
+use crate::lookup::Context;
+
+/// A hook's request without its body, and by when it has to be answered.
+struct Call {
+    service: Arc<Service>,
+    request_context: RequestContext,
+    parts: Parts,
+    /// The request's own context, with the sender's patience for a deadline.
+    quick: Context,
+}
+
+/// Reads the body, lets the sender prove that it is its own, and answers it.
+async fn answer_proven(
+    (service, request_context, request): (Arc<Service>, RequestContext, Request),
+    (sender, patience): (Sender, Duration),
+    verify: impl FnOnce(&HookSecrets, &Parts, &[u8]) -> Result<Arc<str>, AuthError>,
+    answer: impl AsyncFnOnce(&Call, &Bytes) -> Result<Response, Problem>,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let quick = request_context.ctx.within(patience);
+    let call = Call { service, request_context, parts, quick };
+    let request_id = &*call.request_context.ctx.request_id;
+    let proven = async {
+        let bytes = body::within_bound(body).await?;
+        let verified: Result<_, AuthError> =
+            call.service.callers.prove(&call.quick, |secrets| verify(secrets, &call.parts, &bytes)).await;
+        let name = verified.map_err(|refused| match refused {
+            AuthError::SignatureError(reason) => Problem::not_proven(sender, reason),
+            AuthError::Unauthorized
+            | AuthError::Unsigned
+            | AuthError::SecretUnavailable(_)
+            | AuthError::SecretMisconfigured(_)
+            | AuthError::KeysMisconfigured(_)
+            | AuthError::HookMisconfigured(_) => Problem::from(refused),
+        })?;
+        Ok::<_, Problem>((name, bytes))
+    };
+    match proven.await {
+        Ok((name, bytes)) => {
+            let answered = answer(&call, &bytes).await;
+            called_by(name, answered.unwrap_or_else(|problem| problem.response(request_id)))
+        }
+        Err(problem) => problem.response(request_id),
+    }
+}
+
+/// What was found in somebody else's record, as items of a batch; `pointer` says where a field of that name stands.
+fn items(
+    found: &ExtractedSubjects,
+    options: &Options,
+    warnings: &[Warning],
+    pointer: impl Fn(&str) -> String,
+) -> Vec<Item> {
+    let mut warnings = warnings.to_vec();
+    if found.left_out() > 0 {
+        let detail = format!("{} more subjects were found: a batch has at most 25.", found.left_out());
+        warnings.push(Warning { code: WarningCode::Partial, detail });
+    }
+    let item = |item: &Result<Question, Unusable>| match item {
+        Ok(question) => {
+            let question = question.clone();
+            Item::from(Ok(EnrichRequest { question, options: options.clone(), warnings: warnings.clone() }))
+        }
+        Err(Unusable { kind, field, text, error }) => {
+            let problem = Problem::of_subject(error, pointer(field)).about(*kind);
+            Item { input: Some(text.clone()), asked: Err(problem) }
+        }
+    };
+    found.items().iter().map(item).collect()
+}
+
+/// Answers items as a batch, as soon as the sender has to have an answer. Where somebody else is to get the answer as
+/// well, what Defender is too slow for goes on tasks. A delivery that is claimed is settled by what goes well.
+async fn answer_items(
+    items: Vec<Item>,
+    options: &Options,
+    call: &Call,
+    claim: Option<Claim<Reply>>,
+    finish: fn(Response) -> Response,
+) -> Result<Response, Problem> {
+    let Call { service, request_context, quick, .. } = call;
+    let work = Work::new(service.clone(), items, options, request_context).await?;
+    let settled = async |claim: Option<Claim<Reply>>, response| match claim {
+        Some(claim) => deliveries::settled(claim, response).await,
+        None => response,
+    };
+    if !(work.is_addressed() && service.background_tasks().can_outlive_an_answer()) {
+        work.run(quick).await;
+        return Ok(settled(claim, finish(work.response())).await);
+    }
+    let mut run = {
+        let (work, ctx) = (work.clone(), request_context.ctx.clone());
+        async move { work.run(&ctx).await }.boxed()
+    };
+    if timeout_at(quick.deadline.instant(), &mut run).await.is_ok() {
+        return Ok(settled(claim, finish(work.response())).await);
+    }
+    let mut response = finish(work.response());
+    if let Some(claim) = &claim {
+        response = deliveries::answered_meanwhile(claim, response).await;
+    }
+    let follow_up = {
+        let (work, request_id) = (work.clone(), request_context.ctx.request_id.clone());
+        async move {
+            run.await;
+            work.log(&request_id);
+            if let Some(claim) = claim {
+                deliveries::settled(claim, finish(work.response())).await;
+            }
+        }
+    };
+    if service.background_tasks().spawn("lookups of a hook", request_context.ctx.deadline, follow_up).is_err() {
+        work.give_up();
+        response = finish(work.response());
+    }
+    Ok(response)
+}

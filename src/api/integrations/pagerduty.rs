@@ -1,0 +1,65 @@
+//! `POST /v1/hooks/pagerduty`: a V3 webhook. `PagerDuty` waits 5 seconds, reads the status only, and delivers again for two
+//! days what it takes for failed: so whatever it has sent is taken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::StatusCode;
+
+use super::super::deliveries::{self, Reply};
+use super::super::enrich::query_options;
+use super::super::middleware::RequestContext;
+use super::super::problem::{Code, Problem, Sender};
+use super::{Call, answer_items, answer_proven, items};
+use crate::app::Service;
+use crate::cache::Claim;
+use crate::domain::timestamp::Timestamp;
+use crate::integrations::ExtractedSubjects;
+use crate::integrations::pagerduty::{self, Event};
+
+/// `PagerDuty`'s 5 seconds, less the way there and back.
+const PATIENCE: Duration = Duration::from_millis(4500);
+
+/// Asks about what an event names.
+async fn answer_event(event: &Event, call: &Call, claim: Option<Claim<Reply>>) -> Result<Response, Problem> {
+    let found = if event.is_ping() { ExtractedSubjects::default() } else { event.subjects() };
+    let (options, warnings) = query_options(call.parts.uri.query())?;
+    let items = items(&found, &options, &warnings, |_| "/event/data/custom_fields".to_owned());
+    answer_items(items, &options, call, claim, accepted).await
+}
+
+fn accepted(mut response: Response) -> Response {
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
+/// `POST /v1/hooks/pagerduty`.
+pub(in crate::api) async fn answer(
+    State(service): State<Arc<Service>>,
+    Extension(request_context): Extension<RequestContext>,
+    request: Request,
+) -> Response {
+    answer_proven(
+        (service, request_context, request),
+        (Sender::PagerDuty, PATIENCE),
+        |secrets, parts, body| {
+            let keys = secrets.pagerduty.as_ref().map_err(|error| *error)?;
+            Ok(pagerduty::verify(keys, &parts.headers, body, Timestamp::now())?)
+        },
+        async |call, body| {
+            let event = Event::parse(body).map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))?;
+            // The event's own id is signed; the header is not.
+            let delivery = event.id.as_deref().or_else(|| pagerduty::webhook_id(&call.parts.headers));
+            let Some(delivery) = delivery else { return answer_event(&event, call, None).await };
+            let first = async |claim| {
+                let answered = answer_event(&event, call, Some(claim)).await;
+                answered.unwrap_or_else(|problem| problem.response(&call.request_context.ctx.request_id))
+            };
+            Ok(deliveries::once(&call.service, ("pagerduty", delivery.as_bytes()), &call.quick, first).await)
+        },
+    )
+    .await
+}

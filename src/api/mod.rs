@@ -1,0 +1,47 @@
+//! The edge: routes, caller authentication, decoding, problems. Everything that comes in gets exactly one answer, before
+//! its deadline.
+
+mod accept;
+mod batch;
+mod body;
+mod decode;
+mod deliveries;
+mod enrich;
+mod fields;
+mod integrations;
+mod middleware;
+mod notify;
+mod openapi;
+mod options;
+mod origin;
+mod prefix;
+mod problem;
+mod request;
+mod respond;
+mod routes;
+mod work;
+
+use std::sync::Arc;
+
+use axum::Router;
+use tower::util::MapRequest;
+
+use crate::app::Service;
+pub(crate) use deliveries::Reply;
+pub use middleware::{AnswerLimit, RequestId};
+pub use openapi::{document, flat_document, schemas};
+pub use origin::OwnAddress;
+#[cfg(feature = "cli")]
+pub(crate) use problem::told_in_full;
+
+pub use crate::auth::IamIdentity;
+
+/// Every route of the service, whatever the front door.
+pub(crate) fn router(service: Arc<Service>) -> Router {
+    let routes = routes::router()
+        .fallback(respond::unknown_route)
+        .method_not_allowed_fallback(respond::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(service.clone(), middleware::answer))
+        .with_state(service);
+    Router::new().fallback_service(MapRequest::new(routes, prefix::without_prefix))
+}

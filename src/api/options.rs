@@ -1,0 +1,178 @@
+//! The options of a request: how much is shown, how a missing subject is told, and who else gets the answer.
+
+use super::fields::Fields;
+use super::problem::Problem;
+use super::request::{Include, LISTED, OptionMembers};
+use crate::formats::{Format, OutputOptions};
+
+/// Options, as far as they were given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Options {
+    limit: Option<usize>,
+    include: Option<Include>,
+    not_found_is_200: Option<bool>,
+    format: Option<Format>,
+    max_chars: Option<usize>,
+    notify: Option<Notify>,
+}
+
+/// A destination that is to get the answer as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Notify {
+    /// Its name in the caller secret.
+    pub(super) name: String,
+    /// Where the request names it.
+    pub(super) pointer: String,
+}
+
+impl Options {
+    /// Takes the options out of the fields.
+    pub(super) fn take(fields: &mut Fields) -> Result<Self, Problem> {
+        let members: OptionMembers = fields.read(&OptionMembers::NAMES)?;
+        let notify = members.notify.map(|name| Notify { name: name.0, pointer: fields.pointer("notify") });
+        Ok(Self {
+            format: members.format.map(|word| word.0),
+            limit: members.limit.map(|limit| limit.0),
+            include: members.include,
+            not_found_is_200: members.not_found.map(|told| told.is_200),
+            max_chars: members.max_chars.map(|most| most.0),
+            notify,
+        })
+    }
+
+    /// These options, and where one is not given, another's.
+    pub(super) fn or(self, defaults: Self) -> Self {
+        Self {
+            limit: self.limit.or(defaults.limit),
+            include: self.include.or(defaults.include),
+            not_found_is_200: self.not_found_is_200.or(defaults.not_found_is_200),
+            format: self.format.or(defaults.format),
+            max_chars: self.max_chars.or(defaults.max_chars),
+            notify: self.notify.or(defaults.notify),
+        }
+    }
+
+    /// These options, and the format that an `Accept` header asks for where none is named.
+    pub(super) fn or_format(self, accepted: Format) -> Self {
+        Self { format: self.format.or(Some(accepted)), ..self }
+    }
+
+    /// How the answer is wanted.
+    pub(super) fn shape(&self) -> OutputOptions {
+        let shape = OutputOptions::of(self.format.unwrap_or(Format::Json));
+        OutputOptions { max_chars: self.max_chars.unwrap_or(shape.max_chars), ..shape }
+    }
+
+    /// Alerts that are listed at most.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.unwrap_or(LISTED)
+    }
+
+    /// Whether the upstream body is added; a format without a place for it takes no notice.
+    pub(super) fn raw(&self) -> bool {
+        self.include.is_some_and(|include| include.raw) && self.shape().format.has_raw()
+    }
+
+    /// Whether a subject that Defender does not know is an answer rather than an error.
+    pub(super) fn not_found_is_200(&self) -> bool {
+        self.not_found_is_200.unwrap_or(false)
+    }
+
+    /// The destination that is to get the answer as well.
+    pub(super) fn notify(&self) -> Option<&Notify> {
+        self.notify.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::problem::Code;
+
+    fn options(query: &str) -> Result<Options, Problem> {
+        Options::take(&mut Fields::from_query(query).expect("fields"))
+    }
+
+    #[test]
+    fn options_are_numbers_or_digits() {
+        let options = options("limit=7&not_found=200&include=raw&format=ocsf&max_chars=900").expect("options");
+        assert_eq!((options.limit(), options.not_found_is_200(), options.raw()), (7, true, true));
+        let mut fields =
+            Fields::from_json(br#"{"limit":7,"notFound":200,"include":["raw"],"format":"ocsf","maxChars":"900"}"#)
+                .expect("fields");
+        assert_eq!(Options::take(&mut fields).expect("options"), options);
+    }
+
+    #[test]
+    fn what_is_included_is_a_list_or_has_commas() {
+        let both = Include { raw: true, context: true };
+        for (body, included) in [
+            (r#"{"include":"raw"}"#, Include { raw: true, context: false }),
+            (r#"{"include":"context"}"#, Include { raw: false, context: true }),
+            (r#"{"include":"context, raw"}"#, both),
+            (r#"{"include":["raw","context"]}"#, both),
+            (r#"{"Include":["raw,context"]}"#, both),
+            (r#"{"include":[]}"#, Include::default()),
+        ] {
+            let options = Options::take(&mut Fields::from_json(body.as_bytes()).expect("fields")).expect("options");
+            assert_eq!(options.include, Some(included), "{body}");
+        }
+        assert_eq!(options("include=raw,context").expect("options").include, Some(both));
+        for body in [r#"{"include":["raw",7]}"#, r#"{"include":true}"#, r#"{"include":"raw context"}"#] {
+            let refused = Options::take(&mut Fields::from_json(body.as_bytes()).expect("fields")).expect_err(body);
+            assert_eq!(refused.code, Code::InvalidRequest, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_option_is_told() {
+        for query in [
+            "limit=0",
+            "limit=501",
+            "limit=-1",
+            "limit=x",
+            "limit=1.5",
+            "not_found=500",
+            "include=x",
+            "format=yaml",
+            "format=JSON",
+            "max_chars=499",
+            "max_chars=30001",
+            "max_chars=all",
+        ] {
+            let problem = options(query).expect_err(query);
+            assert_eq!(problem.code, Code::InvalidRequest, "{query}");
+        }
+    }
+
+    #[test]
+    fn an_items_own_options_come_first() {
+        let own = options("limit=3&format=ecs").expect("options");
+        let all = own.or(options("limit=9&not_found=200&format=text&max_chars=500").expect("options"));
+        assert_eq!((all.limit(), all.not_found_is_200()), (3, true));
+        assert_eq!(all.shape(), OutputOptions { max_chars: 500, ..OutputOptions::of(Format::Ecs) });
+    }
+
+    #[test]
+    fn what_is_accepted_counts_where_no_format_is_named() {
+        assert_eq!(options("").expect("options").or_format(Format::Text).shape().format, Format::Text);
+        assert_eq!(options("format=json").expect("options").or_format(Format::Text).shape().format, Format::Json);
+    }
+
+    #[test]
+    fn raw_counts_only_where_there_is_a_place_for_it() {
+        for format in Format::ALL {
+            let query = format!("include=raw&format={}", format.as_str());
+            assert_eq!(options(&query).expect("options").raw(), format.has_raw(), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_destination_is_known_by_name_and_by_where_it_was_named() {
+        let named = |query: &str| options(query).expect("options").notify().cloned();
+        assert_eq!(named("notify=soc"), Some(Notify { name: "soc".to_owned(), pointer: "?notify".to_owned() }));
+        assert_eq!((named("notify="), named("limit=3")), (None, None));
+        let mut fields = Fields::from_json(br#"{"notify":["soc"]}"#).expect("fields");
+        assert_eq!(Options::take(&mut fields).expect_err("a list").code, Code::InvalidRequest);
+    }
+}

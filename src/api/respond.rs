@@ -1,0 +1,171 @@
+//! Answers: bodies with their media type, and what the log is told of them.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderValue, Method, Uri, header};
+
+use super::body::within_bound;
+use super::decode;
+use super::deliveries;
+use super::fields::Fields;
+use super::middleware::RequestContext;
+use super::options::Options;
+use super::problem::{Code, Problem};
+use crate::app::Service;
+use crate::auth::{AuthError, Caller, IamIdentity, Signed};
+use crate::domain::enrichment::Answer;
+use crate::integrations::SignatureError;
+
+/// What one line of the log says about a request beside its status.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RequestLog {
+    pub(super) caller: Option<Arc<str>>,
+    pub(super) kind: Option<&'static str>,
+    pub(super) code: Option<&'static str>,
+    pub(super) cause: Option<String>,
+    pub(super) cache: Option<&'static str>,
+    pub(super) items: Option<ItemCounts>,
+}
+
+/// What it says about the subjects of a batch or a hook.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ItemCounts {
+    pub(super) ok: usize,
+    pub(super) failed: usize,
+    pub(super) pending: usize,
+    /// The codes of the failed, each once, with a space between them: filters of `CloudWatch` cannot search a list.
+    pub(super) codes: String,
+}
+
+impl RequestLog {
+    pub(super) fn of(answer: &Answer) -> Self {
+        Self { kind: Some(answer.kind.as_str()), cache: Some(answer.source.cache.as_str()), ..Self::default() }
+    }
+
+    /// Of a hook that asks about one subject, which is still looked up.
+    pub(super) fn pending(kind: &'static str) -> Self {
+        let items = ItemCounts { pending: 1, ..ItemCounts::default() };
+        Self { kind: Some(kind), items: Some(items), ..Self::default() }
+    }
+
+    /// The same for a hook that asks about one subject.
+    pub(super) fn of_a_hook(self) -> Self {
+        let failed = usize::from(self.code.is_some());
+        let codes = self.code.unwrap_or_default().to_owned();
+        Self { items: Some(ItemCounts { ok: 1 - failed, failed, pending: 0, codes }), ..self }
+    }
+}
+
+/// A JSON body.
+pub(super) fn json(body: Vec<u8>, request_log: RequestLog) -> Response {
+    of_type(body, "application/json", request_log)
+}
+
+/// A body of any media type.
+pub(super) fn of_type(body: Vec<u8>, media_type: &'static str, request_log: RequestLog) -> Response {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.extensions_mut().insert(request_log);
+    response
+}
+
+/// Lets the caller in, does the work on the body, and turns its outcome into an answer that the log knows the caller of.
+pub(super) async fn admitted(
+    service: &Service,
+    parts: &Parts,
+    body: Body,
+    request_context: &RequestContext,
+    work: impl AsyncFnOnce(Body) -> Result<Response, Problem>,
+) -> Response {
+    let id = &*request_context.ctx.request_id;
+    let worked = async |body| work(body).await.unwrap_or_else(|problem| problem.response(id));
+    match admit(service, parts, body, request_context).await {
+        Ok((Admitted::Known(Caller { name }), body)) => called_by(name, worked(body).await),
+        Ok((Admitted::Signed(Signed { caller: Caller { name }, delivery }), body)) => {
+            let response = match nothing_in_the_query(parts.uri.query()) {
+                Ok(()) => {
+                    let sender = format!("standard_webhooks/{name}");
+                    let work = async |claim| deliveries::settled(claim, worked(body).await).await;
+                    deliveries::once(service, (&sender, delivery.as_bytes()), &request_context.ctx, work).await
+                }
+                Err(problem) => problem.response(id),
+            };
+            called_by(name, response)
+        }
+        Err(refused) => refused.response(id),
+    }
+}
+
+/// A caller, and by what he is known.
+enum Admitted {
+    /// By a key or an identity.
+    Known(Caller),
+    /// By the signature of this very body.
+    Signed(Signed),
+}
+
+/// Who calls, and the body: read only where it is what proves the caller.
+async fn admit(
+    service: &Service,
+    parts: &Parts,
+    body: Body,
+    request_context: &RequestContext,
+) -> Result<(Admitted, Body), Problem> {
+    if service.callers.decides_by_body(&parts.headers) {
+        if parts.method != Method::POST {
+            return Err(AuthError::SignatureError(SignatureError::NotAPost).into());
+        }
+        let bytes = within_bound(body).await?;
+        let signed = service.callers.admit_signed(&parts.headers, &bytes, &request_context.ctx).await?;
+        return Ok((Admitted::Signed(signed), Body::from(bytes)));
+    }
+    let identity = parts.extensions.get::<IamIdentity>();
+    Ok((Admitted::Known(service.callers.admit(&parts.headers, identity, &request_context.ctx).await?), body))
+}
+
+/// Refuses what a signature over the body does not cover, and would change what is asked or who is told.
+fn nothing_in_the_query(query: Option<&str>) -> Result<(), Problem> {
+    let mut fields = Fields::from_query(query.unwrap_or_default())?;
+    let names = fields.names().count();
+    Options::take(&mut fields)?;
+    decode::subjects(&mut fields)?;
+    if fields.names().count() == names {
+        return Ok(());
+    }
+    let detail = "The signature covers the body only: put the subject and all options into the body.";
+    Err(Problem::at(Code::InvalidRequest, "?", detail))
+}
+
+/// An answer that the log knows the caller of.
+pub(super) fn called_by(name: Arc<str>, mut response: Response) -> Response {
+    if let Some(request_log) = response.extensions_mut().get_mut::<RequestLog>() {
+        request_log.caller = Some(name);
+    }
+    response
+}
+
+/// `GET /healthz`: the process lives. No authentication, no I/O.
+pub(super) async fn health() -> Response {
+    json(br#"{"status":"ok"}"#.to_vec(), RequestLog::default())
+}
+
+/// Any path that is none of ours.
+pub(super) async fn unknown_route(
+    Extension(request_context): Extension<RequestContext>,
+    _: State<Arc<Service>>,
+    _: Uri,
+) -> Response {
+    let detail = "The routes are POST and GET /v1/enrich, POST /v1/enrich/batch, POST /v1/hooks/slack, teams, splunk and pagerduty, GET /v1/openapi.json and GET /healthz.";
+    Problem::new(Code::UnknownRoute, detail).response(&request_context.ctx.request_id)
+}
+
+/// A path of ours with a method that is not.
+pub(super) async fn method_not_allowed(Extension(request_context): Extension<RequestContext>) -> Response {
+    Problem::new(Code::MethodNotAllowed, "The Allow header names the methods of this route.")
+        .response(&request_context.ctx.request_id)
+}

@@ -1,0 +1,103 @@
+//! The routes: the router and the OpenAPI document are both made of this table.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use super::{batch, enrich, integrations, openapi, respond};
+use crate::app::Service;
+
+/// A method of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Enrich,
+    EnrichByQuery,
+    EnrichAtRoot,
+    EnrichBatch,
+    HookSlack,
+    HookTeams,
+    HookSplunk,
+    HookPagerDuty,
+    OpenApi,
+    Health,
+}
+
+/// The method of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Post,
+}
+
+impl Verb {
+    /// The word that OpenAPI has for it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+        }
+    }
+
+    /// `GET` is also taken as `HEAD`.
+    fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+        }
+    }
+}
+
+impl Endpoint {
+    /// All of them. One that is not here is never made, which the compiler tells.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Enrich,
+        Self::EnrichByQuery,
+        Self::EnrichAtRoot,
+        Self::EnrichBatch,
+        Self::HookSlack,
+        Self::HookTeams,
+        Self::HookSplunk,
+        Self::HookPagerDuty,
+        Self::OpenApi,
+        Self::Health,
+    ];
+
+    /// Where it is.
+    pub(super) fn address(self) -> (Verb, &'static str) {
+        match self {
+            Self::Enrich => (Verb::Post, "/v1/enrich"),
+            Self::EnrichByQuery => (Verb::Get, "/v1/enrich"),
+            Self::EnrichAtRoot => (Verb::Post, "/"),
+            Self::EnrichBatch => (Verb::Post, "/v1/enrich/batch"),
+            Self::HookSlack => (Verb::Post, "/v1/hooks/slack"),
+            Self::HookTeams => (Verb::Post, "/v1/hooks/teams"),
+            Self::HookSplunk => (Verb::Post, "/v1/hooks/splunk"),
+            Self::HookPagerDuty => (Verb::Post, "/v1/hooks/pagerduty"),
+            Self::OpenApi => (Verb::Get, "/v1/openapi.json"),
+            Self::Health => (Verb::Get, "/healthz"),
+        }
+    }
+
+    fn handler(self, filter: MethodFilter) -> MethodRouter<Arc<Service>> {
+        match self {
+            Self::Enrich | Self::EnrichAtRoot => on(filter, enrich::from_body),
+            Self::EnrichByQuery => on(filter, enrich::from_query),
+            Self::EnrichBatch => on(filter, batch::from_body),
+            Self::HookSlack => on(filter, integrations::slack::answer),
+            Self::HookTeams => on(filter, integrations::teams::answer),
+            Self::HookSplunk => on(filter, integrations::splunk::answer),
+            Self::HookPagerDuty => on(filter, integrations::pagerduty::answer),
+            Self::OpenApi => on(filter, openapi::serve),
+            Self::Health => on(filter, respond::health),
+        }
+    }
+}
+
+/// A router of the endpoints.
+pub(super) fn router() -> Router<Arc<Service>> {
+    Endpoint::ALL.into_iter().fold(Router::new(), |router, endpoint| {
+        let (verb, path) = endpoint.address();
+        router.route(path, endpoint.handler(verb.filter()))
+    })
+}

@@ -1,0 +1,56 @@
+//! The shapes in which the two older APIs answer, turned into the domain's form. Private to this backend.
+
+mod alert;
+mod evidence;
+mod incident;
+mod records;
+
+use crate::client::ClientError;
+use crate::domain::alert::Alert;
+use crate::domain::incident::Incident;
+use crate::domain::portal::Portal;
+use crate::domain::shared_str::SharedStr;
+use crate::domain::subject::IncidentId;
+use crate::domain::warning::Warnings;
+use crate::lenient_json::body::{MembersReader, Page, counted, object, page};
+use crate::lenient_json::members::Members;
+use alert::AlertReader;
+use incident::IncidentReader;
+
+pub(super) use records::{devices, sha1_of_file};
+
+/// The body of `GET /api/alerts/{id}`.
+pub(super) fn alert(body: &SharedStr, portal: Portal, notes: &mut Warnings) -> Result<Alert, ClientError> {
+    Ok(object(body, &mut AlertReader::new(portal, notes, true))?)
+}
+
+/// The body of a list of alerts.
+pub(super) fn alerts(body: &SharedStr, portal: Portal, notes: &mut Warnings) -> Result<Page<Alert>, ClientError> {
+    Ok(page(body, &mut AlertReader::new(portal, notes, false))?)
+}
+
+/// The body of `GET /api/incidents/{id}`, with the first page of its alerts.
+pub(super) fn incident(
+    body: &SharedStr,
+    id: IncidentId,
+    portal: Portal,
+    notes: &mut Warnings,
+) -> Result<(Incident, Page<Alert>), ClientError> {
+    let ((incident, mut alerts), made) = counted(body, &mut IncidentReader { id, portal, notes })?;
+    alerts.made = made;
+    Ok((incident, alerts))
+}
+
+/// A further page of an incident's alerts.
+pub(super) fn incident_alerts(
+    body: &SharedStr,
+    portal: Portal,
+    notes: &mut Warnings,
+) -> Result<Page<Alert>, ClientError> {
+    Ok(page(body, &mut AlertReader::new(portal, notes, true))?)
+}
+
+/// A page of objects, each read by its members.
+fn records<'de, T>(body: &'de SharedStr, read: impl FnMut(Members<'de>) -> T) -> Result<Page<T>, ClientError> {
+    Ok(page(body, &mut MembersReader(read))?)
+}

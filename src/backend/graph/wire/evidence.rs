@@ -1,0 +1,324 @@
+//! Evidence as Graph types it: `#microsoft.graph.security.fileEvidence` and 47 others, more to come.
+//!
+//! What has a home is put there, under the same names as through the older APIs; the rest of an item, and of the parts
+//! within it, stays under Graph's own names.
+//!
+//! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence>.
+
+use std::collections::HashSet;
+use std::mem;
+
+use super::within;
+use super::words::pascal_case;
+use crate::domain::alert::{Device, LoggedOnUser};
+use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Parent, Process, Registry, User};
+use crate::domain::shared_str::SharedStr;
+use crate::domain::vocabulary::snake_case;
+use crate::domain::warning::Warnings;
+use crate::lenient_json::json::{Json, Malformed};
+use crate::lenient_json::members::Members;
+use crate::lenient_json::objects::ReadObject;
+use crate::lenient_json::shared_fields;
+use crate::lenient_json::value::Value;
+
+/// What a device says of itself when it is the one that the alert was raised on.
+const MAIN_ROLES: [&str; 2] = ["PrimaryDevice", "Main device"];
+
+/// Reads the items of one alert, one after the other, and notes the devices and who was logged on to them.
+pub(super) struct EvidenceReader<'n, 'de> {
+    pub(super) notes: &'n mut Warnings,
+    main_devices: Vec<Device>,
+    devices: Vec<Device>,
+    seen_devices: HashSet<Device>,
+    logged_on_users: Vec<LoggedOnUser>,
+    seen_users: HashSet<LoggedOnUser>,
+    passed_over: Vec<Value<'de>>,
+    /// Those of the item before.
+    members: Members<'de>,
+}
+
+impl<'n, 'de> EvidenceReader<'n, 'de> {
+    pub(super) fn new(notes: &'n mut Warnings) -> Self {
+        Self {
+            notes,
+            main_devices: Vec::new(),
+            devices: Vec::new(),
+            seen_devices: HashSet::new(),
+            logged_on_users: Vec::new(),
+            seen_users: HashSet::new(),
+            passed_over: Vec::new(),
+            members: Members::default(),
+        }
+    }
+
+    /// The devices, the main one first, and who was logged on to them.
+    pub(super) fn seen(mut self) -> (Vec<Device>, Vec<LoggedOnUser>) {
+        self.main_devices.append(&mut self.devices);
+        (self.main_devices, self.logged_on_users)
+    }
+
+    /// What stood among the items and was none, since this was last asked.
+    pub(super) fn passed_over(&mut self) -> Vec<Value<'de>> {
+        mem::take(&mut self.passed_over)
+    }
+
+    /// A device stays whole in its item: here it is only looked at.
+    fn note_device(&mut self, members: &Members<'_>) {
+        let device = within::device(members);
+        let roles = members.only("detailedRoles").texts(&["detailedRoles"], &mut Warnings::default());
+        let is_main = roles.iter().any(|role| MAIN_ROLES.contains(&role.as_str()));
+        if device != Device::default() && self.seen_devices.insert(device.clone()) {
+            let devices = if is_main { &mut self.main_devices } else { &mut self.devices };
+            devices.push(device);
+        }
+        let users = shared_fields::logged_on_users(&mut members.only("loggedOnUsers"), &mut Warnings::default());
+        for user in users {
+            if self.seen_users.insert(user.clone()) {
+                self.logged_on_users.push(user);
+            }
+        }
+    }
+}
+
+impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
+    type Item = Evidence;
+
+    fn weight(evidence: &Evidence) -> usize {
+        evidence.weight()
+    }
+
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Evidence, Malformed> {
+        let mut members = mem::take(&mut self.members);
+        let mut kind = SharedStr::default();
+        members.read(json, |name, json| {
+            let is_type = name == "@odata.type";
+            if is_type {
+                kind = json.value()?.string().map(|word| kind_of(&word)).unwrap_or_default();
+            }
+            Ok(is_type)
+        })?;
+        if kind == "device" {
+            self.note_device(&members);
+        }
+        let evidence = normalize(kind, &mut members, self.notes);
+        self.members = members;
+        Ok(evidence)
+    }
+
+    fn pass_over(&mut self, value: Value<'de>) {
+        self.passed_over.push(value);
+    }
+}
+
+/// `#microsoft.graph.security.analyzedMessageEvidence` → `mail_message`: as the older APIs call it, where they do.
+fn kind_of(odata_type: &str) -> SharedStr {
+    let word = odata_type.rsplit('.').next().unwrap_or_default();
+    match word.strip_suffix("Evidence").unwrap_or(word) {
+        "registryKey" | "registryValue" => SharedStr::of_static("registry"),
+        "analyzedMessage" => SharedStr::of_static("mail_message"),
+        "ioTDevice" => SharedStr::of_static("iot_device"),
+        word => snake_case(word),
+    }
+}
+
+fn normalize(kind: SharedStr, members: &mut Members<'_>, notes: &mut Warnings) -> Evidence {
+    let kind = if kind.is_empty() { SharedStr::of_static("unknown") } else { kind };
+    let verdict = members.snake_word("verdict", notes);
+    let remediation_status = members.snake_word("remediationStatus", notes);
+    let detection_status = members.snake_word("detectionStatus", notes);
+    let observed_at = members.moment(&["createdDateTime"], notes);
+    let role = members.first_word("roles", notes);
+    for name in ["detailedRoles", "roles", "tags"] {
+        members.take_if_empty(name);
+    }
+    let mut parts = Vec::new();
+    let detail = detail(&kind, members, &mut parts, notes);
+    let named = within::named(&kind, &detail, members);
+    let mut extra = members.rest(notes);
+    for (name, part) in parts {
+        if let Some(rest) = part.rest_as_object() {
+            extra.keep(name, rest);
+        }
+    }
+    Evidence { kind, role, verdict, remediation_status, detection_status, observed_at, detail, extra, named }
+}
+
+/// The parts of an item, by their names, with what is left of them.
+type Parts<'de> = Vec<(&'static str, Members<'de>)>;
+
+fn detail<'de>(kind: &str, members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Detail {
+    match kind {
+        "file" => {
+            let mut details = members.object("fileDetails", notes).unwrap_or_default();
+            let file = file(&mut details, notes);
+            parts.push(("fileDetails", details));
+            Detail::File(file)
+        }
+        "process" => Detail::Process(Box::new(process(members, parts, notes))),
+        "user" => {
+            let mut account = members.object("userAccount", notes).unwrap_or_default();
+            let user = user(&mut account, notes);
+            parts.push(("userAccount", account));
+            Detail::User(user)
+        }
+        "ip" => Detail::Ip(Ip { address: members.text(&["ipAddress"], notes) }),
+        "url" => Detail::Url(Address { url: members.text(&["url"], notes) }),
+        "registry" => Detail::Registry(Registry {
+            hive: members.text(&["registryHive"], notes),
+            key: members.text(&["registryKey"], notes),
+            value_name: members.text(&["registryValueName"], notes),
+            value: members.text(&["registryValue"], notes),
+            value_type: members.text(&["registryValueType"], notes),
+        }),
+        "mailbox" => Detail::Mailbox(Mailbox {
+            address: members.text(&["primaryAddress"], notes),
+            display_name: members.text(&["displayName"], notes),
+            user: account(members, parts, notes),
+        }),
+        "mail_message" => Detail::Mail(Box::new(mail(members, parts, notes))),
+        _ => Detail::Other {},
+    }
+}
+
+fn file(details: &mut Members<'_>, notes: &mut Warnings) -> File {
+    File {
+        name: details.text(&["fileName"], notes),
+        path: details.text(&["filePath"], notes),
+        sha1: details.text(&["sha1"], notes),
+        sha256: details.text(&["sha256"], notes),
+        md5: details.text(&["md5"], notes),
+    }
+}
+
+fn user(account: &mut Members<'_>, notes: &mut Warnings) -> User {
+    User {
+        name: account.text(&["accountName"], notes),
+        domain: account.text(&["domainName"], notes),
+        upn: account.text(&["userPrincipalName"], notes),
+        sid: account.text(&["userSid"], notes),
+        aad_id: account.text(&["azureAdUserId"], notes),
+    }
+}
+
+/// The account of a process or a mailbox.
+fn account<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Option<Box<User>> {
+    let mut account = members.object("userAccount", notes)?;
+    let user = user(&mut account, notes);
+    parts.push(("userAccount", account));
+    (user != User::default()).then(|| Box::new(user))
+}
+
+pub(super) fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Process {
+    let mut image = members.object("imageFile", notes).unwrap_or_default();
+    let mut parent_image = members.object("parentProcessImageFile", notes).unwrap_or_default();
+    let process = Process {
+        pid: members.integer(&["processId"], notes),
+        command_line: members.text(&["processCommandLine"], notes),
+        created_at: members.moment(&["processCreationDateTime"], notes),
+        name: image.text(&["fileName"], notes),
+        path: image.text(&["filePath"], notes),
+        sha1: image.text(&["sha1"], notes),
+        sha256: image.text(&["sha256"], notes),
+        parent: Parent {
+            pid: members.integer(&["parentProcessId"], notes),
+            name: parent_image.text(&["fileName"], notes),
+            path: parent_image.text(&["filePath"], notes),
+            created_at: members.moment(&["parentProcessCreationDateTime"], notes),
+        },
+        user: account(members, parts, notes),
+    };
+    parts.extend([("imageFile", image), ("parentProcessImageFile", parent_image)]);
+    process
+}
+
+/// The sender is that of the header `From` (P2), which the recipient saw; that of the envelope (P1) stands beside it.
+///
+/// Source: <https://learn.microsoft.com/graph/api/resources/security-analyzedmessageevidence>.
+fn mail<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Mail {
+    let mut envelope = members.object("p1Sender", notes).unwrap_or_default();
+    let mut header = members.object("p2Sender", notes).unwrap_or_default();
+    let address = &["emailAddress"];
+    let (envelope_sender, sender) = (envelope.text(address, notes), header.text(address, notes));
+    parts.extend([("p1Sender", envelope), ("p2Sender", header)]);
+    Mail {
+        sender,
+        recipient: members.text(&["recipientEmailAddress"], notes),
+        subject: members.text(&["subject"], notes),
+        delivery_action: members.text(&["deliveryAction"], notes).map(|word| pascal_case(&word).into()),
+        envelope_sender,
+        sender_ip: members.text(&["senderIp"], notes),
+        message_id: members.text(&["internetMessageId"], notes),
+        network_message_id: members.text(&["networkMessageId"], notes),
+        received_at: members.moment(&["receivedDateTime"], notes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lenient_json::body::object;
+
+    fn read(json: &str) -> serde_json::Value {
+        let mut notes = Warnings::default();
+        let evidence = object(&json.into(), &mut EvidenceReader::new(&mut notes)).expect("evidence");
+        assert!(notes.into_vec().is_empty(), "{json}");
+        serde_json::to_value(&evidence).expect("JSON")
+    }
+
+    #[test]
+    fn types_are_called_as_through_the_older_apis() {
+        for (theirs, ours) in [
+            ("#microsoft.graph.security.fileEvidence", "file"),
+            ("#microsoft.graph.security.registryKeyEvidence", "registry"),
+            ("#microsoft.graph.security.registryValueEvidence", "registry"),
+            ("#microsoft.graph.security.analyzedMessageEvidence", "mail_message"),
+            ("#microsoft.graph.security.mailClusterEvidence", "mail_cluster"),
+            ("#microsoft.graph.security.cloudApplicationEvidence", "cloud_application"),
+            ("#microsoft.graph.security.oauthApplicationEvidence", "oauth_application"),
+            ("microsoft.graph.security.ioTDeviceEvidence", "iot_device"),
+            ("#microsoft.graph.security.aiAgentEvidence", "ai_agent"),
+            ("#microsoft.graph.security.neverMetEvidence", "never_met"),
+        ] {
+            assert_eq!(kind_of(theirs), ours);
+        }
+    }
+
+    #[test]
+    fn what_has_no_home_stays_under_graphs_names() {
+        let file = read(
+            r##"{"@odata.type":"#microsoft.graph.security.fileEvidence","createdDateTime":"2026-01-22T12:09:22.9566667Z","verdict":"noThreatsFound","remediationStatus":"none","roles":["commandAndControl"],"detailedRoles":[],"tags":[],"detectionStatus":"detected","mdeDeviceId":"d1","fileDetails":{"sha1":"ab","fileName":"a.exe","filePath":"C:\\","fileSize":7,"signer":null,"extra":[]}}"##,
+        );
+        assert_eq!(
+            (&file["type"], &file["role"], &file["verdict"]),
+            (&"file".into(), &"command_and_control".into(), &"no_threats_found".into())
+        );
+        assert_eq!((&file["name"], &file["path"], &file["sha1"]), (&"a.exe".into(), &"C:\\".into(), &"ab".into()));
+        assert_eq!(file["observed_at"], "2026-01-22T12:09:22.956Z");
+        assert_eq!(file["extra"], serde_json::json!({"mdeDeviceId": "d1", "fileDetails": {"fileSize": 7}}));
+
+        let strange = r##"{"@odata.type":"#microsoft.graph.security.neverMetEvidence","glow":{"a":[1,{"b":2.50}]},"roles":["source","added"],"dim":null}"##;
+        let strange = read(strange);
+        assert_eq!(strange["type"], "never_met");
+        assert_eq!(
+            strange["extra"],
+            serde_json::json!({"glow": {"a": [1, {"b": 2.50}]}, "roles": ["source", "added"]})
+        );
+    }
+
+    #[test]
+    fn the_main_device_comes_first() {
+        let mut notes = Warnings::default();
+        let mut reader = EvidenceReader::new(&mut notes);
+        let bodies = [
+            r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"a","hostName":"one"}"##,
+            r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"b","deviceDnsName":"two","detailedRoles":["PrimaryDevice"],"loggedOnUsers":[{"accountName":"x","domainName":"D"}]}"##,
+        ];
+        let bodies = bodies.map(SharedStr::from);
+        for body in &bodies {
+            object(body, &mut reader).expect("evidence");
+        }
+        let (devices, users) = reader.seen();
+        let names: Vec<_> = devices.iter().map(|device| device.name.as_deref()).collect();
+        assert_eq!((names, users.len()), (vec![Some("two"), Some("one")], 1));
+    }
+}

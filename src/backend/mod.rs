@@ -1,0 +1,19 @@
+//! Microsoft's API families: their routes, and their private wire shapes, which become the domain's.
+
+pub mod defender;
+pub mod graph;
+mod paging;
+
+use crate::client::ClientError;
+use crate::lenient_json::json::Malformed;
+
+impl From<Malformed> for ClientError {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::NotJson => Self::malformed("not JSON"),
+            Malformed::OtherShape => Self::malformed("JSON of another shape"),
+            Malformed::NoItems => Self::malformed("a list without its items"),
+            Malformed::TooMuch => Self::TooLarge,
+        }
+    }
+}

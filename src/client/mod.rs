@@ -1,0 +1,25 @@
+//! What every outbound call shares: one HTTP client, one deadline, retries, quota, a limit on what is read, and errors by
+//! meaning. It knows no JSON, no route and no token.
+
+mod address;
+mod budget;
+mod context;
+mod error;
+mod http;
+mod pages;
+mod post;
+mod quota;
+mod retry;
+mod send;
+mod status;
+
+pub(crate) use address::address;
+pub use context::{Context, Deadline};
+pub(crate) use error::{ClientError, Reached};
+pub use http::HttpClient;
+pub(crate) use pages::{MAX_BYTES, PagingStop, next_page};
+pub(crate) use post::PostFailure;
+pub(crate) use quota::{Api, Quota, completions_of_a_list};
+pub(crate) use retry::{Attempts, Retry, longest_silence};
+pub(crate) use send::{Body, Call, Reply, Upstream};
+pub(crate) use status::{error_from_status, retry_after};

@@ -1,0 +1,444 @@
+//! The member `destinations` of the caller secret: places that an answer can be posted to, by name.
+//!
+//! A webhook's address is a secret like its token: neither is ever shown.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use serde_json::{Map, Value};
+use url::{Host, Url};
+
+use super::address::is_allowed;
+use super::splunk_hec;
+use crate::config::DestinationAddresses;
+use crate::formats::Format;
+use crate::integrations::standard_webhooks::WebhookSecret;
+
+/// More than an operator looks after by hand.
+const MOST: usize = 100;
+/// A name stands in a header and in the log.
+const MAX_NAME_BYTES: usize = 64;
+/// The addresses of Power Automate have about 300 characters.
+const MAX_URL_BYTES: usize = 2048;
+/// Splunk's own tokens have 36 characters.
+const MAX_TOKEN_BYTES: usize = 512;
+
+/// All destinations. One that makes no sense does not take the others down: it stays, as what is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Destinations {
+    by_name: BTreeMap<String, Result<Arc<Destination>, DestinationError>>,
+    misnamed: Option<DestinationError>,
+}
+
+/// What is wrong with a destination, or with all of them: which member, and what it should be; never what it holds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{member} of the caller secret {problem}", .name.as_ref().map(|name| format!("in destination {name}, ")).unwrap_or_default())]
+pub(crate) struct DestinationError {
+    name: Option<String>,
+    member: &'static str,
+    problem: &'static str,
+}
+
+/// A place that an answer can be posted to.
+pub(crate) struct Destination {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) url: Url,
+    pub(super) proof: Proof,
+    format: Format,
+}
+
+/// What takes the post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An incoming webhook of Slack, or of a chat that takes the same.
+    Slack,
+    /// A Workflows address of Teams.
+    Teams,
+    /// The HTTP Event Collector of Splunk.
+    SplunkHec,
+    /// Anything that takes a POST.
+    Webhook,
+}
+
+/// What a destination takes about several subjects at once: one post in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BatchForm {
+    /// A message of a chat.
+    Message,
+    /// A JSON document of all.
+    Document,
+    /// An event for each.
+    Events,
+}
+
+/// How a post proves that it is ours.
+pub(super) enum Proof {
+    /// Whoever knows the address may post.
+    Address,
+    /// `Authorization`, marked sensitive.
+    Header(HeaderValue),
+    /// A signature by Standard Webhooks. Its id also tells a repetition.
+    Signature(WebhookSecret),
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl Destination {
+    /// Its name in the caller secret.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The word for its kind.
+    #[cfg(feature = "cli")]
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind.as_str()
+    }
+
+    /// The format of what is posted to it.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// What it takes about several subjects at once.
+    pub(crate) fn batch_form(&self) -> BatchForm {
+        match self.kind {
+            Kind::Slack | Kind::Teams => BatchForm::Message,
+            Kind::Webhook => BatchForm::Document,
+            Kind::SplunkHec => BatchForm::Events,
+        }
+    }
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Slack, Self::Teams, Self::SplunkHec, Self::Webhook];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Slack => "slack",
+            Self::Teams => "teams",
+            Self::SplunkHec => "splunk_hec",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    fn default_format(self) -> Format {
+        match self {
+            Self::Slack => Format::Slack,
+            Self::Teams => Format::Teams,
+            Self::SplunkHec | Self::Webhook => Format::Json,
+        }
+    }
+
+    fn takes(self, format: Format) -> bool {
+        match self {
+            Self::Slack | Self::Teams => format == self.default_format(),
+            Self::SplunkHec => splunk_hec::source_type(format).is_some(),
+            Self::Webhook => true,
+        }
+    }
+}
+
+impl Destinations {
+    /// Reads the member `destinations`; absent and null, there are none.
+    pub(crate) fn parse(
+        document: &Map<String, Value>,
+        allowed: DestinationAddresses,
+    ) -> Result<Self, DestinationError> {
+        let wrong = |problem| DestinationError { name: None, member: "destinations", problem };
+        let members = match document.get("destinations") {
+            None | Some(Value::Null) => return Ok(Self::default()),
+            Some(Value::Object(members)) if members.len() <= MOST => members,
+            Some(Value::Object(_)) => return Err(wrong("has more than 100 members")),
+            Some(_) => return Err(wrong("has to be an object of destinations by name")),
+        };
+        let (named, misnamed): (Vec<_>, Vec<_>) = members.iter().partition(|(name, _)| is_name(name));
+        let misnamed = (!misnamed.is_empty())
+            .then(|| wrong("has a name that is not 1 to 64 letters, digits, '-', '_' or '.': that one is left out"));
+        let destination = |(name, members): (&String, &Value)| {
+            let read = Destination::parse(name, members, allowed).map(Arc::new);
+            let named = |(member, problem)| DestinationError { name: Some(name.clone()), member, problem };
+            (name.clone(), read.map_err(named))
+        };
+        Ok(Self { by_name: named.into_iter().map(destination).collect(), misnamed })
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// The destination of a name, or what is wrong with it; `None`: there is none of this name.
+    pub(crate) fn find(&self, name: &str) -> Option<Result<&Arc<Destination>, &DestinationError>> {
+        self.by_name.get(name).map(Result::as_ref)
+    }
+
+    /// Each by its name, with what is wrong with it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Result<&Arc<Destination>, &DestinationError>)> {
+        self.by_name.iter().map(|(name, destination)| (name.as_str(), destination.as_ref()))
+    }
+
+    /// What is wrong with the names of some.
+    #[cfg(feature = "cli")]
+    pub(crate) fn misnamed(&self) -> Option<&DestinationError> {
+        self.misnamed.as_ref()
+    }
+
+    /// What is wrong with some of them, for the log.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = &DestinationError> {
+        self.by_name.values().filter_map(|destination| destination.as_ref().err()).chain(&self.misnamed)
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+/// A member, and what it should be.
+type Wrong = (&'static str, &'static str);
+
+impl Destination {
+    fn parse(name: &str, members: &Value, allowed: DestinationAddresses) -> Result<Self, Wrong> {
+        let members = members.as_object().ok_or(("it", "has to be an object with kind and url"))?;
+        let kind = text(members, "kind")?.and_then(|word| Kind::ALL.into_iter().find(|kind| kind.as_str() == word));
+        let kind = kind.ok_or(("kind", "has to be one of: slack, teams, splunk_hec, webhook"))?;
+        let url = text(members, "url")?.ok_or(("url", "has to be there"))?;
+        let format = match text(members, "format")? {
+            None => kind.default_format(),
+            Some(word) => Format::parse(word)
+                .filter(|format| kind.takes(*format))
+                .ok_or(("format", "has to be one that this kind takes"))?,
+        };
+        let proof = proof(kind, text(members, "token")?)?;
+        Ok(Self { name: name.to_owned(), kind, url: parse_url(url, allowed)?, proof, format })
+    }
+}
+
+/// A member's text; null and empty count as absent.
+fn text<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<Option<&'a str>, Wrong> {
+    match members.get(member) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+        Some(_) => Err((member, "has to be a string")),
+    }
+}
+
+fn proof(kind: Kind, token: Option<&str>) -> Result<Proof, Wrong> {
+    match (kind, token) {
+        (Kind::Slack | Kind::Teams | Kind::Webhook, None) => Ok(Proof::Address),
+        (Kind::Slack | Kind::Teams, Some(_)) => Err(("token", "must not be there: this kind has none")),
+        (Kind::Webhook, Some(token)) => WebhookSecret::parse(token)
+            .map(Proof::Signature)
+            .ok_or(("token", "has to be whsec_ and base64 of 24 to 64 bytes")),
+        (Kind::SplunkHec, None) => Err(("token", "has to be there")),
+        (Kind::SplunkHec, Some(token)) => {
+            let fits = token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic());
+            let header = fits.then(|| HeaderValue::from_str(&format!("Splunk {token}")).ok()).flatten();
+            let mut header = header.ok_or(("token", "has to be the token alone, without Splunk before it"))?;
+            header.set_sensitive(true);
+            Ok(Proof::Header(header))
+        }
+    }
+}
+
+/// https, or http on loopback where private addresses are allowed; no user, and no address that is not allowed.
+fn parse_url(text: &str, allowed: DestinationAddresses) -> Result<Url, Wrong> {
+    let wrong = |problem| ("url", problem);
+    let url = Url::parse(text).ok().filter(|_| text.len() <= MAX_URL_BYTES);
+    let url = url.ok_or(wrong("has to be an https:// address of at most 2048 characters"))?;
+    let (is_loopback, address) = match url.host() {
+        Some(Host::Domain(name)) => (name == "localhost", None),
+        Some(Host::Ipv4(address)) => (address.is_loopback(), Some(IpAddr::V4(address))),
+        Some(Host::Ipv6(address)) => (address.is_loopback(), Some(IpAddr::V6(address))),
+        None => return Err(wrong("has to be an https:// address")),
+    };
+    let is_plain_allowed = is_loopback && allowed == DestinationAddresses::PublicAndPrivate;
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_plain_allowed) {
+        return Err(wrong("has to be an https:// address"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("must not have a user or a password in it"));
+    }
+    if address.is_some_and(|address| !is_allowed(address, allowed)) {
+        return Err(wrong("leads to an address that a destination may not have"));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TOKEN: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+    fn destinations(members: &Value, allowed: DestinationAddresses) -> Result<Destinations, DestinationError> {
+        let Value::Object(document) = json!({"api_keys": {}, "destinations": members}) else { panic!("no object") };
+        Destinations::parse(&document, allowed)
+    }
+
+    fn one(members: &Value) -> Result<Arc<Destination>, String> {
+        let all = destinations(&json!({"soc": members}), DestinationAddresses::Public).expect("destinations");
+        all.find("soc").expect("a destination").cloned().map_err(ToString::to_string)
+    }
+
+    fn url(url: &str, allowed: DestinationAddresses) -> bool {
+        let all = destinations(&json!({"soc": {"kind": "slack", "url": url}}), allowed).expect("destinations");
+        all.find("soc").expect("a destination").is_ok()
+    }
+
+    #[test]
+    fn each_kind_has_a_format_of_its_own() {
+        for (kind, token, format) in [
+            ("slack", None, Format::Slack),
+            ("teams", None, Format::Teams),
+            ("splunk_hec", Some("11111111-2222-3333-4444-555555555555"), Format::Json),
+            ("webhook", Some(TOKEN), Format::Json),
+            ("webhook", None, Format::Json),
+        ] {
+            let members = json!({"kind": kind, "url": "https://hooks.example.com/x?sig=y", "token": token, "note": 1});
+            let destination = one(&members).expect(kind);
+            assert_eq!((destination.kind.as_str(), destination.format()), (kind, format));
+            assert_eq!(destination.url.as_str(), "https://hooks.example.com/x?sig=y");
+        }
+    }
+
+    #[test]
+    fn a_format_has_to_be_one_that_the_kind_takes() {
+        for (kind, taken) in [
+            ("slack", &["slack"][..]),
+            ("teams", &["teams"]),
+            ("splunk_hec", &["json", "ocsf", "ocsf_ndjson", "ecs"]),
+            ("webhook", &["json", "ocsf", "ocsf_ndjson", "ecs", "slack", "teams", "markdown", "text"]),
+        ] {
+            for format in Format::ALL {
+                let token = (kind == "splunk_hec").then_some("t");
+                let members =
+                    json!({"kind": kind, "url": "https://example.com", "token": token, "format": format.as_str()});
+                assert_eq!(one(&members).is_ok(), taken.contains(&format.as_str()), "{kind} {}", format.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_not_shown() {
+        for (members, member) in [
+            (json!("CANARY"), "it"),
+            (json!({"url": "https://CANARY.example"}), "kind"),
+            (json!({"kind": "CANARY", "url": "https://CANARY.example"}), "kind"),
+            (json!({"kind": 7, "url": "https://CANARY.example"}), "kind"),
+            (json!({"kind": "slack"}), "url"),
+            (json!({"kind": "slack", "url": ["https://CANARY.example"]}), "url"),
+            (json!({"kind": "slack", "url": "CANARY"}), "url"),
+            (json!({"kind": "slack", "url": "https://CANARY.example", "token": "CANARY"}), "token"),
+            (json!({"kind": "teams", "url": "https://CANARY.example", "token": "CANARY"}), "token"),
+            (json!({"kind": "teams", "url": "https://CANARY.example", "format": "slack"}), "format"),
+            (json!({"kind": "webhook", "url": "https://CANARY.example", "format": "CANARY"}), "format"),
+            (json!({"kind": "webhook", "url": "https://CANARY.example", "token": "CANARY"}), "token"),
+            (json!({"kind": "splunk_hec", "url": "https://CANARY.example"}), "token"),
+            (json!({"kind": "splunk_hec", "url": "https://CANARY.example", "token": "Splunk CANARY"}), "token"),
+            (json!({"kind": "splunk_hec", "url": "https://CANARY.example", "token": "CANARY\r\nX-A: b"}), "token"),
+        ] {
+            let told = one(&members).expect_err(member);
+            assert!(told.starts_with(&format!("in destination soc, {member} of the caller secret ")), "{told}");
+            assert!(!told.contains("CANARY"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_bad_destination_does_not_take_the_others_down() {
+        let good = json!({"kind": "slack", "url": "https://hooks.example.com/CANARY"});
+        let all = json!({"good": good, "bad": {"kind": "fax"}, "https://CANARY.example": good, "": good, "ü": good});
+        let all = destinations(&all, DestinationAddresses::Public).expect("destinations");
+        assert!(all.find("good").is_some_and(|found| found.is_ok()));
+        assert!(all.find("bad").is_some_and(|found| found.is_err()));
+        assert!(all.find("https://CANARY.example").is_none() && all.find("other").is_none());
+        let problems: Vec<_> = all.problems().map(ToString::to_string).collect();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(!format!("{problems:?}{all:?}").contains("CANARY"));
+        assert!(format!("{all:?}").contains("Slack"));
+    }
+
+    #[test]
+    fn the_member_is_an_object_or_absent() {
+        assert!(destinations(&Value::Null, DestinationAddresses::Public).is_ok_and(|all| all.find("soc").is_none()));
+        let flood: Map<_, _> = (0..101).map(|number| (format!("d{number}"), json!({}))).collect();
+        for members in [json!([]), json!("CANARY"), json!(flood)] {
+            let told = destinations(&members, DestinationAddresses::Public).expect_err("no object").to_string();
+            assert!(told.starts_with("destinations of the caller secret has ") && !told.contains("CANARY"), "{told}");
+        }
+    }
+
+    #[test]
+    fn hostile_addresses_are_refused() {
+        for hostile in [
+            "http://hooks.example.com/x",
+            "ftp://hooks.example.com/x",
+            "file:///etc/passwd",
+            "data:text/plain,x",
+            "//hooks.example.com",
+            "https://",
+            "https://user@hooks.example.com",
+            "https://:password@hooks.example.com",
+            "https://hooks.example.com@169.254.169.254/",
+            "https://169.254.169.254/latest/meta-data",
+            "https://[fd00:ec2::254]/",
+            "https://[fe80::1]/",
+            "https://[ff02::1]/",
+            "https://[::]/",
+            "https://0.0.0.0/",
+            "https://0/",
+            "https://224.0.0.1/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://[::ffff:a9fe:a9fe]/",
+            "https://0xa9fea9fe/",
+            "https://2852039166/",
+            "https://0251.0376.0251.0376/",
+        ] {
+            for allowed in [DestinationAddresses::Public, DestinationAddresses::PublicAndPrivate] {
+                assert!(!url(hostile, allowed), "{hostile}");
+            }
+        }
+        let long = format!("https://hooks.example.com/{}", "x".repeat(MAX_URL_BYTES));
+        assert!(!url(&long, DestinationAddresses::Public));
+    }
+
+    #[test]
+    fn private_addresses_need_the_setting() {
+        for private in [
+            "https://127.0.0.1/",
+            "https://127.1/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://①②⑦.⓪.⓪.①/",
+            "https://10.1.2.3:8088/services/collector/event",
+            "https://172.16.0.1/",
+            "https://192.168.1.1/",
+            "https://100.64.0.1/",
+            "https://[::1]/",
+            "https://[fd12::1]/",
+            "http://127.0.0.1:9/",
+            "http://[::1]:9/",
+            "http://localhost:9/",
+        ] {
+            assert!(!url(private, DestinationAddresses::Public), "{private}");
+            assert!(url(private, DestinationAddresses::PublicAndPrivate), "{private}");
+        }
+        for plain in
+            ["http://10.1.2.3/", "http://hooks.example.com/", "http://localhost.example.com/", "http://8.8.8.8/"]
+        {
+            assert!(!url(plain, DestinationAddresses::PublicAndPrivate), "{plain}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! A post to a destination: within its time, tried again where that is safe, judged by what the destination says.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use serde_json::json;
+use tokio::time::timeout_at;
+#[cfg(feature = "cli")]
+use url::Host;
+
+use super::destination::{Destination, Kind, Proof};
+use super::names::{AllowedNames, NotAllowed};
+use super::splunk_hec;
+use crate::client::{Attempts, Context, HttpClient, PostFailure, Retry, longest_silence};
+use crate::config::{DestinationAddresses, SettingError};
+use crate::domain::notified::{Notified, Outcome};
+use crate::domain::timestamp::Timestamp;
+use crate::formats::Format;
+
+/// What is read of an answer: that of Splunk's collector has less than 100 bytes.
+const MAX_ANSWER: usize = 4 << 10;
+
+/// Posts to destinations.
+#[derive(Clone, Debug)]
+pub(crate) struct Notifier {
+    client: reqwest::Client,
+    #[cfg(feature = "cli")]
+    names: AllowedNames,
+}
+
+/// A destination whose host leads nowhere.
+#[cfg(feature = "cli")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotFound {
+    /// The resolver knows no address of it.
+    #[error("the host in its url has no address")]
+    NoAddress,
+    /// All of its addresses are private, or of this machine.
+    #[error("the host in its url has only addresses that a destination may not have")]
+    NotAllowed,
+}
+
+/// A try that did not deliver.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum Failure {
+    /// As with every post.
+    #[error(transparent)]
+    Post(#[from] PostFailure),
+    /// Its name leads only where nothing is posted: never tried again.
+    #[error("the name leads only to addresses that a destination may not have")]
+    NotAllowed,
+}
+
+/// What is to be posted.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    /// An answer, or a message about several, in the destination's format.
+    Body(Vec<u8>),
+    /// A JSON document about several subjects.
+    Document(Vec<u8>),
+    /// Of several subjects: an answer in the destination's format, or a problem in JSON.
+    Events(Vec<Result<Vec<u8>, Vec<u8>>>),
+}
+
+/// What is posted: the same in every try.
+struct Delivery {
+    /// In `webhook-id`; without a full stop.
+    id: String,
+    body: Bytes,
+}
+
+impl Notifier {
+    /// A client of its own, which goes only where destinations may be.
+    pub(crate) fn new(http: &HttpClient, allowed: DestinationAddresses) -> Result<Self, SettingError> {
+        let names = AllowedNames(allowed);
+        Ok(Self {
+            client: http.resolving_with(names)?,
+            #[cfg(feature = "cli")]
+            names,
+        })
+    }
+
+    /// Whether its host has an address that a destination may have. Nothing is sent.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn finds(&self, destination: &Destination, ctx: &Context) -> Result<(), NotFound> {
+        // A host that is an address was judged when the entry was read.
+        let Some(Host::Domain(name)) = destination.url.host() else { return Ok(()) };
+        match timeout_at(ctx.deadline.instant(), self.names.find(name)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if NotAllowed::is_behind(&*error) => Err(NotFound::NotAllowed),
+            Ok(Err(_)) | Err(_) => Err(NotFound::NoAddress),
+        }
+    }
+
+    /// Posts it, and tells what became of it.
+    pub(crate) async fn post(&self, destination: &Destination, content: Content, ctx: &Context) -> Notified {
+        let delivery = Delivery::new(destination, content);
+        let (outcome, status, tries) = if delivery.body.is_empty() {
+            (Outcome::NothingToSend, None, 0)
+        } else {
+            match self.deliver(destination, &delivery, ctx).await {
+                (Ok(status), tries) => (Outcome::Delivered, Some(status.as_u16()), tries),
+                (Err(failure), tries) => {
+                    tracing::warn!(
+                        request_id = %ctx.request_id,
+                        destination = destination.name,
+                        destination_kind = destination.kind.as_str(),
+                        status = failure.status(),
+                        tries,
+                        %failure,
+                        "an answer was not delivered to its destination"
+                    );
+                    (failure.outcome(), failure.status(), tries)
+                }
+            }
+        };
+        tracing::debug!(request_id = %ctx.request_id, destination = destination.name, outcome = outcome.as_str(), tries);
+        Notified { destination: destination.name.clone(), outcome, status }
+    }
+
+    async fn deliver(
+        &self,
+        destination: &Destination,
+        delivery: &Delivery,
+        ctx: &Context,
+    ) -> (Result<StatusCode, Failure>, u32) {
+        let mut attempts = Attempts::until(ctx.deadline);
+        loop {
+            attempts.begin();
+            let failure = match self.attempt(destination, delivery, ctx).await {
+                Ok(status) => return (Ok(status), attempts.made()),
+                Err(failure) => failure,
+            };
+            if !attempts.again(failure.retry(destination.tells_repetitions())).await {
+                return (Err(failure), attempts.made());
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        destination: &Destination,
+        delivery: &Delivery,
+        ctx: &Context,
+    ) -> Result<StatusCode, Failure> {
+        let remaining = ctx.deadline.remaining();
+        let time = if destination.tells_repetitions() { longest_silence(remaining) } else { remaining };
+        let request = self
+            .client
+            .post(destination.url.clone())
+            .header(header::CONTENT_TYPE, Format::Json.media_type())
+            .headers(destination.proof_of(delivery))
+            .body(delivery.body.clone());
+        let exchange = async {
+            let response = request.send().await.map_err(|error| Failure::of_transport(&error))?;
+            let status = response.status();
+            if let Some(failure) = PostFailure::of_status(status, response.headers()) {
+                return Err(failure.into());
+            }
+            if destination.kind == Kind::SplunkHec && !splunk_hec::is_taken(&head(response).await?) {
+                return Err(PostFailure::Refused { status }.into());
+            }
+            Ok(status)
+        };
+        let end = ctx.deadline.within(time);
+        timeout_at(end.instant(), exchange).await.map_err(|_| PostFailure::Silent)?
+    }
+}
+
+/// The beginning of an answer.
+async fn head(mut response: reqwest::Response) -> Result<Bytes, Failure> {
+    let mut head = BytesMut::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| Failure::of_transport(&error))? {
+        head.extend_from_slice(piece.get(..MAX_ANSWER.saturating_sub(head.len())).unwrap_or(&piece));
+        if head.len() >= MAX_ANSWER {
+            break;
+        }
+    }
+    Ok(head.freeze())
+}
+
+impl Delivery {
+    /// Whatever is posted is JSON. It is empty where a format has an event per alert, and there is no alert.
+    fn new(destination: &Destination, content: Content) -> Self {
+        let format = destination.format();
+        let body = match (destination.kind, content) {
+            (Kind::SplunkHec, Content::Body(body)) => splunk_hec::events(format, &body, Timestamp::now()),
+            (Kind::SplunkHec, Content::Events(events)) => {
+                splunk_hec::events_of_several(format, &events, Timestamp::now())
+            }
+            (Kind::Webhook, Content::Body(body)) => as_json(format, body),
+            (Kind::SplunkHec, Content::Document(body)) | (_, Content::Body(body) | Content::Document(body)) => body,
+            (_, Content::Events(events)) => events.into_iter().flatten().flatten().collect(),
+        };
+        Self { id: format!("msg_{:032x}", fastrand::u128(..)), body: body.into() }
+    }
+}
+
+/// A body as one JSON document, since receivers of webhooks read JSON: the lines of `ocsf_ndjson` as a list, texts as
+/// `{"text":"…"}`, which chats take as well.
+fn as_json(format: Format, body: Vec<u8>) -> Vec<u8> {
+    match format {
+        Format::Json | Format::Ocsf | Format::Ecs | Format::Slack | Format::Teams => body,
+        Format::OcsfNdjson if body.is_empty() => body,
+        Format::OcsfNdjson => {
+            let lines: Vec<_> = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+            [&b"["[..], &lines.join(&b","[..]), b"]"].concat()
+        }
+        Format::Markdown | Format::Text => json!({"text": String::from_utf8_lossy(&body)}).to_string().into_bytes(),
+    }
+}
+
+impl Destination {
+    /// Whether it can tell that it has a post already.
+    fn tells_repetitions(&self) -> bool {
+        match self.proof {
+            Proof::Address | Proof::Header(_) => false,
+            Proof::Signature(_) => true,
+        }
+    }
+
+    /// The headers that prove a post to be ours, at this moment.
+    fn proof_of(&self, delivery: &Delivery) -> HeaderMap {
+        match &self.proof {
+            Proof::Address => HeaderMap::new(),
+            Proof::Header(value) => HeaderMap::from_iter([(header::AUTHORIZATION, value.clone())]),
+            Proof::Signature(secret) => {
+                let headers = secret.headers(&delivery.id, Timestamp::now(), &delivery.body);
+                let header =
+                    |(name, value): (&'static str, String)| Some((HeaderName::from_static(name), value.parse().ok()?));
+                headers.into_iter().filter_map(header).collect()
+            }
+        }
+    }
+}
+
+impl Failure {
+    fn of_transport(error: &reqwest::Error) -> Self {
+        if NotAllowed::is_behind(error) { Self::NotAllowed } else { Self::Post(PostFailure::of_transport(error)) }
+    }
+
+    /// What it means for the next try.
+    fn retry(self, tells_repetitions: bool) -> Retry {
+        match self {
+            Self::Post(failure) => failure.retry(tells_repetitions),
+            Self::NotAllowed => Retry::Never,
+        }
+    }
+
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Post(PostFailure::Refused { .. }) => Outcome::Refused,
+            Self::Post(
+                PostFailure::Busy { .. } | PostFailure::Failing { .. } | PostFailure::Unreachable | PostFailure::Broken,
+            ) => Outcome::Failed,
+            Self::Post(PostFailure::Silent) => Outcome::TimedOut,
+            Self::NotAllowed => Outcome::Misconfigured,
+        }
+    }
+
+    fn status(self) -> Option<u16> {
+        match self {
+            Self::Post(failure) => failure.status().map(|status| status.as_u16()),
+            Self::NotAllowed => None,
+        }
+    }
+}

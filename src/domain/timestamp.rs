@@ -1,0 +1,155 @@
+//! Moments in UTC, as Microsoft writes them and as the answer shows them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Serialize, Serializer};
+
+/// A moment in UTC, cut to milliseconds; shown as RFC 3339, `2026-11-03T08:15:42.036Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp {
+    unix_ms: i64,
+}
+
+impl Timestamp {
+    /// The wall clock.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+    pub fn now() -> Self {
+        Self::from(SystemTime::now())
+    }
+
+    /// A moment from seconds since 1970, as JWTs and Secrets Manager count.
+    pub fn from_unix_seconds(seconds: i64) -> Self {
+        Self { unix_ms: seconds.saturating_mul(1000) }
+    }
+
+    /// Seconds since 1970.
+    pub fn unix_seconds(self) -> i64 {
+        self.unix_ms.div_euclid(1000)
+    }
+
+    /// Milliseconds since 1970.
+    pub fn unix_milliseconds(self) -> i64 {
+        self.unix_ms
+    }
+
+    /// Reads ISO 8601 with 0 to 9 fraction digits, as Microsoft writes it (100 ns ticks, trailing zeros cut).
+    ///
+    /// A time without a zone is UTC. `None`: no time at all, or .NET's "no time" of the year 1.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.starts_with("0001-01-01T") {
+            return None;
+        }
+        let zoned = match text.get(10..) {
+            Some(clock) if !clock.contains(['Z', 'z', '+', '-']) => Cow::Owned(format!("{text}Z")),
+            _ => Cow::Borrowed(text),
+        };
+        // Outside of these years there is no RFC 3339.
+        let parsed: jiff::Timestamp =
+            zoned.parse().ok().filter(|_| zoned.starts_with(|first: char| first.is_ascii_digit()))?;
+        Some(Self { unix_ms: i64::try_from(parsed.as_nanosecond().div_euclid(1_000_000)).ok()? })
+    }
+
+    /// How long ago this was at `now`; zero for the future.
+    pub fn age_at(self, now: Self) -> Duration {
+        Duration::from_millis(u64::try_from(now.unix_ms - self.unix_ms).unwrap_or(0))
+    }
+
+    /// This moment, later by `span`.
+    #[must_use]
+    pub fn later(self, span: Duration) -> Self {
+        let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self { unix_ms: self.unix_ms.saturating_add(span) }
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { unix_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX) }
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = jiff::Timestamp::from_millisecond(self.unix_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        write!(f, "{at:.3}")
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+            "description": "RFC 3339 in UTC, with milliseconds."
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shown(text: &str) -> Option<String> {
+        Timestamp::parse(text).map(|at| at.to_string())
+    }
+
+    #[test]
+    fn any_number_of_fraction_digits_is_read_and_cut() {
+        for (text, right) in [
+            ("2021-01-26T20:31:33Z", "2021-01-26T20:31:33.000Z"),
+            ("2021-01-26T20:33:59.2Z", "2021-01-26T20:33:59.200Z"),
+            ("2021-01-26T20:33:58.42Z", "2021-01-26T20:33:58.420Z"),
+            ("2021-01-25T07:27:36.052313Z", "2021-01-25T07:27:36.052Z"),
+            ("2021-01-26T20:33:57.7229999Z", "2021-01-26T20:33:57.722Z"),
+            ("2026-01-01T00:00:00.0000000Z", "2026-01-01T00:00:00.000Z"),
+            ("2026-03-01T12:00:00", "2026-03-01T12:00:00.000Z"),
+            ("2026-03-01T12:00:00.5+02:00", "2026-03-01T10:00:00.500Z"),
+        ] {
+            assert_eq!(shown(text).as_deref(), Some(right), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        for text in [
+            "",
+            "yesterday",
+            "0001-01-01T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-02-30T00:00:00Z",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00,5.Z",
+            "2026-01-01T00:00:00.1234567890Z",
+            "2026-01-01T00:00:0éZ",
+            "-000001-01-01T00:00:00Z",
+            "5",
+        ] {
+            assert_eq!(shown(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_as_the_same(ms in -62_135_510_400_000_i64..253_402_300_799_999) {
+            let moment = Timestamp { unix_ms: ms };
+            prop_assert_eq!(Timestamp::parse(&moment.to_string()), Some(moment));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `microsoft.defender`: what the schema has no field for, so that nothing is lost.
+//!
+//! Not `microsoft.defender_endpoint`, which Elastic's integration maps with members of other names, and which would
+//! be wrong for alerts of the other Defender products. `extra` is best mapped as `flattened`: it holds Microsoft's own
+//! members, verbatim.
+
+use serde::Serialize;
+
+use crate::domain::alert::{Alert, Device};
+use crate::domain::enrichment::Enrichment;
+use crate::domain::incident;
+use crate::domain::shared_str::SharedStr;
+use crate::domain::warning::{Warning, WarningCode};
+use crate::formats::without::Without;
+
+/// What has no field elsewhere.
+#[derive(Serialize)]
+pub(super) struct Defender<'a> {
+    subject: Subject<'a>,
+    /// The members of the alert that have none.
+    #[serde(flatten)]
+    alert: Without<'a, Alert>,
+    categories: &'a [SharedStr],
+    investigation: Investigation<'a>,
+    incident: Incident<'a>,
+    devices: Vec<&'a Device>,
+    warnings: Vec<WarningCode>,
+}
+
+/// What was asked about.
+#[derive(Serialize)]
+struct Subject<'a> {
+    kind: &'static str,
+    id: &'a str,
+}
+
+/// The automated investigation.
+#[derive(Serialize)]
+struct Investigation<'a> {
+    id: &'a Option<SharedStr>,
+    state: &'a Option<SharedStr>,
+}
+
+/// The incident that the alert belongs to; whole where it was asked for.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Incident<'a> {
+    Whole(Without<'a, incident::Incident>),
+    Named { id: &'a Option<SharedStr> },
+}
+
+impl<'a> Defender<'a> {
+    pub(super) fn of(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Self {
+        Self {
+            subject: Subject { kind: enrichment.kind.as_str(), id: enrichment.id },
+            alert: Without { value: alert, is_left_out: has_a_place },
+            categories: if alert.categories.len() > 1 { &alert.categories } else { &[] },
+            investigation: Investigation { id: &alert.investigation_id, state: &alert.investigation_state },
+            incident: match enrichment.incident.as_deref() {
+                Some(value) => Incident::Whole(Without { value, is_left_out: |name| name == "severity_id" }),
+                None => Incident::Named { id: &alert.incident_id },
+            },
+            devices: alert.devices().collect(),
+            warnings: codes(&enrichment.warnings),
+        }
+    }
+}
+
+/// Whether a member of an alert has a field, or another form here.
+fn has_a_place(name: &str) -> bool {
+    matches!(name, "id" | "title" | "description" | "severity_id" | "category" | "categories" | "techniques")
+        || matches!(name, "detection_source" | "service_source" | "detector_id" | "tenant_id" | "url")
+        || matches!(name, "investigation_id" | "investigation_state" | "incident_id" | "device" | "user")
+        || matches!(name, "created_at" | "updated_at" | "first_seen" | "last_seen")
+}
+
+/// What was warned of, each code once: the sentences are the whole answer's.
+fn codes(warnings: &[Warning]) -> Vec<WarningCode> {
+    let mut codes: Vec<_> = Vec::new();
+    for warning in warnings {
+        if !codes.contains(&warning.code) {
+            codes.push(warning.code);
+        }
+    }
+    codes
+}

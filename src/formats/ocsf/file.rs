@@ -1,0 +1,81 @@
+//! Files with their hashes: the objects `file` and `fingerprint`.
+//!
+//! Source: <https://schema.ocsf.io/1.8.0/objects/file>, <https://schema.ocsf.io/1.8.0/objects/fingerprint>.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::domain::path::Place;
+use crate::formats::filled::filled;
+
+/// `type_id` of a regular file.
+const REGULAR: u8 = 1;
+
+/// A file.
+#[derive(Serialize)]
+pub(super) struct File<'a> {
+    pub(super) name: &'a str,
+    pub(super) path: Cow<'a, str>,
+    pub(super) parent_folder: Option<&'a str>,
+    pub(super) type_id: u8,
+    pub(super) hashes: Vec<Fingerprint<'a>>,
+}
+
+/// A hash of some content.
+#[derive(Serialize)]
+pub(super) struct Fingerprint<'a> {
+    pub(super) algorithm: &'static str,
+    pub(super) algorithm_id: u8,
+    pub(super) value: Cow<'a, str>,
+}
+
+/// What Defender tells of a file, wherever it does.
+#[derive(Clone, Copy, Default)]
+pub(super) struct FileNames<'a> {
+    pub(super) name: Option<&'a str>,
+    pub(super) path: Option<&'a str>,
+    pub(super) md5: Option<&'a str>,
+    pub(super) sha1: Option<&'a str>,
+    pub(super) sha256: Option<&'a str>,
+}
+
+impl<'a> FileNames<'a> {
+    /// The file; `None` without a name and a hash. One without a name is called by its strongest hash, as `name` is
+    /// required.
+    pub(super) fn file(self) -> Option<File<'a>> {
+        let hashes: Vec<_> = [("MD5", 1, self.md5), ("SHA-1", 2, self.sha1), ("SHA-256", 3, self.sha256)]
+            .into_iter()
+            .filter_map(|(algorithm, algorithm_id, value)| {
+                Some(Fingerprint { algorithm, algorithm_id, value: Cow::Borrowed(filled(value)?) })
+            })
+            .collect();
+        let folder = filled(self.path);
+        let (name, path, parent_folder) = match filled(self.name) {
+            Some(name) => (name, Place::new(folder, Some(name)).path.unwrap_or_default(), None),
+            None => (filled(self.sha256).or(filled(self.sha1)).or(filled(self.md5))?, Cow::default(), folder),
+        };
+        Some(File { name, path, parent_folder, type_id: REGULAR, hashes })
+    }
+}
+
+impl Fingerprint<'_> {
+    /// The SHA-256 of a text.
+    pub(super) fn of(text: &str) -> Self {
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        Self { algorithm: "SHA-256", algorithm_id: 3, value: Cow::Owned(hex::encode(digest)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_name_is_called_by_its_hash() {
+        let told = FileNames { path: Some(r"C:\Temp"), sha1: Some("ab"), ..FileNames::default() };
+        let file = told.file().expect("a file");
+        assert_eq!((file.name, file.parent_folder, file.path.is_empty()), ("ab", Some(r"C:\Temp"), true));
+        assert!(FileNames { path: Some(r"C:\Temp"), name: Some(""), ..FileNames::default() }.file().is_none());
+    }
+}

@@ -1,0 +1,164 @@
+//! What is told of an alert or an incident and has no home in OCSF: the member `unmapped`, which admits anything. Members
+//! are called as in our own form; what has no home there either is in `extra`, under Defender's names.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::device;
+use super::evidence::{Artifact, artifacts};
+use super::moments::milliseconds;
+use super::verbatim::Verbatim;
+use crate::domain::alert::{self, Alert, Device, LoggedOnUser};
+use crate::domain::enrichment::{Counts, Enrichment};
+use crate::domain::entities::DeviceEntity;
+use crate::domain::incident::Incident;
+use crate::domain::shared_str::SharedStr;
+use crate::domain::vocabulary::{ClosedVocabulary, IncidentStatus};
+use crate::formats::filled::Filled;
+use crate::formats::without::Without;
+
+/// Of an alert.
+#[derive(Serialize)]
+pub(super) struct OfAlert<'a> {
+    classification: &'a Option<SharedStr>,
+    determination: &'a Option<SharedStr>,
+    investigation_id: &'a Option<SharedStr>,
+    investigation_state: &'a Option<SharedStr>,
+    /// Only beside a threat's name, which has a home.
+    threat_family: Option<&'a str>,
+    product_name: &'a Option<SharedStr>,
+    actor: &'a Option<SharedStr>,
+    recommended_actions: &'a Option<SharedStr>,
+    custom_details: Option<Verbatim<'a>>,
+    tags: &'a [SharedStr],
+    resolved_time: Option<i64>,
+    device_groups: Vec<&'a str>,
+    logged_on_users: &'a [LoggedOnUser],
+    comments: Vec<Comment<'a>>,
+    /// Only where it is false: then no evidence says nothing.
+    evidence_loaded: Option<bool>,
+    extra: Verbatim<'a>,
+}
+
+/// Of an incident.
+#[derive(Serialize)]
+pub(super) struct OfIncident<'a> {
+    status: IncidentStatus,
+    classification: &'a Option<SharedStr>,
+    determination: &'a Option<SharedStr>,
+    /// Beside a summary, which is the event's description.
+    description: Option<&'a str>,
+    resolving_comment: &'a Option<SharedStr>,
+    priority_score: Option<i64>,
+    tenant_id: &'a Option<SharedStr>,
+    redirected_from: &'a [String],
+    comments: Vec<Comment<'a>>,
+    /// Where there are several.
+    devices: &'a [DeviceEntity<'a>],
+    /// Of all its alerts, listed or not.
+    counts: Without<'a, Counts>,
+    alerts: Vec<IncidentAlert<'a>>,
+    extra: Verbatim<'a>,
+}
+
+/// An alert of an incident, as far as `finding_info` has no home for it.
+#[derive(Serialize)]
+struct IncidentAlert<'a> {
+    uid: &'a str,
+    severity: &'a str,
+    status: &'a str,
+    verdict: &'static str,
+    assigned_to: Option<&'a str>,
+    threat_name: Option<&'a str>,
+    user: &'a Option<alert::Account>,
+    devices: Vec<&'a Device>,
+    evidences: Vec<Artifact<'a>>,
+    #[serde(flatten)]
+    unmapped: OfAlert<'a>,
+}
+
+/// What an analyst wrote.
+#[derive(Serialize)]
+struct Comment<'a> {
+    text: Option<&'a str>,
+    author: Option<&'a str>,
+    created_time: Option<i64>,
+}
+
+impl<'a> OfAlert<'a> {
+    pub(super) fn of(alert: &'a Alert) -> Self {
+        Self {
+            classification: &alert.classification,
+            determination: &alert.determination,
+            investigation_id: &alert.investigation_id,
+            investigation_state: &alert.investigation_state,
+            threat_family: alert.threat_family.as_deref().filter(|_| alert.threat_name.filled().is_some()),
+            product_name: &alert.product_name,
+            actor: &alert.actor,
+            recommended_actions: &alert.recommended_actions,
+            custom_details: alert.custom_details.as_ref().map(Verbatim),
+            tags: &alert.tags,
+            resolved_time: milliseconds(alert.resolved_at),
+            device_groups: device::stray_groups(alert),
+            logged_on_users: &alert.logged_on_users,
+            comments: comments(&alert.comments),
+            evidence_loaded: Some(false).filter(|_| !alert.evidence_loaded),
+            extra: Verbatim(&alert.extra),
+        }
+    }
+}
+
+impl<'a> OfIncident<'a> {
+    /// `ids`: those that the findings of the listed alerts have.
+    pub(super) fn of(
+        incident: &'a Incident,
+        enrichment: &'a Enrichment<'_>,
+        ids: &'a [Cow<'_, str>],
+        has_device: bool,
+    ) -> Self {
+        let alerts = enrichment.alerts.iter().zip(ids);
+        Self {
+            status: incident.status,
+            classification: &incident.classification,
+            determination: &incident.determination,
+            description: incident.description.as_deref().filter(|_| incident.summary.is_some()),
+            resolving_comment: &incident.resolving_comment,
+            priority_score: incident.priority_score,
+            tenant_id: &incident.tenant_id,
+            redirected_from: &incident.redirected_from,
+            comments: comments(&incident.comments),
+            devices: if has_device { &[] } else { &enrichment.entities.devices },
+            counts: Without { value: &enrichment.counts, is_left_out: |name| name.starts_with("by_") },
+            alerts: alerts.map(|(alert, id)| IncidentAlert::of(alert, id)).collect(),
+            extra: Verbatim(&incident.extra),
+        }
+    }
+}
+
+impl<'a> IncidentAlert<'a> {
+    /// An alert under the id that its finding has.
+    fn of(alert: &'a Alert, uid: &'a str) -> Self {
+        Self {
+            uid,
+            severity: alert.unfamiliar.severity.as_deref().unwrap_or(alert.severity.as_str()),
+            status: alert.unfamiliar.status.as_deref().unwrap_or(alert.status.as_str()),
+            verdict: alert.verdict.as_str(),
+            assigned_to: alert.assigned_to.as_deref(),
+            threat_name: alert.threat_name.filled().or(alert.threat_family.filled()),
+            user: &alert.user,
+            devices: alert.devices().collect(),
+            evidences: artifacts(&alert.evidence),
+            unmapped: OfAlert { device_groups: Vec::new(), ..OfAlert::of(alert) },
+        }
+    }
+}
+
+fn comments(comments: &[alert::Comment]) -> Vec<Comment<'_>> {
+    let comments = comments.iter().map(|comment| Comment {
+        text: comment.text.as_deref(),
+        author: comment.author.as_deref(),
+        created_time: milliseconds(comment.created_at),
+    });
+    comments.collect()
+}

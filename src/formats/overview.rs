@@ -1,0 +1,132 @@
+//! What chats are told of several subjects at once: a line for each, and a headline over all.
+
+use super::digest::{Digest, MAX_HEADLINE_CHARS};
+use super::safe_text::SafeText;
+use crate::domain::enrichment::Enrichment;
+use crate::domain::vocabulary::{ClosedVocabulary as _, Severity};
+
+/// What was asked about is told in so many characters, where there is no answer that tells it.
+const MAX_INPUT_CHARS: usize = 64;
+
+/// What is said of one subject of several.
+#[derive(Clone, Debug)]
+pub(crate) struct BatchLine {
+    /// The answer's headline, or what was asked about and why there is no answer.
+    pub(super) text: SafeText,
+    /// What drives priority.
+    pub(super) urgency: Option<Severity>,
+    /// The subject's page in the portal.
+    pub(super) link: Option<String>,
+    is_answered: bool,
+}
+
+impl BatchLine {
+    /// The line of an answer.
+    pub(crate) fn answered(enrichment: &Enrichment<'_>) -> Self {
+        let Digest { headline, urgency, link, .. } = Digest::of(enrichment);
+        Self { text: headline, urgency, link: link.map(str::to_owned), is_answered: true }
+    }
+
+    /// The line of a subject without an answer, and why there is none.
+    pub(crate) fn failed(input: &str, detail: &str) -> Self {
+        let input: String = input.chars().take(MAX_INPUT_CHARS).collect();
+        let text = SafeText::new(&format!("{input}: {detail}"), MAX_HEADLINE_CHARS);
+        Self { text, urgency: None, link: None, is_answered: false }
+    }
+}
+
+/// Several subjects.
+pub(super) struct Overview<'a> {
+    pub(super) headline: SafeText,
+    /// The highest of their severities.
+    pub(super) urgency: Option<Severity>,
+    pub(super) lines: &'a [BatchLine],
+}
+
+impl<'a> Overview<'a> {
+    /// What there is to tell.
+    pub(super) fn of(lines: &'a [BatchLine]) -> Self {
+        let answered = lines.iter().filter(|line| line.is_answered).count();
+        let urgency = lines.iter().filter_map(|line| line.urgency).max_by_key(|severity| severity.rank());
+        let without = match lines.len() - answered {
+            0 => String::new(),
+            without => format!(", {without} without"),
+        };
+        let highest = urgency.map(|urgency| format!("; highest open: {}", urgency.as_str())).unwrap_or_default();
+        let headline = format!("{} subjects: {answered} with an answer{without}{highest}", lines.len());
+        Self { headline: SafeText::new(&headline, MAX_HEADLINE_CHARS), urgency, lines }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+    use serde_json::Value;
+
+    use crate::formats::{BatchLine, Format, batch_message, hostile, properties, sample};
+
+    fn lines(rng: &mut Rng, count: usize) -> Vec<BatchLine> {
+        let line = |at: usize| {
+            if at % 5 == 4 {
+                return BatchLine::failed(&hostile::text(rng), &hostile::text(rng));
+            }
+            let (answer, render_options) = (hostile::answer(rng), hostile::render_options(rng));
+            BatchLine::answered(&answer.enrichment(&render_options))
+        };
+        (0..count).map(line).collect()
+    }
+
+    fn message(lines: &[BatchLine], format: Format) -> Value {
+        serde_json::from_slice(&batch_message(lines, format)).expect("JSON")
+    }
+
+    fn text<'a>(message: &'a Value, pointer: &str) -> &'a str {
+        message.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer}: {message}"))
+    }
+
+    #[test]
+    fn nothing_of_an_attackers_takes_effect_in_a_message_about_several() {
+        let mut rng = Rng::with_seed(18);
+        for seed in 0..300 {
+            let lines = lines(&mut rng, 6);
+            let body = |format| String::from_utf8(batch_message(&lines, format)).expect("UTF-8");
+            properties::slack(seed, &body(Format::Slack), 0);
+            properties::teams(seed, &body(Format::Teams), 0);
+        }
+    }
+
+    #[test]
+    fn the_largest_of_batches_fits() {
+        for letter in ["会", "\u{10348}", "\"", "\\", "[", "&lt;"] {
+            let answer = sample::filled_incident(&letter.repeat(400));
+            let render_options = sample::render_options();
+            let line = BatchLine::answered(&answer.enrichment(&render_options));
+            let lines: Vec<_> = (0..25).map(|_| line.clone()).collect();
+            let teams = batch_message(&lines, Format::Teams);
+            assert!(teams.len() <= 28_000, "{letter}: {} bytes", teams.len());
+            let slack = message(&lines, Format::Slack);
+            let blocks = slack["blocks"].as_array().expect("blocks");
+            assert!(blocks.len() <= 50);
+            for block in blocks {
+                let length = block["text"]["text"].as_str().expect("a text").encode_utf16().count();
+                assert!(length <= if block["type"] == "header" { 150 } else { 3000 }, "{block}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_headline_counts_the_answers_and_tells_the_worst() {
+        let (answer, render_options) = (sample::machine(), sample::render_options());
+        let good = BatchLine::answered(&answer.enrichment(&render_options));
+        let bad = BatchLine::failed("desk-404", "Defender knows no device of this id or name.");
+        let slack = message(&[good, bad], Format::Slack);
+        assert_eq!(
+            text(&slack, "/blocks/0/text/text"),
+            "🔴 2 subjects: 1 with an answer, 1 without; highest open: high"
+        );
+        assert_eq!(text(&slack, "/blocks/2/text/text"), "⚪ desk-404: Defender knows no device of this id or name.");
+        let good = text(&slack, "/blocks/1/text/text");
+        assert!(good.starts_with("🔴 Machine `desk-042.contoso.com`: 2 alerts"), "{good}");
+        assert!(good.contains(&format!(" · <{}|", sample::PAGE)), "{good}");
+    }
+}

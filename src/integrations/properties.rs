@@ -1,0 +1,118 @@
+//! Whatever comes in: nothing panics, and nothing unproven passes.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::command::Command;
+use super::splunk::{AlertAction, Fields};
+use super::{
+    ExtractedSubjects, SignatureError, Tokens, markup, pagerduty, scan, signature, slack, splunk, standard_webhooks,
+    teams,
+};
+use crate::domain::timestamp::Timestamp;
+
+const NAMES: [&str; 8] = [
+    "x-slack-signature",
+    "x-slack-request-timestamp",
+    "authorization",
+    "x-pagerduty-signature",
+    "x-webhook-id",
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+];
+
+fn header_values() -> impl Strategy<Value = HeaderMap> {
+    let value = prop_oneof![
+        "[ -~]{0,80}",
+        "v[01][=,][0-9a-fA-F]{64}",
+        "(v1,[A-Za-z0-9+/]{43}= ?){0,20}",
+        "HMAC [A-Za-z0-9+/]{43}=",
+        "[0-9]{0,20}",
+        "\\PC{0,20}",
+    ];
+    vec((0..NAMES.len(), value), 0..12).prop_map(|list| {
+        let mut headers = HeaderMap::new();
+        for (at, value) in list {
+            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+                headers.append(HeaderName::from_static(NAMES[at]), value);
+            }
+        }
+        headers
+    })
+}
+
+fn chat_text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "\\PC{0,12}",
+        "(alert|machine|user|file|incident|ip|domain|url|host|value|share|help|please)[ :=]?",
+        "[<>&;|`\"'“”‘’ \n]{1,4}",
+        "<(at|a href=\"|/at|https://|mailto:|@U|br/)",
+        "&(amp|lt|#[0-9]{1,9}|#x[0-9a-f]{1,9});",
+        "https://security\\.microsoft\\.com/(alerts|incidents)/[a-z0-9_]{1,9}",
+    ];
+    vec(piece, 0..10).prop_map(|pieces| pieces.concat())
+}
+
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let name = prop_oneof!["(event|data|title|body|result|custom_fields|name|value|dest|user|event_type)", "\\PC{0,6}"];
+    let leaf =
+        prop_oneof![Just(serde_json::Value::Null), any::<i64>().prop_map(Into::into), chat_text().prop_map(Into::into)];
+    leaf.prop_recursive(4, 40, 6, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..6).prop_map(serde_json::Value::Array),
+            vec((name.clone(), inner), 0..6).prop_map(|list| serde_json::Value::Object(list.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_stranger_passes(headers in header_values(), body in vec(any::<u8>(), 0..200), query in "\\PC{0,60}") {
+        let keys = signature::tests::keys(&[b"invented", b"secrets"]);
+        let now = Timestamp::from_unix_seconds(1_762_158_942);
+        prop_assert!(slack::verify(&keys, &headers, &body, now).is_err());
+        prop_assert!(teams::verify(&keys, &headers, &body, now).is_err());
+        prop_assert!(pagerduty::verify(&keys, &headers, &body, now).is_err());
+        prop_assert!(standard_webhooks::verify(&keys, &headers, &body, now).is_err());
+        prop_assert!(splunk::verify(&Tokens::default(), &query).is_err_and(|refusal| refusal != SignatureError::Wrong));
+        let _ = pagerduty::webhook_id(&headers);
+    }
+
+    #[test]
+    fn no_bytes_panic(body in vec(any::<u8>(), 0..300)) {
+        let _ = slack::SlackForm::parse(&body);
+        let _ = teams::Activity::parse(&body);
+        let _ = AlertAction::parse(&body);
+        let _ = pagerduty::Event::parse(&body);
+    }
+
+    #[test]
+    fn no_document_panics_or_asks_for_too_much(body in json()) {
+        let bytes = body.to_string().into_bytes();
+        let _ = teams::Activity::parse(&bytes);
+        if let Ok(action) = AlertAction::parse(&bytes) {
+            prop_assert!(action.subjects(&Fields::default()).items().len() <= 25);
+        }
+        let event = serde_json::json!({"event": {"event_type": "incident.triggered", "data": body}});
+        let event = pagerduty::Event::parse(event.to_string().as_bytes());
+        prop_assert!(event.is_ok_and(|event| event.subjects().items().len() <= 25));
+        if let Some(document) = body.as_object() {
+            let _ = super::HookSecrets::parse(document);
+        }
+    }
+
+    #[test]
+    fn no_text_panics_and_what_is_asked_is_one_path_segment(text in chat_text()) {
+        for plain in [text.clone(), markup::from_slack(&text), markup::from_teams(&text)] {
+            if let Command::Ask { question, .. } = Command::parse(&plain, "/defender") {
+                let id = question.subject.id().to_uppercase().replace("#EXT#", "");
+                prop_assert!(!question.subject.id().is_empty() && !id.contains(['/', '\\', '?', '#', '%']), "{id:?}");
+            }
+        }
+        let mut found = ExtractedSubjects::default();
+        scan::scan(&text, &mut found);
+        let _ = Fields::parse(&text);
+    }
+}

@@ -1,0 +1,320 @@
+//! Splunk's webhook alert action: the token in its address, and the subjects in the first row of a search's result.
+//!
+//! Source: <https://help.splunk.com/splunk-enterprise/alert-and-respond/alerting-manual/10.0/configure-alert-actions/use-a-webhook-alert-action>.
+
+mod fields;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::found::ExtractedSubjects;
+use super::secrets::Tokens;
+use super::{PayloadError, SignatureError};
+use crate::domain::subject::field_names::{Named, in_one_spelling};
+use crate::domain::subject::spelling::trimmed;
+use crate::domain::subject::{FileHash, Kind, Question, SubjectError};
+pub use fields::{Fields, FieldsError};
+
+/// Longer than any token.
+const MAX_TOKEN_BYTES: usize = 1024;
+
+/// Tells whose token the query string carries: the action can send no header.
+pub fn verify(tokens: &Tokens, query: &str) -> Result<Arc<str>, SignatureError> {
+    let mut presented = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token");
+    let (_, token) = presented.next().filter(|(_, token)| !token.is_empty()).ok_or(SignatureError::NoSignature)?;
+    if presented.next().is_some() || token.len() > MAX_TOKEN_BYTES {
+        return Err(SignatureError::Malformed);
+    }
+    tokens.owner(token.as_bytes())
+}
+
+/// An alert of Splunk's, with the first row of its result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertAction {
+    result: Map<String, Value>,
+}
+
+impl AlertAction {
+    /// Reads the body.
+    pub fn parse(body: &[u8]) -> Result<Self, PayloadError> {
+        let body: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
+        let mut body = body.ok_or(PayloadError("This is no body of a Splunk webhook alert action."))?;
+        let result = match body.remove("result") {
+            Some(Value::Object(row)) => row,
+            None | Some(Value::Null) => Map::new(),
+            Some(_) => return Err(PayloadError("result has to be an object: the first row of the search.")),
+        };
+        Ok(Self { result })
+    }
+
+    /// What the row holds in these fields, in the order of the fields: subjects, and what cannot be asked. An empty field
+    /// is none.
+    pub fn subjects(&self, fields: &Fields) -> ExtractedSubjects {
+        let mut row: HashMap<String, Vec<(&str, &Value)>> = HashMap::new();
+        for (name, value) in &self.result {
+            row.entry(in_one_spelling(name)).or_default().push((name, value));
+        }
+        let mut found = ExtractedSubjects::default();
+        let mut names_a_machine = false;
+        for (named, name) in fields.asked() {
+            let is_filled = take(&row, *named, name, &mut found);
+            names_a_machine |= is_filled && named.kind() == Some(Kind::Machine);
+        }
+        for (named, name) in fields.last_resort() {
+            names_a_machine = names_a_machine || take(&row, *named, name, &mut found);
+        }
+        found
+    }
+}
+
+/// Adds what the field of this name holds, in any spelling of it; whether it holds anything.
+fn take(row: &HashMap<String, Vec<(&str, &Value)>>, named: Named, name: &str, found: &mut ExtractedSubjects) -> bool {
+    let mut is_filled = false;
+    for (member, value) in row.get(&in_one_spelling(name)).into_iter().flatten() {
+        for text in texts(value) {
+            let text = trimmed(&text);
+            // Splunk's data models fill with `unknown`.
+            if !text.is_empty() && !text.eq_ignore_ascii_case("unknown") {
+                is_filled = true;
+                found.add_field(member, named, text, question(named, text));
+            }
+        }
+    }
+    is_filled
+}
+
+/// The values of a field: one, or several as a list, or as lines.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => text.lines().map(str::to_owned).collect(),
+        Value::Number(number) => vec![number.to_string()],
+        Value::Array(values) => values.iter().filter(|value| !value.is_array()).flat_map(texts).collect(),
+        Value::Null | Value::Bool(_) | Value::Object(_) => Vec::new(),
+    }
+}
+
+fn question(named: Named, text: &str) -> Result<Question, SubjectError> {
+    let text = if named == Named::Kind(Kind::File) { digest(text) } else { text };
+    Question::named(named, text)
+}
+
+/// The digest to ask with, where a field holds several of one file: `MD5=…,SHA1=…,SHA256=…` as Sysmon writes them. Of
+/// those that cannot be asked, the one whose refusal says most; else all of the text.
+fn digest(text: &str) -> &str {
+    let digests =
+        text.split([',', ';', ' ']).map(|piece| piece.rsplit_once(['=', ':']).map_or(piece, |(_, digits)| digits));
+    let ranked = digests.filter_map(|digits| {
+        let rank = match FileHash::parse(digits) {
+            // Defender's file lookup takes the SHA-1 as it is.
+            Ok(FileHash::Sha1(_)) => 0,
+            Ok(FileHash::Sha256(_)) => 1,
+            Err(SubjectError::UnsupportedHash(_)) => 2,
+            Err(SubjectError::Invalid(_)) => return None,
+        };
+        Some((rank, digits))
+    });
+    ranked.min_by_key(|(rank, _)| *rank).map_or(text, |(_, digits)| digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::HookSecrets;
+    use super::super::found::tests::{listed, unusable};
+    use super::*;
+
+    fn found(row: &Value, fields: &Fields) -> ExtractedSubjects {
+        let body = json!({
+            "sid": "scheduler__admin_search__RMD5_at_1762158900_132",
+            "search_name": "Malware on an endpoint",
+            "app": "search",
+            "owner": "admin",
+            "results_link": "https://splunk.contoso.com:8000/app/search/@go?sid=scheduler__admin_search__RMD5_at_1762158900_132",
+            "result": row,
+        });
+        AlertAction::parse(body.to_string().as_bytes()).expect("an alert action").subjects(fields)
+    }
+
+    fn subjects(row: &Value, fields: &Fields) -> Vec<String> {
+        listed(&found(row, fields))
+    }
+
+    #[test]
+    fn fields_of_the_common_information_model_are_known() {
+        let sha1 = "5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d";
+        let sha256 = "ab".repeat(32);
+        let row = json!({
+            "_time": "1762158942",
+            "Dest": "desk-042.contoso.com",
+            "dvc": "DESK-042.CONTOSO.COM",
+            "host": "forwarder-01",
+            "src": "192.0.2.7",
+            "query": "evil.example",
+            "src_host": ["desk-042.contoso.com", "desk-043", "2001:db8::7"],
+            "user": "CONTOSO\\dana",
+            "src_user": "unknown",
+            "dest_user": "-",
+            "file_hash": format!("MD5={},SHA256={sha256},SHA1={sha1}", "d".repeat(32)),
+            "process_hash": sha256,
+            "sha1": "N/A",
+            "sha256": "unknown",
+            "alert_id": "da637472900382838869_1364969609",
+            "incident_id": 924_565,
+            "count": "8",
+        });
+        let right = [
+            "alert da637472900382838869_1364969609".to_owned(),
+            "incident 924565".to_owned(),
+            "machine desk-042.contoso.com".to_owned(),
+            "machine desk-043".to_owned(),
+            "ip 2001:db8::7".to_owned(),
+            "user dana".to_owned(),
+            format!("file {sha1}"),
+            format!("file {sha256}"),
+            "ip 192.0.2.7".to_owned(),
+            "machine evil.example".to_owned(),
+        ];
+        assert_eq!(subjects(&row, &Fields::default()), right);
+        assert_eq!(unusable(&found(&row, &Fields::default())), ["dest_user=-", "sha1=N/A"]);
+    }
+
+    #[test]
+    fn a_filled_field_that_cannot_be_asked_is_told_and_an_empty_one_is_not() {
+        let md5 = "d".repeat(32);
+        let row = json!({
+            "dest": "desk-042", "dvc": "", "user": "a/b?c", "src_user": null, "dest_user": "  ",
+            "file_hash": md5, "process_hash": format!("MD5={md5},IMPHASH={md5}"), "sha256": "none", "incident_id": "soon",
+        });
+        let found = found(&row, &Fields::default());
+        assert_eq!(listed(&found), ["machine desk-042"]);
+        let rest = ["incident_id=soon", "user=a/b?c", &format!("file_hash={md5}"), "sha256=none", "process_hash="];
+        let told = unusable(&found);
+        assert!(
+            told.iter().zip(rest).all(|(told, right)| told.starts_with(right)) && told.len() == rest.len(),
+            "{told:?}"
+        );
+        let errors: Vec<_> =
+            found.items().iter().filter_map(|item| item.as_ref().err()).map(|item| &item.error).collect();
+        assert!(
+            matches!((errors[2], errors[4]), (SubjectError::UnsupportedHash(_), SubjectError::UnsupportedHash(_))),
+            "{errors:?}"
+        );
+    }
+
+    #[test]
+    fn fields_of_microsofts_own_add_on_and_of_hunting_are_known() {
+        let sha256 = "ab".repeat(32);
+        for (row, right) in [
+            (
+                json!({"alertId": "da1_1", "incidentId": 77, "host": "forwarder-01"}),
+                vec!["alert da1_1", "incident 77", "machine forwarder-01"],
+            ),
+            (
+                json!({"computerDnsName": "desk-042.contoso.com", "host": "forwarder-01"}),
+                vec!["machine desk-042.contoso.com"],
+            ),
+            (
+                json!({"DeviceName": "desk-042", "AccountUpn": "dana@contoso.com", "SHA256": sha256}),
+                vec!["machine desk-042", "user dana", &format!("file {sha256}")],
+            ),
+            (
+                json!({"Computer": "desk-042", "Hashes": format!("MD5={},SHA256={sha256}", "d".repeat(32))}),
+                vec!["machine desk-042", &format!("file {sha256}")],
+            ),
+            (
+                json!({"userPrincipalName": "jane_fabrikam.example#EXT#@contoso.com"}),
+                vec!["user jane_fabrikam.example#EXT#"],
+            ),
+            (json!({"dest": "DESK-042$", "src_user": "NT AUTHORITY\\SYSTEM"}), vec!["machine DESK-042", "user SYSTEM"]),
+            (json!({"dest": "192.0.2.7", "host": "forwarder-01"}), vec!["ip 192.0.2.7"]),
+            (
+                json!({"dest_ip": "192.0.2.7", "url": "https://evil.example/x"}),
+                vec!["ip 192.0.2.7", "domain evil.example"],
+            ),
+        ] {
+            assert_eq!(subjects(&row, &Fields::default()), right, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_filled_field_that_cannot_be_asked_is_told() {
+        for (row, fields) in [
+            (json!({"dest": "desk-042", "file_hash": "d".repeat(32)}), vec!["file_hash"]),
+            (json!({"user": "${user}", "src_user": "-"}), vec!["user", "src_user"]),
+            (json!({"user": ["a/b", "N/A", "dana"]}), vec!["user", "user"]),
+            (json!({"Dest": "desk-042.contoso.com:445", "device": "192.0.2.7"}), vec!["device", "Dest"]),
+            (json!({"user": "unknown", "dest": "", "file_hash": null, "count": "8"}), vec![]),
+        ] {
+            let body = json!({"result": row}).to_string();
+            let found = AlertAction::parse(body.as_bytes()).expect("a body").subjects(&Fields::default());
+            let unusable = found.items().iter().filter_map(|item| item.as_ref().err());
+            assert_eq!(unusable.map(|unusable| unusable.field.as_str()).collect::<Vec<_>>(), fields, "{row}");
+        }
+    }
+
+    #[test]
+    fn the_host_that_sent_the_event_is_asked_only_if_no_other_machine_is_named() {
+        let fields = Fields::default();
+        assert_eq!(subjects(&json!({"host": "desk-042", "dest": "unknown"}), &fields), ["machine desk-042"]);
+        assert_eq!(subjects(&json!({"host": "indexer-01", "orig_host": "desk-042"}), &fields), ["machine desk-042"]);
+        assert_eq!(subjects(&json!({"host": "indexer-01", "dvc": "desk-042"}), &fields), ["machine desk-042"]);
+    }
+
+    #[test]
+    fn a_field_may_hold_several_values() {
+        let fields = Fields::default();
+        for row in [
+            json!({"user": ["dana", "lee", "dana", "-", "", null, 7, ["x"], {"x": 1}]}),
+            json!({"user": "dana\nlee\n \n7"}),
+        ] {
+            assert_eq!(subjects(&row, &fields), ["user dana", "user lee", "user 7"], "{row}");
+        }
+        let many: Vec<_> = (1..=40).map(|at| format!("desk-{at}")).collect();
+        assert_eq!(subjects(&json!({"dest": many}), &fields).len(), 25);
+    }
+
+    #[test]
+    fn a_mapping_of_ones_own_replaces_the_known_fields() {
+        let fields = Fields::parse("machine=ComputerName,host; user=Account Name").expect("fields");
+        let row = json!({"computername": "desk-042", "host": "desk-043", "dest": "desk-044", "Account Name": "dana"});
+        assert_eq!(subjects(&row, &fields), ["machine desk-042", "machine desk-043", "user dana"]);
+    }
+
+    #[test]
+    fn a_row_without_subjects_has_none_and_other_bodies_are_refused() {
+        let none: [&str; 0] = [];
+        for row in [json!({}), json!(null), json!({"dest": "", "user": null, "host": "unknown", "count": "8"})] {
+            assert_eq!(subjects(&row, &Fields::default()), none, "{row}");
+            assert!(found(&row, &Fields::default()).is_empty(), "{row}");
+        }
+        for body in ["", "[]", "7", "{", r#"{"result":[]}"#, r#"{"result":"x"}"#, "\u{feff}{}"] {
+            assert!(AlertAction::parse(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(AlertAction::parse(br#"{"search_name":null}"#).is_ok());
+    }
+
+    #[test]
+    fn the_token_in_the_query_tells_the_caller() {
+        let document = json!({"splunk_tokens": {"es": ["now", "be+fore"]}});
+        let tokens = HookSecrets::parse(document.as_object().expect("an object")).splunk.expect("tokens");
+        for query in ["token=now", "a=b&token=be%2Bfore", "token=be%2bfore&notify=soc"] {
+            assert_eq!(verify(&tokens, query).as_deref(), Ok("es"), "{query}");
+        }
+        for (query, refusal) in [
+            ("", SignatureError::NoSignature),
+            ("token=", SignatureError::NoSignature),
+            ("Token=now", SignatureError::NoSignature),
+            ("token=now&token=now", SignatureError::Malformed),
+            ("token=no", SignatureError::Wrong),
+            ("token=nowx", SignatureError::Wrong),
+            ("token=be+fore", SignatureError::Wrong),
+            (&format!("token={}", "x".repeat(1025)), SignatureError::Malformed),
+        ] {
+            assert_eq!(verify(&tokens, query), Err(refusal), "{query}");
+        }
+        assert_eq!(verify(&Tokens::default(), "token=x"), Err(SignatureError::NotConfigured));
+    }
+}

@@ -1,0 +1,128 @@
+//! Bodies as a whole: one object, or a list in the envelope that `OData` puts around it.
+
+use std::borrow::Cow;
+
+use super::json::{Json, Malformed};
+use super::members::Members;
+use super::objects::{ReadObject, object_among};
+use super::value::Value;
+use crate::domain::shared_str::SharedStr;
+
+/// Reads a body that has to be one object.
+pub(crate) fn object<'de, S: ReadObject<'de>>(body: &'de SharedStr, reader: &mut S) -> Result<S::Item, Malformed> {
+    counted(body, reader).map(|(object, _)| object)
+}
+
+/// The same, and how many bytes were made of the body.
+pub(crate) fn counted<'de, S: ReadObject<'de>>(
+    body: &'de SharedStr,
+    reader: &mut S,
+) -> Result<(S::Item, usize), Malformed> {
+    let mut json = Json::of(body);
+    let object = reader.read(&mut json)?;
+    json.spend(S::weight(&object))?;
+    let made = json.spent();
+    json.end()?;
+    Ok((object, made))
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub(crate) struct Page<T> {
+    /// What is on it.
+    pub(crate) items: Vec<T>,
+    /// Where the next one is, if there is one.
+    pub(crate) next_link: Option<String>,
+    /// How many bytes were made of its body.
+    pub(crate) made: usize,
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), next_link: None, made: 0 }
+    }
+}
+
+/// Where a list that stands within an object goes on, if it does. A link of another type leads nowhere.
+pub(crate) fn link(value: &Value<'_>) -> Option<String> {
+    (!value.is_null()).then(|| value.string().map(Cow::into_owned).unwrap_or_default())
+}
+
+impl<T> Page<T> {
+    /// Puts what is on it after what was on the pages before, of which there is mostly none. Where the next one is.
+    pub(crate) fn append_to(mut self, items: &mut Vec<T>) -> Option<String> {
+        if items.is_empty() {
+            *items = self.items;
+        } else {
+            items.append(&mut self.items);
+        }
+        self.next_link
+    }
+}
+
+/// Reads `{"value":[…],"@odata.nextLink":"…"}`. `value` has to be a list of objects: anything else must not pass for
+/// an empty list.
+pub(crate) fn page<'de, S: ReadObject<'de>>(body: &'de SharedStr, items: &mut S) -> Result<Page<S::Item>, Malformed> {
+    list(body, "value", items)
+}
+
+/// The same, with the list under another name.
+pub(crate) fn list<'de, S: ReadObject<'de>>(
+    body: &'de SharedStr,
+    name: &'static str,
+    items: &mut S,
+) -> Result<Page<S::Item>, Malformed> {
+    let ((items, next_link), made) = counted(body, &mut PageReader { name, items })?;
+    Ok(Page { items: items.ok_or(Malformed::NoItems)?, next_link, made })
+}
+
+struct PageReader<'s, S> {
+    name: &'static str,
+    items: &'s mut S,
+}
+
+impl<'de, S: ReadObject<'de>> ReadObject<'de> for PageReader<'_, S> {
+    type Item = (Option<Vec<S::Item>>, Option<String>);
+
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Self::Item, Malformed> {
+        let (mut items, mut next_link) = (None, None);
+        json.object(|json| {
+            let name = json.name()?;
+            if name == self.name {
+                items = Some(strict_list(json, self.items)?);
+                return Ok(());
+            }
+            let value = json.value()?;
+            if name == "@odata.nextLink" && !value.is_null() {
+                next_link = Some(value.string().ok_or(Malformed::OtherShape)?.into_owned());
+            }
+            Ok(())
+        })?;
+        Ok((items, next_link))
+    }
+}
+
+/// What an item of a list takes at least in most bodies, in bytes: room is made for as many as there may be.
+const USUAL: usize = 2 << 10;
+
+/// A list that holds nothing but objects.
+fn strict_list<'de, S: ReadObject<'de>>(json: &mut Json<'de>, reader: &mut S) -> Result<Vec<S::Item>, Malformed> {
+    let mut items = Vec::with_capacity(json.body().len() / USUAL);
+    json.list(|json| {
+        let is_one = object_among(json, reader, &mut items)?;
+        if is_one { Ok(()) } else { Err(Malformed::OtherShape) }
+    })?;
+    items.shrink_to_fit();
+    Ok(items)
+}
+
+/// Reads an object by its members.
+pub(crate) struct MembersReader<F>(pub(crate) F);
+
+impl<'de, T, F: FnMut(Members<'de>) -> T> ReadObject<'de> for MembersReader<F> {
+    type Item = T;
+
+    fn read(&mut self, json: &mut Json<'de>) -> Result<T, Malformed> {
+        Ok((self.0)(Members::of(json)?))
+    }
+}

@@ -1,0 +1,162 @@
+//! Single values of JSON, as they were written.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+use serde_json::value::RawValue;
+
+use super::json::Json;
+use crate::domain::shared_str::SharedStr;
+
+/// A value nested deeper than this is no document of Microsoft's.
+const DEEPEST: usize = 64;
+
+/// One value, as it was written.
+#[derive(Clone, Copy)]
+pub(crate) struct Value<'de> {
+    pub(super) json: &'de str,
+    pub(super) form: Form,
+}
+
+/// What sort of value it is.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// A string without escapes.
+    Plain,
+    /// A string with escapes.
+    Escaped,
+    /// Anything else.
+    Other,
+}
+
+impl<'de> Value<'de> {
+    /// The value as JSON.
+    pub(crate) fn json(self) -> &'de str {
+        self.json
+    }
+
+    /// Whether it is null.
+    pub(super) fn is_null(self) -> bool {
+        self.json.starts_with('n')
+    }
+
+    /// A string's text, borrowed where it holds no escapes; `None` for anything else.
+    #[inline]
+    pub(crate) fn string(self) -> Option<Cow<'de, str>> {
+        match self.form {
+            Form::Plain => self.json.get(1..self.json.len().saturating_sub(1)).map(Cow::Borrowed),
+            Form::Escaped => unescaped(self.json).map(Cow::Owned),
+            Form::Other => None,
+        }
+    }
+
+    /// A string's text, or a number or truth value as it is written; `None` for lists and objects.
+    pub(super) fn text(self) -> Option<Cow<'de, str>> {
+        match self.form {
+            Form::Plain | Form::Escaped => self.string(),
+            Form::Other => (!self.json.starts_with(['[', '{'])).then_some(Cow::Borrowed(self.json)),
+        }
+    }
+
+    /// A whole number, written as a number or as digits in a string.
+    pub(super) fn number(self) -> Option<i64> {
+        self.text()?.parse().ok()
+    }
+
+    /// The items of a list that are not null; `None` if it is none.
+    pub(super) fn list(self, body: &'de SharedStr) -> Option<Vec<Self>> {
+        let mut items = Vec::new();
+        let list = Json::of_value(self, body).list(|json| {
+            json.spend(size_of::<Self>())?;
+            items.push(json.value()?);
+            Ok(())
+        });
+        items.retain(|item| !item.is_null());
+        list.is_ok().then_some(items)
+    }
+
+    /// A copy of it that stands by itself; `None` if it is nested deeper than any document of Microsoft's.
+    pub(super) fn kept(self) -> Option<Box<RawValue>> {
+        let is_too_deep = matches!(self.form, Form::Other) && is_deeper_than(self.json, DEEPEST);
+        if is_too_deep { None } else { RawValue::from_string(self.json.to_owned()).ok() }
+    }
+}
+
+/// The text of a string; `None` if it is half a code point, or no string.
+fn unescaped(json: &str) -> Option<String> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    with_short_escapes(inside).or_else(|| serde_json::from_str(json).ok())
+}
+
+/// What is between quotes as text; `None` if any of its escapes is a code point. Paths are full of the others, and read
+/// so with a third of the instructions.
+fn with_short_escapes(inside: &str) -> Option<String> {
+    let mut text = String::with_capacity(inside.len());
+    let mut rest = inside;
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        let (plain, escape) = rest.split_at_checked(at)?;
+        text.push_str(plain);
+        text.push(match escape.as_bytes().get(1)? {
+            sign @ (b'"' | b'\\' | b'/') => char::from(*sign),
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            _ => return None,
+        });
+        rest = escape.get(2..)?;
+    }
+    text.push_str(rest);
+    Some(text)
+}
+
+/// Whether lists and objects nest deeper than `most`.
+fn is_deeper_than(json: &str, most: usize) -> bool {
+    let mut depth = 0_usize;
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > most {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn string(json: &str) -> Option<String> {
+        let body = SharedStr::from(json);
+        Json::of(&body).value().expect("JSON").string().map(Cow::into_owned)
+    }
+
+    #[test]
+    fn strings_are_read_with_every_escape() {
+        let escapes = [r"\\", r#"\""#, r"\/", r"\n", r"\r", r"\t", r"\b", r"\f", r"\u00e9", r"\ud83d\udd12", r"\ud83d"];
+        for one in escapes {
+            for other in escapes {
+                for json in [format!("\"{one}{other}\""), format!("\"C:{one}temp {other} ü\""), format!("\"{other}a\"")]
+                {
+                    assert_eq!(string(&json), serde_json::from_str(&json).ok(), "{json}");
+                }
+            }
+        }
+        assert_eq!(string(r#""C:\\Windows\\System32""#).as_deref(), Some(r"C:\Windows\System32"));
+        assert_eq!(string(r#""\ud83d""#), None);
+        assert_eq!((string(r#""""#).as_deref(), string("1"), string("[]")), (Some(""), None, None));
+    }
+
+    #[test]
+    fn depth_is_that_of_lists_and_objects() {
+        assert!(!is_deeper_than(r#"{"a":"[[[[[[\"[["}"#, 1));
+        assert!(is_deeper_than(r#"{"a":[]}"#, 1));
+    }
+}

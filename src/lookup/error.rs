@@ -1,0 +1,236 @@
+//! Why a question has no answer, by what the caller or the operator can do about it.
+
+use std::time::Duration;
+
+use crate::cache::Outcome;
+use crate::client::ClientError;
+use crate::credentials::{CallError, CredentialError, Refusal, RefusalReason, SecretProblem, StoreError};
+
+/// A question that got no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EnrichError {
+    /// Microsoft throttles, or our own quota is spent: come again.
+    #[error("throttled")]
+    Throttled {
+        /// When.
+        retry_after: Duration,
+    },
+    /// Defender, or Entra, is down or out of reach.
+    #[error("{service} is unavailable: {reason}")]
+    Unavailable {
+        /// Who.
+        service: Service,
+        /// What happened.
+        reason: &'static str,
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// The host's name has no address.
+    #[error("the host of {service} has no address")]
+    NoAddress {
+        /// Whose.
+        service: Service,
+    },
+    /// No answer before the deadline.
+    #[error("{service} did not answer in time")]
+    TimedOut {
+        /// Who.
+        service: Service,
+    },
+    /// The credential is refused.
+    #[error("the credential is refused: {refusal}")]
+    CredentialRefused {
+        /// Why, as far as Entra tells.
+        refusal: Refusal,
+    },
+    /// The credential lacks a permission, or several.
+    #[error("the credential lacks {}", permissions.join(", "))]
+    Forbidden {
+        /// The least permissions that would do.
+        permissions: Vec<&'static str>,
+    },
+    /// The answer is not what is documented.
+    #[error("{service} sent a malformed answer: {reason}")]
+    Malformed {
+        /// Who.
+        service: Service,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The answer is larger than is read.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// Any other refusal.
+    #[error("{service} answered with status {status}")]
+    Failed {
+        /// Who.
+        service: Service,
+        /// How.
+        status: u16,
+    },
+    /// The Defender secret cannot be read.
+    #[error("the secret cannot be read: {reason}")]
+    SecretUnavailable {
+        /// Why.
+        reason: &'static str,
+    },
+    /// The tenant or the app cannot see what advanced hunting is asked about.
+    #[error("advanced hunting does not show its tables")]
+    HuntingNotVisible,
+    /// It is a subject, but not one that this backend looks up.
+    #[error("{0} is not looked up")]
+    NotLookedUp(NotLookedUp),
+    /// AWS STS gives no token that Entra could believe.
+    #[error("AWS STS gives no token for Entra: {reason}")]
+    FederationFailed {
+        /// Why.
+        reason: &'static str,
+    },
+    /// The Defender secret makes no sense.
+    #[error("the secret is of no use: {reason}")]
+    Misconfigured {
+        /// Why.
+        reason: SecretProblem,
+    },
+}
+
+/// What a backend does not look up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotLookedUp {
+    /// A security identifier or an object id, where accounts are known by their names only.
+    AccountId,
+    /// An address that the API refuses.
+    Address,
+    /// A domain that the API refuses.
+    Domain,
+}
+
+impl std::fmt::Display for NotLookedUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AccountId => "an account's id",
+            Self::Address => "this address",
+            Self::Domain => "this domain",
+        })
+    }
+}
+
+/// Who failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    Defender,
+    Entra,
+}
+
+impl std::fmt::Display for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Defender => "Defender",
+            Self::Entra => "Microsoft Entra",
+        })
+    }
+}
+
+/// A 429 that names no time: the shortest window of Microsoft's quota.
+const THROTTLED_FOR: Duration = Duration::from_secs(60);
+/// An outage that names no end.
+pub(crate) const DOWN_FOR: Duration = Duration::from_secs(10);
+
+impl EnrichError {
+    fn of_call(error: &ClientError, service: Service) -> Self {
+        match *error {
+            ClientError::Throttled { retry_after } => {
+                Self::Throttled { retry_after: retry_after.unwrap_or(THROTTLED_FOR) }
+            }
+            ClientError::Unavailable { retry_after, reason, .. } => {
+                Self::Unavailable { service, reason, retry_after: retry_after.unwrap_or(DOWN_FOR) }
+            }
+            ClientError::NoAddress => Self::NoAddress { service },
+            ClientError::ServerError => Self::Failed { service, status: 500 },
+            ClientError::TimedOut => Self::TimedOut { service },
+            ClientError::Unauthorized => Self::CredentialRefused { refusal: RefusalReason::Token.into() },
+            ClientError::Forbidden => Self::Failed { service, status: 403 },
+            // Backends know what a missing entity is; what is left is a route that does not exist.
+            ClientError::NotFound => Self::Failed { service, status: 404 },
+            ClientError::TableNotVisible => Self::HuntingNotVisible,
+            ClientError::Rejected { status } => Self::Failed { service, status },
+            ClientError::Malformed { reason } => Self::Malformed { service, reason },
+            ClientError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+impl From<CallError> for EnrichError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Upstream(error) => Self::of_call(&error, Service::Defender),
+            CallError::Forbidden { permission } => Self::Forbidden { permissions: vec![permission] },
+            CallError::Credential(CredentialError::Entra(error)) => Self::of_call(&error, Service::Entra),
+            CallError::Credential(CredentialError::Store(error)) => Self::SecretUnavailable { reason: reason(error) },
+            CallError::Credential(CredentialError::Federation(error)) => {
+                Self::FederationFailed { reason: refused(error) }
+            }
+            CallError::Credential(CredentialError::Unusable(reason)) => Self::Misconfigured { reason },
+            CallError::Credential(CredentialError::NoTokenForApi) => {
+                Self::Misconfigured { reason: SecretProblem::Other("it holds tokens, but none for this API") }
+            }
+            CallError::Credential(CredentialError::Refused(refusal)) => Self::CredentialRefused { refusal },
+        }
+    }
+}
+
+fn reason(error: StoreError) -> &'static str {
+    match error {
+        StoreError::NotFound => "there is no such secret in this account and region",
+        StoreError::MarkedForDeletion => {
+            "it is marked for deletion: restore it (aws secretsmanager restore-secret), or name another"
+        }
+        StoreError::Denied => "the function's role may not read it",
+        StoreError::NotDecrypted => "the key that encrypts it does not decrypt it: is it enabled?",
+        StoreError::CredentialsRefused => {
+            "AWS does not accept the AWS credentials: they have expired, or are of no account"
+        }
+        StoreError::NoCredentials => "there are no AWS credentials",
+        StoreError::Unavailable => "AWS does not answer",
+        StoreError::TimedOut => "AWS does not answer in time",
+        StoreError::NoText => "it is stored as SecretBinary: store it as text (--secret-string)",
+    }
+}
+
+fn refused(error: StoreError) -> &'static str {
+    match error {
+        StoreError::Denied | StoreError::NotFound | StoreError::MarkedForDeletion => {
+            "the role may not ask for one, or outbound web identity federation is off in this account"
+        }
+        StoreError::CredentialsRefused => "it does not accept the AWS credentials",
+        StoreError::NoCredentials => "there are no AWS credentials",
+        StoreError::Unavailable | StoreError::NotDecrypted | StoreError::NoText => "it does not answer",
+        StoreError::TimedOut => "it does not answer in time",
+    }
+}
+
+impl Outcome for EnrichError {
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Throttled { .. } | Self::Unavailable { .. } | Self::NoAddress { .. } | Self::TimedOut { .. } => true,
+            Self::Failed { status, .. } => *status >= 500,
+            Self::CredentialRefused { .. }
+            | Self::Forbidden { .. }
+            | Self::Malformed { .. }
+            | Self::TooLarge
+            | Self::SecretUnavailable { .. }
+            | Self::HuntingNotVisible
+            | Self::NotLookedUp(_)
+            | Self::FederationFailed { .. }
+            | Self::Misconfigured { .. } => false,
+        }
+    }
+
+    fn is_timeout(&self) -> bool {
+        matches!(self, Self::TimedOut { .. })
+    }
+
+    fn timed_out() -> Self {
+        Self::TimedOut { service: Service::Defender }
+    }
+}
