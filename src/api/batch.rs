@@ -163,7 +163,6 @@ pub(super) async fn from_body(
         let mut fields = Fields::from_json(&bytes)?;
         let options = Options::take(&mut fields)?.or(defaults);
         let items = items(fields, &options, &others)?;
-        let items = items.into_iter().map(Item::from).collect();
         let work = Work::new(service.clone(), items, &options, &request_context).await?;
         work.run(&request_context.ctx).await;
         Ok(work.response())
@@ -172,11 +171,7 @@ pub(super) async fn from_body(
 }
 
 /// The items of an envelope: those of `requests`, or each subject of an object with several.
-fn items(
-    mut fields: Fields,
-    options: &Options,
-    others: &[Warning],
-) -> Result<Vec<Result<EnrichRequest, Problem>>, Problem> {
+fn items(mut fields: Fields, options: &Options, others: &[Warning]) -> Result<Vec<Item>, Problem> {
     let pointer = fields.pointer("requests");
     let mut items = match fields.take_raw("requests") {
         Some(raw) => {
@@ -189,7 +184,7 @@ fn items(
         None => spread(&mut fields, options)?,
     };
     // What surrounds the items is told with each of them.
-    for asked in items.iter_mut().flatten() {
+    for asked in items.iter_mut().filter_map(|item| item.asked.as_mut().ok()) {
         asked.warnings.extend(decode::unknown_fields(&fields));
         asked.warnings.extend_from_slice(others);
     }
@@ -201,23 +196,27 @@ fn items(
 }
 
 /// `{"requests":[…]}`: each item an object of its own.
-fn listed(raw: &RawValue, pointer: &str, options: &Options) -> Result<Vec<Result<EnrichRequest, Problem>>, Problem> {
+fn listed(raw: &RawValue, pointer: &str, options: &Options) -> Result<Vec<Item>, Problem> {
     let not_a_list = |_| Problem::at(Code::InvalidRequest, pointer, "requests has to be a list of objects.");
     let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(not_a_list)?;
     if items.len() > MOST {
         let detail = format!("A batch has at most {MOST} subjects: send the others in another.");
         return Err(Problem::at(Code::TooManyRequestsInBatch, pointer, detail));
     }
-    let item = |(at, raw)| decode::asked(Fields::from_raw(raw, format!("{pointer}/{at}"))?, options.clone());
+    let item = |(at, raw)| match Fields::from_raw(raw, format!("{pointer}/{at}")) {
+        Ok(fields) => decode::item(fields, options.clone()),
+        Err(problem) => Item::from(Err(problem)),
+    };
     Ok(items.into_iter().enumerate().map(item).collect())
 }
 
 /// One object with several subjects, as a SIEM's template sends it: an item for each.
-fn spread(fields: &mut Fields, options: &Options) -> Result<Vec<Result<EnrichRequest, Problem>>, Problem> {
+fn spread(fields: &mut Fields, options: &Options) -> Result<Vec<Item>, Problem> {
     let named = decode::subjects(fields)?;
     let item = |subject: decode::Subject| {
-        let question = subject.question(|| fields.pointer(&subject.name))?;
-        Ok(EnrichRequest { question, options: options.clone(), warnings: Vec::new() })
+        let question = subject.question(|| fields.pointer(&subject.name));
+        let asked = question.map(|question| EnrichRequest { question, options: options.clone(), warnings: Vec::new() });
+        Item { input: subject.text(), asked }
     };
     Ok(named.into_iter().map(item).collect())
 }

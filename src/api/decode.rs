@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::batch::Item;
 use super::fields::{Fields, OPTIONS};
 use super::options::Options;
 use super::problem::{Code, Problem};
@@ -30,9 +31,23 @@ pub(super) struct Subject {
 }
 
 /// Reads exactly one subject and its options; `defaults` are the options of what surrounds it.
-pub(super) fn asked(mut fields: Fields, defaults: Options) -> Result<EnrichRequest, Problem> {
-    let options = Options::take(&mut fields)?.or(defaults);
-    let (subject, others) = the_one(subjects(&mut fields)?, &fields)?;
+pub(super) fn asked(fields: Fields, defaults: Options) -> Result<EnrichRequest, Problem> {
+    item(fields, defaults).asked
+}
+
+/// The same as an item of a batch, which names what was asked about even where that makes no sense.
+pub(super) fn item(mut fields: Fields, defaults: Options) -> Item {
+    let options = Options::take(&mut fields);
+    let subject = subjects(&mut fields).and_then(|subjects| the_one(subjects, &fields));
+    let input = subject.as_ref().ok().and_then(|(subject, _)| subject.text());
+    let asked = options.and_then(|options| {
+        let (subject, others) = subject?;
+        request(&fields, options.or(defaults), &subject, &others)
+    });
+    Item { input, asked }
+}
+
+fn request(fields: &Fields, options: Options, subject: &Subject, others: &[Subject]) -> Result<EnrichRequest, Problem> {
     let question = subject.question(|| fields.pointer(&subject.name))?;
     let beside = others.iter().map(|other| {
         let detail = format!(
@@ -42,7 +57,7 @@ pub(super) fn asked(mut fields: Fields, defaults: Options) -> Result<EnrichReque
         );
         Warning { code: WarningCode::UnknownField, detail }
     });
-    let warnings = beside.take(MAX_NAMED).chain(unknown_fields(&fields)).collect();
+    let warnings = beside.take(MAX_NAMED).chain(unknown_fields(fields)).collect();
     Ok(EnrichRequest { question, options, warnings })
 }
 
@@ -84,6 +99,15 @@ impl Subject {
     fn kind(&self) -> Option<Kind> {
         let is_address = |text: &Value| text.as_str().is_some_and(|text| Question::parse(Kind::Ip, text).is_ok());
         if self.named == Named::Host && is_address(&self.value) { Some(Kind::Ip) } else { self.named.kind() }
+    }
+
+    /// What the caller wrote.
+    pub(super) fn text(&self) -> Option<String> {
+        match SubjectValue::deserialize(&self.value) {
+            Ok(SubjectValue::Text(text)) => Some(text),
+            Ok(SubjectValue::Number(number)) => Some(number.to_string()),
+            Err(_) => None,
+        }
     }
 
     /// Reads it; `pointer` says where it stands, if that has to be told.

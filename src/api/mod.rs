@@ -32,7 +32,7 @@ pub use middleware::{AnswerLimit, RequestId};
 pub use openapi::{document, flat_document, schemas};
 pub use origin::OwnAddress;
 #[cfg(feature = "cli")]
-pub(crate) use problem::told_in_full;
+pub(crate) use problem::{is_bad_input, told_in_full};
 
 pub use crate::auth::IamIdentity;
 

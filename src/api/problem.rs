@@ -507,6 +507,12 @@ fn whole_seconds(span: std::time::Duration) -> u64 {
     (span.as_secs() + u64::from(span.subsec_nanos() > 0)).max(1)
 }
 
+/// Whether a failure means that what was asked makes no sense, and not that there was no answer.
+#[cfg(feature = "cli")]
+pub(crate) fn is_bad_input(error: &EnrichError) -> bool {
+    matches!(error, EnrichError::NotLookedUp(_))
+}
+
 /// What a caller would be told, in one line, and Entra's number; there is no `Retry-After` on a command line.
 #[cfg(feature = "cli")]
 pub(crate) fn told_in_full(error: EnrichError) -> String {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::{BAD_INPUT, CommandError, NO_ANSWER, Stage, complain, is_on_terminal, print};
-use crate::api::told_in_full;
+use crate::api::{is_bad_input, told_in_full};
 use crate::domain::enrichment::RenderOptions;
 use crate::domain::subject::Question;
 use crate::domain::subject::field_names::Named;
@@ -41,8 +41,9 @@ pub(super) async fn run(
             Ok(if answer.findings.found() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
         Err(error) => {
+            let code = if is_bad_input(&error) { BAD_INPUT } else { NO_ANSWER };
             complain(&told_in_full(error));
-            Ok(ExitCode::from(NO_ANSWER))
+            Ok(ExitCode::from(code))
         }
     }
 }

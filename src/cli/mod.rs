@@ -169,7 +169,10 @@ fn completions(shell: Shell) -> Result<ExitCode, CommandError> {
     let mut script = Vec::new();
     let mut command = Arguments::command();
     clap_complete::generate(shell, &mut command, "defender-enrich", &mut script);
-    print(String::from_utf8_lossy(&script).trim_end_matches('\n'))?;
+    // For a program with a hyphen in its name, clap_complete 4.6 writes two spellings of one variable into bash's script.
+    // Source: <https://github.com/clap-rs/clap/issues/6421>.
+    let script = String::from_utf8_lossy(&script).replace("defender__subcmd__enrich", "defender__enrich");
+    print(script.trim_end_matches('\n'))?;
     Ok(ExitCode::SUCCESS)
 }
 

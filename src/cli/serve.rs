@@ -48,6 +48,9 @@ pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, C
     let (service, is_demo) = (stage.service.clone(), stage.demo.is_some());
     // Which APIs a demonstration imitates is no news for its log.
     tokio::spawn(async move { if is_demo { drop(service.prefetch().await) } else { service.warm_up().await } });
+    if stage.settings.caller_auth == CallerAuth::ApiKey && stage.settings.caller_secret.is_none() {
+        tracing::warn!("CALLER_SECRET_ID is not set: there are no keys, and every call is refused");
+    }
     let router = match stage.settings.caller_auth {
         CallerAuth::ApiKey | CallerAuth::Iam => stage.service.router(),
         CallerAuth::Nobody => stage.service.router().layer(Extension(OwnAddress(address))),

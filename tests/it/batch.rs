@@ -137,6 +137,10 @@ async fn one_failure_is_one_items() {
     let codes: Vec<_> = results(&answer).iter().map(|item| item["problem"]["code"].as_str().unwrap_or("")).collect();
     assert_eq!(codes[..5], ["upstream_error", "", "upstream_malformed", "upstream_forbidden", ""]);
     assert_eq!(answer["counts"], json!({"requests": 12, "ok": 2, "failed": 10}));
+    let inputs: Vec<_> = results(&answer).iter().map(|item| item["input"].as_str()).collect();
+    let (none, file, machine) = ([None; 5], Some(FILE), Some(MACHINE));
+    assert_eq!(inputs[..5], [Some(USER), None, file, machine, None], "an answer holds its own input");
+    assert_eq!((&inputs[5..10], &inputs[10..]), (&none[..], &[Some("a"), Some("x")][..]));
 }
 
 #[tokio::test]

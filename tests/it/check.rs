@@ -297,7 +297,20 @@ async fn a_deployed_service_is_asked_as_a_caller_would_ask_it() {
     assert_told(&told, "WRONG", "a lookup", &["upstream_", "request_id"]);
     assert!(status == Some(1) && !told.contains(TENANT_ID), "{told}");
 
+    world.sandbox.mend();
+    let unreadable = World::start().await;
+    unreadable.sandbox.fail(
+        Route::Secret,
+        Times::Always,
+        aws_says("ResourceNotFoundException").only_for(CALLER_SECRET),
+    );
+    let (status, told) = ask(&unreadable, &["--key", DEMO_KEY]).await;
+    assert_told(&told, "-", "the key", &["not proven"]);
+    assert_eq!(status, Some(1), "{told}");
+
     let open = World::with(&[("ENRICH_AUTH", "none")]).await;
+    let (_, told) = ask(&open, &["--key", DEMO_KEY]).await;
+    assert_told(&told, "-", "the key", &["any key is let in"]);
     let (status, told) = ask(&open, &[]).await;
     assert_told(&told, "NOTE", "a wrong key", &["everybody", "ENRICH_AUTH=none"]);
     assert_told(&told, "ok", "a lookup", &["answered"]);

@@ -92,6 +92,33 @@ fn completions_are_there_for_every_shell() {
     assert_eq!(run(&["completions", "tcsh"], &[]).0, Some(2));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn bash_completes_the_options_of_a_subcommand() {
+    let folder = folder("completions");
+    fs::create_dir_all(&folder).expect("a folder");
+    let script = folder.join("defender-enrich.bash");
+    fs::write(&script, run(&["completions", "bash"], &[]).1).expect("a file");
+    let complete = "source \"$0\"; COMP_WORDS=(defender-enrich \"$1\" \"$2\"); COMP_CWORD=2; \
+                    [[ $(complete -p defender-enrich) =~ -F\\ ([^ ]+) ]]; \"${BASH_REMATCH[1]}\" defender-enrich \"$2\" \"$1\"; \
+                    echo \"${COMPREPLY[*]}\"";
+    for (command, start, completion) in
+        [("lookup", "--fo", "--format"), ("check", "--ur", "--url"), ("openapi", "--w", "--write")]
+    {
+        let arguments = ["-c", complete, script.to_str().expect("a path"), command, start];
+        let output = Command::new("bash").args(arguments).output().expect("bash");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), completion, "{output:?}");
+    }
+}
+
+#[test]
+fn an_id_that_the_backend_cannot_look_up_is_bad_input() {
+    let (status, text, errors) =
+        run(&["lookup", "user", "S-1-5-21-1-2-3-4", "--demo"], &[("DEFENDER_BACKEND", "defender")]);
+    assert_eq!((status, text.as_str()), (Some(2), ""));
+    assert!(errors.contains("invalid_id"), "{errors}");
+}
+
 #[test]
 fn a_taken_port_and_missing_settings_say_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -353,7 +353,7 @@ async fn a_batch_is_one_post_to_each_destination_and_tells_so() {
         .collect();
     posts.sort_by(|one, other| one.0.cmp(&other.0));
     let counts = |requests: u32, ok: u32| json!({"requests": requests, "ok": ok, "failed": requests - ok});
-    let soc = vec![json!(ALERT), json!("da1_1"), json!(MACHINE), json!(USER), json!(null)];
+    let soc = vec![json!(ALERT), json!("da1_1"), json!(MACHINE), json!(USER), json!("x")];
     let right = [("/other".to_owned(), vec![json!(USER)], counts(1, 1)), ("/soc".to_owned(), soc, counts(5, 2))];
     assert_eq!(posts, right);
 }

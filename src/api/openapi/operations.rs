@@ -54,7 +54,7 @@ fn operation(endpoint: Endpoint) -> Value {
             option_parameters(),
         )
         .with_body("BatchRequest", &batch_examples())
-        .answers("200", good("An answer or a problem for each subject.", &json_content("Batch"), &["X-Repeated"])),
+        .answers("200", good("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified", "X-Repeated"])),
         Endpoint::HookSlack => hook(
             "hookSlack",
             ["A slash command of Slack", "Proven by X-Slack-Signature. What takes longer than 2.5 seconds follows to its response_url."],
@@ -77,7 +77,7 @@ fn operation(endpoint: Endpoint) -> Value {
             )
             .with_parameters([token].into_iter().chain(option_parameters()).collect())
             .with_foreign_body("application/json")
-            .answers("200", good("An answer or a problem for each subject.", &json_content("Batch"), &[]))
+            .answers("200", good("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified"]))
         }
         Endpoint::HookPagerDuty => hook(
             "hookPagerDuty",
@@ -85,7 +85,7 @@ fn operation(endpoint: Endpoint) -> Value {
         )
         .with_parameters(option_parameters())
         .with_foreign_body("application/json")
-        .answers("202", good("An answer or a problem for each subject.", &json_content("Batch"), &["X-Repeated"])),
+        .answers("202", good("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified", "X-Repeated"])),
         Endpoint::OpenApi => about("openapi", ["This document", "OpenAPI 3.1, as it was published with this version."])
             .answers("200", good("This document.", &object("The document."), &[])),
         Endpoint::Health => about("health", ["Whether the process lives", "No authentication, no I/O. It says nothing of Defender."])

@@ -63,9 +63,9 @@ pub(super) async fn check(base: Url, key: Option<String>, report: &mut Report) -
     service.version(report).await;
     let is_open = service.refuses_strangers(report).await;
     match key.as_deref().map(HeaderValue::from_str) {
-        Some(Ok(key)) => service.lookup(Some(key), report).await,
+        Some(Ok(key)) => service.lookup(Some(key), is_open, report).await,
         Some(Err(_)) => report.wrong("the key", "it has characters that no header can carry"),
-        None if is_open => service.lookup(None, report).await,
+        None if is_open => service.lookup(None, is_open, report).await,
         None => {
             report.unproven("the key", "not tried: give one with --key KEY, or --key - and the key on standard input");
             report.unproven("a lookup", "not tried: there is no key");
@@ -157,7 +157,7 @@ impl Deployed {
         false
     }
 
-    async fn lookup(&self, key: Option<HeaderValue>, report: &mut Report) {
+    async fn lookup(&self, key: Option<HeaderValue>, lets_everybody_in: bool, report: &mut Report) {
         let has_key = key.is_some();
         let answer = match self.ask(&["v1", "enrich"], Some(&self.question), key).await {
             Ok(answer) => answer,
@@ -170,8 +170,13 @@ impl Deployed {
                 report.wrong("the key", detail);
                 return report.skipped("a lookup", "not tried: the key is refused");
             }
-            Some(_) | None if has_key => report.good("the key", "is accepted"),
-            Some(_) | None => {}
+            Some(_) | None if !has_key => {}
+            Some(_) | None if lets_everybody_in => report.skipped("the key", "not proven: any key is let in"),
+            Some(code) if !is_said_after_authentication(code) => {
+                report.skipped("the key", "not proven: the service has compared no key");
+            }
+            None if !answer.is_lookup() => report.skipped("the key", "not proven: this is no answer to a lookup"),
+            Some(_) | None => report.good("the key", "is accepted"),
         }
         if answer.is_lookup() {
             let backend = match answer.body.pointer("/source/backend").and_then(Value::as_str) {
@@ -183,6 +188,11 @@ impl Deployed {
             report.wrong("a lookup", &answer.told());
         }
     }
+}
+
+/// Whether a problem of this code can only come once the caller is known: it is about what was asked.
+fn is_said_after_authentication(code: &str) -> bool {
+    code.starts_with("upstream_") || matches!(code, "not_found" | "throttled")
 }
 
 impl Answer {
