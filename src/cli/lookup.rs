@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::{BAD_INPUT, CommandError, NO_ANSWER, Stage, complain, is_on_terminal, print};
-use crate::api::told_in_full;
+use crate::api::one_line_message;
 use crate::domain::enrichment::RenderOptions;
 use crate::domain::subject::Question;
 use crate::domain::subject::field_names::Named;
@@ -41,7 +41,7 @@ pub(super) async fn run(
             Ok(if answer.findings.found() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
         Err(error) => {
-            complain(&told_in_full(error));
+            complain(&one_line_message(error));
             Ok(ExitCode::from(NO_ANSWER))
         }
     }

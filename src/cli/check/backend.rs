@@ -5,7 +5,7 @@ use url::Url;
 use super::context;
 use super::report::Report;
 use super::secrets::unreadable;
-use crate::api::told_in_full;
+use crate::api::one_line_message;
 use crate::backend::defender::RETIREMENT;
 use crate::backend::graph::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING};
 use crate::cli::Stage;
@@ -67,7 +67,7 @@ pub(super) async fn check(stage: &Stage, report: &mut Report) {
     let apis = match backend.apis(&context()).await {
         Ok(apis) => apis,
         Err(error) => {
-            report.wrong("backend", &told_in_full(error));
+            report.wrong("backend", &one_line_message(error));
             return;
         }
     };
@@ -82,7 +82,7 @@ pub(super) async fn check(stage: &Stage, report: &mut Report) {
                         report.good(&format!("  {}", kind.as_str()), &choice.told_of(kind));
                     }
                 }
-                Err(error) => report.wrong("backend", &told_in_full(error)),
+                Err(error) => report.wrong("backend", &one_line_message(error)),
             }
             if !apis.contains(&Api::Graph) {
                 optional(stage, Api::Graph, report).await;
@@ -186,7 +186,7 @@ fn no_token(stage: &Stage, part: &str, error: CredentialError, report: &mut Repo
 fn explained(error: EnrichError, address: &Url) -> String {
     let silent =
         matches!(error, EnrichError::Unavailable { .. } | EnrichError::NoAddress { .. } | EnrichError::TimedOut { .. });
-    let told = told_in_full(error);
+    let told = one_line_message(error);
     if silent {
         let host = address.host_str().unwrap_or_default();
         format!("{told} Is there a way from here to {host} (subnet, NAT, firewall, DNS)?")

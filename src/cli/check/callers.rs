@@ -8,7 +8,7 @@ use super::{PART_TIMEOUT, context};
 use crate::auth::{AuthError, CallerSecret};
 use crate::cli::Stage;
 use crate::config::CallerAuth;
-use crate::delivery::{Content, Destination, NotFound};
+use crate::delivery::{Content, Destination, HostError};
 use crate::domain::notified::Outcome;
 use crate::formats::Format;
 
@@ -113,22 +113,22 @@ async fn destinations(stage: &Stage, secret: &CallerSecret, posts: bool, report:
             Err(error) => report.wrong(&part, &error.to_string()),
         }
     }
-    if let Some(error) = destinations.misnamed() {
+    if let Some(error) = destinations.name_error() {
         report.wrong("destinations", &error.to_string());
     }
 }
 
 async fn reachable(stage: &Stage, part: &str, destination: &Destination, report: &mut Report) -> bool {
-    let found = stage.service.notifier.finds(destination, &context()).await;
+    let found = stage.service.notifier.check_host(destination, &context()).await;
     match found {
         Ok(()) => {
             report.good(part, &format!("{}, in format {}", destination.kind(), destination.format().as_str()));
             return true;
         }
-        Err(error @ NotFound::NoAddress) => {
+        Err(error @ HostError::NoAddress) => {
             report.wrong(part, &format!("{error}: correct it, or is there a way from here to DNS?"));
         }
-        Err(error @ NotFound::NotAllowed) => {
+        Err(error @ HostError::AddressNotAllowed) => {
             report.wrong(part, &format!("{error}, unless ENRICH_ALLOW_PRIVATE_DESTINATIONS is true"));
         }
     }

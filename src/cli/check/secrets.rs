@@ -2,7 +2,7 @@
 
 use super::context;
 use super::report::Report;
-use crate::api::told_in_full;
+use crate::api::one_line_message;
 use crate::cli::Stage;
 use crate::credentials::{CallError, CredentialError, Mends, StoreError};
 
@@ -21,7 +21,7 @@ pub(super) async fn check(stage: &Stage, report: &mut Report) -> bool {
             false
         }
         Err(error) => {
-            report.wrong(part, &told_in_full(CallError::from(error).into()));
+            report.wrong(part, &one_line_message(CallError::from(error).into()));
             false
         }
     }
