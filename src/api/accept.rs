@@ -1,7 +1,7 @@
-//! `Accept`: the format that a caller's header asks for, where the request itself names none.
+//! Negotiates the answer's format from the `Accept` header, for requests that name no format themselves.
 //!
-//! Only formats with a media type of their own can be asked for like this. There is no 406: whoever accepts nothing that
-//! there is gets JSON, as do those who accept anything.
+//! Only formats with a media type of their own can be negotiated. The service never answers 406: where no offered
+//! media type is acceptable, the answer is JSON.
 //!
 //! Source: RFC 9110, sections 5.6 and 12.5.1.
 
@@ -11,7 +11,7 @@ use http::{HeaderMap, header};
 
 use crate::formats::Format;
 
-/// What can be asked for, each by one media type; of equally good ones the first is taken.
+/// The formats on offer, each with its media type. Of equally good ones, the first wins.
 const OFFERED: [(Format, &str, &str); 4] = [
     (Format::Json, "application", "json"),
     (Format::Text, "text", "plain"),
@@ -19,10 +19,10 @@ const OFFERED: [(Format, &str, &str); 4] = [
     (Format::OcsfNdjson, "application", "x-ndjson"),
 ];
 
-/// The format that the `Accept` headers ask for.
+/// Returns the format that the `Accept` headers ask for.
 ///
-/// What a header names comes before what it lets pass by a wildcard: `text/markdown, */*` is Markdown, and what a browser
-/// sends is JSON.
+/// A media type that a header names beats one that only a wildcard matches: `text/markdown, */*` means Markdown, and
+/// a browser's header means JSON.
 pub(super) fn format(headers: &HeaderMap) -> Format {
     let headers: Vec<_> =
         headers.get_all(header::ACCEPT).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
@@ -35,17 +35,18 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
     best.map_or(Format::Json, |(_, format)| format)
 }
 
-/// One element of an `Accept` header. Parameters other than the weight do not count: ours have none but `charset`.
+/// One element of an `Accept` header. Parameters other than the weight are ignored: our media types have none but
+/// `charset`.
 #[derive(Debug, PartialEq, Eq)]
 struct Range<'a> {
     kind: &'a str,
     subtype: &'a str,
-    /// In thousandths.
+    /// The weight in thousandths.
     weight: u16,
 }
 
 impl<'a> Range<'a> {
-    /// Reads an element; `None`: it is malformed, and says nothing.
+    /// Parses an element; `None` if it is malformed.
     fn parse(element: &'a str) -> Option<Self> {
         let mut parts = split(element, ';');
         let (kind, subtype) = parts.next()?.split_once('/')?;
@@ -56,7 +57,7 @@ impl<'a> Range<'a> {
             if !is_token(name) || !(is_token(value) || is_quoted(value)) {
                 return None;
             }
-            // What follows the weight are extensions of it.
+            // Parameters after the weight are extensions of the weight.
             if weight.is_none() && name.eq_ignore_ascii_case("q") {
                 weight = Some(thousandths(value)?);
             }
@@ -69,13 +70,13 @@ impl<'a> Range<'a> {
         fits(self.kind, kind) && fits(self.subtype, subtype)
     }
 
-    /// How exactly it names what it takes.
+    /// Returns how specific the range is: 0 for `*/*`, 1 for `type/*`, 2 for `type/subtype`.
     fn precision(&self) -> u8 {
         u8::from(self.kind != "*") + u8::from(self.subtype != "*")
     }
 }
 
-/// A weight: `0` to `1` with at most three decimals.
+/// Parses a weight into thousandths: `0` to `1` with at most three decimals.
 fn thousandths(text: &str) -> Option<u16> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let is_number = decimals.len() <= 3 && decimals.bytes().all(|byte| byte.is_ascii_digit());
@@ -87,7 +88,7 @@ fn thousandths(text: &str) -> Option<u16> {
     }
 }
 
-/// The trimmed parts between separators that do not stand in a quoted string.
+/// Splits at separators outside quoted strings, and trims the parts.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(move |letter| {
@@ -103,7 +104,7 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     parts.map(|part| part.trim_matches([' ', '\t']))
 }
 
-/// A token of RFC 9110, section 5.6.2.
+/// Whether the text is a token of RFC 9110, section 5.6.2.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_programs_send_that_take_anything_is_json() {
+    fn headers_that_accept_anything_get_json() {
         for header in [
             "*/*",
             "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_weightier_and_then_the_more_precise_wins() {
+    fn higher_weight_wins_then_higher_precision() {
         for (header, right) in [
             ("application/json;q=0.5, text/markdown;q=0.9", Format::Markdown),
             ("application/json;q=0.501, text/markdown;q=0.5", Format::Json),
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_says_nothing_and_what_there_is_not_is_json() {
+    fn malformed_ranges_are_ignored_and_unknown_types_get_json() {
         for header in [
             "",
             ",,;",
@@ -208,14 +209,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_header_is_answered(values in prop::collection::vec("[ -~]{0,60}|[a-z*/;,=q0-9. \"\\\\]{0,60}", 0..4)) {
+        fn no_header_panics(values in prop::collection::vec("[ -~]{0,60}|[a-z*/;,=q0-9. \"\\\\]{0,60}", 0..4)) {
             let values: Vec<_> = values.iter().map(String::as_str).collect();
             let chosen = of(&values);
             prop_assert!(OFFERED.iter().any(|(format, ..)| *format == chosen));
         }
 
         #[test]
-        fn where_elements_stand_does_not_matter(
+        fn order_of_elements_does_not_matter(
             mut elements in prop::collection::vec(
                 ("application/json|application/x-ndjson|text/plain|text/markdown|text/html|x", 0_u16..=1000), 0..6),
             seed in any::<u64>(),

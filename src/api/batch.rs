@@ -1,6 +1,6 @@
-//! `/v1/enrich/batch`: up to 25 subjects, one answer each, in their order.
+//! `/v1/enrich/batch`: up to 25 subjects, with one answer for each, in request order.
 //!
-//! The envelope is always JSON, whatever `Accept` says: it holds answers of several formats, each asked for by `format`.
+//! The envelope is always JSON, whatever `Accept` says: its answers may have several formats, which `format` selects.
 
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ use crate::domain::enrichment::{Enrichment, SCHEMA_VERSION};
 use crate::domain::notified::Notified;
 use crate::domain::warning::Warning;
 
-/// Subjects of one batch.
-pub(super) const MOST: usize = 25;
+/// The maximum number of subjects in one batch.
+pub(super) const MAX_SUBJECTS: usize = 25;
 
 /// The answer to a batch.
 #[derive(Serialize, JsonSchema)]
@@ -93,7 +93,7 @@ pub(super) enum BatchItem {
 }
 
 impl BatchItem {
-    /// The length of its answer, which is most of what it takes.
+    /// Returns the length of the embedded answer, which makes up most of the item's size.
     pub(super) fn answer_length(&self) -> usize {
         match self {
             Self::Answered { enrichment, .. } => enrichment.get().len(),
@@ -103,7 +103,7 @@ impl BatchItem {
 }
 
 impl BatchBody {
-    /// The body of these items.
+    /// Builds the body of these items, with their counts.
     pub(super) fn of(results: Vec<BatchItem>, notified: Option<Notified>) -> Self {
         let mut counts = BatchCounts { requests: results.len(), ok: 0, failed: 0, pending: 0 };
         for item in &results {
@@ -116,28 +116,28 @@ impl BatchBody {
         Self { schema_version: SCHEMA_VERSION, results, counts, notified }
     }
 
-    /// Its bytes.
+    /// Serializes the body.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        // Strings, numbers and bodies that are JSON already: it always serializes.
+        // Serialization cannot fail: the body holds strings, numbers and values that are valid JSON already.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
-/// One subject that is asked about, or was meant to be.
+/// One entry of a batch: a valid request, or the problem with it.
 pub(super) struct Item {
-    /// What the caller wrote, where that is known.
+    /// What the caller wrote, where it is known.
     pub(super) input: Option<String>,
-    /// What is asked, or why nothing is.
-    pub(super) asked: Result<EnrichRequest, Problem>,
+    /// The parsed request, or why it is invalid.
+    pub(super) request: Result<EnrichRequest, Problem>,
 }
 
 impl From<Result<EnrichRequest, Problem>> for Item {
-    fn from(asked: Result<EnrichRequest, Problem>) -> Self {
-        Self { input: asked.as_ref().ok().map(|asked| asked.question.input.clone()), asked }
+    fn from(request: Result<EnrichRequest, Problem>) -> Self {
+        Self { input: request.as_ref().ok().map(|request| request.question.input.clone()), request }
     }
 }
 
-/// The body of any format: an object or a list, or a string where the format is no JSON.
+/// The schema of a body in any format: an object, a list, or a string for formats that are not JSON.
 fn enrichment_schema(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({"anyOf": [
         generator.subschema_for::<Enrichment<'static>>(),
@@ -154,15 +154,15 @@ pub(super) async fn from_body(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    respond::admitted(&service, &parts, body, &request_context, async |body| {
+    respond::authenticated(&service, &parts, body, &request_context, async |body| {
         let bytes = json_bytes(&parts.headers, body).await?;
         if bytes.is_empty() {
             return Err(Problem::new(Code::InvalidJson, "The body is empty: send {\"requests\":[…]}."));
         }
-        let (defaults, others) = query_options(parts.uri.query())?;
+        let (defaults, query_warnings) = query_options(parts.uri.query())?;
         let mut fields = Fields::from_json(&bytes)?;
         let options = Options::take(&mut fields)?.or(defaults);
-        let items = items(fields, &options, &others)?;
+        let items = items(fields, &options, &query_warnings)?;
         let work = Work::new(service.clone(), items, &options, &request_context).await?;
         work.run(&request_context.ctx).await;
         Ok(work.response())
@@ -170,8 +170,8 @@ pub(super) async fn from_body(
     .await
 }
 
-/// The items of an envelope: those of `requests`, or each subject of an object with several.
-fn items(mut fields: Fields, options: &Options, others: &[Warning]) -> Result<Vec<Item>, Problem> {
+/// Reads the items of an envelope: those of `requests`, or each subject of an object with several.
+fn items(mut fields: Fields, options: &Options, query_warnings: &[Warning]) -> Result<Vec<Item>, Problem> {
     let pointer = fields.pointer("requests");
     let mut items = match fields.take_raw("requests") {
         Some(raw) => {
@@ -179,14 +179,14 @@ fn items(mut fields: Fields, options: &Options, others: &[Warning]) -> Result<Ve
                 let detail = "requests names what is asked about: name no subject beside it.";
                 return Err(Problem::at(Code::AmbiguousRequest, fields.pointer(name), detail));
             }
-            listed(&raw, &pointer, options)?
+            items_of_list(&raw, &pointer, options)?
         }
-        None => spread(&mut fields, options)?,
+        None => items_of_object(&mut fields, options)?,
     };
-    // What surrounds the items is told with each of them.
-    for asked in items.iter_mut().filter_map(|item| item.asked.as_mut().ok()) {
-        asked.warnings.extend(decode::unknown_fields(&fields));
-        asked.warnings.extend_from_slice(others);
+    // Each item carries the warnings about the envelope.
+    for request in items.iter_mut().filter_map(|item| item.request.as_mut().ok()) {
+        request.warnings.extend(decode::unknown_fields(&fields));
+        request.warnings.extend_from_slice(query_warnings);
     }
     if items.is_empty() {
         let detail = "Send {\"requests\":[…]} with 1 to 25 subjects, or one object with several subjects.";
@@ -195,28 +195,29 @@ fn items(mut fields: Fields, options: &Options, others: &[Warning]) -> Result<Ve
     Ok(items)
 }
 
-/// `{"requests":[…]}`: each item an object of its own.
-fn listed(raw: &RawValue, pointer: &str, options: &Options) -> Result<Vec<Item>, Problem> {
+/// Reads `{"requests":[…]}`, in which each item is an object of its own.
+fn items_of_list(raw: &RawValue, pointer: &str, options: &Options) -> Result<Vec<Item>, Problem> {
     let not_a_list = |_| Problem::at(Code::InvalidRequest, pointer, "requests has to be a list of objects.");
     let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(not_a_list)?;
-    if items.len() > MOST {
-        let detail = format!("A batch has at most {MOST} subjects: send the others in another.");
+    if items.len() > MAX_SUBJECTS {
+        let detail = format!("A batch has at most {MAX_SUBJECTS} subjects: send the others in another.");
         return Err(Problem::at(Code::TooManyRequestsInBatch, pointer, detail));
     }
     let item = |(at, raw)| match Fields::from_raw(raw, format!("{pointer}/{at}")) {
-        Ok(fields) => decode::item(fields, options.clone()),
+        Ok(fields) => decode::read_item(fields, options.clone()),
         Err(problem) => Item::from(Err(problem)),
     };
     Ok(items.into_iter().enumerate().map(item).collect())
 }
 
-/// One object with several subjects, as a SIEM's template sends it: an item for each.
-fn spread(fields: &mut Fields, options: &Options) -> Result<Vec<Item>, Problem> {
-    let named = decode::subjects(fields)?;
+/// Makes an item of each subject of one object, which is what the templates of SIEMs send.
+fn items_of_object(fields: &mut Fields, options: &Options) -> Result<Vec<Item>, Problem> {
+    let subjects = decode::subjects(fields)?;
     let item = |subject: decode::Subject| {
         let question = subject.question(|| fields.pointer(&subject.name));
-        let asked = question.map(|question| EnrichRequest { question, options: options.clone(), warnings: Vec::new() });
-        Item { input: subject.text(), asked }
+        let request =
+            question.map(|question| EnrichRequest { question, options: options.clone(), warnings: Vec::new() });
+        Item { input: subject.text(), request }
     };
-    Ok(named.into_iter().map(item).collect())
+    Ok(subjects.into_iter().map(item).collect())
 }

@@ -1,4 +1,4 @@
-//! The body of a request: its media type, its size, its bytes.
+//! Reads a request's body: media type, size limit, bytes.
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -7,23 +7,23 @@ use http_body_util::BodyExt;
 
 use super::problem::{Code, Problem};
 
-/// What a body may have: a batch of 25 needs a tenth of it.
-const MOST: usize = 64 << 10;
-/// What is read of a body that is too large, so that its sender gets to read the answer.
-const MAX_DRAINED: usize = 16 << 20;
+/// The largest accepted body. A batch of 25 needs a tenth of it.
+const MAX_BODY_BYTES: usize = 64 << 10;
+/// How much of a larger body is read. A sender that is cut off earlier would not read the answer.
+const MAX_DRAINED_BYTES: usize = 16 << 20;
 
-/// The bytes of a JSON body.
+/// Reads a JSON body.
 pub(super) async fn json_bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     check_media_type(headers)?;
-    read(body, MAX_DRAINED).await
+    read(body, MAX_DRAINED_BYTES).await
 }
 
-/// The bytes of a body whose sender is yet to be proven by them: no more is read than it may have.
-pub(super) async fn within_bound(body: Body) -> Result<Bytes, Problem> {
-    read(body, MOST).await
+/// Reads a body whose sender is not authenticated yet: no more than the accepted size is read.
+pub(super) async fn read_limited(body: Body) -> Result<Bytes, Problem> {
+    read(body, MAX_BODY_BYTES).await
 }
 
-/// Reads a body, and of one that is too large so much.
+/// Reads a body of at most [`MAX_BODY_BYTES`], and discards a longer one up to `drained` bytes.
 async fn read(mut body: Body, drained: usize) -> Result<Bytes, Problem> {
     let mut bytes = BytesMut::new();
     let mut read = 0;
@@ -34,17 +34,17 @@ async fn read(mut body: Body, drained: usize) -> Result<Bytes, Problem> {
         if read > drained {
             break;
         }
-        if read <= MOST {
+        if read <= MAX_BODY_BYTES {
             bytes.extend_from_slice(&data);
         }
     }
-    if read > MOST {
+    if read > MAX_BODY_BYTES {
         return Err(Problem::new(Code::PayloadTooLarge, "A body has at most 64 KiB."));
     }
     Ok(bytes.freeze())
 }
 
-/// `application/json`, or anything that says `+json`; a body without a type is taken for JSON.
+/// Accepts `application/json`, any `+json` type, and a missing type.
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! From fields to a question: bad input ends here, before anything is asked of anybody.
+//! Turns fields into a question. Bad input is rejected here, before any call to Microsoft.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::domain::subject::field_names::{Named, is_of_first_version, look_up, n
 use crate::domain::subject::{Kind, Question};
 use crate::domain::warning::{Warning, WarningCode, quoted};
 
-/// A question, and how its answer is wanted.
+/// A question with the options for its answer.
 #[derive(Clone, Debug)]
 pub(super) struct EnrichRequest {
     pub(super) question: Question,
@@ -20,36 +20,41 @@ pub(super) struct EnrichRequest {
     pub(super) warnings: Vec<Warning>,
 }
 
-/// Unknown fields that are named.
-const MAX_NAMED: usize = 20;
+/// The maximum number of unknown fields that warnings name.
+const MAX_UNKNOWN_FIELDS: usize = 20;
 
-/// A field that names a subject: as it is written, what its name says, and its value.
+/// A field that names a subject: its name as written, the meaning of the name, and its value.
 pub(super) struct Subject {
     pub(super) name: String,
     named: Named,
     value: Value,
 }
 
-/// Reads exactly one subject and its options; `defaults` are the options of what surrounds it.
-pub(super) fn asked(fields: Fields, defaults: Options) -> Result<EnrichRequest, Problem> {
-    item(fields, defaults).asked
+/// Reads exactly one subject and its options. `defaults` are the options of the envelope.
+pub(super) fn read_request(fields: Fields, defaults: Options) -> Result<EnrichRequest, Problem> {
+    read_item(fields, defaults).request
 }
 
-/// The same as an item of a batch, which names what was asked about even where that makes no sense.
-pub(super) fn item(mut fields: Fields, defaults: Options) -> Item {
+/// Reads the same as an item of a batch, which holds the caller's text of the subject even where it is invalid.
+pub(super) fn read_item(mut fields: Fields, defaults: Options) -> Item {
     let options = Options::take(&mut fields);
-    let subject = subjects(&mut fields).and_then(|subjects| the_one(subjects, &fields));
+    let subject = subjects(&mut fields).and_then(|subjects| single_subject(subjects, &fields));
     let input = subject.as_ref().ok().and_then(|(subject, _)| subject.text());
-    let asked = options.and_then(|options| {
+    let request = options.and_then(|options| {
         let (subject, others) = subject?;
-        request(&fields, options.or(defaults), &subject, &others)
+        request_about(&fields, options.or(defaults), &subject, &others)
     });
-    Item { input, asked }
+    Item { input, request }
 }
 
-fn request(fields: &Fields, options: Options, subject: &Subject, others: &[Subject]) -> Result<EnrichRequest, Problem> {
+fn request_about(
+    fields: &Fields,
+    options: Options,
+    subject: &Subject,
+    others: &[Subject],
+) -> Result<EnrichRequest, Problem> {
     let question = subject.question(|| fields.pointer(&subject.name))?;
-    let beside = others.iter().map(|other| {
+    let ignored = others.iter().map(|other| {
         let detail = format!(
             "{} names another subject: it is ignored, and {} is asked about.",
             quoted(&other.name),
@@ -57,33 +62,33 @@ fn request(fields: &Fields, options: Options, subject: &Subject, others: &[Subje
         );
         Warning { code: WarningCode::UnknownField, detail }
     });
-    let warnings = beside.take(MAX_NAMED).chain(unknown_fields(fields)).collect();
+    let warnings = ignored.take(MAX_UNKNOWN_FIELDS).chain(unknown_fields(fields)).collect();
     Ok(EnrichRequest { question, options, warnings })
 }
 
-/// The subject among what can be one, and the others: a name of the first version goes before the other words, of which
-/// several may name the same kind.
-fn the_one(mut subjects: Vec<Subject>, fields: &Fields) -> Result<(Subject, Vec<Subject>), Problem> {
+/// Picks the subject among the candidates, and returns the others too. A field name of the first version takes
+/// precedence over the other names, of which several may name the same kind.
+fn single_subject(mut subjects: Vec<Subject>, fields: &Fields) -> Result<(Subject, Vec<Subject>), Problem> {
     let of_first_version = |(at, subject): (usize, &Subject)| is_of_first_version(&subject.name).then_some(at);
-    let older: Vec<usize> = subjects.iter().enumerate().filter_map(of_first_version).collect();
-    let at = match (older.as_slice(), subjects.as_slice()) {
-        (_, []) => return Err(nothing(fields)),
+    let first_version: Vec<usize> = subjects.iter().enumerate().filter_map(of_first_version).collect();
+    let at = match (first_version.as_slice(), subjects.as_slice()) {
+        (_, []) => return Err(no_subject(fields)),
         ([at], _) => *at,
         ([], [_]) => 0,
         ([], [first, rest @ ..]) => {
             let kind = first.kind();
             if kind.is_none() || rest.iter().any(|other| other.kind() != kind) {
-                return Err(several());
+                return Err(several_subjects());
             }
             0
         }
-        ([_, _, ..], _) => return Err(several()),
+        ([_, _, ..], _) => return Err(several_subjects()),
     };
     let subject = subjects.remove(at);
     Ok((subject, subjects))
 }
 
-/// Takes the subjects out, in their order.
+/// Takes out all subjects, in request order.
 pub(super) fn subjects(fields: &mut Fields) -> Result<Vec<Subject>, Problem> {
     let subject = |name: &str| look_up(name).map(|named| (name.to_owned(), named));
     let names: Vec<_> = fields.names().filter_map(subject).collect();
@@ -95,13 +100,13 @@ pub(super) fn subjects(fields: &mut Fields) -> Result<Vec<Subject>, Problem> {
 }
 
 impl Subject {
-    /// The kind that the name and the form tell; `None` where it can be several.
+    /// Returns the kind that the name and the value imply; `None` if several are possible.
     fn kind(&self) -> Option<Kind> {
         let is_address = |text: &Value| text.as_str().is_some_and(|text| Question::parse(Kind::Ip, text).is_ok());
         if self.named == Named::Host && is_address(&self.value) { Some(Kind::Ip) } else { self.named.kind() }
     }
 
-    /// What the caller wrote.
+    /// Returns the caller's text.
     pub(super) fn text(&self) -> Option<String> {
         match SubjectValue::deserialize(&self.value) {
             Ok(SubjectValue::Text(text)) => Some(text),
@@ -110,7 +115,7 @@ impl Subject {
         }
     }
 
-    /// Reads it; `pointer` says where it stands, if that has to be told.
+    /// Parses the question. `pointer` is only called for an error.
     pub(super) fn question(&self, pointer: impl FnOnce() -> String) -> Result<Question, Problem> {
         let kind = self.named.kind();
         let text = match SubjectValue::deserialize(&self.value) {
@@ -119,14 +124,15 @@ impl Subject {
             _ => {
                 let or_number = if kind == Some(Kind::Incident) { " or a number" } else { "" };
                 let detail = format!("{} has to be a string{or_number}.", quoted(&self.name));
-                return Err(Problem::at(Code::InvalidRequest, pointer(), detail).about(kind));
+                return Err(Problem::at(Code::InvalidRequest, pointer(), detail).with_kind(kind));
             }
         };
-        Question::named(self.named, &text).map_err(|error| Problem::of_subject(&error, pointer()).about(kind))
+        Question::named(self.named, &text).map_err(|error| Problem::of_subject(&error, pointer()).with_kind(kind))
     }
 }
 
-/// The options of a query string beside a body, and warnings about what else is there. The subject stands in the body.
+/// Reads the options of a query string that accompanies a body, and warns about other fields. The subject must be in
+/// the body.
 pub(super) fn options_beside_a_body(mut fields: Fields) -> Result<(Options, Vec<Warning>), Problem> {
     let options = Options::take(&mut fields)?;
     if let Some(Subject { name, .. }) = subjects(&mut fields)?.first() {
@@ -137,30 +143,30 @@ pub(super) fn options_beside_a_body(mut fields: Fields) -> Result<(Options, Vec<
     Ok((options, warnings))
 }
 
-/// A warning for each field that nobody knows, with the name that may have been meant.
+/// Returns a warning for each unknown field, with the name that was probably meant.
 pub(super) fn unknown_fields(fields: &Fields) -> Vec<Warning> {
     let warning = |name: &str| Warning {
         code: WarningCode::UnknownField,
         detail: format!("{:?} is no field of a request: it is ignored.{}", quoted(name), did_you_mean(name)),
     };
-    fields.names().take(MAX_NAMED).map(warning).collect()
+    fields.names().take(MAX_UNKNOWN_FIELDS).map(warning).collect()
 }
 
 fn did_you_mean(name: &str) -> String {
     nearest(name, &OPTIONS).map(|meant| format!(" Did you mean {meant}?")).unwrap_or_default()
 }
 
-/// The fields that name a subject, for people.
+/// The message that lists the fields that name a subject.
 const SUBJECTS: &str = "Name one subject: alert_id, machine, user, file_hash, incident_id, ip, domain, url, or value for anything of these.";
 
-/// No subject at all; a name that was nearly one is told.
-fn nothing(fields: &Fields) -> Problem {
+/// The problem of a request without a subject. It suggests a name where an unknown field resembles one.
+fn no_subject(fields: &Fields) -> Problem {
     let unknown: Vec<_> =
         fields.names().take(3).map(|name| format!(" {:?} is none.{}", quoted(name), did_you_mean(name))).collect();
     Problem::new(Code::InvalidRequest, format!("{SUBJECTS}{}", unknown.concat()))
 }
 
-fn several() -> Problem {
+fn several_subjects() -> Problem {
     let detail = "Name exactly one subject; several at once go to /v1/enrich/batch.";
     Problem::new(Code::AmbiguousRequest, detail)
 }
@@ -170,11 +176,11 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<EnrichRequest, Problem> {
-        asked(Fields::from_json(body.as_bytes())?, Options::default())
+        read_request(Fields::from_json(body.as_bytes())?, Options::default())
     }
 
     #[test]
-    fn addresses_and_domains_are_read_by_whatever_word() {
+    fn addresses_and_domains_are_read_from_every_field_name() {
         for (body, kind, id) in [
             (r#"{"ip":"[2001:DB8::7]:443"}"#, Kind::Ip, "2001:db8::7"),
             (r#"{"src_ip":"192[.]0[.]2[.]7"}"#, Kind::Ip, "192.0.2.7"),
@@ -197,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_no_domain_and_no_url_is_refused() {
+    fn invalid_addresses_domains_and_urls_are_rejected() {
         for body in [
             r#"{"ip":"host"}"#,
             r#"{"ip":"192.0.2.7 192.0.2.8"}"#,

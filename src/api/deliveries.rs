@@ -1,4 +1,4 @@
-//! Requests that are delivered again: each is dealt with once, and a repetition gets the answer of the first time.
+//! Deduplicates deliveries: each is handled once, and a repetition gets the first response.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -14,7 +14,7 @@ use crate::lookup::Context;
 
 static X_REPEATED: HeaderName = HeaderName::from_static("x-repeated");
 
-/// An answer that can be given again.
+/// A response that can be replayed.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     status: StatusCode,
@@ -23,13 +23,13 @@ pub(crate) struct Reply {
     body: Bytes,
 }
 
-/// Marks a response of which something failed in a way that passes: the delivery is dealt with again when it comes again.
+/// Marks a response in which something failed transiently. A repeated delivery is then handled again.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FailedForNow;
+pub(super) struct TransientFailure;
 
-/// Deals with a delivery, unless that is done already or somebody else is at it: then the answer is the one of the first
-/// time. `work` settles the claim, or drops it.
-pub(super) async fn once(
+/// Handles a delivery, unless it was handled already or is being handled: then the first response is replayed. `work`
+/// settles the claim or drops it.
+pub(super) async fn answer_once(
     service: &Service,
     (sender, id): (&str, &[u8]),
     ctx: &Context,
@@ -51,28 +51,28 @@ pub(super) async fn once(
     }
 }
 
-/// Settles a claim by a response that went well; any other leaves the delivery to be dealt with again.
-pub(super) async fn settled(claim: Claim<Reply>, response: Response) -> Response {
-    let went_well = response.status().is_success() && response.extensions().get::<FailedForNow>().is_none();
-    let (response, reply) = kept(response).await;
-    if let Some(reply) = reply.filter(|_| went_well) {
+/// Settles a claim with a successful response. After any other response, a repeated delivery is handled again.
+pub(super) async fn settle(claim: Claim<Reply>, response: Response) -> Response {
+    let is_success = response.status().is_success() && response.extensions().get::<TransientFailure>().is_none();
+    let (response, reply) = copied(response).await;
+    if let Some(reply) = reply.filter(|_| is_success) {
         let bytes = reply.body.len();
         claim.settle(reply, bytes);
     }
     response
 }
 
-/// Lets repetitions have this response until the delivery is dealt with.
-pub(super) async fn answered_meanwhile(claim: &Claim<Reply>, response: Response) -> Response {
-    let (response, reply) = kept(response).await;
+/// Lets repetitions have this response until the claim is settled.
+pub(super) async fn answer_meanwhile(claim: &Claim<Reply>, response: Response) -> Response {
+    let (response, reply) = copied(response).await;
     if let Some(reply) = reply {
         claim.answer_meanwhile(reply);
     }
     response
 }
 
-/// A response, and a copy of it. Its body is in memory already.
-async fn kept(response: Response) -> (Response, Option<Reply>) {
+/// Copies a response. Its body is in memory already.
+async fn copied(response: Response) -> (Response, Option<Reply>) {
     let (parts, body) = response.into_parts();
     let Ok(body) = body.collect().await else { return (Response::from_parts(parts, Body::empty()), None) };
     let body = body.to_bytes();
@@ -85,7 +85,7 @@ async fn kept(response: Response) -> (Response, Option<Reply>) {
     (Response::from_parts(parts, Body::from(body)), Some(reply))
 }
 
-/// The answer of the first time, or, where it is not remembered, none but its success.
+/// Replays the first response. Where it is not cached any more, returns an empty 200.
 fn repeated(reply: Option<Reply>) -> Response {
     let mut response = Response::new(Body::empty());
     let mut request_log = RequestLog { kind: Some("repeated"), ..RequestLog::default() };

@@ -1,4 +1,4 @@
-//! `/v1/enrich`: one subject, from the body or from the query string.
+//! `/v1/enrich`: one subject, named in the body or in the query string.
 
 use std::sync::Arc;
 
@@ -29,16 +29,16 @@ pub(super) async fn from_body(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    respond::admitted(&service, &parts, body, &request_context, async |body| {
+    respond::authenticated(&service, &parts, body, &request_context, async |body| {
         let bytes = json_bytes(&parts.headers, body).await?;
         if bytes.is_empty() {
             return Err(Problem::new(Code::InvalidJson, "The body is empty: send a JSON object that names a subject."));
         }
-        let (defaults, others) = query_options(parts.uri.query())?;
-        let mut asked = decode::asked(Fields::from_json(&bytes)?, defaults)?;
-        asked.warnings.extend(others);
-        asked.options = asked.options.or_format(accept::format(&parts.headers));
-        respond_to(&service, &asked, &request_context).await
+        let (defaults, query_warnings) = query_options(parts.uri.query())?;
+        let mut request = decode::read_request(Fields::from_json(&bytes)?, defaults)?;
+        request.warnings.extend(query_warnings);
+        request.options = request.options.or_format(accept::format(&parts.headers));
+        respond_to(&service, &request, &request_context).await
     })
     .await
 }
@@ -50,54 +50,60 @@ pub(super) async fn from_query(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    respond::admitted(&service, &parts, body, &request_context, async |_| {
+    respond::authenticated(&service, &parts, body, &request_context, async |_| {
         let fields = Fields::from_query(parts.uri.query().unwrap_or_default())?;
-        let mut asked = decode::asked(fields, Options::default())?;
-        asked.options = asked.options.or_format(accept::format(&parts.headers));
-        respond_to(&service, &asked, &request_context).await
+        let mut request = decode::read_request(fields, Options::default())?;
+        request.options = request.options.or_format(accept::format(&parts.headers));
+        respond_to(&service, &request, &request_context).await
     })
     .await
 }
 
-/// The options of the query string beside a body, and warnings about what else is there.
+/// Reads the options of a query string that accompanies a body, and warns about other fields.
 pub(super) fn query_options(query: Option<&str>) -> Result<(Options, Vec<Warning>), Problem> {
     decode::options_beside_a_body(Fields::from_query(query.unwrap_or_default())?)
 }
 
 async fn respond_to(
     service: &Service,
-    asked: &EnrichRequest,
+    request: &EnrichRequest,
     request_context: &RequestContext,
 ) -> Result<Response, Problem> {
-    let kind = Some(asked.question.subject.kind());
-    let destinations = notify::destinations(service, [&asked.options], &request_context.ctx).await?;
-    let addressee = notify::addressee(&destinations, &asked.options)?;
-    let answer = service.enricher.enrich(&asked.question, &request_context.ctx).await;
-    let answer = answer.map_err(|error| Problem::from(error).about(kind))?;
-    check_found(&answer, asked).map_err(|problem| problem.about(kind))?;
-    let notified =
-        notify::tell(addressee.as_ref(), service, &answer, asked, &notify::time_to_post(&request_context.ctx)).await;
-    let shape = asked.options.shape();
-    let body = formats::render(&answer, &render_options(asked, notified.as_ref()), shape, request_context.limit.0);
-    let mut response = respond::of_type(body, shape.format.media_type(), RequestLog::of(&answer));
+    let kind = Some(request.question.subject.kind());
+    let destinations = notify::destinations(service, [&request.options], &request_context.ctx).await?;
+    let addressee = notify::addressee(&destinations, &request.options)?;
+    let answer = service.enricher.enrich(&request.question, &request_context.ctx).await;
+    let answer = answer.map_err(|error| Problem::from(error).with_kind(kind))?;
+    check_found(&answer, request).map_err(|problem| problem.with_kind(kind))?;
+    let notified = notify::post_answer(
+        addressee.as_ref(),
+        service,
+        &answer,
+        request,
+        &notify::posting_context(&request_context.ctx),
+    )
+    .await;
+    let output = request.options.output_options();
+    let body = formats::render(&answer, &render_options(request, notified.as_ref()), output, request_context.limit.0);
+    let mut response = respond::of_type(body, output.format.media_type(), RequestLog::of(&answer));
     if let Some(notified) = &notified {
-        notify::tell_in_header(response.headers_mut(), notified);
+        notify::insert_header(response.headers_mut(), notified);
     }
     Ok(response)
 }
 
-/// The problem that an answer is to this caller, if Defender does not know the subject.
-pub(super) fn check_found(answer: &Answer, asked: &EnrichRequest) -> Result<(), Problem> {
+/// Returns the `not_found` problem if Defender does not know the subject and the caller did not choose 200.
+pub(super) fn check_found(answer: &Answer, request: &EnrichRequest) -> Result<(), Problem> {
     let missing = !answer.findings.known && matches!(answer.kind, Kind::Alert | Kind::Machine | Kind::Incident);
-    if missing && !asked.options.not_found_is_200() { Err(Problem::not_found(answer)) } else { Ok(()) }
+    if missing && !request.options.not_found_is_200() { Err(Problem::not_found(answer)) } else { Ok(()) }
 }
 
-/// How much of an answer is shown.
-pub(super) fn render_options(asked: &EnrichRequest, notified: Option<&Notified>) -> RenderOptions {
+/// The options for rendering the answer to this request.
+pub(super) fn render_options(request: &EnrichRequest, notified: Option<&Notified>) -> RenderOptions {
     RenderOptions {
-        limit: asked.options.limit(),
-        raw: asked.options.raw(),
-        warnings: asked.warnings.clone(),
+        limit: request.options.limit(),
+        raw: request.options.raw(),
+        warnings: request.warnings.clone(),
         notified: notified.cloned(),
     }
 }

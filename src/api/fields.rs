@@ -1,4 +1,4 @@
-//! The fields of a request, from a JSON object or a query string: in their order, each at most once.
+//! The fields of a request, read from a JSON object or a query string, in order and without duplicates.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use crate::domain::subject::field_names::{in_one_spelling, is_same, look_up};
 use crate::domain::subject::spelling::trimmed;
 use crate::domain::warning::quoted;
 
-/// Where fields came from, to point at them.
+/// Where fields came from, for error pointers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// A JSON object, by the JSON pointer to it.
@@ -24,14 +24,14 @@ pub(super) enum Origin {
     Query,
 }
 
-/// The fields of one object, null and empty ones left out.
+/// The fields of one object, without null and empty ones.
 #[derive(Clone, Debug)]
 pub(super) struct Fields {
     list: Vec<(String, Box<RawValue>)>,
     origin: Origin,
 }
 
-/// The members of a request that are no subjects.
+/// The members of a request that are not subjects.
 pub(super) const OPTIONS: [&str; 7] = ["format", "include", "limit", "max_chars", "not_found", "notify", "requests"];
 
 fn is_known(name: &str) -> bool {
@@ -68,7 +68,7 @@ impl Fields {
 
     fn new(list: Vec<(String, Box<RawValue>)>, origin: Origin) -> Result<Self, Problem> {
         let mut fields = Self { list: Vec::with_capacity(list.len()), origin };
-        // A caller may send thousands of names.
+        // A caller may send thousands of names, so the search for duplicates uses a map.
         let mut names: HashMap<String, String> = HashMap::with_capacity(list.len());
         for (name, value) in list {
             if name.is_empty() || is_absent(&value) {
@@ -84,7 +84,7 @@ impl Fields {
         Ok(fields)
     }
 
-    /// Where a field is, for an error's `pointer`.
+    /// Returns the location of a field, for an error's `pointer`.
     pub(super) fn pointer(&self, name: &str) -> String {
         match &self.origin {
             Origin::Body(object) => format!("{object}/{}", quoted(&name.replace('~', "~0").replace('/', "~1"))),
@@ -92,12 +92,12 @@ impl Fields {
         }
     }
 
-    /// Takes a field out, in whatever spelling it has.
+    /// Takes out a field, in any spelling of its name.
     pub(super) fn take(&mut self, name: &str) -> Result<Option<Value>, Problem> {
         self.take_raw(name).map(|raw| serde_json::from_str(raw.get()).map_err(|_| not_json())).transpose()
     }
 
-    /// Takes the fields of these names out, and reads them as the members of one object.
+    /// Takes out the fields of these names, and deserializes them as the members of one object.
     pub(super) fn read<T: DeserializeOwned>(&mut self, names: &[&'static str]) -> Result<T, Problem> {
         let mut members = Vec::with_capacity(names.len());
         for name in names {
@@ -115,19 +115,19 @@ impl Fields {
         })
     }
 
-    /// Takes a field out as it was written.
+    /// Takes out a field as raw JSON.
     pub(super) fn take_raw(&mut self, name: &str) -> Option<Box<RawValue>> {
         let at = self.list.iter().position(|(known, _)| is_same(known, name) || known == name)?;
         Some(self.list.remove(at).1)
     }
 
-    /// The names that are left, in their order.
+    /// The names of the remaining fields, in order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.list.iter().map(|(name, _)| name.as_str())
     }
 }
 
-/// Null, an empty text, or one of blanks alone.
+/// Whether a value counts as absent: null, an empty string, or blanks only.
 fn is_absent(value: &RawValue) -> bool {
     let is_blank = |text: &str| serde_json::from_str::<Cow<'_, str>>(text).is_ok_and(|text| trimmed(&text).is_empty());
     match value.get() {
@@ -142,7 +142,7 @@ fn not_json() -> Problem {
     Problem::new(Code::InvalidJson, NOT_JSON)
 }
 
-/// The same, with the place of the fault.
+/// The same problem, with the line and column of the error.
 fn not_json_at(error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
     let detail = format!(
@@ -151,7 +151,7 @@ fn not_json_at(error: &serde_json::Error) -> Problem {
     Problem::new(Code::InvalidJson, detail)
 }
 
-/// A JSON object whose members keep their order, and may come twice.
+/// A JSON object that keeps the order of its members and their duplicates.
 struct Object(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Object {
@@ -174,7 +174,7 @@ impl<'de> Deserialize<'de> for Object {
             }
 
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Object, A::Error> {
-                // A list is read to its end, so that one that is no JSON is told as that.
+                // A list is read to its end, so that malformed JSON in it is reported as malformed.
                 while seq.next_element::<Value>()?.is_some() {}
                 Err(de::Error::custom("a list is no object"))
             }
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_absent_clashes_with_no_other_spelling() {
+    fn absent_field_does_not_conflict_with_another_spelling() {
         for (body, name) in [
             (r#"{"alertId":null,"alert_id":"x"}"#, "alert_id"),
             (r#"{"alert_id":"x","alertId":null}"#, "alert_id"),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_of_names_are_read() {
+    fn thousands_of_fields_are_read() {
         let query = (0..20_000).map(|number| format!("n{number}=1")).collect::<Vec<_>>().join("&");
         assert_eq!(Fields::from_query(&query).expect("fields").names().count(), 20_000);
     }

@@ -1,4 +1,4 @@
-//! What surrounds every request: its names, its deadline, a net under panics, and one line in the log.
+//! Wraps every request: request id, deadline, panic handling, and one log line.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,22 +18,22 @@ use super::respond::RequestLog;
 use crate::app::Service;
 use crate::lookup::{Context, Deadline};
 
-/// The name of a request, where the front door has given it one.
+/// The request id that the entry point assigned.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-/// What a front door lets through, in bytes after JSON escaping.
+/// The largest response body that the entry point accepts, in bytes after JSON escaping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnswerLimit(pub usize);
 
 impl Default for AnswerLimit {
-    /// Lambda's synchronous answer is 6 MB, headers and envelope among them.
+    /// Lambda limits a synchronous response to 6 MB, including headers and envelope.
     fn default() -> Self {
         Self(5_000_000)
     }
 }
 
-/// What a handler needs to know of a request beside its parts.
+/// What a handler needs to know about a request, beside its parts.
 #[derive(Clone, Debug)]
 pub(super) struct RequestContext {
     pub(super) ctx: Context,
@@ -41,26 +41,30 @@ pub(super) struct RequestContext {
 }
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-static COLD: AtomicBool = AtomicBool::new(true);
-/// Whatever hangs beyond the deadline is cut off here.
-const GRACE: Duration = Duration::from_millis(100);
+static IS_COLD_START: AtomicBool = AtomicBool::new(true);
+/// How long after the deadline a handler that still runs is cut off.
+const CUTOFF_GRACE: Duration = Duration::from_millis(100);
 
-/// Lets the request through, and sees to it that an answer comes out.
+/// Runs the handler, and guarantees a response.
 pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
-    let begin = Instant::now();
-    let cold = COLD.swap(false, Ordering::Relaxed);
+    let started = Instant::now();
+    let is_cold_start = IS_COLD_START.swap(false, Ordering::Relaxed);
     let deadline = Deadline::after(service.timeout);
-    let deadline = request.extensions().get::<Deadline>().copied().map_or(deadline, |given| given.min(deadline));
+    let deadline = request
+        .extensions()
+        .get::<Deadline>()
+        .copied()
+        .map_or(deadline, |from_entry_point| from_entry_point.min(deadline));
     let id = request_id(&request);
     let ctx = Context::new(deadline, id.as_str(), traceparent(request.headers()));
     let limit = request.extensions().get::<AnswerLimit>().copied().unwrap_or_default();
     request.extensions_mut().insert(RequestContext { ctx: ctx.clone(), limit });
     let varies = is_negotiated(request.uri().path());
 
-    let own = request.extensions().get::<OwnAddress>();
-    let is_admitted = own.is_none_or(|own| own.admits(request.uri(), request.headers()));
-    let answer = async { if is_admitted { next.run(request).await } else { forbidden(&id) } };
-    let outcome = timeout_at(deadline.instant() + GRACE, AssertUnwindSafe(answer).catch_unwind()).await;
+    let from_caller = request.extensions().get::<OwnAddress>();
+    let is_origin_allowed = from_caller.is_none_or(|from_caller| from_caller.admits(request.uri(), request.headers()));
+    let answer = async { if is_origin_allowed { next.run(request).await } else { forbidden(&id) } };
+    let outcome = timeout_at(deadline.instant() + CUTOFF_GRACE, AssertUnwindSafe(answer).catch_unwind()).await;
     let mut response = match outcome {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Problem::new(Code::Internal, "A bug of this service: report the request id.").response(&id),
@@ -84,49 +88,50 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
         status = response.status().as_u16(),
         code = request_log.code,
         cause = request_log.cause.as_deref(),
-        duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         upstream_calls = ctx.calls(),
         cache = request_log.cache,
         ok = request_log.items.as_ref().map(|items| items.ok),
         failed = request_log.items.as_ref().map(|items| items.failed),
         pending = request_log.items.as_ref().map(|items| items.pending).filter(|pending| *pending > 0),
         codes = request_log.items.as_ref().map(|items| items.codes.as_str()).filter(|codes| !codes.is_empty()),
-        // This process keeps its limits by itself.
+        // Rate limits are kept by this process alone.
         quota = "local",
-        cold_start = cold,
+        cold_start = is_cold_start,
         "request"
     );
     response
 }
 
-/// A request that is not meant for this service, which would take it from anybody.
+/// Rejects a request that a browser page elsewhere sent to a service without authentication.
 fn forbidden(request_id: &str) -> Response {
     let detail = "This service asks for no key, so it answers only requests whose Host is localhost or its own address, \
                   and pages that come from there: use that address, or set ENRICH_AUTH=api_key.";
     Problem::new(Code::ForbiddenOrigin, detail).response(request_id)
 }
 
-/// Whether answers of this path may depend on `Accept`: those about a subject, and the alias of their route.
+/// Whether responses of this path may depend on `Accept`: the lookups, and the alias at `/`.
 fn is_negotiated(path: &str) -> bool {
     path == "/" || path.starts_with("/v1/")
 }
 
-/// The caller's name for the request if it is a sane one, else the front door's, else a new one.
+/// Returns the caller's request id if it is valid, else the entry point's, else a new one.
 fn request_id(request: &Request) -> String {
-    let sane = |id: &str| {
+    let is_valid = |id: &str| {
         (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     };
-    let own = request.headers().get(&X_REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| sane(id));
-    let given = request.extensions().get::<RequestId>().map(|id| id.0.as_str()).filter(|id| sane(id));
-    own.or(given).map_or_else(new_id, str::to_owned)
+    let from_caller =
+        request.headers().get(&X_REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| is_valid(id));
+    let from_entry_point = request.extensions().get::<RequestId>().map(|id| id.0.as_str()).filter(|id| is_valid(id));
+    from_caller.or(from_entry_point).map_or_else(new_id, str::to_owned)
 }
 
-/// A random UUID, version 4.
+/// Returns a random UUID, version 4.
 fn new_id() -> String {
     uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string()
 }
 
-/// The caller's trace context, if it has the form of version 00.
+/// Returns the caller's trace context if it has the form of version 00.
 ///
 /// Source: <https://www.w3.org/TR/trace-context/#traceparent-header>.
 fn traceparent(headers: &HeaderMap) -> Option<Arc<str>> {
@@ -152,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trace_context_of_the_known_form_is_sent_on() {
+    fn only_a_valid_trace_context_is_forwarded() {
         let of = |text: &str| {
             let mut headers = HeaderMap::new();
             headers.insert("traceparent", HeaderValue::from_str(text).expect("a header"));

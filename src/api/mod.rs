@@ -1,4 +1,4 @@
-//! The edge: routes, caller authentication, decoding, problems. Everything that comes in gets exactly one answer, before
+//! The HTTP API: routes, caller authentication, decoding, problems. Every request gets exactly one response, before
 //! its deadline.
 
 mod accept;
@@ -32,11 +32,11 @@ pub use middleware::{AnswerLimit, RequestId};
 pub use openapi::{document, flat_document, schemas};
 pub use origin::OwnAddress;
 #[cfg(feature = "cli")]
-pub(crate) use problem::{is_bad_input, told_in_full};
+pub(crate) use problem::{is_bad_input, one_line_message};
 
 pub use crate::auth::IamIdentity;
 
-/// Every route of the service, whatever the front door.
+/// The router of the whole service, for every entry point.
 pub(crate) fn router(service: Arc<Service>) -> Router {
     let routes = routes::router()
         .fallback(respond::unknown_route)

@@ -1,6 +1,7 @@
-//! `notify=NAME`: the answer also goes to a destination of the caller secret, and the caller is told what became of it.
+//! `notify=NAME`: posts the answer to a destination of the caller secret as well, and reports the outcome to the
+//! caller.
 //!
-//! Only answers are posted, problems never. Whatever a destination does, the caller gets the answer.
+//! Only answers are posted, never problems. The caller gets the answer whatever the destination does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,21 +19,21 @@ use crate::domain::notified::{Notified, Outcome};
 use crate::formats::{self, OutputOptions};
 use crate::lookup::Context;
 
-/// The caller waits for the posts: those of one request have this long, together.
-const MAX_TIME: Duration = Duration::from_secs(5);
-/// What the posts leave of the deadline, for the answer to be written in: a tenth, but no more than this.
-const MAX_LEFT: Duration = Duration::from_millis(250);
-/// What is posted at most, in bytes: receivers commonly let 1 MiB through.
+/// The caller waits for the posts of its request at most this long.
+const MAX_POSTING_TIME: Duration = Duration::from_secs(5);
+/// The part of the deadline that is reserved for writing the answer after the posts: a tenth, but at most this.
+const MAX_WRITING_TIME: Duration = Duration::from_millis(250);
+/// The largest body that is posted: receivers commonly accept 1 MiB.
 pub(super) const MAX_POST_BYTES: usize = 1_000_000;
 
 static X_NOTIFIED: HeaderName = HeaderName::from_static("x-notified");
 
-/// Who is to get an answer beside the caller.
+/// A destination that a request names.
 #[derive(Clone, Debug)]
 pub(super) enum Addressee {
-    /// A destination.
-    Good(Arc<Destination>),
-    /// The name of one that the operator has to mend.
+    /// A valid destination.
+    Valid(Arc<Destination>),
+    /// The name of a destination whose entry is invalid.
     Misconfigured(String),
 }
 
@@ -40,13 +41,13 @@ impl Addressee {
     /// The destination's name.
     pub(super) fn name(&self) -> &str {
         match self {
-            Self::Good(destination) => destination.name(),
+            Self::Valid(destination) => destination.name(),
             Self::Misconfigured(name) => name,
         }
     }
 }
 
-/// The destinations that there are; none are looked for if nobody names one.
+/// Loads the destinations, if any of the options names one.
 pub(super) async fn destinations(
     service: &Service,
     options: impl IntoIterator<Item = &Options>,
@@ -58,11 +59,11 @@ pub(super) async fn destinations(
     Ok(service.callers.destinations(ctx).await?)
 }
 
-/// The addressee that options name; a problem if there is none of that name.
+/// Finds the destination that the options name. An unknown name is a problem.
 pub(super) fn addressee(destinations: &Destinations, options: &Options) -> Result<Option<Addressee>, Problem> {
     let Some(notify) = options.notify() else { return Ok(None) };
     match destinations.find(&notify.name) {
-        Some(Ok(destination)) => Ok(Some(Addressee::Good(destination.clone()))),
+        Some(Ok(destination)) => Ok(Some(Addressee::Valid(destination.clone()))),
         Some(Err(_)) => Ok(Some(Addressee::Misconfigured(notify.name.clone()))),
         None => {
             let detail = "notify names no destination of the caller secret.";
@@ -71,44 +72,44 @@ pub(super) fn addressee(destinations: &Destinations, options: &Options) -> Resul
     }
 }
 
-/// The same request, with the deadline of its posts.
-pub(super) fn time_to_post(ctx: &Context) -> Context {
+/// The same request, with the deadline for its posts.
+pub(super) fn posting_context(ctx: &Context) -> Context {
     let remaining = ctx.deadline.remaining();
-    ctx.within(MAX_TIME.min(remaining.saturating_sub(MAX_LEFT.min(remaining / 10))))
+    ctx.within(MAX_POSTING_TIME.min(remaining.saturating_sub(MAX_WRITING_TIME.min(remaining / 10))))
 }
 
-/// Posts an answer, within the deadline of `ctx`, and tells what became of it.
-pub(super) async fn tell(
+/// Posts an answer within the deadline of `ctx`, and returns the outcome.
+pub(super) async fn post_answer(
     addressee: Option<&Addressee>,
     service: &Service,
     answer: &Answer,
-    asked: &EnrichRequest,
+    request: &EnrichRequest,
     ctx: &Context,
 ) -> Option<Notified> {
     match addressee? {
-        Addressee::Good(destination) => {
-            let shape = OutputOptions { format: destination.format(), ..asked.options.shape() };
-            let rendered = formats::render(answer, &render_options(asked, None), shape, MAX_POST_BYTES);
+        Addressee::Valid(destination) => {
+            let output = OutputOptions { format: destination.format(), ..request.options.output_options() };
+            let rendered = formats::render(answer, &render_options(request, None), output, MAX_POST_BYTES);
             Some(service.notifier.post(destination, Content::Body(rendered), ctx).await)
         }
         Addressee::Misconfigured(name) => Some(misconfigured(name)),
     }
 }
 
-/// What is said of a destination that the operator has to mend.
+/// The outcome for a destination whose entry is invalid.
 pub(super) fn misconfigured(name: &str) -> Notified {
-    unposted(name, Outcome::Misconfigured)
+    not_posted(name, Outcome::Misconfigured)
 }
 
-/// What is said of a destination to which nothing was posted.
-pub(super) fn unposted(name: &str, outcome: Outcome) -> Notified {
+/// The outcome for a destination to which nothing was posted.
+pub(super) fn not_posted(name: &str, outcome: Outcome) -> Notified {
     Notified { destination: name.to_owned(), outcome, status: None }
 }
 
-/// `X-Notified: soc=delivered`, for formats that have no place for it.
-pub(super) fn tell_in_header(headers: &mut HeaderMap, notified: &Notified) {
+/// Adds `X-Notified: soc=delivered`, since some formats have no member for the outcome.
+pub(super) fn insert_header(headers: &mut HeaderMap, notified: &Notified) {
     let text = format!("{}={}", notified.destination, notified.outcome.as_str());
-    // A destination's name is letters, digits, '-', '_' and '.'.
+    // This cannot fail: a destination's name consists of letters, digits, '-', '_' and '.'.
     if let Ok(value) = HeaderValue::from_str(&text) {
         headers.insert(X_NOTIFIED.clone(), value);
     }

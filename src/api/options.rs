@@ -1,11 +1,12 @@
-//! The options of a request: how much is shown, how a missing subject is told, and who else gets the answer.
+//! The options of a request: how much of the answer is shown, how a missing subject is reported, and which
+//! destination also gets the answer.
 
 use super::fields::Fields;
 use super::problem::Problem;
-use super::request::{Include, LISTED, OptionMembers};
+use super::request::{DEFAULT_LIMIT, Include, OptionMembers};
 use crate::formats::{Format, OutputOptions};
 
-/// Options, as far as they were given.
+/// The options that a request gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
     limit: Option<usize>,
@@ -16,12 +17,12 @@ pub(super) struct Options {
     notify: Option<Notify>,
 }
 
-/// A destination that is to get the answer as well.
+/// A destination that also gets the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Notify {
     /// Its name in the caller secret.
     pub(super) name: String,
-    /// Where the request names it.
+    /// Where the request names it, for error pointers.
     pub(super) pointer: String,
 }
 
@@ -34,13 +35,13 @@ impl Options {
             format: members.format.map(|word| word.0),
             limit: members.limit.map(|limit| limit.0),
             include: members.include,
-            not_found_is_200: members.not_found.map(|told| told.is_200),
-            max_chars: members.max_chars.map(|most| most.0),
+            not_found_is_200: members.not_found.map(|not_found| not_found.is_200),
+            max_chars: members.max_chars.map(|max_chars| max_chars.0),
             notify,
         })
     }
 
-    /// These options, and where one is not given, another's.
+    /// Fills in options that are not given from `defaults`.
     pub(super) fn or(self, defaults: Self) -> Self {
         Self {
             limit: self.limit.or(defaults.limit),
@@ -52,33 +53,33 @@ impl Options {
         }
     }
 
-    /// These options, and the format that an `Accept` header asks for where none is named.
+    /// Fills in the format of the `Accept` header if none is given.
     pub(super) fn or_format(self, accepted: Format) -> Self {
         Self { format: self.format.or(Some(accepted)), ..self }
     }
 
-    /// How the answer is wanted.
-    pub(super) fn shape(&self) -> OutputOptions {
-        let shape = OutputOptions::of(self.format.unwrap_or(Format::Json));
-        OutputOptions { max_chars: self.max_chars.unwrap_or(shape.max_chars), ..shape }
+    /// The format and length of the answer.
+    pub(super) fn output_options(&self) -> OutputOptions {
+        let output = OutputOptions::of(self.format.unwrap_or(Format::Json));
+        OutputOptions { max_chars: self.max_chars.unwrap_or(output.max_chars), ..output }
     }
 
-    /// Alerts that are listed at most.
+    /// The maximum number of listed alerts.
     pub(super) fn limit(&self) -> usize {
-        self.limit.unwrap_or(LISTED)
+        self.limit.unwrap_or(DEFAULT_LIMIT)
     }
 
-    /// Whether the upstream body is added; a format without a place for it takes no notice.
+    /// Whether the upstream body is added. Formats without a member for it ignore the option.
     pub(super) fn raw(&self) -> bool {
-        self.include.is_some_and(|include| include.raw) && self.shape().format.has_raw()
+        self.include.is_some_and(|include| include.raw) && self.output_options().format.has_raw()
     }
 
-    /// Whether a subject that Defender does not know is an answer rather than an error.
+    /// Whether a subject that Defender does not know gets a 200 answer rather than a 404 problem.
     pub(super) fn not_found_is_200(&self) -> bool {
         self.not_found_is_200.unwrap_or(false)
     }
 
-    /// The destination that is to get the answer as well.
+    /// The destination that also gets the answer.
     pub(super) fn notify(&self) -> Option<&Notify> {
         self.notify.as_ref()
     }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_numbers_or_digits() {
+    fn numeric_options_accept_numbers_and_digits() {
         let options = options("limit=7&not_found=200&include=raw&format=ocsf&max_chars=900").expect("options");
         assert_eq!((options.limit(), options.not_found_is_200(), options.raw()), (7, true, true));
         let mut fields =
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_included_is_a_list_or_has_commas() {
+    fn include_is_a_list_or_separated_by_commas() {
         let both = Include { raw: true, context: true };
         for (body, included) in [
             (r#"{"include":"raw"}"#, Include { raw: true, context: false }),
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_option_is_told() {
+    fn invalid_options_are_reported() {
         for query in [
             "limit=0",
             "limit=501",
@@ -146,21 +147,24 @@ mod tests {
     }
 
     #[test]
-    fn an_items_own_options_come_first() {
+    fn options_of_an_item_override_the_defaults() {
         let own = options("limit=3&format=ecs").expect("options");
         let all = own.or(options("limit=9&not_found=200&format=text&max_chars=500").expect("options"));
         assert_eq!((all.limit(), all.not_found_is_200()), (3, true));
-        assert_eq!(all.shape(), OutputOptions { max_chars: 500, ..OutputOptions::of(Format::Ecs) });
+        assert_eq!(all.output_options(), OutputOptions { max_chars: 500, ..OutputOptions::of(Format::Ecs) });
     }
 
     #[test]
-    fn what_is_accepted_counts_where_no_format_is_named() {
-        assert_eq!(options("").expect("options").or_format(Format::Text).shape().format, Format::Text);
-        assert_eq!(options("format=json").expect("options").or_format(Format::Text).shape().format, Format::Json);
+    fn accept_header_applies_when_no_format_is_given() {
+        assert_eq!(options("").expect("options").or_format(Format::Text).output_options().format, Format::Text);
+        assert_eq!(
+            options("format=json").expect("options").or_format(Format::Text).output_options().format,
+            Format::Json
+        );
     }
 
     #[test]
-    fn raw_counts_only_where_there_is_a_place_for_it() {
+    fn raw_applies_only_to_formats_that_support_it() {
         for format in Format::ALL {
             let query = format!("include=raw&format={}", format.as_str());
             assert_eq!(options(&query).expect("options").raw(), format.has_raw(), "{query}");
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_is_known_by_name_and_by_where_it_was_named() {
+    fn destination_option_keeps_name_and_pointer() {
         let named = |query: &str| options(query).expect("options").notify().cloned();
         assert_eq!(named("notify=soc"), Some(Notify { name: "soc".to_owned(), pointer: "?notify".to_owned() }));
         assert_eq!((named("notify="), named("limit=3")), (None, None));

@@ -1,19 +1,19 @@
-//! Whether a request is meant for this service, where nothing else proves its caller: a page in a browser on this
-//! machine can send requests too, and with a name that leads here (DNS rebinding) it can read the answers.
+//! Protects a service without authentication from web pages. A page in a browser on this machine can send requests to
+//! it, and with a host name that resolves to this machine (DNS rebinding) it could read the answers.
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
 
-/// The address that a service without authentication listens on: requests have to name it.
+/// The address that a service without authentication listens on. Requests have to name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnAddress(pub SocketAddr);
 
 impl OwnAddress {
-    /// Whether Host is this service, and the page that sends the request, if there is one, comes from it.
+    /// Whether the Host header names this service, and the page that sends the request, if any, has the same origin.
     ///
-    /// A port that is forwarded has another number outside: it is not compared with ours.
+    /// The port is not compared: a forwarded port has another number outside.
     pub(super) fn admits(self, uri: &Uri, headers: &HeaderMap) -> bool {
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
         let named = uri.authority().cloned().or_else(|| text(header::HOST.as_str())?.parse().ok());
@@ -22,10 +22,10 @@ impl OwnAddress {
         let is_same = origin.is_none_or(|origin| {
             origin.strip_prefix("http://").is_some_and(|origin| origin.eq_ignore_ascii_case(host.as_str()))
         });
-        // A browser sends no Origin with a plain GET. A person who follows a link to the page is no attack.
-        let is_asked_from_elsewhere = matches!(text("sec-fetch-site"), Some("cross-site" | "same-site"));
-        let is_visit = text("sec-fetch-mode") == Some("navigate") && matches!(uri.path(), "/" | "/v1/");
-        is_same && (!is_asked_from_elsewhere || is_visit)
+        // A browser sends no Origin with a plain GET. Following a link to the page is harmless.
+        let is_cross_site = matches!(text("sec-fetch-site"), Some("cross-site" | "same-site"));
+        let is_navigation = text("sec-fetch-mode") == Some("navigate") && matches!(uri.path(), "/" | "/v1/");
+        is_same && (!is_cross_site || is_navigation)
     }
 
     fn is_named(self, host: &str) -> bool {
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn only_own_hosts_are_admitted() {
+    fn foreign_hosts_are_rejected() {
         for host in ["127.0.0.1:9000", "localhost:9000", "LOCALHOST", "localhost.:9000", "[::1]:9000", "127.0.0.1:8080"]
         {
             assert!(admits("127.0.0.1:9000", "/", &[("host", host)]), "{host}");
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn only_own_pages_are_admitted() {
+    fn foreign_pages_are_rejected() {
         let with = |uri: &str, name, value, mode| {
             admits("127.0.0.1:9000", uri, &[("host", "localhost:9000"), (name, value), ("sec-fetch-mode", mode)])
         };

@@ -1,19 +1,19 @@
-//! What stands before a route: a stage of API Gateway, a custom domain's base path, a load balancer's path rule.
+//! Strips a path prefix: a stage of API Gateway, a custom domain's base path, a load balancer's path rule.
 
 use axum::extract::Request;
 use http::Uri;
 use http::uri::PathAndQuery;
 
-/// The request as it would be without a prefix.
+/// Removes the prefix from a request's path.
 pub(super) fn without_prefix(mut request: Request) -> Request {
-    if let Some(uri) = shortened(request.uri()) {
+    if let Some(uri) = without_prefix_in(request.uri()) {
         *request.uri_mut() = uri;
     }
     request
 }
 
-/// The address from its route on; `None` where nothing stands before it, or there is no route.
-fn shortened(uri: &Uri) -> Option<Uri> {
+/// Returns the URI from its route on; `None` if there is no prefix or no route.
+fn without_prefix_in(uri: &Uri) -> Option<Uri> {
     let route = route_of(uri.path())?;
     let target = match uri.query() {
         Some(query) => PathAndQuery::try_from(format!("{route}?{query}")),
@@ -24,7 +24,8 @@ fn shortened(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The route at the end of a path. A prefix may look like a route itself (`/v1/v1/enrich`), so the last one counts.
+/// Returns the route at the end of a path. A prefix may look like a route itself (`/v1/v1/enrich`), so the last one
+/// counts.
 fn route_of(path: &str) -> Option<&str> {
     let whole = ["/mcp", "/healthz"].into_iter().find(|route| path.ends_with(route));
     let start = whole.map_or_else(|| path.rfind("/v1/"), |route| path.len().checked_sub(route.len()))?;
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_route_is_found_at_the_end_of_a_path() {
+    fn route_is_found_at_the_end_of_a_path() {
         for (path, route) in [
             ("/defender/v1/enrich", "/v1/enrich"),
             ("/a/b/v1/enrich/batch", "/v1/enrich/batch"),
@@ -65,13 +66,13 @@ mod tests {
     }
 
     #[test]
-    fn the_query_stays_as_it_is() {
+    fn query_is_kept() {
         for (target, expected) in [
             ("/a/v1/enrich?value=/b/v1/c", Some("/v1/enrich?value=/b/v1/c")),
             ("http://host.example/a/healthz?x", Some("http://host.example/healthz?x")),
             ("/v1/enrich?value=/b/healthz", None),
         ] {
-            let uri = shortened(&target.parse().expect("an address"));
+            let uri = without_prefix_in(&target.parse().expect("an address"));
             assert_eq!(uri.map(|uri| uri.to_string()).as_deref(), expected, "{target}");
         }
     }

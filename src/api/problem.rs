@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problems: what callers see, which is never what upstream said.
+//! Errors as RFC 9457 problems. Callers see our own texts, never Microsoft's.
 
 use std::fmt::Display;
 
@@ -136,14 +136,14 @@ impl Code {
     }
 }
 
-/// Where the page is that tells of every code; its headings are the codes.
-const PAGE: &str = "https://defender-enrich.example/docs/problems";
+/// The page that documents every code; its headings are the codes.
+const PROBLEMS_PAGE: &str = "https://defender-enrich.example/docs/problems";
 
-/// What `WWW-Authenticate` asks for, a line each.
-const KEYS: &[&str] = &["Bearer realm=\"defender-enrich\"", "Basic realm=\"defender-enrich\""];
-const SIGNATURE: &[&str] = &["AWS4-HMAC-SHA256"];
+/// The challenges of `WWW-Authenticate`, one per header line.
+const KEY_CHALLENGES: &[&str] = &["Bearer realm=\"defender-enrich\"", "Basic realm=\"defender-enrich\""];
+const SIGV4_CHALLENGES: &[&str] = &["AWS4-HMAC-SHA256"];
 
-/// Who has to prove that a request is its own, each in a way of its own.
+/// A sender that authenticates its requests in its own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sender {
     Slack,
@@ -154,7 +154,7 @@ pub(super) enum Sender {
 }
 
 impl Sender {
-    /// What `WWW-Authenticate` asks for.
+    /// The challenges of `WWW-Authenticate`.
     fn challenge(self) -> &'static [&'static str] {
         match self {
             Self::Slack | Self::PagerDuty | Self::StandardWebhooks => &["Signature realm=\"defender-enrich\""],
@@ -163,7 +163,7 @@ impl Sender {
         }
     }
 
-    /// What it has to send.
+    /// Explains what the sender has to send.
     fn proof(self) -> &'static str {
         match self {
             Self::Slack => {
@@ -200,18 +200,18 @@ pub(crate) struct Fault {
     pub(crate) detail: String,
 }
 
-/// An error that is about to be told.
+/// An error, before it is bound to a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(super) code: Code,
     detail: String,
     retry_after_s: Option<u64>,
     errors: Vec<Fault>,
-    /// For the log: our own words about the cause.
+    /// For the log: the cause, in our own words.
     cause: Option<String>,
-    /// For the log: what was asked about.
+    /// For the log: the kind of the subject.
     kind: Option<Kind>,
-    /// How to prove who one is, where that is what lacks.
+    /// The challenges of `WWW-Authenticate`, for a 401.
     challenge: &'static [&'static str],
 }
 
@@ -250,7 +250,7 @@ impl Problem {
             errors: Vec::new(),
             cause: None,
             kind: None,
-            challenge: KEYS,
+            challenge: KEY_CHALLENGES,
         }
     }
 
@@ -260,7 +260,7 @@ impl Problem {
         Self { errors: vec![Fault { pointer, detail: detail.clone() }], ..Self::new(code, detail) }
     }
 
-    /// A text that names no subject.
+    /// A text that is not a valid subject.
     pub(crate) fn of_subject(error: &SubjectError, pointer: impl Into<String>) -> Self {
         let code = match error {
             SubjectError::Invalid(_) => Code::InvalidId,
@@ -271,7 +271,7 @@ impl Problem {
 
     /// A subject that Defender does not know.
     pub(crate) fn not_found(answer: &Answer) -> Self {
-        let mut detail = unknown(answer);
+        let mut detail = not_found_detail(answer);
         let request_log = |code| matches!(code, WarningCode::TriedAs | WarningCode::Partial);
         for warning in answer.warnings.iter().filter(|warning| request_log(warning.code)) {
             detail.push(' ');
@@ -280,29 +280,29 @@ impl Problem {
         Self::new(Code::NotFound, detail)
     }
 
-    /// A request that is not proven to be this sender's.
-    pub(super) fn not_proven(sender: Sender, reason: SignatureError) -> Self {
-        Self { challenge: sender.challenge(), ..Self::new(Code::Unauthorized, sender.proof()).because(&reason) }
+    /// A request without a valid signature of this sender.
+    pub(super) fn invalid_signature(sender: Sender, reason: SignatureError) -> Self {
+        Self { challenge: sender.challenge(), ..Self::new(Code::Unauthorized, sender.proof()).with_cause(&reason) }
     }
 
-    /// A failure that may pass: the same request may go well later.
-    pub(super) fn is_for_now(&self) -> bool {
+    /// Whether the failure may pass, so that the same request can succeed later.
+    pub(super) fn is_transient(&self) -> bool {
         let status = self.code.status();
         status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
     }
 
-    fn after(mut self, seconds: u64) -> Self {
+    fn with_retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
         self
     }
 
-    /// For the log: what was asked about.
-    pub(super) fn about(mut self, kind: Option<Kind>) -> Self {
+    /// Adds the kind of the subject, for the log.
+    pub(super) fn with_kind(mut self, kind: Option<Kind>) -> Self {
         self.kind = kind;
         self
     }
 
-    fn because(mut self, cause: &impl ToString) -> Self {
+    fn with_cause(mut self, cause: &impl ToString) -> Self {
         self.cause = Some(cause.to_string());
         self
     }
@@ -312,16 +312,16 @@ impl Problem {
         &self.detail
     }
 
-    /// What goes into the log about it.
+    /// The log fields of this problem.
     pub(super) fn request_log(&self) -> RequestLog {
         let kind = self.kind.map(Kind::as_str);
         RequestLog { code: Some(self.code.as_str()), cause: self.cause.clone(), kind, ..RequestLog::default() }
     }
 
-    /// The problem of this request.
+    /// Returns the body for this request.
     pub(super) fn body(self, request_id: &str) -> ProblemBody {
         ProblemBody {
-            kind: format!("{PAGE}#{}", self.code.as_str()),
+            kind: format!("{PROBLEMS_PAGE}#{}", self.code.as_str()),
             title: self.code.title(),
             status: self.code.status().as_u16(),
             detail: self.detail,
@@ -332,12 +332,12 @@ impl Problem {
         }
     }
 
-    /// The answer to this request.
+    /// Returns the response to this request.
     pub(super) fn response(self, request_id: &str) -> Response {
         let (code, challenge, request_log) = (self.code, self.challenge, self.request_log());
         let body = self.body(request_id);
         let wait = body.retry_after_s;
-        // Strings and numbers: it always serializes.
+        // Serialization cannot fail: the body holds strings and numbers.
         let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
         *response.status_mut() = code.status();
         let headers = response.headers_mut();
@@ -365,18 +365,18 @@ impl From<AuthError> for Problem {
             }
             AuthError::Unsigned => {
                 let detail = "Sign the request with AWS credentials that may invoke this service (SigV4).";
-                Self { challenge: SIGNATURE, ..Self::new(Code::Unauthorized, detail) }
+                Self { challenge: SIGV4_CHALLENGES, ..Self::new(Code::Unauthorized, detail) }
             }
-            // Hooks say themselves who has to be proven.
-            AuthError::SignatureError(reason) => Self::not_proven(Sender::StandardWebhooks, reason),
+            // Webhook integrations handle this error themselves, as they know the sender.
+            AuthError::SignatureError(reason) => Self::invalid_signature(Sender::StandardWebhooks, reason),
             AuthError::SecretUnavailable(_) => {
                 let detail = "The caller secret cannot be read from AWS Secrets Manager: check CALLER_SECRET_ID and the function's role.";
-                Self::new(Code::SecretUnavailable, detail).after(5).because(&refused)
+                Self::new(Code::SecretUnavailable, detail).with_retry_after(5).with_cause(&refused)
             }
             AuthError::SecretMisconfigured(_) | AuthError::KeysMisconfigured(_) => {
                 let detail =
                     "The caller secret is of no use: the log and `defender-enrich check` say what is wrong with it.";
-                Self::new(Code::Misconfigured, detail).because(&refused)
+                Self::new(Code::Misconfigured, detail).with_cause(&refused)
             }
             AuthError::HookMisconfigured(error) => {
                 Self::new(Code::Misconfigured, format!("The sender cannot be proven: {error}."))
@@ -391,23 +391,23 @@ impl From<EnrichError> for Problem {
             EnrichError::Throttled { retry_after } => {
                 let detail =
                     "Microsoft allows only so many calls a minute and an hour: ask again after Retry-After seconds.";
-                Self::new(Code::Throttled, detail).after(whole_seconds(*retry_after))
+                Self::new(Code::Throttled, detail).with_retry_after(whole_seconds(*retry_after))
             }
             EnrichError::Unavailable { service, retry_after, .. } => {
                 let detail = format!("{service} is down or cannot be reached: ask again after Retry-After seconds.");
-                Self::new(Code::UpstreamUnavailable, detail).after(whole_seconds(*retry_after))
+                Self::new(Code::UpstreamUnavailable, detail).with_retry_after(whole_seconds(*retry_after))
             }
             EnrichError::NoAddress { service } => {
                 let detail = format!(
                     "{service} cannot be reached, as its host has no address: check DEFENDER_CLOUD and the addresses that are set."
                 );
-                Self::new(Code::UpstreamUnavailable, detail).after(whole_seconds(DOWN_FOR))
+                Self::new(Code::UpstreamUnavailable, detail).with_retry_after(whole_seconds(DOWN_FOR))
             }
             EnrichError::TimedOut { service } => {
                 Self::new(Code::UpstreamTimeout, format!("{service} did not answer before the deadline: ask again."))
             }
             EnrichError::CredentialRefused { refusal } => {
-                // Entra's number is for the operator: it is in the log, as the cause.
+                // Entra's error code is for the operator: the log has it, as the cause.
                 Self::new(Code::UpstreamAuth, refused(&refusal.reason, refusal.reason.remedy()))
             }
             EnrichError::Forbidden { permissions } => {
@@ -430,7 +430,7 @@ impl From<EnrichError> for Problem {
                 let detail = format!(
                     "The Defender secret cannot be read: {reason}. Check DEFENDER_SECRET_ID and the function's role."
                 );
-                Self::new(Code::SecretUnavailable, detail).after(5)
+                Self::new(Code::SecretUnavailable, detail).with_retry_after(5)
             }
             EnrichError::HuntingNotVisible => {
                 let detail = "Advanced hunting does not show the table AlertEvidence: the tenant needs a licence that includes \
@@ -444,23 +444,23 @@ impl From<EnrichError> for Problem {
                     "AWS STS gives no token for Microsoft Entra: {reason}. Deploy with FederatedCredential=true, and enable \
                      outbound web identity federation once for the account."
                 );
-                Self::new(Code::Misconfigured, detail).after(5)
+                Self::new(Code::Misconfigured, detail).with_retry_after(5)
             }
             EnrichError::Misconfigured { reason } => {
                 Self::new(Code::Misconfigured, format!("The Defender secret is of no use: {reason}."))
             }
         };
-        problem.because(&error)
+        problem.with_cause(&error)
     }
 }
 
-/// That the credential is refused, for a reason that is told more or less fully, and what the operator can do.
+/// The detail of a refused credential: a short or full reason, and what the operator can do.
 fn refused(request_log: &impl Display, remedy: &str) -> String {
     format!("The Defender credential is refused: {request_log}. {remedy}")
 }
 
-/// That Defender does not know what was asked for.
-fn unknown(answer: &Answer) -> String {
+/// The detail of a subject that Defender does not know.
+fn not_found_detail(answer: &Answer) -> String {
     let tried: Vec<_> = answer.resolution.iter().filter(|step| step.step == StepName::MachineNameToId).collect();
     if !tried.is_empty() {
         let ids: Vec<_> = tried.iter().map(|step| step.to.as_str()).collect();
@@ -485,7 +485,7 @@ fn unknown(answer: &Answer) -> String {
     detail.to_owned()
 }
 
-/// What to send instead, or why nothing else helps.
+/// What to send instead, or why no other form helps.
 pub(super) fn not_looked_up(what: NotLookedUp) -> &'static str {
     match what {
         NotLookedUp::AccountId => {
@@ -502,20 +502,21 @@ pub(super) fn not_looked_up(what: NotLookedUp) -> &'static str {
     }
 }
 
-/// Seconds that are surely enough.
+/// Rounds up to whole seconds, at least one.
 fn whole_seconds(span: std::time::Duration) -> u64 {
     (span.as_secs() + u64::from(span.subsec_nanos() > 0)).max(1)
 }
 
-/// Whether a failure means that what was asked makes no sense, and not that there was no answer.
+/// Whether the caller's input caused the failure.
 #[cfg(feature = "cli")]
 pub(crate) fn is_bad_input(error: &EnrichError) -> bool {
     matches!(error, EnrichError::NotLookedUp(_))
 }
 
-/// What a caller would be told, in one line, and Entra's number; there is no `Retry-After` on a command line.
+/// Returns the caller's text in one line, with Entra's error code and without the mention of `Retry-After`, which a
+/// command line does not have.
 #[cfg(feature = "cli")]
-pub(crate) fn told_in_full(error: EnrichError) -> String {
+pub(crate) fn one_line_message(error: EnrichError) -> String {
     let refusal = if let EnrichError::CredentialRefused { refusal } = error { Some(refusal) } else { None };
     let problem = Problem::from(error);
     let detail = match (refusal, problem.retry_after_s) {

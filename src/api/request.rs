@@ -1,6 +1,6 @@
-//! The members of a request, as types: what each is read from, and the schema of all that it is read from.
+//! The members of a request as types: how each is parsed, and the schema of all accepted forms.
 //!
-//! A schema has the form that a program should send first, and after it the others that are taken as well.
+//! A schema starts with the form that programs should send. The other accepted forms follow.
 
 use std::ops::RangeInclusive;
 
@@ -10,10 +10,10 @@ use serde_json::{Number, Value};
 
 use crate::formats::{Format, OutputOptions};
 
-/// Alerts that are listed unless told otherwise.
-pub(super) const LISTED: usize = 50;
-/// Alerts that are listed at most.
-const MAX_LISTED: usize = 500;
+/// The default for the maximum number of listed alerts.
+pub(super) const DEFAULT_LIMIT: usize = 50;
+/// The largest accepted `limit`.
+const MAX_LIMIT: usize = 500;
 
 /// The options of a request, each as far as it was given.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -36,11 +36,11 @@ pub(super) struct OptionMembers {
 }
 
 impl OptionMembers {
-    /// Their names, in the order in which a fault of theirs is told.
+    /// The names of the options, in the order in which errors are reported.
     pub(super) const NAMES: [&str; 6] = ["notify", "format", "limit", "include", "not_found", "max_chars"];
 }
 
-/// What names a subject, before it is parsed: a text; for some also a number.
+/// The value that names a subject, before it is parsed: a text, or for some kinds a number.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum SubjectValue {
@@ -48,34 +48,34 @@ pub(super) enum SubjectValue {
     Number(Number),
 }
 
-/// Alerts that are listed at most.
+/// The maximum number of listed alerts.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "Value")]
 pub(super) struct Limit(pub(super) usize);
 
-/// Characters of a markdown answer at most.
+/// The maximum number of characters of a markdown answer.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "Value")]
 pub(super) struct MaxChars(pub(super) usize);
 
-/// How a missing subject is told.
+/// How a missing subject is reported.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "Value")]
 pub(super) struct NotFound {
     pub(super) is_200: bool,
 }
 
-/// What an answer holds beside what it always holds.
+/// The optional parts of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
 pub(super) struct Include {
     /// The upstream body.
     pub(super) raw: bool,
-    /// What Defender says of the subject itself.
+    /// What Defender knows about the subject itself.
     pub(super) context: bool,
 }
 
-/// The word for a format.
+/// The name of a format.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "Value")]
 pub(super) struct FormatWord(pub(super) Format);
@@ -86,7 +86,7 @@ pub(super) struct FormatWord(pub(super) Format);
 pub(super) struct DestinationName(pub(super) String);
 
 impl Limit {
-    const RANGE: RangeInclusive<usize> = 1..=MAX_LISTED;
+    const RANGE: RangeInclusive<usize> = 1..=MAX_LIMIT;
 }
 
 impl MaxChars {
@@ -128,13 +128,13 @@ impl TryFrom<Value> for NotFound {
 impl TryFrom<Value> for Include {
     type Error = &'static str;
 
-    /// `raw`, `context`: as a list, or with commas between them.
+    /// Parses `raw` and `context`, as a list or separated by commas.
     fn try_from(value: Value) -> Result<Self, &'static str> {
-        const WRONG: &str = "include is raw, context or both.";
+        const ERROR: &str = "include is raw, context or both.";
         let texts = match &value {
             Value::String(text) => vec![text.as_str()],
-            Value::Array(words) => words.iter().map(|word| word.as_str().ok_or(WRONG)).collect::<Result<_, _>>()?,
-            _ => return Err(WRONG),
+            Value::Array(words) => words.iter().map(|word| word.as_str().ok_or(ERROR)).collect::<Result<_, _>>()?,
+            _ => return Err(ERROR),
         };
         let mut include = Self::default();
         for word in texts.into_iter().flat_map(|text| text.split(',')) {
@@ -142,7 +142,7 @@ impl TryFrom<Value> for Include {
                 "" => {}
                 "raw" => include.raw = true,
                 "context" => include.context = true,
-                _ => return Err(WRONG),
+                _ => return Err(ERROR),
             }
         }
         Ok(include)
@@ -169,7 +169,7 @@ impl TryFrom<Value> for DestinationName {
     }
 }
 
-/// A number, or its digits.
+/// Reads a number, or a string of digits.
 fn number(value: &Value) -> Option<usize> {
     match value {
         Value::Number(number) => number.as_u64().and_then(|number| usize::try_from(number).ok()),
@@ -179,12 +179,12 @@ fn number(value: &Value) -> Option<usize> {
 }
 
 fn within(value: &Value, range: RangeInclusive<usize>, name: &str) -> Result<usize, String> {
-    let (least, most) = (*range.start(), *range.end());
+    let (min, max) = (*range.start(), *range.end());
     let fits = number(value).filter(|number| range.contains(number));
-    fits.ok_or_else(|| format!("{name} is a whole number from {least} to {most}."))
+    fits.ok_or_else(|| format!("{name} is a whole number from {min} to {max}."))
 }
 
-/// Schemas of what is inlined where it stands.
+/// Implements `JsonSchema` with a schema that is inlined at its use.
 macro_rules! member_schema {
     ($($name:ident => $schema:expr;)+) => {
         $(impl JsonSchema for $name {
@@ -204,7 +204,7 @@ macro_rules! member_schema {
 }
 
 member_schema! {
-    Limit => number_schema(Self::RANGE, LISTED);
+    Limit => number_schema(Self::RANGE, DEFAULT_LIMIT);
     MaxChars => number_schema(Self::RANGE, OutputOptions::DEFAULT_MAX_CHARS);
     NotFound => json_schema!({"anyOf": [
         {"type": "integer", "enum": [404, 200], "default": 404},
@@ -212,11 +212,11 @@ member_schema! {
     ]});
     Include => {
         let word = Self::WORDS.join("|");
-        let listed = format!(r"^\s*({word})?\s*(,\s*({word})?\s*)*$");
+        let pattern = format!(r"^\s*({word})?\s*(,\s*({word})?\s*)*$");
         json_schema!({"anyOf": [
             {"type": "array", "items": {"type": "string", "enum": Self::WORDS}},
-            {"type": "array", "items": {"type": "string", "pattern": listed}},
-            {"type": "string", "pattern": listed}
+            {"type": "array", "items": {"type": "string", "pattern": pattern}},
+            {"type": "string", "pattern": pattern}
         ]})
     };
     FormatWord => json_schema!({"type": "string", "enum": Format::ALL.map(Format::as_str), "default": Format::Json.as_str()});
@@ -224,25 +224,26 @@ member_schema! {
 }
 
 fn number_schema(range: RangeInclusive<usize>, default: usize) -> Schema {
-    let (least, most) = (*range.start(), *range.end());
+    let (min, max) = (*range.start(), *range.end());
     json_schema!({"anyOf": [
-        {"type": "integer", "minimum": least, "maximum": most, "default": default},
-        {"type": "string", "pattern": format!("^0*({})$", digits(least, most))}
+        {"type": "integer", "minimum": min, "maximum": max, "default": default},
+        {"type": "string", "pattern": format!("^0*({})$", digits(min, max))}
     ]})
 }
 
-/// The digits of the numbers of a range, as alternatives of a regular expression.
-fn digits(least: usize, most: usize) -> String {
+/// Returns a regular expression for the numbers of a range.
+fn digits(min: usize, max: usize) -> String {
     let mut alternatives = Vec::new();
-    let mut next = least;
-    while next <= most {
-        // So many numbers that differ in their last digits only, and so often as their first of these may count on.
+    let mut next = min;
+    while next <= max {
+        // Finds the largest block of trailing digits that may vary freely, and how far the digit before them may
+        // count up.
         let mut block = 1;
-        while next.is_multiple_of(block * 10) && next + block * 10 - 1 <= most {
+        while next.is_multiple_of(block * 10) && next + block * 10 - 1 <= max {
             block *= 10;
         }
         let first = next / block % 10;
-        let more = ((most + 1 - next) / block - 1).min(9 - first);
+        let more = ((max + 1 - next) / block - 1).min(9 - first);
         let prefix = next / block / 10;
         let prefix = if prefix == 0 { String::new() } else { prefix.to_string() };
         let digit = if more == 0 { first.to_string() } else { format!("[{first}-{}]", first + more) };
@@ -257,14 +258,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_digits_of_a_range_are_those_of_its_numbers() {
+    fn pattern_of_a_range_matches_exactly_its_numbers() {
         assert_eq!(digits(1, 500), "[1-9]|[1-9][0-9]|[1-4][0-9][0-9]|500");
-        for (least, most) in [(1, 500), (500, 30_000), (7, 7), (95, 1203)] {
-            let schema = serde_json::json!({"pattern": format!("^({})$", digits(least, most))});
+        for (min, max) in [(1, 500), (500, 30_000), (7, 7), (95, 1203)] {
+            let schema = serde_json::json!({"pattern": format!("^({})$", digits(min, max))});
             let validator = jsonschema::validator_for(&schema).expect("a schema");
-            for number in 0..=most + 1100 {
+            for number in 0..=max + 1100 {
                 let fits = validator.is_valid(&Value::from(number.to_string()));
-                assert_eq!(fits, (least..=most).contains(&number), "{number} of {least} to {most}");
+                assert_eq!(fits, (min..=max).contains(&number), "{number} of {min} to {max}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Answers: bodies with their media type, and what the log is told of them.
+//! Builds responses: bodies with their media type, and their log fields.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, Method, Uri, header};
 
-use super::body::within_bound;
+use super::body::read_limited;
 use super::decode;
 use super::deliveries;
 use super::fields::Fields;
@@ -21,7 +21,7 @@ use crate::auth::{AuthError, Caller, IamIdentity, Signed};
 use crate::domain::enrichment::Answer;
 use crate::integrations::SignatureError;
 
-/// What one line of the log says about a request beside its status.
+/// The fields of a request's log line, beside its status.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RequestLog {
     pub(super) caller: Option<Arc<str>>,
@@ -32,13 +32,13 @@ pub(super) struct RequestLog {
     pub(super) items: Option<ItemCounts>,
 }
 
-/// What it says about the subjects of a batch or a hook.
+/// The counts in the log line of a batch or a hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ItemCounts {
     pub(super) ok: usize,
     pub(super) failed: usize,
     pub(super) pending: usize,
-    /// The codes of the failed, each once, with a space between them: filters of `CloudWatch` cannot search a list.
+    /// The codes of the failed items, each once, separated by spaces: `CloudWatch` filters cannot search a list.
     pub(super) codes: String,
 }
 
@@ -47,14 +47,14 @@ impl RequestLog {
         Self { kind: Some(answer.kind.as_str()), cache: Some(answer.source.cache.as_str()), ..Self::default() }
     }
 
-    /// Of a hook that asks about one subject, which is still looked up.
+    /// The log fields of a hook about one subject, whose lookup is still running.
     pub(super) fn pending(kind: &'static str) -> Self {
         let items = ItemCounts { pending: 1, ..ItemCounts::default() };
         Self { kind: Some(kind), items: Some(items), ..Self::default() }
     }
 
-    /// The same for a hook that asks about one subject.
-    pub(super) fn of_a_hook(self) -> Self {
+    /// The same log fields, for a hook about one subject.
+    pub(super) fn for_hook(self) -> Self {
         let failed = usize::from(self.code.is_some());
         let codes = self.code.unwrap_or_default().to_owned();
         Self { items: Some(ItemCounts { ok: 1 - failed, failed, pending: 0, codes }), ..self }
@@ -74,8 +74,8 @@ pub(super) fn of_type(body: Vec<u8>, media_type: &'static str, request_log: Requ
     response
 }
 
-/// Lets the caller in, does the work on the body, and turns its outcome into an answer that the log knows the caller of.
-pub(super) async fn admitted(
+/// Authenticates the caller, runs `work` on the body, and adds the caller to the log fields of the response.
+pub(super) async fn authenticated(
     service: &Service,
     parts: &Parts,
     body: Body,
@@ -83,53 +83,53 @@ pub(super) async fn admitted(
     work: impl AsyncFnOnce(Body) -> Result<Response, Problem>,
 ) -> Response {
     let id = &*request_context.ctx.request_id;
-    let worked = async |body| work(body).await.unwrap_or_else(|problem| problem.response(id));
-    match admit(service, parts, body, request_context).await {
-        Ok((Admitted::Known(Caller { name }), body)) => called_by(name, worked(body).await),
-        Ok((Admitted::Signed(Signed { caller: Caller { name }, delivery }), body)) => {
-            let response = match nothing_in_the_query(parts.uri.query()) {
+    let run_work = async |body| work(body).await.unwrap_or_else(|problem| problem.response(id));
+    match authenticate(service, parts, body, request_context).await {
+        Ok((AuthenticatedBy::Key(Caller { name }), body)) => with_caller_name(name, run_work(body).await),
+        Ok((AuthenticatedBy::Signature(Signed { caller: Caller { name }, delivery }), body)) => {
+            let response = match check_unsigned_query(parts.uri.query()) {
                 Ok(()) => {
                     let sender = format!("standard_webhooks/{name}");
-                    let work = async |claim| deliveries::settled(claim, worked(body).await).await;
-                    deliveries::once(service, (&sender, delivery.as_bytes()), &request_context.ctx, work).await
+                    let work = async |claim| deliveries::settle(claim, run_work(body).await).await;
+                    deliveries::answer_once(service, (&sender, delivery.as_bytes()), &request_context.ctx, work).await
                 }
                 Err(problem) => problem.response(id),
             };
-            called_by(name, response)
+            with_caller_name(name, response)
         }
         Err(refused) => refused.response(id),
     }
 }
 
-/// A caller, and by what he is known.
-enum Admitted {
-    /// By a key or an identity.
-    Known(Caller),
-    /// By the signature of this very body.
-    Signed(Signed),
+/// An authenticated caller, by kind of proof.
+enum AuthenticatedBy {
+    /// By a key or an IAM identity.
+    Key(Caller),
+    /// By a signature over this body.
+    Signature(Signed),
 }
 
-/// Who calls, and the body: read only where it is what proves the caller.
-async fn admit(
+/// Authenticates the caller, and returns the body. The body is read here only if it carries the proof.
+async fn authenticate(
     service: &Service,
     parts: &Parts,
     body: Body,
     request_context: &RequestContext,
-) -> Result<(Admitted, Body), Problem> {
+) -> Result<(AuthenticatedBy, Body), Problem> {
     if service.callers.decides_by_body(&parts.headers) {
         if parts.method != Method::POST {
             return Err(AuthError::SignatureError(SignatureError::NotAPost).into());
         }
-        let bytes = within_bound(body).await?;
+        let bytes = read_limited(body).await?;
         let signed = service.callers.admit_signed(&parts.headers, &bytes, &request_context.ctx).await?;
-        return Ok((Admitted::Signed(signed), Body::from(bytes)));
+        return Ok((AuthenticatedBy::Signature(signed), Body::from(bytes)));
     }
     let identity = parts.extensions.get::<IamIdentity>();
-    Ok((Admitted::Known(service.callers.admit(&parts.headers, identity, &request_context.ctx).await?), body))
+    Ok((AuthenticatedBy::Key(service.callers.admit(&parts.headers, identity, &request_context.ctx).await?), body))
 }
 
-/// Refuses what a signature over the body does not cover, and would change what is asked or who is told.
-fn nothing_in_the_query(query: Option<&str>) -> Result<(), Problem> {
+/// Rejects subjects and options in the query: a signature over the body does not cover them.
+fn check_unsigned_query(query: Option<&str>) -> Result<(), Problem> {
     let mut fields = Fields::from_query(query.unwrap_or_default())?;
     let names = fields.names().count();
     Options::take(&mut fields)?;
@@ -141,20 +141,20 @@ fn nothing_in_the_query(query: Option<&str>) -> Result<(), Problem> {
     Err(Problem::at(Code::InvalidRequest, "?", detail))
 }
 
-/// An answer that the log knows the caller of.
-pub(super) fn called_by(name: Arc<str>, mut response: Response) -> Response {
+/// Adds the caller's name to the log fields.
+pub(super) fn with_caller_name(name: Arc<str>, mut response: Response) -> Response {
     if let Some(request_log) = response.extensions_mut().get_mut::<RequestLog>() {
         request_log.caller = Some(name);
     }
     response
 }
 
-/// `GET /healthz`: the process lives. No authentication, no I/O.
+/// `GET /healthz`: the process runs. No authentication, no I/O.
 pub(super) async fn health() -> Response {
     json(br#"{"status":"ok"}"#.to_vec(), RequestLog::default())
 }
 
-/// Any path that is none of ours.
+/// Answers a path that is not a route.
 pub(super) async fn unknown_route(
     Extension(request_context): Extension<RequestContext>,
     _: State<Arc<Service>>,
@@ -164,7 +164,7 @@ pub(super) async fn unknown_route(
     Problem::new(Code::UnknownRoute, detail).response(&request_context.ctx.request_id)
 }
 
-/// A path of ours with a method that is not.
+/// Answers a route with a method that it does not have.
 pub(super) async fn method_not_allowed(Extension(request_context): Extension<RequestContext>) -> Response {
     Problem::new(Code::MethodNotAllowed, "The Allow header names the methods of this route.")
         .response(&request_context.ctx.request_id)

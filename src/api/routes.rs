@@ -1,4 +1,4 @@
-//! The routes: the router and the OpenAPI document are both made of this table.
+//! The table of routes, from which both the router and the OpenAPI document are made.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use super::{batch, enrich, integrations, openapi, respond};
 use crate::app::Service;
 
-/// A method of a path.
+/// A route: a method and a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Enrich,
@@ -23,7 +23,7 @@ pub(super) enum Endpoint {
     Health,
 }
 
-/// The method of an endpoint.
+/// The HTTP method of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Get,
@@ -31,7 +31,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    /// The word that OpenAPI has for it.
+    /// The method's name in OpenAPI.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Get => "get",
@@ -39,7 +39,7 @@ impl Verb {
         }
     }
 
-    /// `GET` is also taken as `HEAD`.
+    /// axum also accepts `HEAD` for `GET`.
     fn filter(self) -> MethodFilter {
         match self {
             Self::Get => MethodFilter::GET,
@@ -49,7 +49,7 @@ impl Verb {
 }
 
 impl Endpoint {
-    /// All of them. One that is not here is never made, which the compiler tells.
+    /// Every endpoint. The compiler warns about a variant that is missing here, as it is never constructed.
     pub(super) const ALL: [Self; 10] = [
         Self::Enrich,
         Self::EnrichByQuery,
@@ -63,7 +63,7 @@ impl Endpoint {
         Self::Health,
     ];
 
-    /// Where it is.
+    /// The method and path of the endpoint.
     pub(super) fn address(self) -> (Verb, &'static str) {
         match self {
             Self::Enrich => (Verb::Post, "/v1/enrich"),
@@ -94,7 +94,7 @@ impl Endpoint {
     }
 }
 
-/// A router of the endpoints.
+/// Builds the router of all endpoints.
 pub(super) fn router() -> Router<Arc<Service>> {
     Endpoint::ALL.into_iter().fold(Router::new(), |router, endpoint| {
         let (verb, path) = endpoint.address();

@@ -1,5 +1,5 @@
-//! Lookups of several subjects, and the posts of their answers: work whose progress can be looked at, and that can go on
-//! after the answer to its request.
+//! Looks up several subjects, and posts their answers. The progress can be read at any time, and the work can
+//! continue after the response to its request.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::batch::{BatchBody, BatchItem, Item};
 use super::decode::EnrichRequest;
-use super::deliveries::FailedForNow;
+use super::deliveries::TransientFailure;
 use super::enrich::{check_found, render_options};
 use super::middleware::{AnswerLimit, RequestContext};
 use super::notify::{self, Addressee, MAX_POST_BYTES};
@@ -25,250 +25,259 @@ use crate::domain::notified::{Notified, Outcome};
 use crate::formats::{self, BatchLine, Format, OutputOptions};
 use crate::lookup::{Context, EnrichError, Held};
 
-/// Posts that are under way at once.
+/// Posts of one request that run concurrently.
 const POSTS_IN_FLIGHT: usize = 4;
-/// What lookups leave of the time for the posts of their answers; less where there is little.
-const POSTING: Duration = Duration::from_secs(2);
+/// The time that lookups leave for posting their answers; less if the deadline is near.
+const POSTING_TIME: Duration = Duration::from_secs(2);
 
-/// Lookups and posts of one request.
+/// The lookups and posts of one request.
 pub(super) struct Work {
     service: Arc<Service>,
     request_context: RequestContext,
-    items: Vec<Addressed>,
-    /// Who gets the answers of all items that name nobody else.
-    around: Option<Addressee>,
+    items: Vec<AddressedItem>,
+    /// The destination of all items that name none themselves.
+    default_addressee: Option<Addressee>,
     state: Mutex<State>,
 }
 
-/// An item, and who is to get its answer as well.
-struct Addressed {
+/// An item, and the destination that also gets its answer.
+struct AddressedItem {
     input: Option<String>,
-    asked: Option<EnrichRequest>,
+    request: Option<EnrichRequest>,
     addressee: Option<Addressee>,
 }
 
-/// How far the work is.
+/// The progress of the work.
 struct State {
-    /// Of each item; `None`: it is still looked up.
-    outcomes: Vec<Option<Result<ExtractedSubjects, Problem>>>,
-    /// Bytes of what was written whole.
-    written: usize,
-    /// Of each destination, by its name, as far as they are known.
+    /// The outcome of each item; `None` while its lookup runs.
+    outcomes: Vec<Option<Result<ItemAnswer, Problem>>>,
+    /// Bytes of all answers that are rendered whole.
+    rendered: usize,
+    /// The outcomes of finished posts, by the destination's name.
     posts: BTreeMap<String, Notified>,
 }
 
-/// What was found for an item.
+/// The answer to an item.
 #[derive(Clone)]
-enum ExtractedSubjects {
-    /// The answer, where it is to be posted as well, and what it holds of the request's budget.
-    Kept { answer: Arc<Answer>, _holds: Context },
-    /// The answer as it goes to the caller, where nobody else wants it.
-    Written(Arc<Written>),
+enum ItemAnswer {
+    /// The answer itself, since it is also posted. It keeps its part of the request's memory budget.
+    Whole { answer: Arc<Answer>, _budget: Context },
+    /// The answer as rendered for the caller, since nobody else gets it.
+    Rendered(Arc<Rendered>),
 }
 
-/// An answer that is written.
-struct Written {
-    /// As large as it likes; `None`: the answers of all items are too long together.
+/// A rendered answer.
+struct Rendered {
+    /// Without a size limit; `None`: the answers of all items are too long together.
     whole: Option<Box<RawValue>>,
-    /// Within its share; `None`: it is within it as a whole.
+    /// Within the item's share; `None`: the whole answer is within it.
     within_share: Option<Box<RawValue>>,
 }
 
-/// How much room there is for the answer of an item.
+/// The size limit for the answer of an item.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Room {
-    /// As much as it likes, within what there is for all.
+enum SizeLimit {
+    /// As large as the whole response may be.
     Whole,
-    /// Its share.
+    /// An equal share of the response.
     Share,
 }
 
-/// An item that is done, as a post tells of it.
-struct Done<'a> {
+/// A finished item, for a post.
+struct FinishedItem<'a> {
     input: Option<&'a str>,
-    asked: Option<&'a EnrichRequest>,
+    request: Option<&'a EnrichRequest>,
     outcome: Result<Arc<Answer>, Problem>,
 }
 
 impl Work {
-    /// Finds the destinations that the items, or the options `around` them, name. A name that there is not is a problem:
-    /// of its item, or of all.
+    /// Finds the destinations that the items or the request's `default_options` name. An unknown name is a problem of
+    /// its item, or of the whole request.
     pub(super) async fn new(
         service: Arc<Service>,
         items: Vec<Item>,
-        around: &Options,
+        default_addressee: &Options,
         request_context: &RequestContext,
     ) -> Result<Arc<Self>, Problem> {
-        let named = items.iter().filter_map(|item| item.asked.as_ref().ok()).map(|asked| &asked.options);
-        let destinations = notify::destinations(&service, named.chain([around]), &request_context.ctx).await?;
-        let around = notify::addressee(&destinations, around)?;
+        let named = items.iter().filter_map(|item| item.request.as_ref().ok()).map(|request| &request.options);
+        let destinations =
+            notify::destinations(&service, named.chain([default_addressee]), &request_context.ctx).await?;
+        let default_addressee = notify::addressee(&destinations, default_addressee)?;
         let mut outcomes = Vec::with_capacity(items.len());
-        let items = items.into_iter().map(|Item { input, asked }| {
-            let with_addressee = asked.and_then(|asked| Ok((notify::addressee(&destinations, &asked.options)?, asked)));
+        let items = items.into_iter().map(|Item { input, request }| {
+            let with_addressee =
+                request.and_then(|request| Ok((notify::addressee(&destinations, &request.options)?, request)));
             match with_addressee {
-                Ok((addressee, asked)) => {
+                Ok((addressee, request)) => {
                     outcomes.push(None);
-                    Addressed { input, asked: Some(asked), addressee }
+                    AddressedItem { input, request: Some(request), addressee }
                 }
                 Err(problem) => {
                     outcomes.push(Some(Err(problem)));
-                    Addressed { input, asked: None, addressee: around.clone() }
+                    AddressedItem { input, request: None, addressee: default_addressee.clone() }
                 }
             }
         });
         let items = items.collect();
-        let state = Mutex::new(State { outcomes, written: 0, posts: BTreeMap::new() });
-        Ok(Arc::new(Self { service, request_context: request_context.clone(), items, around, state }))
+        let state = Mutex::new(State { outcomes, rendered: 0, posts: BTreeMap::new() });
+        Ok(Arc::new(Self { service, request_context: request_context.clone(), items, default_addressee, state }))
     }
 
-    /// Whether anybody beside the caller is to get an answer.
-    pub(super) fn is_addressed(&self) -> bool {
-        self.around.is_some() || self.items.iter().any(|item| item.addressee.is_some())
+    /// Whether any destination gets an answer.
+    pub(super) fn has_destinations(&self) -> bool {
+        self.default_addressee.is_some() || self.items.iter().any(|item| item.addressee.is_some())
     }
 
-    /// Looks everything up, then posts what is to be posted.
+    /// Looks up all subjects, then posts the answers.
     pub(super) async fn run(&self, ctx: &Context) {
-        let (places, questions): (Vec<_>, Vec<_>) = self
+        let (positions, questions): (Vec<_>, Vec<_>) = self
             .items
             .iter()
             .enumerate()
-            .filter_map(|(at, item)| Some((at, item.asked.as_ref()?)))
-            .map(|(at, asked)| (at, asked.question.clone()))
+            .filter_map(|(at, item)| Some((at, item.request.as_ref()?)))
+            .map(|(at, request)| (at, request.question.clone()))
             .unzip();
         let time = ctx.deadline.remaining();
-        let lookups = if self.is_addressed() { &ctx.within(time.saturating_sub(POSTING.min(time / 4))) } else { ctx };
+        let lookups =
+            if self.has_destinations() { &ctx.within(time.saturating_sub(POSTING_TIME.min(time / 4))) } else { ctx };
         let take = |at: usize, held| {
-            if let Some(place) = places.get(at) {
-                self.settle(*place, held);
+            if let Some(position) = positions.get(at) {
+                self.settle(*position, held);
             }
         };
         self.service.enricher.enrich_each(&questions, lookups, take).await;
-        if self.is_addressed() {
-            self.post(&notify::time_to_post(ctx)).await;
+        if self.has_destinations() {
+            self.post(&notify::posting_context(ctx)).await;
         }
     }
 
     fn settle(&self, at: usize, Held { answer, ctx }: Held<Result<Answer, EnrichError>>) {
-        let asked = self.items.get(at).and_then(|item| item.asked.as_ref());
+        let request = self.items.get(at).and_then(|item| item.request.as_ref());
         let outcome = answer.map_err(Problem::from).and_then(|answer| {
-            asked.map_or(Ok(()), |asked| check_found(&answer, asked))?;
-            if self.is_addressed() {
-                // Others do not wait for what is posted when all is there.
+            request.map_or(Ok(()), |request| check_found(&answer, request))?;
+            if self.has_destinations() {
+                // An answer that waits for its post must not block the other lookups.
                 ctx.end_turn();
-                Ok(ExtractedSubjects::Kept { answer: Arc::new(answer), _holds: ctx })
+                Ok(ItemAnswer::Whole { answer: Arc::new(answer), _budget: ctx })
             } else {
-                self.write(&answer, asked).map(|written| ExtractedSubjects::Written(Arc::new(written)))
+                self.write(&answer, request).map(|rendered| ItemAnswer::Rendered(Arc::new(rendered)))
             }
         });
         let state = &mut *self.state();
-        if let Ok(ExtractedSubjects::Written(written)) = &outcome {
-            state.written += written.whole.as_ref().map_or(0, |whole| whole.get().len());
+        if let Ok(ItemAnswer::Rendered(rendered)) = &outcome {
+            state.rendered += rendered.whole.as_ref().map_or(0, |whole| whole.get().len());
         }
-        if let Some(place) = state.outcomes.get_mut(at) {
-            *place = Some(outcome);
+        if let Some(position) = state.outcomes.get_mut(at) {
+            *position = Some(outcome);
         }
-        if state.written > self.request_context.limit.0 {
+        if state.rendered > self.request_context.limit.0 {
             for outcome in state.outcomes.iter_mut().flatten() {
-                if let Ok(ExtractedSubjects::Written(written)) = outcome
-                    && let Some(written) = Arc::get_mut(written)
-                    && written.within_share.is_some()
+                if let Ok(ItemAnswer::Rendered(rendered)) = outcome
+                    && let Some(rendered) = Arc::get_mut(rendered)
+                    && rendered.within_share.is_some()
                 {
-                    written.whole = None;
+                    rendered.whole = None;
                 }
             }
         }
     }
 
-    /// Writes an answer whole, unless it is known that all are too long together, and within its share.
-    fn write(&self, answer: &Answer, asked: Option<&EnrichRequest>) -> Result<Written, Problem> {
-        let format = format_of(asked);
-        let (limit, share) = (self.room(Room::Whole), self.room(Room::Share));
-        let whole =
-            if self.state().written <= limit.0 { Some(embedded(answer, asked, format, None, limit)?) } else { None };
-        // What is no JSON has half the room.
+    /// Renders an answer within its share, and also whole unless all answers are known to be too long together.
+    fn write(&self, answer: &Answer, request: Option<&EnrichRequest>) -> Result<Rendered, Problem> {
+        let format = format_of(request);
+        let (limit, share) = (self.size_limit(SizeLimit::Whole), self.size_limit(SizeLimit::Share));
+        let whole = if self.state().rendered <= limit.0 {
+            Some(render_embedded(answer, request, format, None, limit)?)
+        } else {
+            None
+        };
+        // A format that is not JSON has half the limit: its text is escaped once more.
         let is_within_share = whole.as_ref().is_some_and(|whole| formats::fits(whole.get().as_bytes(), share.0 / 2));
-        let within_share = if is_within_share { None } else { Some(embedded(answer, asked, format, None, share)?) };
-        Ok(Written { whole, within_share })
+        let within_share =
+            if is_within_share { None } else { Some(render_embedded(answer, request, format, None, share)?) };
+        Ok(Rendered { whole, within_share })
     }
 
-    /// Room for the answer of one item.
-    fn room(&self, room: Room) -> AnswerLimit {
+    /// The size limit for the answer of one item.
+    fn size_limit(&self, size_limit: SizeLimit) -> AnswerLimit {
         let AnswerLimit(limit) = self.request_context.limit;
-        match room {
-            Room::Whole => AnswerLimit(limit),
-            Room::Share => AnswerLimit(limit / self.items.len().max(1)),
+        match size_limit {
+            SizeLimit::Whole => AnswerLimit(limit),
+            SizeLimit::Share => AnswerLimit(limit / self.items.len().max(1)),
         }
     }
 
-    /// Posts to each destination once, whatever number of items is for it.
+    /// Posts to each destination once, however many items are for it.
     async fn post(&self, ctx: &Context) {
         let mut destinations: Vec<Arc<Destination>> = Vec::new();
-        for addressee in self.items.iter().map(|item| &item.addressee).chain([&self.around]).flatten() {
+        for addressee in self.items.iter().map(|item| &item.addressee).chain([&self.default_addressee]).flatten() {
             match addressee {
-                Addressee::Good(destination) => {
+                Addressee::Valid(destination) => {
                     if destinations.iter().all(|known| known.name() != destination.name()) {
                         destinations.push(destination.clone());
                     }
                 }
-                Addressee::Misconfigured(name) => self.told(notify::misconfigured(name)),
+                Addressee::Misconfigured(name) => self.record_post(notify::misconfigured(name)),
             }
         }
         let posts = destinations.into_iter().map(|destination| async move {
             let notified = match self.content(&destination) {
                 Some(content) => self.service.notifier.post(&destination, content, ctx).await,
-                None => notify::unposted(destination.name(), Outcome::NothingToSend),
+                None => notify::not_posted(destination.name(), Outcome::NothingToSend),
             };
-            self.told(notified);
+            self.record_post(notified);
         });
         stream::iter(posts).buffer_unordered(POSTS_IN_FLIGHT).collect::<()>().await;
     }
 
-    fn told(&self, notified: Notified) {
+    fn record_post(&self, notified: Notified) {
         self.state().posts.insert(notified.destination.clone(), notified);
     }
 
-    /// What a destination gets; `None`: no item that is for it has an answer.
+    /// Returns what a destination gets; `None` if no item for it has an answer.
     fn content(&self, destination: &Destination) -> Option<Content> {
         let outcomes = self.state().outcomes.clone();
-        let is_for = |item: &Addressed| item.addressee.as_ref().is_some_and(|one| one.name() == destination.name());
-        let done = self.items.iter().zip(outcomes).filter(|(item, _)| is_for(item)).filter_map(|(item, outcome)| {
-            let outcome = match outcome? {
-                Ok(ExtractedSubjects::Kept { answer, .. }) => Ok(answer),
-                Ok(ExtractedSubjects::Written(_)) => return None,
-                Err(problem) => Err(problem),
-            };
-            Some(Done { input: item.input.as_deref(), asked: item.asked.as_ref(), outcome })
-        });
-        let done: Vec<_> = done.collect();
-        if done.iter().all(|item| item.outcome.is_err()) {
+        let is_for = |item: &AddressedItem| item.addressee.as_ref().is_some_and(|one| one.name() == destination.name());
+        let finished =
+            self.items.iter().zip(outcomes).filter(|(item, _)| is_for(item)).filter_map(|(item, outcome)| {
+                let outcome = match outcome? {
+                    Ok(ItemAnswer::Whole { answer, .. }) => Ok(answer),
+                    Ok(ItemAnswer::Rendered(_)) => return None,
+                    Err(problem) => Err(problem),
+                };
+                Some(FinishedItem { input: item.input.as_deref(), request: item.request.as_ref(), outcome })
+            });
+        let finished: Vec<_> = finished.collect();
+        if finished.iter().all(|item| item.outcome.is_err()) {
             return None;
         }
-        Some(match (destination.batch_form(), done.as_slice()) {
-            (BatchForm::Message, [only]) => Content::Body(only.alone(destination.format())),
+        Some(match (destination.batch_form(), finished.as_slice()) {
+            (BatchForm::Message, [only]) => Content::Body(only.message_alone(destination.format())),
             (BatchForm::Message, several) => Content::Body(message(several, destination.format())),
             (BatchForm::Document, several) => Content::Document(self.document(several, destination.format())),
             (BatchForm::Events, several) => Content::Events(self.events(several, destination.format())),
         })
     }
 
-    /// One body of all items, as a batch is answered.
-    fn document(&self, items: &[Done<'_>], format: Format) -> Vec<u8> {
+    /// One document of all items, in the shape of a batch response.
+    fn document(&self, items: &[FinishedItem<'_>], format: Format) -> Vec<u8> {
         let share = MAX_POST_BYTES / items.len().max(1);
-        let item = |item: &Done<'_>, room| {
-            let each = AnswerLimit(if room == Room::Whole { MAX_POST_BYTES } else { share });
-            let embedded = item.outcome.clone().and_then(|answer| embedded(&answer, item.asked, format, None, each));
-            self.item(item.input, embedded)
+        let item = |item: &FinishedItem<'_>, size_limit| {
+            let each = AnswerLimit(if size_limit == SizeLimit::Whole { MAX_POST_BYTES } else { share });
+            let body =
+                item.outcome.clone().and_then(|answer| render_embedded(&answer, item.request, format, None, each));
+            self.item(item.input, body)
         };
-        fitted(MAX_POST_BYTES, items, None, item)
+        fit_items(MAX_POST_BYTES, items, None, item)
     }
 
-    /// An answer or a problem for each item.
-    fn events(&self, items: &[Done<'_>], format: Format) -> Vec<Result<Vec<u8>, Vec<u8>>> {
+    /// Returns an answer or a problem for each item.
+    fn events(&self, items: &[FinishedItem<'_>], format: Format) -> Vec<Result<Vec<u8>, Vec<u8>>> {
         let each = MAX_POST_BYTES / items.len().max(1);
-        let event = |item: &Done<'_>| match (&item.outcome, item.asked) {
-            (Ok(answer), Some(asked)) => {
-                let shape = OutputOptions { format, ..asked.options.shape() };
-                Ok(formats::render(answer, &render_options(asked, None), shape, each))
+        let event = |item: &FinishedItem<'_>| match (&item.outcome, item.request) {
+            (Ok(answer), Some(request)) => {
+                let output = OutputOptions { format, ..request.options.output_options() };
+                Ok(formats::render(answer, &render_options(request, None), output, each))
             }
             (Ok(_), None) => Err(Vec::new()),
             (Err(problem), _) => {
@@ -289,80 +298,80 @@ impl Work {
         }
     }
 
-    /// Gives up what is not done.
+    /// Ends unfinished lookups and posts with a failure.
     pub(super) fn give_up(&self) {
         let state = &mut *self.state();
         for outcome in state.outcomes.iter_mut().filter(|outcome| outcome.is_none()) {
             *outcome = Some(Err(Problem::new(Code::UpstreamTimeout, "There was no answer in time: ask again.")));
         }
-        for addressee in self.items.iter().map(|item| &item.addressee).chain([&self.around]).flatten() {
+        for addressee in self.items.iter().map(|item| &item.addressee).chain([&self.default_addressee]).flatten() {
             let name = addressee.name();
-            state.posts.entry(name.to_owned()).or_insert_with(|| notify::unposted(name, Outcome::Failed));
+            state.posts.entry(name.to_owned()).or_insert_with(|| notify::not_posted(name, Outcome::Failed));
         }
     }
 
-    /// What became of an answer at whom it is for.
+    /// The outcome of the post to this destination.
     fn notified(&self, addressee: Option<&Addressee>) -> Option<Notified> {
         let name = addressee?.name();
         let known = self.state().posts.get(name).cloned();
-        Some(known.unwrap_or_else(|| notify::unposted(name, Outcome::Pending)))
+        Some(known.unwrap_or_else(|| notify::not_posted(name, Outcome::Pending)))
     }
 
-    /// The answer of this moment, within what the front door lets through.
+    /// Builds the response with the current outcomes, within the size limit of the entry point.
     pub(super) fn response(&self) -> Response {
         let outcomes = self.state().outcomes.clone();
-        let notified = self.notified(self.around.as_ref());
-        let item = |(item, outcome): &(&Addressed, &Option<Result<ExtractedSubjects, Problem>>), room| {
+        let notified = self.notified(self.default_addressee.as_ref());
+        let item = |(item, outcome): &(&AddressedItem, &Option<Result<ItemAnswer, Problem>>), size_limit| {
             let input = item.input.as_deref();
-            let embedded = match outcome {
+            let body = match outcome {
                 None => return BatchItem::Pending { status: 202, input: input.map(str::to_owned) },
-                Some(Ok(ExtractedSubjects::Kept { answer, .. })) => {
+                Some(Ok(ItemAnswer::Whole { answer, .. })) => {
                     let notified = self.notified(item.addressee.as_ref());
-                    let asked = item.asked.as_ref();
-                    embedded(answer, asked, format_of(asked), notified.as_ref(), self.room(room))
+                    let request = item.request.as_ref();
+                    render_embedded(answer, request, format_of(request), notified.as_ref(), self.size_limit(size_limit))
                 }
-                Some(Ok(ExtractedSubjects::Written(written))) => written.within(room),
+                Some(Ok(ItemAnswer::Rendered(rendered))) => rendered.within(size_limit),
                 Some(Err(problem)) => Err(problem.clone()),
             };
-            self.item(input, embedded)
+            self.item(input, body)
         };
         let items: Vec<_> = self.items.iter().zip(&outcomes).collect();
-        let body = fitted(self.request_context.limit.0, &items, notified.as_ref(), item);
+        let body = fit_items(self.request_context.limit.0, &items, notified.as_ref(), item);
         let mut response = respond::json(body, self.log_fields());
         if let Some(notified) = &notified {
-            notify::tell_in_header(response.headers_mut(), notified);
+            notify::insert_header(response.headers_mut(), notified);
         }
-        if outcomes.iter().flatten().any(|outcome| outcome.as_ref().is_err_and(Problem::is_for_now)) {
-            response.extensions_mut().insert(FailedForNow);
+        if outcomes.iter().flatten().any(|outcome| outcome.as_ref().is_err_and(Problem::is_transient)) {
+            response.extensions_mut().insert(TransientFailure);
         }
         response
     }
 
-    /// Logs the end of work that went on after the answer to its request.
+    /// Logs the end of work that continued after the response to its request.
     pub(super) fn log(&self, request_id: &str) {
         let items = self.log_fields().items.unwrap_or_default();
         let (ok, failed, codes) = (items.ok, items.failed, items.codes);
         tracing::info!(request_id, ok, failed, codes, "the lookups of a hook ended after its answer");
     }
 
-    /// What the log says of the work.
+    /// The log fields of the work.
     fn log_fields(&self) -> RequestLog {
-        let mut told = ItemCounts::default();
+        let mut counts = ItemCounts::default();
         let mut codes: Vec<&str> = Vec::new();
         for outcome in &self.state().outcomes {
             match outcome {
-                None => told.pending += 1,
-                Some(Ok(_)) => told.ok += 1,
+                None => counts.pending += 1,
+                Some(Ok(_)) => counts.ok += 1,
                 Some(Err(problem)) => {
-                    told.failed += 1;
+                    counts.failed += 1;
                     if !codes.contains(&problem.code.as_str()) {
                         codes.push(problem.code.as_str());
                     }
                 }
             }
         }
-        told.codes = codes.join(" ");
-        RequestLog { kind: Some("batch"), items: Some(told), ..RequestLog::default() }
+        counts.codes = codes.join(" ");
+        RequestLog { kind: Some("batch"), items: Some(counts), ..RequestLog::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -370,54 +379,54 @@ impl Work {
     }
 }
 
-impl Written {
-    fn within(&self, room: Room) -> Result<Box<RawValue>, Problem> {
-        let written = match room {
-            Room::Whole => self.whole.as_ref().or(self.within_share.as_ref()),
-            Room::Share => self.within_share.as_ref().or(self.whole.as_ref()),
+impl Rendered {
+    fn within(&self, size_limit: SizeLimit) -> Result<Box<RawValue>, Problem> {
+        let rendered = match size_limit {
+            SizeLimit::Whole => self.whole.as_ref().or(self.within_share.as_ref()),
+            SizeLimit::Share => self.within_share.as_ref().or(self.whole.as_ref()),
         };
-        written.cloned().ok_or_else(bug)
+        rendered.cloned().ok_or_else(internal_error)
     }
 }
 
-fn format_of(asked: Option<&EnrichRequest>) -> Format {
-    asked.map_or(Format::Json, |asked| asked.options.shape().format)
+fn format_of(request: Option<&EnrichRequest>) -> Format {
+    request.map_or(Format::Json, |request| request.options.output_options().format)
 }
 
-fn bug() -> Problem {
+fn internal_error() -> Problem {
     Problem::new(Code::Internal, "A bug of this service.")
 }
 
-impl Done<'_> {
-    /// The message about this item alone.
-    fn alone(&self, format: Format) -> Vec<u8> {
-        match (&self.outcome, self.asked) {
-            (Ok(answer), Some(asked)) => {
-                let shape = OutputOptions { format, ..asked.options.shape() };
-                formats::render(answer, &render_options(asked, None), shape, MAX_POST_BYTES)
+impl FinishedItem<'_> {
+    /// Renders a message about this item alone.
+    fn message_alone(&self, format: Format) -> Vec<u8> {
+        match (&self.outcome, self.request) {
+            (Ok(answer), Some(request)) => {
+                let output = OutputOptions { format, ..request.options.output_options() };
+                formats::render(answer, &render_options(request, None), output, MAX_POST_BYTES)
             }
             (Ok(_), None) | (Err(_), _) => Vec::new(),
         }
     }
 }
 
-/// One message about several items.
-fn message(items: &[Done<'_>], format: Format) -> Vec<u8> {
-    let showings: Vec<RenderOptions> = items
+/// Renders one message about several items.
+fn message(items: &[FinishedItem<'_>], format: Format) -> Vec<u8> {
+    let render_options_of_items: Vec<RenderOptions> = items
         .iter()
         .map(|item| {
-            item.asked.map_or_else(
+            item.request.map_or_else(
                 || RenderOptions { limit: 0, raw: false, warnings: Vec::new(), notified: None },
-                |asked| render_options(asked, None),
+                |request| render_options(request, None),
             )
         })
         .collect();
     let enrichments: Vec<Result<Enrichment<'_>, &Problem>> = items
         .iter()
-        .zip(&showings)
+        .zip(&render_options_of_items)
         .map(|(item, render_options)| item.outcome.as_ref().map(|answer| answer.enrichment(render_options)))
         .collect();
-    let line = |(at, (item, outcome)): (usize, (&Done<'_>, &Result<Enrichment<'_>, &Problem>))| match outcome {
+    let line = |(at, (item, outcome)): (usize, (&FinishedItem<'_>, &Result<Enrichment<'_>, &Problem>))| match outcome {
         Ok(enrichment) => BatchLine::answered(enrichment),
         Err(problem) => {
             let input = item.input.map_or_else(|| format!("Subject {}", at + 1), str::to_owned);
@@ -428,32 +437,37 @@ fn message(items: &[Done<'_>], format: Format) -> Vec<u8> {
     formats::batch_message(&lines, format)
 }
 
-/// The body of an item as a JSON value: its own, or a string of it where its format is no JSON.
-fn embedded(
+/// Renders the answer to an item as a JSON value, or as a JSON string where its format is not JSON.
+fn render_embedded(
     answer: &Answer,
-    asked: Option<&EnrichRequest>,
+    request: Option<&EnrichRequest>,
     format: Format,
     notified: Option<&Notified>,
     each: AnswerLimit,
 ) -> Result<Box<RawValue>, Problem> {
-    let asked = asked.ok_or_else(bug)?;
-    // A string is escaped once more, which at most doubles what it takes.
-    let most = if format.is_json() { each.0 } else { each.0 / 2 };
-    let shape = OutputOptions { format, ..asked.options.shape() };
-    let body = formats::render(answer, &render_options(asked, notified), shape, most);
-    let text = String::from_utf8(body).map_err(|_| bug())?;
+    let request = request.ok_or_else(internal_error)?;
+    // The text is escaped once more as a string, which at most doubles its length.
+    let max_bytes = if format.is_json() { each.0 } else { each.0 / 2 };
+    let output = OutputOptions { format, ..request.options.output_options() };
+    let body = formats::render(answer, &render_options(request, notified), output, max_bytes);
+    let text = String::from_utf8(body).map_err(|_| internal_error())?;
     let value = if format.is_json() { RawValue::from_string(text) } else { to_raw_value(&text) };
-    value.map_err(|_| bug())
+    value.map_err(|_| internal_error())
 }
 
-/// A body of items within a limit: each as large as it likes, or else each within its share. No more is held than twice
-/// the limit.
-fn fitted<I>(limit: usize, items: &[I], notified: Option<&Notified>, item: impl Fn(&I, Room) -> BatchItem) -> Vec<u8> {
-    let mut taken = 0;
+/// Builds a body within a limit: with whole answers, or else with each answer within its share. It holds at most
+/// twice the limit in memory.
+fn fit_items<I>(
+    limit: usize,
+    items: &[I],
+    notified: Option<&Notified>,
+    item: impl Fn(&I, SizeLimit) -> BatchItem,
+) -> Vec<u8> {
+    let mut total_bytes = 0;
     let whole = items.iter().map_while(|one| {
-        let item = item(one, Room::Whole);
-        taken += item.answer_length();
-        (taken <= limit).then_some(item)
+        let item = item(one, SizeLimit::Whole);
+        total_bytes += item.answer_length();
+        (total_bytes <= limit).then_some(item)
     });
     let whole: Vec<_> = whole.collect();
     if whole.len() == items.len() {
@@ -464,5 +478,5 @@ fn fitted<I>(limit: usize, items: &[I], notified: Option<&Notified>, item: impl 
     } else {
         drop(whole);
     }
-    BatchBody::of(items.iter().map(|one| item(one, Room::Share)).collect(), notified.cloned()).to_bytes()
+    BatchBody::of(items.iter().map(|one| item(one, SizeLimit::Share)).collect(), notified.cloned()).to_bytes()
 }

@@ -1,4 +1,4 @@
-//! Where `serve` listens: an address or a name, and a port.
+//! Parses and resolves the address that `serve` listens on.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use tokio::net::lookup_host;
 
-/// A host and a port, as they were given.
+/// A host and a port, as given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ListenAddress {
     host: String,
@@ -38,7 +38,7 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
-    /// The addresses of the host, those of version 4 first: that is what people type who ask it.
+    /// Resolves the host. IPv4 addresses come first, since people usually type those into a client.
     pub(super) async fn resolved(&self) -> io::Result<Vec<SocketAddr>> {
         let mut addresses: Vec<_> = lookup_host((self.host.as_str(), self.port)).await?.collect();
         addresses.sort_by_key(SocketAddr::is_ipv6);
@@ -46,8 +46,8 @@ impl ListenAddress {
     }
 }
 
-/// Why nobody can listen there, and what to do.
-pub(super) fn explained(cause: &io::Error) -> String {
+/// Explains why listening failed, and what to do.
+pub(super) fn explanation(cause: &io::Error) -> String {
     match cause.kind() {
         ErrorKind::AddrInUse => {
             "another program listens there. End it, or take a free port with --listen 127.0.0.1:0".to_owned()
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn names_and_addresses_are_taken() {
+    async fn names_and_addresses_are_accepted() {
         for (text, shown) in [
             ("127.0.0.1:9000", "127.0.0.1:9000"),
             ("localhost:0", "localhost:0"),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_told_what_one_looks_like() {
+    fn invalid_address_is_reported_with_an_example() {
         for text in [
             "9000",
             ":9000",

@@ -1,17 +1,17 @@
-//! `lookup`: one question, its answer on standard output.
+//! `lookup`: answers one question on standard output.
 
 use std::process::ExitCode;
 
-use super::{BAD_INPUT, CommandError, NO_ANSWER, Stage, complain, is_on_terminal, print};
-use crate::api::{is_bad_input, told_in_full};
+use super::{BAD_INPUT, CommandError, NO_ANSWER, Session, is_on_terminal, print, print_error};
+use crate::api::{is_bad_input, one_line_message};
 use crate::domain::enrichment::RenderOptions;
 use crate::domain::subject::Question;
 use crate::domain::subject::field_names::Named;
 use crate::formats::{self, Format, OutputOptions};
 use crate::lookup::{Context, Deadline};
 
-/// Alerts that are listed: all that a caller can ask for.
-const LISTED: usize = 500;
+/// The number of listed alerts: the maximum that a caller can request.
+const MAX_ALERTS: usize = 500;
 
 pub(super) async fn run(
     named: Named,
@@ -22,19 +22,19 @@ pub(super) async fn run(
     let question = match Question::named(named, value) {
         Ok(question) => question,
         Err(error) => {
-            complain(&error.to_string());
+            print_error(&error.to_string());
             return Ok(ExitCode::from(BAD_INPUT));
         }
     };
     let format = format.unwrap_or_else(|| default_format(is_on_terminal()));
-    let stage = Stage::set(demo).await?;
-    let ctx = Context::new(Deadline::after(stage.settings.timeout), "lookup", None);
-    match stage.service.enricher.enrich(&question, &ctx).await {
+    let session = Session::start(demo).await?;
+    let ctx = Context::new(Deadline::after(session.settings.timeout), "lookup", None);
+    match session.service.enricher.enrich(&question, &ctx).await {
         Ok(answer) => {
-            let render_options = RenderOptions { limit: LISTED, raw: false, warnings: Vec::new(), notified: None };
+            let render_options = RenderOptions { limit: MAX_ALERTS, raw: false, warnings: Vec::new(), notified: None };
             let body = formats::render(&answer, &render_options, OutputOptions::of(format), usize::MAX);
             let text = String::from_utf8_lossy(&body);
-            // An event per alert, and no alert.
+            // A format with one event per alert is empty if there are no alerts.
             if !text.is_empty() {
                 print(text.trim_end_matches('\n'))?;
             }
@@ -42,13 +42,13 @@ pub(super) async fn run(
         }
         Err(error) => {
             let code = if is_bad_input(&error) { BAD_INPUT } else { NO_ANSWER };
-            complain(&told_in_full(error));
+            print_error(&one_line_message(error));
             Ok(ExitCode::from(code))
         }
     }
 }
 
-/// People read text, programs JSON.
+/// The default format: text for people, JSON for programs.
 fn default_format(is_on_terminal: bool) -> Format {
     if is_on_terminal { Format::Text } else { Format::Json }
 }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_gets_text_and_a_pipe_json() {
+    fn terminal_gets_text_and_pipe_gets_json() {
         assert_eq!((default_format(true), default_format(false)), (Format::Text, Format::Json));
     }
 }

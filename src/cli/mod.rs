@@ -1,4 +1,4 @@
-//! The command line: what `defender-enrich` does, composed from the house.
+//! The command line of `defender-enrich`.
 
 mod check;
 mod inbox;
@@ -89,7 +89,7 @@ enum Command {
     },
 }
 
-/// A word of the table, which says of what kind the value is.
+/// Parses a word for a subject's kind.
 fn kind_word(word: &str) -> Result<Named, String> {
     field_names::look_up(word).ok_or_else(|| {
         let meant = field_names::nearest(word, &[]).map(|meant| format!(": did you mean {meant}?"));
@@ -108,12 +108,12 @@ impl ValueEnum for Format {
     }
 }
 
-/// Why a command could not do its work.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
     #[error("{0}")]
     Setting(#[from] SettingError),
-    #[error("cannot listen on {address}: {}", listen::explained(.cause))]
+    #[error("cannot listen on {address}: {}", listen::explanation(.cause))]
     Listen { address: ListenAddress, cause: std::io::Error },
     #[error("cannot write to standard output: {0}")]
     Output(#[source] std::io::Error),
@@ -127,7 +127,7 @@ enum CommandError {
     Write { path: PathBuf, cause: std::io::Error },
 }
 
-/// Exit status of `lookup` and of whatever cannot do its work.
+/// The exit statuses of `lookup` for invalid input, and of any command that fails.
 const BAD_INPUT: u8 = 2;
 const NO_ANSWER: u8 = 3;
 
@@ -139,7 +139,7 @@ pub fn run() -> ExitCode {
         runtime.map_err(CommandError::Runtime)?.block_on(dispatch(arguments.command))
     });
     outcome.unwrap_or_else(|error| {
-        complain(&error.explained());
+        print_error(&error.explanation());
         ExitCode::from(NO_ANSWER)
     })
 }
@@ -177,8 +177,8 @@ fn completions(shell: Shell) -> Result<ExitCode, CommandError> {
 }
 
 impl CommandError {
-    /// The sentence, and how to try the program where nothing is set up yet.
-    fn explained(&self) -> String {
+    /// The error text, with a hint how to try the program where nothing is set up yet.
+    fn explanation(&self) -> String {
         match self {
             Self::Setting(error) if error.name() == "DEFENDER_SECRET_ID" => {
                 format!("{error}. To try it without AWS and Microsoft, add --demo")
@@ -194,25 +194,25 @@ impl CommandError {
     }
 }
 
-/// A service, its settings, and what it talks to.
-struct Stage {
+/// A service with its settings and its dependencies.
+struct Session {
     settings: Settings,
     service: Arc<Service>,
-    /// The AWS credentials of this shell; none in a demonstration.
+    /// The AWS credentials of this shell; `None` in the demo.
     aws: Option<AwsAccess>,
     demo: Option<Demo>,
 }
 
-/// What a demonstration talks to.
+/// The servers of the demo.
 struct Demo {
-    /// Stands in for AWS and Microsoft as long as it is kept.
+    /// Replaces AWS and Microsoft. Dropping it stops the servers.
     _sandbox: Sandbox,
-    /// Stands in for a chat that takes answers.
+    /// Replaces a chat that receives answers.
     inbox: Inbox,
 }
 
-impl Stage {
-    async fn set(demo: bool) -> Result<Self, CommandError> {
+impl Session {
+    async fn start(demo: bool) -> Result<Self, CommandError> {
         if demo {
             let sandbox = Sandbox::start().await.map_err(CommandError::Sandbox)?;
             let inbox = Inbox::start().await.map_err(CommandError::Sandbox)?;
@@ -222,7 +222,7 @@ impl Stage {
             }
             sandbox.put_secret(sandbox::CALLER_SECRET, &callers.to_string());
             let mut given = sandbox.settings();
-            // The inbox listens on this machine.
+            // The inbox listens on a loopback address.
             given.push(("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true".to_owned()));
             let settings = Settings::for_demo(&given)?;
             let service = Service::from_environment(&settings)?;
@@ -236,7 +236,7 @@ impl Stage {
     }
 }
 
-/// Prints lines on standard output. A reader that has had enough, such as `head`, is no error.
+/// Prints lines on standard output. A reader that stops early, such as `head`, is not an error.
 fn print(text: &str) -> Result<(), CommandError> {
     let mut output = std::io::stdout().lock();
     match writeln!(output, "{text}").and_then(|()| output.flush()) {
@@ -245,12 +245,12 @@ fn print(text: &str) -> Result<(), CommandError> {
     }
 }
 
-/// Whether a person reads standard output.
+/// Whether standard output is a terminal.
 fn is_on_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// A line on standard error. There is nowhere to say that it cannot be written.
-fn complain(line: &str) {
+/// Prints a line on standard error. A failure is ignored, as it cannot be reported.
+fn print_error(line: &str) {
     drop(writeln!(std::io::stderr(), "defender-enrich: {line}"));
 }

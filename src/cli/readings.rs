@@ -1,4 +1,5 @@
-//! What the readings of a `value` find, in which order, and what becomes of those that fail: through both backends.
+//! Tests of values with several possible kinds, through both backends: which kind is found, in which order they are
+//! looked up, and how failures are reported.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::sandbox::{Fault, Route, Sandbox, Times};
 
 const BACKENDS: [&str; 2] = ["defender", "graph"];
 
-/// A value that can be each of these kinds.
+/// A value that may be of each of these kinds.
 fn value(text: &str, kinds: &[Kind]) -> Question {
     let subject = |kind: &Kind| Question::parse(*kind, text).expect("a subject").subject;
     let mut subjects: Vec<Subject> = kinds.iter().map(subject).collect();
@@ -39,7 +40,7 @@ async fn sandbox() -> Sandbox {
     Sandbox::start().await.expect("a sandbox")
 }
 
-fn told(answer: &Answer, code: WarningCode) -> Option<&str> {
+fn warning_detail(answer: &Answer, code: WarningCode) -> Option<&str> {
     answer.warnings.iter().find(|warning| warning.code == code).map(|warning| warning.detail.as_str())
 }
 
@@ -52,25 +53,25 @@ fn calls(sandbox: &Sandbox, route: Route) -> usize {
     sandbox.seen().iter().filter(|seen| seen.route == Some(route)).count()
 }
 
-const NAMED: &[Kind] = &[Kind::Machine, Kind::User, Kind::Domain];
+const NAME_KINDS: &[Kind] = &[Kind::Machine, Kind::User, Kind::Domain];
 
 #[tokio::test]
-async fn the_first_reading_that_finds_something_is_the_answer_and_the_last_that_is_asked() {
+async fn first_reading_with_findings_is_the_answer_and_the_last_lookup() {
     let sandbox = sandbox().await;
     let (account, _) = USER.split_once('@').expect("a user principal name");
     for backend in BACKENDS {
-        let answer = ask(&sandbox, backend, &value(MACHINE, NAMED)).await.expect("an answer");
+        let answer = ask(&sandbox, backend, &value(MACHINE, NAME_KINDS)).await.expect("an answer");
         assert_eq!((answer.kind, detected(&answer)), (Kind::Machine, vec!["machine"]), "{backend}");
         assert_eq!(calls(&sandbox, Route::UserAlerts), 0);
         let answer = ask(&sandbox, backend, &value(account, &[Kind::Machine, Kind::User])).await.expect("an answer");
         assert_eq!((answer.kind, detected(&answer)), (Kind::User, vec!["user"]), "{backend}");
-        assert!(answer.findings.found() && told(&answer, WarningCode::TriedAs).is_none(), "{backend}");
+        assert!(answer.findings.found() && warning_detail(&answer, WarningCode::TriedAs).is_none(), "{backend}");
         sandbox.forget();
     }
 }
 
 #[tokio::test]
-async fn forty_digits_are_a_file_or_a_device() {
+async fn forty_hex_digits_are_read_as_file_or_device() {
     let sandbox = sandbox().await;
     let id = sandbox.company(|company| company.devices.first().expect("a device").id);
     for backend in BACKENDS {
@@ -81,7 +82,7 @@ async fn forty_digits_are_a_file_or_a_device() {
 }
 
 #[tokio::test]
-async fn a_device_that_has_only_the_first_label_is_asked_for_last() {
+async fn device_with_only_the_first_label_is_looked_up_last() {
     let sandbox = sandbox().await;
     sandbox.company(|company| {
         let device = *company.devices.first().expect("a device");
@@ -91,10 +92,10 @@ async fn a_device_that_has_only_the_first_label_is_asked_for_last() {
     });
     for backend in BACKENDS {
         sandbox.forget();
-        let answer = ask(&sandbox, backend, &value("kiosk9.contoso.com", NAMED)).await.expect("an answer");
+        let answer = ask(&sandbox, backend, &value("kiosk9.contoso.com", NAME_KINDS)).await.expect("an answer");
         assert_eq!((answer.kind, answer.id.as_str()), (Kind::Machine, KIOSK), "{backend}");
         assert_eq!(answer.findings.alerts.len(), 1, "{backend}");
-        assert!(told(&answer, WarningCode::MatchedShortName).is_some_and(|detail| detail.contains("kiosk9")));
+        assert!(warning_detail(&answer, WarningCode::MatchedShortName).is_some_and(|detail| detail.contains("kiosk9")));
         let count = |routes: &[Route]| routes.iter().map(|route| calls(&sandbox, *route)).collect::<Vec<_>>();
         if backend == "defender" {
             let routes = [Route::Machines, Route::UserAlerts, Route::DomainAlerts, Route::MachineAlerts];
@@ -108,27 +109,27 @@ async fn a_device_that_has_only_the_first_label_is_asked_for_last() {
 const KIOSK: &str = "00000000000000000000000000000000000000c9";
 
 #[tokio::test]
-async fn where_nothing_is_found_all_kinds_that_were_asked_are_told() {
+async fn empty_answer_names_all_kinds_that_were_looked_up() {
     let sandbox = sandbox().await;
     for backend in BACKENDS {
-        let answer = ask(&sandbox, backend, &value("nobody.contoso.com", NAMED)).await.expect("an answer");
+        let answer = ask(&sandbox, backend, &value("nobody.contoso.com", NAME_KINDS)).await.expect("an answer");
         assert_eq!((answer.kind, answer.findings.found()), (Kind::Machine, false), "{backend}");
         assert_eq!(
-            told(&answer, WarningCode::TriedAs),
+            warning_detail(&answer, WarningCode::TriedAs),
             Some("Nothing was found: this was asked as machine, as user and as domain.")
         );
         assert_eq!(detected(&answer), ["machine"]);
         let answer = ask(&sandbox, backend, &value("Petra Gundersen", &[Kind::Machine, Kind::User])).await;
         let answer = answer.expect("an answer");
-        let detail = told(&answer, WarningCode::TriedAs).expect("a warning");
+        let detail = warning_detail(&answer, WarningCode::TriedAs).expect("a warning");
         assert!(detail.contains("machine and as user") && detail.contains("display name"), "{detail}");
         let answer = ask(&sandbox, backend, &value("nobody", &[Kind::User])).await.expect("an answer");
-        assert_eq!(told(&answer, WarningCode::TriedAs), None, "there was one reading only");
+        assert_eq!(warning_detail(&answer, WarningCode::TriedAs), None, "there was one reading only");
     }
 }
 
 #[tokio::test]
-async fn a_reading_that_fails_is_the_answer_only_where_no_other_finds_anything() {
+async fn failed_reading_is_reported_only_when_no_other_finds_anything() {
     let sandbox = sandbox().await;
     let (account, _) = USER.split_once('@').expect("a user principal name");
     let named = [Kind::Machine, Kind::User];
@@ -151,6 +152,6 @@ async fn a_reading_that_fails_is_the_answer_only_where_no_other_finds_anything()
     }
     sandbox.mend();
     sandbox.fail(Route::Hunting, Times::Always, Fault::status(503));
-    let outcome = ask(&sandbox, "graph", &value("nobody.contoso.com", NAMED)).await;
+    let outcome = ask(&sandbox, "graph", &value("nobody.contoso.com", NAME_KINDS)).await;
     assert!(matches!(outcome, Err(EnrichError::Unavailable { .. })), "{outcome:?}");
 }

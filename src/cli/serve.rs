@@ -1,4 +1,4 @@
-//! `serve`: the routes of the Lambda function on a laptop, by the same code.
+//! `serve`: runs the same routes as the Lambda function on a local machine.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::inbox::{self, Inbox};
 use super::listen::ListenAddress;
 use super::server::{self, Bounds};
-use super::{CommandError, Stage, print};
+use super::{CommandError, Session, print};
 use crate::api::OwnAddress;
 use crate::config::CallerAuth;
 use crate::domain::subject::Kind;
@@ -26,45 +26,45 @@ use crate::formats::Format;
 use crate::sandbox::company::showcase::ALERT;
 use crate::sandbox::{self, DEMO_KEY, DEMO_SLACK_SECRET};
 
-/// What a client may take to send a body and to read an answer.
-const TIME_TO_READ: Duration = Duration::from_secs(5);
+/// The time that a client may take to send a body and to read a response.
+const CLIENT_TRANSFER_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, CommandError> {
-    let stage = Stage::set(demo).await?;
-    let unheard = |cause| CommandError::Listen { address: listen.clone(), cause };
-    let addresses = listen.resolved().await.map_err(unheard)?;
+    let session = Session::start(demo).await?;
+    let listen_error = |cause| CommandError::Listen { address: listen.clone(), cause };
+    let addresses = listen.resolved().await.map_err(listen_error)?;
     if !addresses.iter().all(|address| address.ip().is_loopback()) {
-        stage.settings.require_callers()?;
+        session.settings.require_callers()?;
     }
-    let listener = TcpListener::bind(&*addresses).await.map_err(unheard)?;
-    let address = listener.local_addr().map_err(unheard)?;
-    // From here on a signal ends the process in order: whoever reads the line may send one.
+    let listener = TcpListener::bind(&*addresses).await.map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    // Signals are handled from here on: a program that reads the printed line may send one.
     let signals = Signals::listen().map_err(CommandError::Runtime)?;
     print(&format!("listening on http://{address}"))?;
-    if let Some(demo) = &stage.demo {
-        print(&(guide(address) + &slash_command(address) + &beyond(address, &demo.inbox)))?;
+    if let Some(demo) = &session.demo {
+        print(&(guide(address) + &slash_command(address) + &further_examples(address, &demo.inbox)))?;
         demo.inbox.announce();
     }
-    let (service, is_demo) = (stage.service.clone(), stage.demo.is_some());
-    // Which APIs a demonstration imitates is no news for its log.
+    let (service, is_demo) = (session.service.clone(), session.demo.is_some());
+    // In the demo, the log does not warn about the retirement of the older APIs.
     tokio::spawn(async move { if is_demo { drop(service.prefetch().await) } else { service.warm_up().await } });
-    if stage.settings.caller_auth == CallerAuth::ApiKey && stage.settings.caller_secret.is_none() {
+    if session.settings.caller_auth == CallerAuth::ApiKey && session.settings.caller_secret.is_none() {
         tracing::warn!("CALLER_SECRET_ID is not set: there are no keys, and every call is refused");
     }
-    let router = match stage.settings.caller_auth {
-        CallerAuth::ApiKey | CallerAuth::Iam => stage.service.router(),
-        CallerAuth::Nobody => stage.service.router().layer(Extension(OwnAddress(address))),
+    let router = match session.settings.caller_auth {
+        CallerAuth::ApiKey | CallerAuth::Iam => session.service.router(),
+        CallerAuth::Nobody => session.service.router().layer(Extension(OwnAddress(address))),
     };
-    let bounds = Bounds::answering_within(stage.settings.timeout + TIME_TO_READ);
+    let bounds = Bounds::answering_within(session.settings.timeout + CLIENT_TRANSFER_TIMEOUT);
     server::serve(listener, router, bounds, signals.received()).await;
-    // What is under way belongs to requests, and none of those may take longer.
-    if timeout(stage.settings.timeout, stage.service.background_tasks().idle()).await.is_err() {
+    // Background work belongs to requests, so the request timeout bounds it.
+    if timeout(session.settings.timeout, session.service.background_tasks().idle()).await.is_err() {
         tracing::warn!("work after an answer was given up at the end of the process");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The signals that ask the process to end. They are handled from the moment at which this exists.
+/// The signals that end the process. They are handled as soon as this value exists.
 struct Signals {
     #[cfg(unix)]
     interrupt: Signal,
@@ -86,7 +86,7 @@ impl Signals {
         })
     }
 
-    /// Resolves when the process is asked to end.
+    /// Resolves when one of the signals arrives.
     async fn received(mut self) {
         #[cfg(unix)]
         tokio::select! {
@@ -98,26 +98,27 @@ impl Signals {
     }
 }
 
-/// What a newcomer pastes into a shell: each kind of subject, and two of the formats.
+/// Builds the demo's example commands: one for each kind of subject, and two for other formats.
 fn guide(address: SocketAddr) -> String {
     let mut text =
         String::from("\nThis is an invented company: nothing leaves this machine. Paste a line into another shell:\n");
     for subject in sandbox::showcase() {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind) else { continue };
         let heading = format!("\n# {} {}: {}\n", article(kind), kind.as_str(), subject.why);
-        text.extend([heading, line(address, &[(kind.field(), subject.value)])]);
+        text.extend([heading, curl_line(address, &[(kind.field(), subject.value)])]);
     }
     for (format, heading) in [
         (Format::Ocsf, "The same alert as an OCSF finding, for a lake or a SIEM"),
         (Format::Slack, "The same alert as a Slack message, for people"),
     ] {
-        let line = line(address, &[(Kind::Alert.field(), ALERT), ("format", format.as_str())]);
-        text.extend([format!("\n# {heading}\n"), line]);
+        let command = curl_line(address, &[(Kind::Alert.field(), ALERT), ("format", format.as_str())]);
+        text.extend([format!("\n# {heading}\n"), command]);
     }
     text
 }
 
-/// A slash command as Slack would send it, and how to sign it anew: a signature is good for five minutes.
+/// Builds the example of a slash command, as Slack sends it, and a command that signs it again: a signature is valid
+/// for five minutes.
 fn slash_command(address: SocketAddr) -> String {
     let command = "command=%2Fdefender&text=machine+desk-042.contoso.com";
     let url = format!("http://{address}/v1/hooks/slack");
@@ -134,10 +135,10 @@ fn slash_command(address: SocketAddr) -> String {
     )
 }
 
-/// What else there is to try, and how it ends.
-fn beyond(address: SocketAddr, inbox: &Inbox) -> String {
+/// Builds the remaining examples, and the hint how to stop.
+fn further_examples(address: SocketAddr, inbox: &Inbox) -> String {
     let name = inbox::NAME;
-    let notify = line(address, &[(Kind::Alert.field(), ALERT), ("notify", name)]);
+    let notify = curl_line(address, &[(Kind::Alert.field(), ALERT), ("notify", name)]);
     format!(
         "\n# the same alert, posted on to a chat: the destination \"{name}\" is a stand-in, which prints what it gets here\n\
          {notify}\
@@ -149,7 +150,7 @@ fn beyond(address: SocketAddr, inbox: &Inbox) -> String {
     )
 }
 
-fn line(address: SocketAddr, fields: &[(&str, &str)]) -> String {
+fn curl_line(address: SocketAddr, fields: &[(&str, &str)]) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     format!("curl -s -H 'X-Api-Key: {DEMO_KEY}' 'http://{address}/v1/enrich?{query}'\n")
 }
@@ -168,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_guide_asks_about_every_kind_and_in_two_formats() {
+    fn guide_covers_every_kind_and_two_formats() {
         let guide = guide(SocketAddr::from(([127, 0, 0, 1], 9000)));
         let lines: Vec<_> = guide.lines().filter(|line| line.starts_with("curl ")).collect();
         assert_eq!(lines.len(), sandbox::showcase().len() + 2);

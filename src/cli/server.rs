@@ -1,4 +1,4 @@
-//! The HTTP server of `serve`. Slow and silent clients cost a bounded number of connections for a bounded time.
+//! The HTTP server of `serve`. Slow and silent clients occupy a bounded number of connections for a bounded time.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,33 +12,33 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
-/// For a request's head, and between two requests of one connection.
+/// The timeout for a request's head, and between two requests of one connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Below the 256 descriptors that some systems allow a process, half of which are left for calls to Microsoft.
+/// Some systems allow a process 256 descriptors. Half of them are left for calls to Microsoft.
 const MAX_CONNECTIONS: u32 = 128;
-/// A connection that is older takes no further request: a client that does not read may not keep it.
+/// An older connection accepts no further request, so that a client that does not read cannot keep it.
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(60);
-/// After an error such as too many open files, which does not pass by itself.
+/// The pause after an accept error. An error such as too many open files does not pass immediately.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The bounds of a server.
+/// The limits of a server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     head: Duration,
     connections: u32,
     age: Duration,
-    /// For the last request of a connection, from its first byte to the last byte of its answer.
+    /// The time for the last request of a connection, from its first byte to the last byte of its response.
     last_request: Duration,
 }
 
 impl Bounds {
-    /// The bounds where a request is answered within this time.
+    /// The default limits, for requests that are answered within `last_request`.
     pub(super) fn answering_within(last_request: Duration) -> Self {
         Self { head: HEAD_TIMEOUT, connections: MAX_CONNECTIONS, age: MAX_CONNECTION_AGE, last_request }
     }
 }
 
-/// Serves until `stopped` resolves, and then until the requests in flight are answered or their time is over.
+/// Serves until `stopped` resolves, and then until the requests in flight are answered or timed out.
 pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stopped: impl Future<Output = ()>) {
     let permits = Arc::new(Semaphore::new(bounds.connections as usize));
     let stopping = watch::Sender::new(false);
@@ -55,7 +55,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = converse(stream, router.clone(), bounds, stopping.subscribe());
+                let connection = serve_connection(stream, router.clone(), bounds, stopping.subscribe());
                 tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -74,15 +74,15 @@ pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
     }
 }
 
-/// Answers the requests of one connection.
-async fn converse(stream: TcpStream, router: Router, bounds: Bounds, mut stopping: watch::Receiver<bool>) {
+/// Serves the requests of one connection.
+async fn serve_connection(stream: TcpStream, router: Router, bounds: Bounds, mut stopping: watch::Receiver<bool>) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = pin!(connection);
     tokio::select! {
-        // Errors are the client's: it has hung up, or sent no HTTP.
+        // Errors are caused by the client: it disconnected, or sent invalid HTTP.
         _ = connection.as_mut() => return,
         () = sleep(bounds.age) => {}
         _ = stopping.wait_for(|stopping| *stopping) => {}
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn half_a_head_and_silence_are_hung_up_on() {
+    async fn incomplete_and_missing_heads_close_the_connection() {
         let server = start(8).await;
         for begin in [&b""[..], b"GET / HTTP/1.1\r\nhost:", HEAD] {
             let start = Instant::now();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_holds_every_connection_holds_up_others_for_a_while_only() {
+    async fn connection_limit_delays_others_only_for_a_while() {
         let server = start(4).await;
         let mut idle = Vec::new();
         for _ in 0..20 {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_does_not_live_for_ever() {
+    async fn old_connections_are_closed() {
         let server = start(8).await;
         let start = Instant::now();
         assert_eq!(rest(send(server.address, b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await).await, "");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_end_waits_for_requests_and_not_for_the_rest() {
+    async fn shutdown_waits_for_requests_only() {
         let server = start(8).await;
         let idle = send(server.address, b"GET / HTTP/1.1\r\n").await;
         let slow = send(server.address, b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;

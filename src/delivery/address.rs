@@ -1,4 +1,4 @@
-//! Which addresses a destination may have.
+//! Decides which IP addresses a destination may have.
 //!
 //! Sources: <https://www.iana.org/assignments/iana-ipv4-special-registry>,
 //! <https://www.iana.org/assignments/iana-ipv6-special-registry>.
@@ -7,18 +7,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::DestinationAddresses;
 
-/// Where an address leads.
+/// The network that an address belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
     /// Into the public internet.
     Public,
-    /// To this machine or into the own network.
+    /// This machine or a private network.
     Private,
-    /// Nowhere that a destination could be: metadata services, groups, and what is reserved.
+    /// Never a valid destination: metadata services, multicast, and reserved ranges.
     Never,
 }
 
-/// Whether something may be posted there.
+/// Whether a destination may have this address.
 pub(super) fn is_allowed(address: IpAddr, allowed: DestinationAddresses) -> bool {
     let reach = match address {
         IpAddr::V4(address) => reach_of_v4(address),
@@ -33,12 +33,12 @@ pub(super) fn is_allowed(address: IpAddr, allowed: DestinationAddresses) -> bool
 
 fn reach_of_v4(address: Ipv4Addr) -> Reach {
     match address.octets() {
-        // Link-local holds the metadata service of AWS, and of most others; 168.63.129.16 is Azure's, 100.100.100.200
-        // Alibaba's. Oracle's, 192.0.0.192, is among the protocol assignments.
+        // Link-local contains the metadata service of AWS and of most other clouds. 168.63.129.16 is Azure's,
+        // 100.100.100.200 is Alibaba's. Oracle's 192.0.0.192 is among the protocol assignments.
         [169, 254, ..] | [168, 63, 129, 16] | [100, 100, 100, 200]
-        // Protocol assignments, documentation, the old relays of 6to4, benchmarks.
+        // Protocol assignments, documentation, deprecated 6to4 relays, benchmarks.
         | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 18..=19, ..] | [198, 51, 100, _] | [203, 0, 113, _]
-        // This network, groups, and what is reserved.
+        // "This network", multicast, and reserved.
         | [0 | 224..=255, ..] => Reach::Never,
         [10 | 127, ..] | [100, 64..=127, ..] | [172, 16..=31, ..] | [192, 168, ..] => Reach::Private,
         _ => Reach::Public,
@@ -47,18 +47,18 @@ fn reach_of_v4(address: Ipv4Addr) -> Reach {
 
 fn reach_of_v6(address: Ipv6Addr) -> Reach {
     match address.segments() {
-        // A network without IPv4 reaches it by these (RFC 6052).
+        // NAT64 (RFC 6052): the last four bytes are the IPv4 address.
         [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
             let [.., a, b, c, d] = address.octets();
             reach_of_v4(Ipv4Addr::new(a, b, c, d))
         }
-        // The metadata services of AWS, Google, Oracle, Scaleway and Akamai; of others they are link-local.
+        // The metadata services of AWS, Google, Oracle, Scaleway and Akamai. Other clouds use link-local addresses.
         [0xfd00, 0x0ec2 | 0x00c1 | 0x0042 | 0xa9fe, ..] | [0xfd20, 0x00ce, ..]
-        // Protocol assignments with Teredo among them, documentation, 6to4.
+        // Protocol assignments, including Teredo; documentation; 6to4.
         | [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => Reach::Never,
         [0, 0, 0, 0, 0, 0, 0, 1] | [0xfc00..=0xfdff, ..] => Reach::Private,
         [0x2000..=0x3fff, ..] => Reach::Public,
-        // Nothing else is handed out: IPv4 in other clothes, link-local, groups.
+        // No other range is assigned: IPv4-mapped, link-local, multicast.
         _ => Reach::Never,
     }
 }
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_internet_is_always_allowed() {
+    fn public_addresses_are_always_allowed() {
         for address in [
             "1.1.1.1",
             "8.8.8.8",
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_own_network_is_allowed_where_that_is_set() {
+    fn private_addresses_are_allowed_only_by_setting() {
         for address in [
             "10.0.0.0",
             "10.255.255.255",
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_services_groups_and_what_is_reserved_are_never_allowed() {
+    fn metadata_multicast_and_reserved_addresses_are_never_allowed() {
         for address in [
             "0.0.0.0",
             "0.255.255.255",

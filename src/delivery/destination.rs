@@ -1,6 +1,6 @@
-//! The member `destinations` of the caller secret: places that an answer can be posted to, by name.
+//! The member `destinations` of the caller secret: named places that answers can be posted to.
 //!
-//! A webhook's address is a secret like its token: neither is ever shown.
+//! A webhook's URL is a secret like its token. Neither is ever displayed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,23 +17,23 @@ use crate::config::DestinationAddresses;
 use crate::formats::Format;
 use crate::integrations::standard_webhooks::WebhookSecret;
 
-/// More than an operator looks after by hand.
-const MOST: usize = 100;
-/// A name stands in a header and in the log.
+/// An operator maintains fewer by hand.
+const MAX_DESTINATIONS: usize = 100;
+/// A name appears in a header and in the log.
 const MAX_NAME_BYTES: usize = 64;
-/// The addresses of Power Automate have about 300 characters.
+/// The URLs of Power Automate have about 300 characters.
 const MAX_URL_BYTES: usize = 2048;
 /// Splunk's own tokens have 36 characters.
 const MAX_TOKEN_BYTES: usize = 512;
 
-/// All destinations. One that makes no sense does not take the others down: it stays, as what is wrong with it.
+/// All destinations. An invalid entry affects only itself, and is kept as its error.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Destinations {
     by_name: BTreeMap<String, Result<Arc<Destination>, DestinationError>>,
-    misnamed: Option<DestinationError>,
+    name_error: Option<DestinationError>,
 }
 
-/// What is wrong with a destination, or with all of them: which member, and what it should be; never what it holds.
+/// What is wrong with one destination, or with all: the member and what it should be, but never its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{member} of the caller secret {problem}", .name.as_ref().map(|name| format!("in destination {name}, ")).unwrap_or_default())]
 pub(crate) struct DestinationError {
@@ -42,7 +42,7 @@ pub(crate) struct DestinationError {
     problem: &'static str,
 }
 
-/// A place that an answer can be posted to.
+/// A place that answers can be posted to.
 pub(crate) struct Destination {
     pub(super) name: String,
     pub(super) kind: Kind,
@@ -51,37 +51,37 @@ pub(crate) struct Destination {
     format: Format,
 }
 
-/// What takes the post.
+/// The kind of receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// An incoming webhook of Slack, or of a chat that takes the same.
+    /// An incoming webhook of Slack, or of a chat with the same format.
     Slack,
-    /// A Workflows address of Teams.
+    /// A Workflows URL of Teams.
     Teams,
-    /// The HTTP Event Collector of Splunk.
+    /// Splunk's HTTP Event Collector.
     SplunkHec,
-    /// Anything that takes a POST.
+    /// Any HTTP endpoint that accepts a POST.
     Webhook,
 }
 
-/// What a destination takes about several subjects at once: one post in any case.
+/// The body that a destination gets for several subjects, always in one post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BatchForm {
-    /// A message of a chat.
+    /// One chat message.
     Message,
-    /// A JSON document of all.
+    /// One JSON document.
     Document,
-    /// An event for each.
+    /// One event for each subject.
     Events,
 }
 
-/// How a post proves that it is ours.
+/// How a post authenticates itself.
 pub(super) enum Proof {
-    /// Whoever knows the address may post.
+    /// By the URL alone, which is secret.
     Address,
-    /// `Authorization`, marked sensitive.
+    /// By the `Authorization` header, marked as sensitive.
     Header(HeaderValue),
-    /// A signature by Standard Webhooks. Its id also tells a repetition.
+    /// By a Standard Webhooks signature. Its id lets the receiver deduplicate.
     Signature(WebhookSecret),
 }
 
@@ -92,23 +92,23 @@ impl fmt::Debug for Destination {
 }
 
 impl Destination {
-    /// Its name in the caller secret.
+    /// The name in the caller secret.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The word for its kind.
+    /// The name of the kind.
     #[cfg(feature = "cli")]
     pub(crate) fn kind(&self) -> &'static str {
         self.kind.as_str()
     }
 
-    /// The format of what is posted to it.
+    /// The format of the posted answers.
     pub(crate) fn format(&self) -> Format {
         self.format
     }
 
-    /// What it takes about several subjects at once.
+    /// The body for several subjects.
     pub(crate) fn batch_form(&self) -> BatchForm {
         match self.kind {
             Kind::Slack | Kind::Teams => BatchForm::Message,
@@ -148,54 +148,54 @@ impl Kind {
 }
 
 impl Destinations {
-    /// Reads the member `destinations`; absent and null, there are none.
+    /// Parses the member `destinations`. If it is absent or null, there are none.
     pub(crate) fn parse(
         document: &Map<String, Value>,
         allowed: DestinationAddresses,
     ) -> Result<Self, DestinationError> {
-        let wrong = |problem| DestinationError { name: None, member: "destinations", problem };
+        let error = |problem| DestinationError { name: None, member: "destinations", problem };
         let members = match document.get("destinations") {
             None | Some(Value::Null) => return Ok(Self::default()),
-            Some(Value::Object(members)) if members.len() <= MOST => members,
-            Some(Value::Object(_)) => return Err(wrong("has more than 100 members")),
-            Some(_) => return Err(wrong("has to be an object of destinations by name")),
+            Some(Value::Object(members)) if members.len() <= MAX_DESTINATIONS => members,
+            Some(Value::Object(_)) => return Err(error("has more than 100 members")),
+            Some(_) => return Err(error("has to be an object of destinations by name")),
         };
-        let (named, misnamed): (Vec<_>, Vec<_>) = members.iter().partition(|(name, _)| is_name(name));
-        let misnamed = (!misnamed.is_empty())
-            .then(|| wrong("has a name that is not 1 to 64 letters, digits, '-', '_' or '.': that one is left out"));
+        let (named, name_error): (Vec<_>, Vec<_>) = members.iter().partition(|(name, _)| is_name(name));
+        let name_error = (!name_error.is_empty())
+            .then(|| error("has a name that is not 1 to 64 letters, digits, '-', '_' or '.': that one is left out"));
         let destination = |(name, members): (&String, &Value)| {
             let read = Destination::parse(name, members, allowed).map(Arc::new);
             let named = |(member, problem)| DestinationError { name: Some(name.clone()), member, problem };
             (name.clone(), read.map_err(named))
         };
-        Ok(Self { by_name: named.into_iter().map(destination).collect(), misnamed })
+        Ok(Self { by_name: named.into_iter().map(destination).collect(), name_error })
     }
 
-    /// Whether there is none.
+    /// Whether there are no destinations.
     pub(crate) fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
 
-    /// The destination of a name, or what is wrong with it; `None`: there is none of this name.
+    /// Finds a destination by name; `None` if the name is unknown.
     pub(crate) fn find(&self, name: &str) -> Option<Result<&Arc<Destination>, &DestinationError>> {
         self.by_name.get(name).map(Result::as_ref)
     }
 
-    /// Each by its name, with what is wrong with it.
+    /// All destinations by name, with the errors of invalid ones.
     #[cfg(feature = "cli")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Result<&Arc<Destination>, &DestinationError>)> {
         self.by_name.iter().map(|(name, destination)| (name.as_str(), destination.as_ref()))
     }
 
-    /// What is wrong with the names of some.
+    /// The error about invalid names.
     #[cfg(feature = "cli")]
-    pub(crate) fn misnamed(&self) -> Option<&DestinationError> {
-        self.misnamed.as_ref()
+    pub(crate) fn name_error(&self) -> Option<&DestinationError> {
+        self.name_error.as_ref()
     }
 
-    /// What is wrong with some of them, for the log.
+    /// All errors, for the log.
     pub(crate) fn problems(&self) -> impl Iterator<Item = &DestinationError> {
-        self.by_name.values().filter_map(|destination| destination.as_ref().err()).chain(&self.misnamed)
+        self.by_name.values().filter_map(|destination| destination.as_ref().err()).chain(&self.name_error)
     }
 }
 
@@ -204,11 +204,11 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// A member, and what it should be.
-type Wrong = (&'static str, &'static str);
+/// A member's name, and what the member should be.
+type MemberError = (&'static str, &'static str);
 
 impl Destination {
-    fn parse(name: &str, members: &Value, allowed: DestinationAddresses) -> Result<Self, Wrong> {
+    fn parse(name: &str, members: &Value, allowed: DestinationAddresses) -> Result<Self, MemberError> {
         let members = members.as_object().ok_or(("it", "has to be an object with kind and url"))?;
         let kind = text(members, "kind")?.and_then(|word| Kind::ALL.into_iter().find(|kind| kind.as_str() == word));
         let kind = kind.ok_or(("kind", "has to be one of: slack, teams, splunk_hec, webhook"))?;
@@ -224,8 +224,8 @@ impl Destination {
     }
 }
 
-/// A member's text; null and empty count as absent.
-fn text<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<Option<&'a str>, Wrong> {
+/// Reads a string member. Null and empty strings count as absent.
+fn text<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<Option<&'a str>, MemberError> {
     match members.get(member) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
@@ -233,7 +233,7 @@ fn text<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<Opt
     }
 }
 
-fn proof(kind: Kind, token: Option<&str>) -> Result<Proof, Wrong> {
+fn proof(kind: Kind, token: Option<&str>) -> Result<Proof, MemberError> {
     match (kind, token) {
         (Kind::Slack | Kind::Teams | Kind::Webhook, None) => Ok(Proof::Address),
         (Kind::Slack | Kind::Teams, Some(_)) => Err(("token", "must not be there: this kind has none")),
@@ -251,26 +251,27 @@ fn proof(kind: Kind, token: Option<&str>) -> Result<Proof, Wrong> {
     }
 }
 
-/// https, or http on loopback where private addresses are allowed; no user, and no address that is not allowed.
-fn parse_url(text: &str, allowed: DestinationAddresses) -> Result<Url, Wrong> {
-    let wrong = |problem| ("url", problem);
+/// Parses a URL. It must be https, or http on loopback where private addresses are allowed, without user info, and
+/// without a forbidden address.
+fn parse_url(text: &str, allowed: DestinationAddresses) -> Result<Url, MemberError> {
+    let error = |problem| ("url", problem);
     let url = Url::parse(text).ok().filter(|_| text.len() <= MAX_URL_BYTES);
-    let url = url.ok_or(wrong("has to be an https:// address of at most 2048 characters"))?;
+    let url = url.ok_or(error("has to be an https:// address of at most 2048 characters"))?;
     let (is_loopback, address) = match url.host() {
         Some(Host::Domain(name)) => (name == "localhost", None),
         Some(Host::Ipv4(address)) => (address.is_loopback(), Some(IpAddr::V4(address))),
         Some(Host::Ipv6(address)) => (address.is_loopback(), Some(IpAddr::V6(address))),
-        None => return Err(wrong("has to be an https:// address")),
+        None => return Err(error("has to be an https:// address")),
     };
-    let is_plain_allowed = is_loopback && allowed == DestinationAddresses::PublicAndPrivate;
-    if url.scheme() != "https" && !(url.scheme() == "http" && is_plain_allowed) {
-        return Err(wrong("has to be an https:// address"));
+    let is_http_allowed = is_loopback && allowed == DestinationAddresses::PublicAndPrivate;
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_http_allowed) {
+        return Err(error("has to be an https:// address"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("must not have a user or a password in it"));
+        return Err(error("must not have a user or a password in it"));
     }
     if address.is_some_and(|address| !is_allowed(address, allowed)) {
-        return Err(wrong("leads to an address that a destination may not have"));
+        return Err(error("leads to an address that a destination may not have"));
     }
     Ok(url)
 }
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_has_a_format_of_its_own() {
+    fn each_kind_has_a_default_format() {
         for (kind, token, format) in [
             ("slack", None, Format::Slack),
             ("teams", None, Format::Teams),
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_has_to_be_one_that_the_kind_takes() {
+    fn unsupported_format_is_rejected() {
         for (kind, taken) in [
             ("slack", &["slack"][..]),
             ("teams", &["teams"]),
@@ -332,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_and_not_shown() {
+    fn errors_name_the_member_and_not_its_value() {
         for (members, member) in [
             (json!("CANARY"), "it"),
             (json!({"url": "https://CANARY.example"}), "kind"),
@@ -357,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_destination_does_not_take_the_others_down() {
+    fn invalid_destination_does_not_affect_the_others() {
         let good = json!({"kind": "slack", "url": "https://hooks.example.com/CANARY"});
         let all = json!({"good": good, "bad": {"kind": "fax"}, "https://CANARY.example": good, "": good, "ü": good});
         let all = destinations(&all, DestinationAddresses::Public).expect("destinations");
@@ -371,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn the_member_is_an_object_or_absent() {
+    fn destinations_member_is_an_object_or_absent() {
         assert!(destinations(&Value::Null, DestinationAddresses::Public).is_ok_and(|all| all.find("soc").is_none()));
         let flood: Map<_, _> = (0..101).map(|number| (format!("d{number}"), json!({}))).collect();
         for members in [json!([]), json!("CANARY"), json!(flood)] {
@@ -381,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_addresses_are_refused() {
+    fn forbidden_addresses_are_rejected() {
         for hostile in [
             "http://hooks.example.com/x",
             "ftp://hooks.example.com/x",
@@ -415,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn private_addresses_need_the_setting() {
+    fn private_addresses_require_the_setting() {
         for private in [
             "https://127.0.0.1/",
             "https://127.1/",

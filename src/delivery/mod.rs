@@ -1,5 +1,5 @@
-//! Destinations of an answer beside its caller: which there are, where they may be, and how an answer gets there. What is
-//! posted is rendered elsewhere; who may name a destination is not decided here.
+//! Posts answers to destinations: which destinations exist, which addresses they may have, and how a post is made.
+//! Rendering, and the choice of a destination, happen elsewhere.
 
 mod address;
 mod destination;
@@ -10,6 +10,6 @@ mod splunk_hec;
 
 pub(crate) use destination::{BatchForm, Destination, DestinationError, Destinations};
 #[cfg(feature = "cli")]
-pub(crate) use post::NotFound;
+pub(crate) use post::HostError;
 pub(crate) use post::{Content, Notifier};
 pub(crate) use response_url::SlackMessages;

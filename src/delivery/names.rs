@@ -1,5 +1,5 @@
-//! From a destination's name to the addresses that it may have. What passes here is what is connected to: a name that
-//! changes its mind between a check and the connection gains nothing.
+//! Resolves a destination's host name to allowed addresses. The connection uses the checked addresses themselves, so
+//! DNS rebinding between check and connection has no effect.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,38 +10,38 @@ use tokio::net::lookup_host;
 use super::address::is_allowed;
 use crate::config::DestinationAddresses;
 
-/// Resolves names, and lets through only addresses that a destination may have.
+/// A resolver that returns only addresses that a destination may have.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AllowedNames(pub(super) DestinationAddresses);
+pub(super) struct AllowedAddresses(pub(super) DestinationAddresses);
 
-/// A name that leads only where nothing is posted.
+/// The host name has only forbidden addresses.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the name leads only to addresses that a destination may not have")]
-pub(super) struct NotAllowed;
+pub(super) struct AddressNotAllowed;
 
-impl NotAllowed {
-    /// Whether this is what an error stems from.
+impl AddressNotAllowed {
+    /// Whether this is the cause of an error.
     pub(super) fn is_behind(error: &(dyn std::error::Error + 'static)) -> bool {
         error.is::<Self>() || error.source().is_some_and(Self::is_behind)
     }
 }
 
-impl AllowedNames {
-    /// The addresses of a name that a destination may have.
+impl AllowedAddresses {
+    /// Resolves a name to its allowed addresses.
     pub(super) async fn find(self, name: &str) -> Result<Addrs, Box<dyn std::error::Error + Send + Sync>> {
         let Self(allowed) = self;
-        filtered(lookup_host((name, 0)).await?, allowed)
+        only_allowed(lookup_host((name, 0)).await?, allowed)
     }
 }
 
-impl Resolve for AllowedNames {
+impl Resolve for AllowedAddresses {
     fn resolve(&self, name: Name) -> Resolving {
         let names = *self;
         Box::pin(async move { names.find(name.as_str()).await })
     }
 }
 
-fn filtered(
+fn only_allowed(
     found: impl Iterator<Item = SocketAddr>,
     allowed: DestinationAddresses,
 ) -> Result<Addrs, Box<dyn std::error::Error + Send + Sync>> {
@@ -50,7 +50,7 @@ fn filtered(
         return Err(io::Error::from(io::ErrorKind::NotFound).into());
     }
     let good: Vec<_> = found.into_iter().filter(|address| is_allowed(address.ip(), allowed)).collect();
-    if good.is_empty() { Err(NotAllowed.into()) } else { Ok(Box::new(good.into_iter())) }
+    if good.is_empty() { Err(AddressNotAllowed.into()) } else { Ok(Box::new(good.into_iter())) }
 }
 
 #[cfg(test)]
@@ -59,29 +59,30 @@ mod tests {
 
     fn addresses(list: &[&str]) -> Result<Vec<String>, bool> {
         let found: Vec<SocketAddr> = list.iter().map(|text| text.parse().expect("an address")).collect();
-        let passed = filtered(found.into_iter(), DestinationAddresses::Public);
+        let passed = only_allowed(found.into_iter(), DestinationAddresses::Public);
         passed
             .map(|passed| passed.map(|address| address.to_string()).collect())
-            .map_err(|error| NotAllowed::is_behind(&*error))
+            .map_err(|error| AddressNotAllowed::is_behind(&*error))
     }
 
     #[test]
-    fn of_several_addresses_only_the_public_ones_are_connected_to() {
+    fn only_public_addresses_of_a_name_are_used() {
         assert_eq!(addresses(&["10.0.0.1:0", "1.1.1.1:0", "[::1]:0"]), Ok(vec!["1.1.1.1:0".to_owned()]));
     }
 
     #[test]
-    fn a_name_without_a_public_address_is_not_connected_to() {
+    fn name_without_a_public_address_is_rejected() {
         assert_eq!(addresses(&["169.254.169.254:0", "[fd00:ec2::254]:0"]), Err(true));
         assert_eq!(addresses(&[]), Err(false));
     }
 
     #[tokio::test]
-    async fn a_real_lookup_goes_through_the_same_rule() {
+    async fn real_lookup_applies_the_same_rule() {
         let name = || "localhost".parse().expect("a name");
-        let refused = AllowedNames(DestinationAddresses::Public).resolve(name()).await.err().expect("refused");
-        assert!(NotAllowed::is_behind(&*refused), "{refused}");
-        let mut found = AllowedNames(DestinationAddresses::PublicAndPrivate).resolve(name()).await.expect("addresses");
+        let refused = AllowedAddresses(DestinationAddresses::Public).resolve(name()).await.err().expect("refused");
+        assert!(AddressNotAllowed::is_behind(&*refused), "{refused}");
+        let mut found =
+            AllowedAddresses(DestinationAddresses::PublicAndPrivate).resolve(name()).await.expect("addresses");
         assert!(found.all(|address| address.ip().is_loopback()));
     }
 }

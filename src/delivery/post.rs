@@ -1,4 +1,5 @@
-//! A post to a destination: within its time, tried again where that is safe, judged by what the destination says.
+//! Posts to a destination: within the deadline, with retries where they are safe, and with an outcome by the
+//! response.
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode, header};
@@ -8,7 +9,7 @@ use tokio::time::timeout_at;
 use url::Host;
 
 use super::destination::{Destination, Kind, Proof};
-use super::names::{AllowedNames, NotAllowed};
+use super::names::{AddressNotAllowed, AllowedAddresses};
 use super::splunk_hec;
 use crate::client::{Attempts, Context, HttpClient, PostFailure, Retry, longest_silence};
 use crate::config::{DestinationAddresses, SettingError};
@@ -16,62 +17,62 @@ use crate::domain::notified::{Notified, Outcome};
 use crate::domain::timestamp::Timestamp;
 use crate::formats::Format;
 
-/// What is read of an answer: that of Splunk's collector has less than 100 bytes.
-const MAX_ANSWER: usize = 4 << 10;
+/// How much of a response is read. Splunk's collector answers with less than 100 bytes.
+const MAX_RESPONSE_BYTES: usize = 4 << 10;
 
 /// Posts to destinations.
 #[derive(Clone, Debug)]
 pub(crate) struct Notifier {
     client: reqwest::Client,
     #[cfg(feature = "cli")]
-    names: AllowedNames,
+    names: AllowedAddresses,
 }
 
-/// A destination whose host leads nowhere.
+/// Why a destination's host cannot be used.
 #[cfg(feature = "cli")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotFound {
-    /// The resolver knows no address of it.
+pub(crate) enum HostError {
+    /// The resolver returns no address.
     #[error("the host in its url has no address")]
     NoAddress,
-    /// All of its addresses are private, or of this machine.
+    /// The resolver returns only private or loopback addresses.
     #[error("the host in its url has only addresses that a destination may not have")]
-    NotAllowed,
+    AddressNotAllowed,
 }
 
-/// A try that did not deliver.
+/// A failed attempt.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 enum Failure {
-    /// As with every post.
+    /// A failure that any post can have.
     #[error(transparent)]
     Post(#[from] PostFailure),
-    /// Its name leads only where nothing is posted: never tried again.
+    /// The host name has only forbidden addresses. There is no retry.
     #[error("the name leads only to addresses that a destination may not have")]
-    NotAllowed,
+    AddressNotAllowed,
 }
 
-/// What is to be posted.
+/// The content of a post.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
-    /// An answer, or a message about several, in the destination's format.
+    /// An answer, or one message about several, in the destination's format.
     Body(Vec<u8>),
     /// A JSON document about several subjects.
     Document(Vec<u8>),
-    /// Of several subjects: an answer in the destination's format, or a problem in JSON.
+    /// For several subjects: an answer in the destination's format, or a problem as JSON.
     Events(Vec<Result<Vec<u8>, Vec<u8>>>),
 }
 
-/// What is posted: the same in every try.
+/// The request that every attempt sends.
 struct Delivery {
-    /// In `webhook-id`; without a full stop.
+    /// The `webhook-id`, without a full stop.
     id: String,
     body: Bytes,
 }
 
 impl Notifier {
-    /// A client of its own, which goes only where destinations may be.
+    /// Creates a notifier with its own client, which connects only to allowed addresses.
     pub(crate) fn new(http: &HttpClient, allowed: DestinationAddresses) -> Result<Self, SettingError> {
-        let names = AllowedNames(allowed);
+        let names = AllowedAddresses(allowed);
         Ok(Self {
             client: http.resolving_with(names)?,
             #[cfg(feature = "cli")]
@@ -79,19 +80,19 @@ impl Notifier {
         })
     }
 
-    /// Whether its host has an address that a destination may have. Nothing is sent.
+    /// Checks that the host has an allowed address. Nothing is sent.
     #[cfg(feature = "cli")]
-    pub(crate) async fn finds(&self, destination: &Destination, ctx: &Context) -> Result<(), NotFound> {
-        // A host that is an address was judged when the entry was read.
+    pub(crate) async fn check_host(&self, destination: &Destination, ctx: &Context) -> Result<(), HostError> {
+        // An IP address as host was checked when the entry was parsed.
         let Some(Host::Domain(name)) = destination.url.host() else { return Ok(()) };
         match timeout_at(ctx.deadline.instant(), self.names.find(name)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) if NotAllowed::is_behind(&*error) => Err(NotFound::NotAllowed),
-            Ok(Err(_)) | Err(_) => Err(NotFound::NoAddress),
+            Ok(Err(error)) if AddressNotAllowed::is_behind(&*error) => Err(HostError::AddressNotAllowed),
+            Ok(Err(_)) | Err(_) => Err(HostError::NoAddress),
         }
     }
 
-    /// Posts it, and tells what became of it.
+    /// Posts the content, and returns the outcome.
     pub(crate) async fn post(&self, destination: &Destination, content: Content, ctx: &Context) -> Notified {
         let delivery = Delivery::new(destination, content);
         let (outcome, status, tries) = if delivery.body.is_empty() {
@@ -130,7 +131,7 @@ impl Notifier {
                 Ok(status) => return (Ok(status), attempts.made()),
                 Err(failure) => failure,
             };
-            if !attempts.again(failure.retry(destination.tells_repetitions())).await {
+            if !attempts.again(failure.retry(destination.is_deduplicating())).await {
                 return (Err(failure), attempts.made());
             }
         }
@@ -143,7 +144,7 @@ impl Notifier {
         ctx: &Context,
     ) -> Result<StatusCode, Failure> {
         let remaining = ctx.deadline.remaining();
-        let time = if destination.tells_repetitions() { longest_silence(remaining) } else { remaining };
+        let time = if destination.is_deduplicating() { longest_silence(remaining) } else { remaining };
         let request = self
             .client
             .post(destination.url.clone())
@@ -156,7 +157,7 @@ impl Notifier {
             if let Some(failure) = PostFailure::of_status(status, response.headers()) {
                 return Err(failure.into());
             }
-            if destination.kind == Kind::SplunkHec && !splunk_hec::is_taken(&head(response).await?) {
+            if destination.kind == Kind::SplunkHec && !splunk_hec::is_accepted(&head(response).await?) {
                 return Err(PostFailure::Refused { status }.into());
             }
             Ok(status)
@@ -166,12 +167,12 @@ impl Notifier {
     }
 }
 
-/// The beginning of an answer.
+/// Reads the beginning of a response.
 async fn head(mut response: reqwest::Response) -> Result<Bytes, Failure> {
     let mut head = BytesMut::new();
     while let Some(piece) = response.chunk().await.map_err(|error| Failure::of_transport(&error))? {
-        head.extend_from_slice(piece.get(..MAX_ANSWER.saturating_sub(head.len())).unwrap_or(&piece));
-        if head.len() >= MAX_ANSWER {
+        head.extend_from_slice(piece.get(..MAX_RESPONSE_BYTES.saturating_sub(head.len())).unwrap_or(&piece));
+        if head.len() >= MAX_RESPONSE_BYTES {
             break;
         }
     }
@@ -179,7 +180,8 @@ async fn head(mut response: reqwest::Response) -> Result<Bytes, Failure> {
 }
 
 impl Delivery {
-    /// Whatever is posted is JSON. It is empty where a format has an event per alert, and there is no alert.
+    /// Builds the body, which is always JSON. It is empty if the format has one event per alert and there are no
+    /// alerts.
     fn new(destination: &Destination, content: Content) -> Self {
         let format = destination.format();
         let body = match (destination.kind, content) {
@@ -195,8 +197,8 @@ impl Delivery {
     }
 }
 
-/// A body as one JSON document, since receivers of webhooks read JSON: the lines of `ocsf_ndjson` as a list, texts as
-/// `{"text":"…"}`, which chats take as well.
+/// Converts a body to one JSON document, since receivers of webhooks expect JSON: the lines of `ocsf_ndjson` become a
+/// list, and a text becomes `{"text":"…"}`, which chats accept too.
 fn as_json(format: Format, body: Vec<u8>) -> Vec<u8> {
     match format {
         Format::Json | Format::Ocsf | Format::Ecs | Format::Slack | Format::Teams => body,
@@ -210,15 +212,15 @@ fn as_json(format: Format, body: Vec<u8>) -> Vec<u8> {
 }
 
 impl Destination {
-    /// Whether it can tell that it has a post already.
-    fn tells_repetitions(&self) -> bool {
+    /// Whether the receiver recognizes a repeated post.
+    fn is_deduplicating(&self) -> bool {
         match self.proof {
             Proof::Address | Proof::Header(_) => false,
             Proof::Signature(_) => true,
         }
     }
 
-    /// The headers that prove a post to be ours, at this moment.
+    /// The headers that authenticate a post, signed with the current time.
     fn proof_of(&self, delivery: &Delivery) -> HeaderMap {
         match &self.proof {
             Proof::Address => HeaderMap::new(),
@@ -235,14 +237,18 @@ impl Destination {
 
 impl Failure {
     fn of_transport(error: &reqwest::Error) -> Self {
-        if NotAllowed::is_behind(error) { Self::NotAllowed } else { Self::Post(PostFailure::of_transport(error)) }
+        if AddressNotAllowed::is_behind(error) {
+            Self::AddressNotAllowed
+        } else {
+            Self::Post(PostFailure::of_transport(error))
+        }
     }
 
-    /// What it means for the next try.
-    fn retry(self, tells_repetitions: bool) -> Retry {
+    /// Whether and when another attempt may follow.
+    fn retry(self, is_deduplicating: bool) -> Retry {
         match self {
-            Self::Post(failure) => failure.retry(tells_repetitions),
-            Self::NotAllowed => Retry::Never,
+            Self::Post(failure) => failure.retry(is_deduplicating),
+            Self::AddressNotAllowed => Retry::Never,
         }
     }
 
@@ -253,14 +259,14 @@ impl Failure {
                 PostFailure::Busy { .. } | PostFailure::Failing { .. } | PostFailure::Unreachable | PostFailure::Broken,
             ) => Outcome::Failed,
             Self::Post(PostFailure::Silent) => Outcome::TimedOut,
-            Self::NotAllowed => Outcome::Misconfigured,
+            Self::AddressNotAllowed => Outcome::Misconfigured,
         }
     }
 
     fn status(self) -> Option<u16> {
         match self {
             Self::Post(failure) => failure.status().map(|status| status.as_u16()),
-            Self::NotAllowed => None,
+            Self::AddressNotAllowed => None,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Answers that go to Slack after the one to its request: a message to the `response_url` of a slash command.
+//! Posts late answers to Slack: a message to the `response_url` of a slash command.
 //!
-//! Slack takes five messages for one command, so there is room for another try; but it cannot tell a repetition.
+//! Slack accepts five messages for one command, so a retry is possible. Slack does not deduplicate.
 //!
 //! Source: <https://docs.slack.dev/interactivity/handling-user-interaction#message_responses>.
 
@@ -15,7 +15,7 @@ use crate::integrations::slack::ResponseUrl;
 #[derive(Clone, Debug)]
 pub(crate) struct SlackMessages {
     http: HttpClient,
-    /// Stands for `https://hooks.slack.com` where that is not to be reached.
+    /// A server that replaces `https://hooks.slack.com`, for example in a test.
     stand_in: Option<Url>,
 }
 
@@ -24,7 +24,7 @@ impl SlackMessages {
         Self { http, stand_in }
     }
 
-    /// Posts a message.
+    /// Posts a message, with retries where they are safe.
     pub(crate) async fn post(&self, to: &ResponseUrl, message: &[u8], deadline: Deadline) -> Result<(), PostFailure> {
         let url = to.at(self.stand_in.as_ref());
         let mut attempts = Attempts::until(deadline);
@@ -38,8 +38,8 @@ impl SlackMessages {
         }
     }
 
-    /// Over a new connection: one that was kept may have died while the process was frozen, and a message that breaks with
-    /// it is not sent again.
+    /// Posts over a new connection. A pooled connection may have died while the process was frozen, and a message
+    /// that breaks with it is not sent again.
     async fn try_once(&self, url: &Url, message: &[u8]) -> Result<(), PostFailure> {
         let json = HeaderValue::from_static("application/json");
         let request = self.http.fresh().post(url.clone()).header(header::CONTENT_TYPE, json).body(message.to_vec());

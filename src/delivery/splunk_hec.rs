@@ -1,4 +1,4 @@
-//! The HTTP Event Collector of Splunk: events that it takes, and whether it has taken them.
+//! Splunk's HTTP Event Collector: builds events, and reads the collector's response.
 //!
 //! Source: <https://help.splunk.com/en/splunk-enterprise/get-data-in/collect-http-event-data/format-events-for-http-event-collector>.
 
@@ -9,15 +9,15 @@ use serde_json::value::RawValue;
 use crate::domain::timestamp::Timestamp;
 use crate::formats::Format;
 
-/// What its indexes know our events by.
-const SOURCE: &str = "defender-enrich";
-/// The source type of a subject without an answer, among several.
-const PROBLEM: &str = "defender_enrich:problem";
+/// The `source` of our events in Splunk's indexes.
+const EVENT_SOURCE: &str = "defender-enrich";
+/// The source type of a problem among several subjects.
+const PROBLEM_SOURCE_TYPE: &str = "defender_enrich:problem";
 
-/// What the collector wants around an event.
+/// The collector's envelope of an event.
 #[derive(Serialize)]
 struct Envelope<'a> {
-    /// Seconds since 1970, with a fraction; without it the collector takes its own time.
+    /// Seconds since 1970, with a fraction. Without it the collector uses its own time.
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<&'a RawValue>,
     source: &'static str,
@@ -25,7 +25,7 @@ struct Envelope<'a> {
     event: &'a RawValue,
 }
 
-/// The source type of a format's events; `None`: it has no events.
+/// The source type of a format; `None` if the format has no events.
 pub(super) fn source_type(format: Format) -> Option<&'static str> {
     match format {
         Format::Json => Some("defender_enrich:json"),
@@ -35,36 +35,36 @@ pub(super) fn source_type(format: Format) -> Option<&'static str> {
     }
 }
 
-/// A body as events, one after the other: of `ocsf_ndjson` a line each, of `ecs` a document each, else one. Empty if
-/// there are none.
+/// Builds concatenated events from a body: one per line of `ocsf_ndjson`, one per document of `ecs`, else one. The
+/// result is empty if there are none.
 pub(super) fn events(format: Format, body: &[u8], at: Timestamp) -> Vec<u8> {
-    let mut written = Vec::with_capacity(body.len() + 128);
+    let mut output = Vec::with_capacity(body.len() + 128);
     if let Some(sourcetype) = source_type(format) {
-        push(&mut written, sourcetype, values(format, body), at);
+        push(&mut output, sourcetype, values(format, body), at);
     }
-    written
+    output
 }
 
-/// Answers and problems as events, one after the other.
+/// Builds concatenated events from answers and problems.
 pub(super) fn events_of_several(format: Format, items: &[Result<Vec<u8>, Vec<u8>>], at: Timestamp) -> Vec<u8> {
-    let mut written = Vec::new();
+    let mut output = Vec::new();
     for item in items {
         match item {
-            Ok(body) => written.extend(events(format, body, at)),
-            Err(problem) => push(&mut written, PROBLEM, values(Format::Json, problem), at),
+            Ok(body) => output.extend(events(format, body, at)),
+            Err(problem) => push(&mut output, PROBLEM_SOURCE_TYPE, values(Format::Json, problem), at),
         }
     }
-    written
+    output
 }
 
-fn push(written: &mut Vec<u8>, sourcetype: &'static str, events: Vec<&RawValue>, at: Timestamp) {
+fn push(output: &mut Vec<u8>, sourcetype: &'static str, events: Vec<&RawValue>, at: Timestamp) {
     let milliseconds = at.unix_milliseconds();
     let seconds = format!("{}.{:03}", milliseconds.div_euclid(1000), milliseconds.rem_euclid(1000));
     let time = RawValue::from_string(seconds).ok();
     for event in events {
-        let event = Envelope { time: time.as_deref(), source: SOURCE, sourcetype, event };
-        // Strings, a number and a body that is JSON already: it always serializes.
-        written.extend(serde_json::to_vec(&event).unwrap_or_default());
+        let event = Envelope { time: time.as_deref(), source: EVENT_SOURCE, sourcetype, event };
+        // Serialization cannot fail: the envelope holds strings, a number, and a body that is valid JSON.
+        output.extend(serde_json::to_vec(&event).unwrap_or_default());
     }
 }
 
@@ -76,8 +76,8 @@ fn values(format: Format, body: &[u8]) -> Vec<&RawValue> {
     }
 }
 
-/// Whether the collector has taken what it was sent: it says so by `"code":0`.
-pub(super) fn is_taken(answer: &[u8]) -> bool {
+/// Whether the collector accepted the events, which it confirms with `"code":0`.
+pub(super) fn is_accepted(answer: &[u8]) -> bool {
     let reply: Option<Value> = serde_json::from_slice(answer).ok();
     reply.and_then(|reply| reply.get("code").map(|code| code == 0)).unwrap_or(false)
 }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_one_event() {
+    fn single_answer_is_one_event() {
         let body = r#"{"kind":"alert","n":12345678901234567890123}"#;
         let at = Timestamp::parse("2026-11-03T08:15:42.036Z").expect("a time");
         let text = String::from_utf8(events(Format::Json, body.as_bytes(), at)).expect("text");
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_of_many_are_an_event_each() {
+    fn formats_with_several_documents_yield_one_event_each() {
         let (one, two) = (json!({"a": 1}), json!({"a": 2}));
         let ocsf = [event("defender_enrich:ocsf", &one), event("defender_enrich:ocsf", &two)];
         assert_eq!(sent(Format::OcsfNdjson, "{\"a\":1}\n{\"a\":2}\n"), ocsf);
@@ -122,12 +122,12 @@ mod tests {
     }
 
     #[test]
-    fn of_several_subjects_each_is_an_event_and_a_problem_has_a_source_type_of_its_own() {
+    fn each_subject_is_an_event_and_problems_have_their_own_source_type() {
         let at = Timestamp::parse("2026-11-03T08:15:42.036Z").expect("a time");
         let items = [Ok(br#"[{"a":1},{"a":2}]"#.to_vec()), Err(br#"{"status":404}"#.to_vec()), Ok(b"[]".to_vec())];
-        let written = events_of_several(Format::Ecs, &items, at);
+        let output = events_of_several(Format::Ecs, &items, at);
         let events: Vec<Value> =
-            serde_json::Deserializer::from_slice(&written).into_iter().map(|event| event.expect("JSON")).collect();
+            serde_json::Deserializer::from_slice(&output).into_iter().map(|event| event.expect("JSON")).collect();
         let right = [
             event("defender_enrich:ecs", &json!({"a": 1})),
             event("defender_enrich:ecs", &json!({"a": 2})),
@@ -137,11 +137,11 @@ mod tests {
     }
 
     #[test]
-    fn only_code_0_is_success() {
-        assert!(is_taken(br#"{"text":"Success","code":0}"#));
-        assert!(is_taken(br#"{"text":"Success","code":0,"ackId":7}"#));
+    fn only_code_0_means_accepted() {
+        assert!(is_accepted(br#"{"text":"Success","code":0}"#));
+        assert!(is_accepted(br#"{"text":"Success","code":0,"ackId":7}"#));
         for answer in [r#"{"text":"Server is busy","code":9}"#, "", "ok", "{}", "<html>", r#"{"code":"0"}"#, "[0]"] {
-            assert!(!is_taken(answer.as_bytes()), "{answer}");
+            assert!(!is_accepted(answer.as_bytes()), "{answer}");
         }
     }
 }

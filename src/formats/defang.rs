@@ -1,11 +1,12 @@
-//! Addresses that can be read and not followed: `hxxps://evil[.]example`, `192.0.2[.]7`, `dana[@]contoso[.]com`.
+//! Defangs addresses, so that they can be read but not followed: `hxxps://evil[.]example`, `192.0.2[.]7`,
+//! `dana[@]contoso[.]com`.
 //!
-//! Chat and ticket clients make links of bare text, each by rules of its own. So a word counts as a host wherever a dot
-//! in it is followed by a top-level domain at which a client may end a link. Words are taken whole: up to white space,
-//! or ASCII punctuation that no host has.
+//! Chat and ticket clients turn bare text into links, each by its own rules. A word therefore counts as a host
+//! wherever a dot in it is followed by a top-level domain at which a client may end a link. A word extends up to
+//! white space, or to ASCII punctuation that no host contains.
 //!
-//! Trackers make links of the numbers and keys of their issues. Those are broken as well: `[#]123`, and `ABC‑123` with a
-//! hyphen that does not break (U+2011).
+//! Trackers turn issue numbers and keys into links. Those are defanged too: `[#]123`, and `ABC‑123` with a
+//! non-breaking hyphen (U+2011).
 
 use std::net::Ipv6Addr;
 
@@ -13,12 +14,12 @@ use url::Host;
 
 use crate::domain::public_names::ends_in_public_tld;
 
-/// Names that end like hosts and are in no public list, because they are reserved.
+/// Reserved names that look like top-level domains, and are in no public list.
 ///
 /// Source: <https://www.iana.org/assignments/special-use-domain-names>, and `internal`, which ICANN has reserved.
 const RESERVED_TLDS: &[&str] = &["example", "internal", "invalid", "local", "localhost", "onion", "test"];
 
-/// Types of threats, with which Microsoft begins their names: `Trojan:Win32/Grelmoor.AC!MTB`.
+/// Threat types, with which Microsoft's threat names begin: `Trojan:Win32/Grelmoor.AC!MTB`.
 ///
 /// Source: <https://learn.microsoft.com/unified-secops/malware-naming>.
 const THREAT_TYPES: &[&str] = &[
@@ -64,10 +65,10 @@ const THREAT_TYPES: &[&str] = &[
     "Worm",
 ];
 
-/// A hyphen that looks like any other, and at which nothing breaks: no tracker knows keys with it.
-const HYPHEN: char = '\u{2011}';
+/// The non-breaking hyphen. It looks like a hyphen, but no tracker accepts it in a key.
+const NON_BREAKING_HYPHEN: char = '\u{2011}';
 
-/// The text with every address in it broken, and every mention, reference and short name of an emoji.
+/// Defangs every address, mention, issue reference and emoji short name in a text.
 pub(super) fn defanged(text: &str) -> String {
     let text = without_references(&without_addresses(text));
     if text.matches(':').count() < 2 { text } else { without_short_names(&text) }
@@ -78,20 +79,22 @@ fn without_addresses(text: &str) -> String {
     let mut rest = text;
     // Inside `scheme://host` and after an `@`, any dotted word is a host.
     let mut is_authority = false;
-    while let Some(letter) = rest.chars().next() {
-        let may_be_ipv6 = (letter == ':' || letter.is_ascii_hexdigit()) && !out.ends_with(char::is_alphanumeric);
+    while let Some(character) = rest.chars().next() {
+        let may_be_ipv6 = (character == ':' || character.is_ascii_hexdigit()) && !out.ends_with(char::is_alphanumeric);
         if let Some(length) = Some(rest).filter(|_| may_be_ipv6).and_then(ipv6_length) {
             let (address, after) = rest.split_at(length);
             out.push_str(&address.replace(':', "[:]").replace('.', "[.]"));
             rest = after;
             continue;
         }
-        if is_of_a_host(letter) {
-            let length = rest.find(|letter| !is_of_a_host(letter)).unwrap_or(rest.len());
+        if is_host_char(character) {
+            let length = rest.find(|character| !is_host_char(character)).unwrap_or(rest.len());
             let (word, after) = rest.split_at(length);
             if let Some(address) = after.strip_prefix("://") {
                 let scheme = word
-                    .trim_end_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '-' || is_dot(letter))
+                    .trim_end_matches(|character: char| {
+                        character.is_ascii_alphanumeric() || character == '-' || is_dot(character)
+                    })
                     .len();
                 let (before, scheme) = word.split_at(scheme);
                 push_word(&mut out, before, is_authority);
@@ -103,18 +106,18 @@ fn without_addresses(text: &str) -> String {
             }
             continue;
         }
-        match letter {
+        match character {
             '@' | '\u{ff20}' | '\u{fe6b}' => {
                 out.push_str("[@]");
                 is_authority = true;
             }
             ':' if rest.starts_with("://") => out.push_str("[:]"),
             _ => {
-                is_authority = is_authority && matches!(letter, ':' | '[' | ']');
-                out.push(letter);
+                is_authority = is_authority && matches!(character, ':' | '[' | ']');
+                out.push(character);
             }
         }
-        rest = rest.get(letter.len_utf8()..).unwrap_or_default();
+        rest = rest.get(character.len_utf8()..).unwrap_or_default();
     }
     out
 }
@@ -129,43 +132,44 @@ fn push_scheme(out: &mut String, scheme: &str) {
 }
 
 fn push_word(out: &mut String, word: &str, is_authority: bool) {
-    // Some signs are shown as symbols, of which a host can be made.
-    let follows = out.ends_with(|letter: char| is_of_a_host(letter) || "*~`<>&+#=".contains(letter));
+    // Clients display some characters as symbols that can begin a host.
+    let follows = out.ends_with(|character: char| is_host_char(character) || "*~`<>&+#=".contains(character));
     if !is_authority && (!has_host_after(word, follows) || ends_in_threat(out, word)) {
         out.push_str(word);
         return;
     }
     let body = word.trim_end_matches(is_dot);
-    for letter in body.chars() {
-        if is_dot(letter) { out.push_str("[.]") } else { out.push(letter) }
+    for character in body.chars() {
+        if is_dot(character) { out.push_str("[.]") } else { out.push(character) }
     }
     out.push_str(word.get(body.len()..).unwrap_or_default());
 }
 
-/// A full stop, or one of those that browsers take for it.
+/// Whether a character is a full stop, or one that browsers treat as a full stop.
 ///
 /// Source: <https://www.rfc-editor.org/rfc/rfc3490#section-3.1>.
-fn is_dot(letter: char) -> bool {
-    matches!(letter, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
+fn is_dot(character: char) -> bool {
+    matches!(character, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
 }
 
-/// Browsers take marks and symbols of any script in a host, and there are domains of nothing else.
-fn is_of_a_host(letter: char) -> bool {
-    letter.is_ascii_alphanumeric()
-        || matches!(letter, '-' | '_' | '.')
-        || !(letter.is_ascii() || letter.is_whitespace() || matches!(letter, '\u{ff20}' | '\u{fe6b}'))
+/// Whether a character may be part of a host. Browsers accept marks and symbols of any script, and domains of symbols
+/// alone exist.
+fn is_host_char(character: char) -> bool {
+    character.is_ascii_alphanumeric()
+        || matches!(character, '-' | '_' | '.')
+        || !(character.is_ascii() || character.is_whitespace() || matches!(character, '\u{ff20}' | '\u{fe6b}'))
 }
 
-/// Whether a client might make a link of this word or of a part of it.
+/// Whether a client might turn this word or a part of it into a link.
 pub(super) fn has_host(word: &str) -> bool {
     has_host_after(word, false)
 }
 
-/// The same of a word that may follow directly on something that a host can begin with.
+/// The same for a word that may directly follow a character with which a host can begin.
 fn has_host_after(word: &str, follows: bool) -> bool {
     let labels: Vec<&str> = word.split(is_dot).collect();
     let is_www = |label: &str| {
-        let word = label.rsplit(|letter: char| !letter.is_alphanumeric()).next();
+        let word = label.rsplit(|character: char| !character.is_alphanumeric()).next();
         word.is_some_and(|word| word.eq_ignore_ascii_case("www"))
     };
     let mut after_www = labels.iter().skip_while(|label| !is_www(label)).skip(1);
@@ -180,10 +184,10 @@ fn has_host_after(word: &str, follows: bool) -> bool {
         })
 }
 
-/// Whether a host may end with this label of a word: it is a top-level domain, or begins with one that a client may
-/// stop at.
+/// Whether a host may end with this label: it is a top-level domain, or it begins with one at which a client may
+/// stop.
 fn ends_a_host(label: &str, is_last: bool) -> bool {
-    let start = label.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(label.len());
+    let start = label.find(|character: char| !character.is_alphanumeric()).unwrap_or(label.len());
     let (start, after) = label.split_at(start);
     let is_punycode = || label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
     is_last && (is_punycode() || is_tld(label)) || (is_last || !after.is_empty()) && is_tld(start)
@@ -194,19 +198,19 @@ fn is_tld(label: &str) -> bool {
     !label.is_empty() && (is_reserved() || ends_in_public_tld(&format!("x.{label}")))
 }
 
-/// Whether four numbers of up to three digits stand in a word, as in an address, in digits of any width.
+/// Whether a word contains four numbers of up to three digits, as an IPv4 address does, in digits of any width.
 fn is_ipv4(word: &str) -> bool {
     let is_number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-    word.split(|letter: char| !letter.is_alphanumeric()).filter(is_number).count() >= 4
+    word.split(|character: char| !character.is_alphanumeric()).filter(is_number).count() >= 4
         || !word.is_ascii() && matches!(Host::parse(word.trim_end_matches(is_dot)), Ok(Host::Ipv4(_)))
 }
 
-/// Whether the word after this text is the rest of a threat's name, whose variant can look like a top-level domain.
+/// Whether the word after this text is the end of a threat name, whose variant can look like a top-level domain.
 fn ends_in_threat(before: &str, word: &str) -> bool {
     let prefix = before.strip_suffix('/').and_then(|before| before.rsplit_once(':'));
     let Some((kind, platform)) = prefix else { return false };
     let is_type = THREAT_TYPES.iter().any(|known| {
-        kind.strip_suffix(known).is_some_and(|before| !before.ends_with(|letter: char| letter.is_alphanumeric()))
+        kind.strip_suffix(known).is_some_and(|before| !before.ends_with(|character: char| character.is_alphanumeric()))
     });
     let variant = word.split_once('.').map(|(_, variant)| variant);
     let is_variant = |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -216,67 +220,67 @@ fn ends_in_threat(before: &str, word: &str) -> bool {
         && variant.is_some_and(is_variant)
 }
 
-/// Bytes of what a text begins with, if that is an IPv6 address or what somebody may take for one.
+/// Returns the length in bytes of an IPv6 address, or of something similar, at the start of a text.
 fn ipv6_length(text: &str) -> Option<usize> {
-    let is_of_it = |letter: char| letter.is_ascii_hexdigit() || matches!(letter, ':' | '.');
-    let length = text.find(|letter| !is_of_it(letter)).unwrap_or(text.len());
+    let is_address_char = |character: char| character.is_ascii_hexdigit() || matches!(character, ':' | '.');
+    let length = text.find(|character| !is_address_char(character)).unwrap_or(text.len());
     let address = text.get(..length)?;
     let address = address.strip_suffix(['.', ':']).filter(|short| !short.ends_with(':')).unwrap_or(address);
     let is_whole = address.len() > 2 && !text.get(address.len()..)?.starts_with(char::is_alphanumeric);
     (is_whole && (address.contains("::") || address.parse::<Ipv6Addr>().is_ok())).then_some(address.len())
 }
 
-/// Breaks what a tracker takes for one of its issues: `#123`, `org/repo#4`, `!5`, `GH-12`, `ABC-123`.
+/// Defangs what a tracker would treat as an issue reference: `#123`, `org/repo#4`, `!5`, `GH-12`, `ABC-123`.
 ///
 /// Source: <https://docs.github.com/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls>,
 /// <https://docs.gitlab.com/user/markdown/#gitlab-specific-references>.
 fn without_references(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
-    let mut letters = text.chars().peekable();
-    // Where the word began that may be a project's key.
+    let mut characters = text.chars().peekable();
+    // The start of the current word, which may be a project key.
     let mut key = 0;
-    while let Some(letter) = letters.next() {
-        let is_before_number = letters.peek().is_some_and(char::is_ascii_digit);
-        match letter {
-            '#' | '!' if is_before_number => out.extend(['[', letter, ']']),
+    while let Some(character) = characters.next() {
+        let is_before_number = characters.peek().is_some_and(char::is_ascii_digit);
+        match character {
+            '#' | '!' if is_before_number => out.extend(['[', character, ']']),
             '\u{ff03}' | '\u{ff01}' if is_before_number => {
-                out.extend(['[', if letter == '\u{ff03}' { '#' } else { '!' }, ']']);
+                out.extend(['[', if character == '\u{ff03}' { '#' } else { '!' }, ']']);
             }
-            '-' if is_before_number && out.get(key..).is_some_and(is_key) => out.push(HYPHEN),
-            _ => out.push(letter),
+            '-' if is_before_number && out.get(key..).is_some_and(is_key) => out.push(NON_BREAKING_HYPHEN),
+            _ => out.push(character),
         }
-        if !(letter.is_ascii_alphanumeric() || letter == '_') {
+        if !(character.is_ascii_alphanumeric() || character == '_') {
             key = out.len();
         }
     }
     out
 }
 
-/// Whether a word may be the key of a tracker's project: capitals, and `gh`.
+/// Whether a word may be a tracker's project key: upper case, or `gh`.
 fn is_key(word: &str) -> bool {
-    let is_of_a_key = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_key_char = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     let begins = word.bytes().next().is_some_and(|byte| byte.is_ascii_uppercase());
-    let is_whole = word.len() > 1 && begins && word.bytes().all(is_of_a_key) || word.eq_ignore_ascii_case("gh");
+    let is_whole = word.len() > 1 && begins && word.bytes().all(is_key_char) || word.eq_ignore_ascii_case("gh");
     is_whole || word.split_once('_').is_some_and(|(_, rest)| is_key(rest))
 }
 
-/// Breaks `:name:`, of which most clients make an emoji, whatever it is escaped with.
+/// Defangs `:name:`, which most clients turn into an emoji even if it is escaped.
 fn without_short_names(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     let mut since_colon = None;
-    for letter in text.chars() {
-        let is_of_a_name = letter.is_alphanumeric() || "_+-'".contains(letter);
-        match (letter, since_colon) {
+    for character in text.chars() {
+        let is_name_char = character.is_alphanumeric() || "_+-'".contains(character);
+        match (character, since_colon) {
             (':', Some(1..)) => {
                 out.push_str("[:]");
                 since_colon = None;
                 continue;
             }
             (':', _) => since_colon = Some(0_usize),
-            (_, Some(length)) if is_of_a_name => since_colon = Some(length + 1),
+            (_, Some(length)) if is_name_char => since_colon = Some(length + 1),
             _ => since_colon = None,
         }
-        out.push(letter);
+        out.push(character);
     }
     out
 }
@@ -286,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_broken() {
+    fn addresses_are_defanged() {
         for (text, right) in [
             ("https://evil.example/a.b?c=d.example", "hxxps://evil[.]example/a.b?c=d[.]example"),
             ("HTTP://192.0.2.7:8080/x.exe", "hxxp://192[.]0[.]2[.]7:8080/x.exe"),
@@ -332,13 +336,13 @@ mod tests {
     }
 
     #[test]
-    fn mentions_and_short_names_are_broken() {
+    fn mentions_and_short_names_are_defanged() {
         assert_eq!(defanged("@everyone and @here"), "[@]everyone and [@]here");
         assert_eq!(defanged(":tada: ::skin-tone-2: a: b:"), ":tada[:] ::skin-tone-2[:] a: b:");
     }
 
     #[test]
-    fn references_to_issues_are_broken() {
+    fn issue_references_are_defanged() {
         for (text, right) in [
             ("see #123 and org/repo#4", "see [#]123 and org/repo[#]4"),
             ("＃123 !5", "[#]123 [!]5"),
@@ -355,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_threats_and_files_stay_whole() {
+    fn threat_and_file_names_are_unchanged() {
         for text in [
             "Trojan:Win32/AgentTesla.AMBB!MTB",
             "'Trojan:Win32/Grelmoor.AC!MTB' and Virus:DOS/Contoso_Test_File.RU",
@@ -373,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_stays_as_it_is() {
+    fn other_text_is_unchanged() {
         for text in [
             "rundll32.exe",
             "invoice.pdf.exe",

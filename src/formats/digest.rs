@@ -1,9 +1,9 @@
-//! What the human formats tell of an answer, said once: headline, facts, first alerts, notes, source.
+//! The content that all human formats share: headline, facts, first alerts, warnings, source.
 
 use std::fmt::Write as _;
 
 use super::facts;
-use super::names::{self, MAX_OF_A_NAME, Names};
+use super::names::{self, MAX_NAME_CHARS, Names};
 use super::safe_text::SafeText;
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::{CacheState, Enrichment, Source};
@@ -14,90 +14,90 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::vocabulary::{ClosedVocabulary as _, Severity};
 use crate::domain::warning::WarningCode;
 
-/// What opens the subject's page: the text of a link or a button.
-pub(super) const OPEN: &str = "Open in Microsoft Defender";
+/// The label of the link or button to the subject's page.
+pub(super) const OPEN_LABEL: &str = "Open in Microsoft Defender";
 
-/// Notes that are told; further ones are in the JSON.
-const MAX_NOTES: usize = 5;
-/// Characters of a headline.
+/// The maximum number of displayed warnings. The JSON format has all of them.
+const MAX_WARNINGS: usize = 5;
+/// The maximum length of a headline in characters.
 pub(super) const MAX_HEADLINE_CHARS: usize = 300;
-/// Characters of a note, and of what Defender says about an alert.
-const MAX_OF_A_NOTE: usize = 300;
-/// Characters of an alert's title.
-const MAX_OF_A_TITLE: usize = 120;
-/// A page's address is shorter than this by far, and must fit the smallest of ticket comments.
-const MAX_OF_A_LINK: usize = 250;
+/// The maximum length of a note, and of an alert's description, in characters.
+const MAX_SENTENCE_CHARS: usize = 300;
+/// The maximum length of an alert's title in characters.
+const MAX_TITLE_CHARS: usize = 120;
+/// The maximum length of a link. Portal links are far shorter, and must fit into the smallest ticket comment.
+const MAX_LINK_CHARS: usize = 250;
 
-/// An answer, as people are told of it.
+/// The human-readable content of an answer.
 pub(super) struct Digest<'a> {
     /// The summary.
     pub(super) headline: SafeText,
-    /// More about it: what Defender says about an alert, or what it may mean that nothing was found.
-    pub(super) about: Option<SafeText>,
-    /// What drives priority: the highest severity that is open; `None` if nothing is.
+    /// An explanation: an alert's description, or possible reasons for an empty answer.
+    pub(super) explanation: Option<SafeText>,
+    /// The highest severity of open alerts, which decides priority; `None` if none is open.
     pub(super) urgency: Option<Severity>,
-    /// The facts, the most telling first.
+    /// The facts, most important first.
     pub(super) facts: Vec<Fact>,
-    /// What the reader should know before trusting the rest.
-    pub(super) notes: Vec<SafeText>,
-    /// The alerts, where there can be several.
+    /// What the reader should know before relying on the rest.
+    pub(super) warnings: Vec<SafeText>,
+    /// The alerts, for subjects that can have several.
     pub(super) alerts: &'a [&'a Alert],
-    /// How many there are.
-    pub(super) all_alerts: usize,
+    /// The total number of alerts.
+    pub(super) alert_count: usize,
     /// The subject's page in the portal.
     pub(super) link: Option<&'a str>,
-    /// Where this came from, and when.
+    /// The source of the data, and when it was fetched.
     pub(super) source: SafeText,
 }
 
-/// Something to know at a glance.
+/// A labelled fact.
 pub(super) struct Fact {
-    /// What it is.
+    /// The label.
     pub(super) label: &'static str,
-    /// What there is to say.
+    /// The value.
     pub(super) value: SafeText,
 }
 
-/// One alert of several, in a line.
+/// One alert of a list, for display in one line.
 pub(super) struct Entry<'a> {
-    /// How bad it is.
+    /// The severity.
     pub(super) severity: SafeText,
-    /// Where the work on it stands.
+    /// The status.
     pub(super) status: SafeText,
-    /// Its title.
+    /// The title.
     pub(super) title: SafeText,
-    /// The device it was raised on.
+    /// The device that the alert was raised on.
     pub(super) device: SafeText,
     /// The related user.
     pub(super) user: SafeText,
-    /// When it was last seen.
+    /// When the alert was last seen.
     pub(super) seen: SafeText,
-    /// Its page in the portal.
+    /// The alert's page in the portal.
     pub(super) link: Option<&'a str>,
 }
 
 impl<'a> Digest<'a> {
-    /// What there is to tell.
+    /// Builds the digest of an enrichment.
     pub(super) fn of(enrichment: &'a Enrichment<'_>) -> Self {
-        // A single alert is told by the facts.
+        // The facts describe a single alert.
         let alerts = if enrichment.kind == Kind::Alert { &[] } else { enrichment.alerts.as_slice() };
         let names = Names::of(enrichment);
         Self {
             headline: SafeText::naming(&enrichment.summary, MAX_HEADLINE_CHARS, &names),
-            about: about(enrichment, &names),
+            explanation: explanation(enrichment, &names),
             urgency: enrichment.severity_open,
             facts: if enrichment.found { facts::of(enrichment, &names) } else { Vec::new() },
-            notes: notes(enrichment, &names),
+            warnings: warnings(enrichment, &names),
             alerts,
-            all_alerts: if alerts.is_empty() { 0 } else { enrichment.counts.alerts },
+            alert_count: if alerts.is_empty() { 0 } else { enrichment.counts.alerts },
             link: enrichment.url.and_then(page),
             source: source(enrichment.source),
         }
     }
 
-    /// What is said of the alerts that are not shown.
+    /// The text about alerts that are not shown.
     pub(super) fn more(&self, shown: usize) -> Option<String> {
-        let more = self.all_alerts.saturating_sub(shown);
+        let more = self.alert_count.saturating_sub(shown);
         match more {
             0 => None,
             1 => Some("… and 1 more alert.".to_owned()),
@@ -107,72 +107,72 @@ impl<'a> Digest<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// An alert in a line.
+    /// Builds the line of an alert.
     pub(super) fn of(alert: &'a Alert) -> Self {
         let device = alert.device.as_ref().and_then(|device| device.name.as_deref().or(device.id.as_deref()));
-        let further = alert.further_devices.len();
-        let mut device = one_line(device.unwrap_or_default(), MAX_OF_A_NAME);
+        let further_devices = alert.further_devices.len();
+        let mut device = one_line(device.unwrap_or_default(), MAX_NAME_CHARS);
         let device_names = Names::new(alert.device.as_ref().and_then(|device| device.name.as_deref()));
-        if further > 0 {
-            // Writing to a string does not fail.
-            let _ = write!(device, " and {further} more");
+        if further_devices > 0 {
+            // Writing to a string cannot fail.
+            let _ = write!(device, " and {further_devices} more");
         }
-        let title = SafeText::new(alert.title.as_deref().unwrap_or_default(), MAX_OF_A_TITLE);
+        let title = SafeText::new(alert.title.as_deref().unwrap_or_default(), MAX_TITLE_CHARS);
         let user = alert.user.as_ref().map(|user| names::account(user.domain.as_deref(), &user.name));
         let user = user.unwrap_or_default();
         Self {
-            severity: SafeText::new(&capital(alert.severity.as_str()), MAX_OF_A_NAME),
-            status: SafeText::new(&said(alert.status.as_str()), MAX_OF_A_NAME),
-            title: if title.is_empty() { SafeText::new("untitled", MAX_OF_A_TITLE) } else { title },
-            device: SafeText::naming(&device, 2 * MAX_OF_A_NAME, &device_names),
-            user: SafeText::naming(&user, 2 * MAX_OF_A_NAME, &Names::new([user.as_str()])),
-            seen: SafeText::new(&alert.last_seen.map(minute).unwrap_or_default(), MAX_OF_A_NAME),
+            severity: SafeText::new(&capitalized(alert.severity.as_str()), MAX_NAME_CHARS),
+            status: SafeText::new(&spaced(alert.status.as_str()), MAX_NAME_CHARS),
+            title: if title.is_empty() { SafeText::new("untitled", MAX_TITLE_CHARS) } else { title },
+            device: SafeText::naming(&device, 2 * MAX_NAME_CHARS, &device_names),
+            user: SafeText::naming(&user, 2 * MAX_NAME_CHARS, &Names::new([user.as_str()])),
+            seen: SafeText::new(&alert.last_seen.map(minute).unwrap_or_default(), MAX_NAME_CHARS),
             link: alert.url.as_deref().and_then(page),
         }
     }
 
-    /// Where, who and when, as far as they are known.
-    pub(super) fn circumstances(&self) -> impl Iterator<Item = &SafeText> {
+    /// The known ones of device, user and time.
+    pub(super) fn details(&self) -> impl Iterator<Item = &SafeText> {
         [&self.device, &self.user, &self.seen].into_iter().filter(|part| !part.is_empty())
     }
 }
 
-/// A word of a closed set, for people.
-pub(super) fn said(word: &str) -> String {
+/// Converts a word of a closed vocabulary to plain text.
+pub(super) fn spaced(word: &str) -> String {
     word.replace('_', " ")
 }
 
-/// A word with a capital.
-pub(super) fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+/// Capitalizes a word.
+pub(super) fn capitalized(word: &str) -> String {
+    let mut characters = word.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
-/// A moment, to the minute: `2026-11-03 08:14 UTC`.
+/// Formats a timestamp to the minute: `2026-11-03 08:14 UTC`.
 pub(super) fn minute(at: Timestamp) -> String {
     let (day, time) = day_and_time(at);
     format!("{day} {time} UTC")
 }
 
-/// The day and the minute of a moment.
+/// Formats the day, and the time of day to the minute.
 pub(super) fn day_and_time(at: Timestamp) -> (String, String) {
     let text = at.to_string();
     let (day, time) = text.split_once('T').unwrap_or((&text, ""));
     (day.to_owned(), time.get(..5).unwrap_or_default().to_owned())
 }
 
-/// The address of a page of the portal, in letters that mean nothing to any markup.
+/// Returns a portal URL that has no special characters in any markup.
 ///
-/// Defender sends some of these addresses itself: only what we would build as well becomes a link. What follows an
-/// ampersand chooses a view of the page, and is left out, because some formats would escape it.
+/// Defender sends some of these URLs itself. Only URLs that we would build as well become links. The part after an
+/// ampersand selects a view of the page. It is removed, because some formats would escape it.
 fn page(address: &str) -> Option<&str> {
     let address = address.split('&').next().unwrap_or_default();
-    let is_plain = address.len() <= MAX_OF_A_LINK
+    let is_plain = address.len() <= MAX_LINK_CHARS
         && address.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/?=.-_%".contains(&byte));
     (is_plain && portal::parse_link(address).is_ok()).then_some(address)
 }
 
-fn about(enrichment: &Enrichment<'_>, names: &Names) -> Option<SafeText> {
+fn explanation(enrichment: &Enrichment<'_>, names: &Names) -> Option<SafeText> {
     let text = match enrichment.kind {
         Kind::Alert if enrichment.found => enrichment.alerts.first()?.description.as_deref()?,
         _ if enrichment.found => return None,
@@ -187,22 +187,23 @@ fn about(enrichment: &Enrichment<'_>, names: &Names) -> Option<SafeText> {
         Kind::File => "Defender does not tell the two apart: check the hash.",
         Kind::Ip | Kind::Domain => "Defender does not tell the two apart: check how it is written.",
     };
-    let text = SafeText::naming(text, MAX_OF_A_NOTE, names);
+    let text = SafeText::naming(text, MAX_SENTENCE_CHARS, names);
     (!text.is_empty()).then_some(text)
 }
 
-fn notes(enrichment: &Enrichment<'_>, names: &Names) -> Vec<SafeText> {
+fn warnings(enrichment: &Enrichment<'_>, names: &Names) -> Vec<SafeText> {
     let stale = (enrichment.source.cache == CacheState::Stale).then(|| {
         let age = age(enrichment.source.age_s);
         format!("This is {age} old: Microsoft throttles or is down, and could not be asked again.")
     });
-    let told = enrichment.warnings.iter().filter(|warning| is_for_people(warning.code));
-    let told = told.map(|warning| one_line(&warning.detail, MAX_OF_A_NOTE));
-    let notes = stale.into_iter().chain(told).map(|note| SafeText::naming(&note, MAX_OF_A_NOTE, names));
-    notes.filter(|note| !note.is_empty()).take(MAX_NOTES).collect()
+    let shown_warnings = enrichment.warnings.iter().filter(|warning| is_for_people(warning.code));
+    let shown_warnings = shown_warnings.map(|warning| one_line(&warning.detail, MAX_SENTENCE_CHARS));
+    let warnings =
+        stale.into_iter().chain(shown_warnings).map(|warning| SafeText::naming(&warning, MAX_SENTENCE_CHARS, names));
+    warnings.filter(|warning| !warning.is_empty()).take(MAX_WARNINGS).collect()
 }
 
-/// Whether a warning changes what a person would make of the answer.
+/// Whether a warning changes how a person interprets the answer.
 fn is_for_people(code: WarningCode) -> bool {
     match code {
         WarningCode::AnotherSubject
@@ -216,7 +217,7 @@ fn is_for_people(code: WarningCode) -> bool {
         | WarningCode::RedirectNotFollowed
         | WarningCode::SeveralDevicesMatch
         | WarningCode::TriedAs => true,
-        // About the request, about words and sizes of the JSON, or said by the text itself.
+        // These are about the request, about the JSON's words and sizes, or are stated in the text itself.
         WarningCode::AnswerCapped
         | WarningCode::EntitiesCapped
         | WarningCode::UnknownField
@@ -233,7 +234,7 @@ fn source(source: &Source) -> SafeText {
         CacheState::Stale => format!("stale, {} old", age(source.age_s)),
     };
     let text = format!("{} · {} · {freshness}", source.product, minute(source.retrieved_at));
-    SafeText::new(&text, MAX_OF_A_NOTE)
+    SafeText::new(&text, MAX_SENTENCE_CHARS)
 }
 
 fn age(seconds: u64) -> String {
@@ -249,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_addresses_of_the_portal_become_links() {
+    fn only_plain_portal_urls_become_links() {
         let page_of = "https://security.microsoft.com/incidents/3107?tid=25278a73";
         assert_eq!(page(page_of), Some(page_of));
         assert_eq!(page(&format!("{page_of}&view=<x>")), Some(page_of));
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_short() {
+    fn timestamps_are_short() {
         assert_eq!(minute(Timestamp::from_unix_seconds(1_793_693_640)), "2026-11-03 08:14 UTC");
         assert_eq!((age(42), age(840), age(9000)), ("42 s".to_owned(), "14 min".to_owned(), "2 h".to_owned()));
     }

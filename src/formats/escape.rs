@@ -1,160 +1,163 @@
-//! What a letter becomes where it lands, so that no markup of an attacker's takes effect.
+//! Escapes text for each markup, so that no markup written by an attacker takes effect.
 //!
-//! Mentions, bare links, references and short names of emoji are broken before (`defang`): no escape keeps them from
-//! working. Names that have to be copied are not broken, and stand in code style where a client would act on them.
+//! Mentions, bare links, issue references and emoji short names are defanged first (`defang`), since no escape
+//! disables them. Names that people copy are not defanged. They are in code style where a client would otherwise act
+//! on them.
 
 use super::safe_text::CharContext;
 
-/// How text is written where it lands.
+/// How text is written in a markup.
 #[derive(Clone, Copy)]
 pub(super) struct Escape {
-    /// Writes a letter so that it stands for itself.
-    pub(super) letter: fn(&mut String, CharContext),
-    /// How the name of a device or an account is written.
+    /// Writes a character so that it is displayed literally.
+    pub(super) escape_char: fn(&mut String, CharContext),
+    /// How the names of devices and accounts are written.
     pub(super) names: Names,
 }
 
-/// How the name of a device or an account is written.
+/// How the names of devices and accounts are written.
 #[derive(Clone, Copy)]
 pub(super) enum Names {
-    /// As it is: nothing acts on text here.
-    AsTheyAre,
+    /// Unchanged: no client acts on text here.
+    Unchanged,
     /// In code style, by this function.
     Code(fn(&str) -> String),
-    /// As any other text is.
-    Broken,
+    /// Like any other text.
+    Defanged,
 }
 
-/// For a terminal, or any other place without markup.
-pub(super) const PLAIN: Escape = Escape { letter: plain, names: Names::AsTheyAre };
+/// For terminals and other places without markup.
+pub(super) const PLAIN: Escape = Escape { escape_char: plain, names: Names::Unchanged };
 
 /// For Slack's mrkdwn.
-pub(super) const MRKDWN: Escape = Escape { letter: mrkdwn, names: Names::Code(mrkdwn_code) };
+pub(super) const MRKDWN: Escape = Escape { escape_char: mrkdwn, names: Names::Code(mrkdwn_code) };
 
 /// For Slack's plain text.
-pub(super) const TITLE: Escape = Escape { letter: title, names: Names::AsTheyAre };
+pub(super) const SLACK_PLAIN_TEXT: Escape = Escape { escape_char: title, names: Names::Unchanged };
 
-/// For text of Adaptive Cards, which has no code style.
-pub(super) const CARD: Escape = Escape { letter: card, names: Names::Broken };
+/// For text in Adaptive Cards, which has no code style.
+pub(super) const CARD: Escape = Escape { escape_char: card, names: Names::Defanged };
 
-/// The same, cut at grave accents into runs, of which every second one is to be in code style.
-pub(super) const CARD_RUNS: Escape = Escape { letter: card, names: Names::Code(code) };
+/// For Adaptive Cards with text runs: the text is split at grave accents, and every second run is in code style.
+pub(super) const CARD_RUNS: Escape = Escape { escape_char: card, names: Names::Code(code) };
 
 /// For Markdown.
-pub(super) const MARKDOWN: Escape = Escape { letter: markdown, names: Names::Code(code) };
+pub(super) const MARKDOWN: Escape = Escape { escape_char: markdown, names: Names::Code(code) };
 
-/// The same inside the label of a link, which has no room for another style.
-pub(super) const MARKDOWN_LABEL: Escape = Escape { letter: markdown, names: Names::Broken };
+/// For link labels in Markdown, which cannot contain code style.
+pub(super) const MARKDOWN_LABEL: Escape = Escape { escape_char: markdown, names: Names::Defanged };
 
-/// A name has no grave accents (`names`), and all else stands for itself between them.
+/// Writes a name in code style. A name has no grave accents (see `names`), and code style displays all other
+/// characters literally.
 fn code(name: &str) -> String {
     format!("`{name}`")
 }
 
-/// Slack decodes its entities in code as well.
+/// Slack decodes its entities in code style too.
 fn mrkdwn_code(name: &str) -> String {
     code(&name.replace('&', "&amp;"))
 }
 
-fn plain(out: &mut String, letter: CharContext) {
-    out.push(letter.it);
+fn plain(out: &mut String, context: CharContext) {
+    out.push(context.character);
 }
 
-/// For Slack's mrkdwn, which knows entities for three letters and no escape for the others.
+/// For Slack's mrkdwn, which has entities for three characters and no escape for others.
 ///
 /// Source: <https://docs.slack.dev/messaging/formatting-message-text#escaping>.
-fn mrkdwn(out: &mut String, letter: CharContext) {
-    match letter.it {
+fn mrkdwn(out: &mut String, context: CharContext) {
+    match context.character {
         '&' => out.push_str("&amp;"),
         '<' => out.push_str("&lt;"),
-        // At the beginning of a line it would make a quote, escaped or not.
-        '>' if letter.before.is_none() => out.push('\u{203a}'),
+        // At the start of a line it would begin a quote, even escaped.
+        '>' if context.before.is_none() => out.push('\u{203a}'),
         '>' => out.push_str("&gt;"),
-        _ => out.push(look_alike(letter)),
+        _ => out.push(look_alike(context)),
     }
 }
 
-/// For Slack's plain text, in which entities would be read as they are written.
-fn title(out: &mut String, letter: CharContext) {
-    out.push(without_angles(look_alike(letter)));
+/// For Slack's plain text, which displays entities literally.
+fn title(out: &mut String, context: CharContext) {
+    out.push(without_angles(look_alike(context)));
 }
 
-/// For text of Adaptive Cards, whose clients do not agree on what a backslash escapes.
+/// For text in Adaptive Cards. Clients do not agree on what a backslash escapes.
 ///
 /// Source: <https://github.com/microsoft/AdaptiveCards/issues/5590>.
-fn card(out: &mut String, letter: CharContext) {
-    let CharContext { before, it, after } = letter;
-    match (before, it, after) {
-        // The beginning of a list, a heading, a line under a heading.
+fn card(out: &mut String, context: CharContext) {
+    let CharContext { before, character, after } = context;
+    match (before, character, after) {
+        // The start of a list, a heading, or the line under a heading.
         (None, '-', _) => out.push('\u{2010}'),
         (None, '+', _) => out.push('\u{ff0b}'),
         (None, '#', _) => out.push('\u{ff03}'),
         (None, '=', _) => out.push('\u{ff1d}'),
         (Some('0'..='9'), '.', Some(' ') | None) => out.push('\u{2024}'),
         (Some('0'..='9'), ')', Some(' ') | None) => out.push('\u{ff09}'),
-        // The address of a link, and its definition.
+        // The address or the definition of a link.
         (Some(']'), '(', _) => out.push('\u{ff08}'),
         (Some(']'), ':', _) => out.push('\u{ff1a}'),
         // An entity.
-        (_, '&', Some(name)) if is_of_entity(name) => out.push('\u{ff06}'),
+        (_, '&', Some(name)) if is_entity_char(name) => out.push('\u{ff06}'),
         (_, '\\', after) => push_backslash(out, after),
-        _ => out.push(without_angles(look_alike(letter))),
+        _ => out.push(without_angles(look_alike(context))),
     }
 }
 
-/// For Markdown, as `CommonMark` and the tables of GitHub have it.
+/// For Markdown, as defined by `CommonMark` with GitHub's tables.
 ///
 /// Source: <https://spec.commonmark.org/0.31.2/#backslash-escapes>.
-fn markdown(out: &mut String, letter: CharContext) {
-    match letter.it {
-        // Not by backslash: what looks for HTML or decodes entities may not know of that.
+fn markdown(out: &mut String, context: CharContext) {
+    match context.character {
+        // Not escaped by a backslash: software that looks for HTML or decodes entities may not know that escape.
         '<' => out.push_str("&lt;"),
         '>' => out.push_str("&gt;"),
-        '&' if letter.after.is_some_and(is_of_entity) => out.push_str("&amp;"),
-        '\\' => push_backslash(out, letter.after),
-        // The beginning of a list, a rule, or a line under a heading: also inside our own quote.
-        '-' | '+' | '=' if letter.before.is_none() => out.extend(['\\', letter.it]),
-        '.' if letter.after.is_none_or(char::is_whitespace) && is_number(out) => {
+        '&' if context.after.is_some_and(is_entity_char) => out.push_str("&amp;"),
+        '\\' => push_backslash(out, context.after),
+        // The start of a list, a rule, or the line under a heading, also inside our own quote.
+        '-' | '+' | '=' if context.before.is_none() => out.extend(['\\', context.character]),
+        '.' if context.after.is_none_or(char::is_whitespace) && is_number(out) => {
             out.push_str("\\.");
         }
         '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '~' | '|' | '$' | '^' => {
             out.push('\\');
-            out.push(letter.it);
+            out.push(context.character);
         }
-        it => out.push(it),
+        character => out.push(character),
     }
 }
 
-/// A letter that looks like this one and marks nothing up, where this one could.
-fn look_alike(letter: CharContext) -> char {
+/// Replaces a markup character by one that looks like it and has no function.
+fn look_alike(context: CharContext) -> char {
     let is_inside_a_word = |neighbour: Option<char>| neighbour.is_some_and(char::is_alphanumeric);
-    match letter.it {
+    match context.character {
         '*' => '\u{2217}',
         '~' => '\u{223c}',
         '`' => '\u{2018}',
-        '_' if !(is_inside_a_word(letter.before) && is_inside_a_word(letter.after)) => '\u{ff3f}',
-        it => it,
+        '_' if !(is_inside_a_word(context.before) && is_inside_a_word(context.after)) => '\u{ff3f}',
+        character => character,
     }
 }
 
-fn without_angles(letter: char) -> char {
-    match letter {
+fn without_angles(character: char) -> char {
+    match character {
         '<' => '\u{2039}',
         '>' => '\u{203a}',
-        _ => letter,
+        _ => character,
     }
 }
 
-/// Whether a line is a number so far, as the items of a list have.
+/// Whether a line consists of a number so far, as a list item does.
 fn is_number(line: &str) -> bool {
     (1..=9).contains(&line.len()) && line.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn is_of_entity(letter: char) -> bool {
-    letter == '#' || letter.is_ascii_alphanumeric()
+fn is_entity_char(character: char) -> bool {
+    character == '#' || character.is_ascii_alphanumeric()
 }
 
-/// A backslash stands for itself before a letter, and escapes punctuation, ours after the end of the text as well.
+/// Writes a backslash. It is literal before a letter, but escapes punctuation, including ours after the end of the
+/// text.
 fn push_backslash(out: &mut String, after: Option<char>) {
     out.push_str(if after.is_none_or(|after| after.is_ascii_punctuation()) { "\\\\" } else { "\\" });
 }
@@ -169,15 +172,15 @@ mod tests {
     }
 
     #[test]
-    fn mrkdwn_stands_for_itself() {
+    fn mrkdwn_is_escaped() {
         assert_eq!(escaped("<!channel> & <@U1|x>", MRKDWN), "&lt;!channel&gt; &amp; &lt;[@]U1|x&gt;");
         assert_eq!(escaped("*b* _i_ a_b ~s~ `c`", MRKDWN), "∗b∗ ＿i＿ a_b ∼s∼ ‘c‘");
         assert_eq!(escaped("> q > x", MRKDWN), "› q &gt; x");
-        assert_eq!(escaped("<!here> & *b*", TITLE), "‹!here› & ∗b∗");
+        assert_eq!(escaped("<!here> & *b*", SLACK_PLAIN_TEXT), "‹!here› & ∗b∗");
     }
 
     #[test]
-    fn markup_of_cards_stands_for_itself() {
+    fn card_markup_is_escaped() {
         assert_eq!(escaped("[x](http://evil.example) **b**", CARD), "[x]（hxxp://evil[.]example) ∗∗b∗∗");
         assert_eq!(escaped("<at>Dana</at> &#64; & co", CARD), "‹at›Dana‹/at› &[#]64; & co");
         assert_eq!(escaped("1. one", CARD), "1․ one");
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_stands_for_itself() {
+    fn markdown_is_escaped() {
         assert_eq!(
             escaped("![x](y) | `c` <b> &lt; a & b", MARKDOWN),
             "\\!\\[x\\]\\(y\\) \\| \\`c\\` &lt;b&gt; &amp;lt; a & b"

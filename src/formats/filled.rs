@@ -1,10 +1,10 @@
-//! Texts that are there: an empty one says nothing.
+//! Treats empty texts as missing.
 
 use crate::domain::shared_str::SharedStr;
 
-/// A text that may be missing.
+/// A text that may be missing or empty.
 pub(super) trait Filled {
-    /// The text, unless it is empty.
+    /// Returns the text, unless it is empty.
     fn filled(&self) -> Option<&str>;
 }
 
@@ -14,7 +14,7 @@ impl Filled for Option<SharedStr> {
     }
 }
 
-/// A text, unless it is empty.
+/// Returns the text, unless it is empty.
 pub(super) fn filled(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }

@@ -1,21 +1,21 @@
-//! How a body of data is made to fit the front door: without the upstream body, then with fewer alerts.
+//! Fits a body into the size limit of the entry point: first without the upstream body, then with fewer alerts.
 
 use crate::domain::enrichment::{Answer, Enrichment, RenderOptions};
 use crate::domain::warning::{Warning, WarningCode};
 
-/// What `write` makes of the answer in a form, within `most` escaped bytes.
-pub(super) fn fitted(
+/// Renders the answer with `write`, within `max_bytes` escaped bytes.
+pub(super) fn fit_body(
     answer: &Answer,
     render_options: &RenderOptions,
-    most: usize,
+    max_bytes: usize,
     write: impl Fn(&Enrichment<'_>, usize) -> Vec<u8>,
 ) -> Vec<u8> {
     let mut render_options = render_options.clone();
     loop {
-        let is_least = !render_options.raw && render_options.limit == 0;
-        // What does not fit is written again with less: only as far as to show that.
-        let body = write(&answer.enrichment(&render_options), if is_least { usize::MAX } else { most });
-        if fits(&body, most) {
+        let is_minimal = !render_options.raw && render_options.limit == 0;
+        // A body that is too large is rendered again with less. It is written only up to the limit.
+        let body = write(&answer.enrichment(&render_options), if is_minimal { usize::MAX } else { max_bytes });
+        if fits(&body, max_bytes) {
             return body;
         }
         if render_options.raw {
@@ -23,26 +23,26 @@ pub(super) fn fitted(
             render_options
                 .warnings
                 .push(capped("raw is left out: with it the answer would be too large for the front door."));
-        } else if is_least {
+        } else if is_minimal {
             return body;
         } else {
-            let listed = answer.findings.alerts.len().min(render_options.limit);
-            if render_options.warnings.iter().all(|warning| warning.detail != FEWER) {
-                render_options.warnings.push(capped(FEWER));
+            let alert_count = answer.findings.alerts.len().min(render_options.limit);
+            if render_options.warnings.iter().all(|warning| warning.detail != FEWER_ALERTS) {
+                render_options.warnings.push(capped(FEWER_ALERTS));
             }
-            render_options.limit = listed / 2;
+            render_options.limit = alert_count / 2;
         }
     }
 }
 
-/// Whether a body fits a front door: Lambda's envelope holds the body as a JSON string, and escapes it.
-pub(crate) fn fits(body: &[u8], most: usize) -> bool {
-    // No body has bare control characters but line breaks: at worst every byte is escaped by one more.
-    2 * body.len() <= most
-        || body.len() + body.iter().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n')).count() <= most
+/// Whether a body fits the entry point: Lambda's response envelope holds the body as a JSON string, and escapes it.
+pub(crate) fn fits(body: &[u8], max_bytes: usize) -> bool {
+    // Line breaks are the only control characters in a body, so escaping adds at most one byte for each byte.
+    2 * body.len() <= max_bytes
+        || body.len() + body.iter().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n')).count() <= max_bytes
 }
 
-const FEWER: &str =
+const FEWER_ALERTS: &str =
     "Fewer alerts are listed than asked for: with more the answer would be too large for the front door.";
 
 fn capped(detail: &str) -> Warning {

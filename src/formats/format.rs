@@ -1,13 +1,13 @@
-//! The shapes of an answer, by the words and media types that callers name them with.
+//! The output formats, with the names and media types that callers use.
 
-/// A shape of the answer.
+/// An output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// The answer as it is.
+    /// The answer's own JSON.
     Json,
-    /// OCSF 1.8.0: one finding, or a bundle of them.
+    /// OCSF 1.8.0: one finding, or a bundle of findings.
     Ocsf,
-    /// The same findings, a line each.
+    /// The same findings, one per line.
     OcsfNdjson,
     /// Documents of the Elastic Common Schema, one per alert.
     Ecs,
@@ -22,11 +22,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them, in the order of the contract.
+    /// All formats, in the order of the documentation.
     pub const ALL: [Self; 8] =
         [Self::Json, Self::Ocsf, Self::OcsfNdjson, Self::Ecs, Self::Slack, Self::Teams, Self::Markdown, Self::Text];
 
-    /// The word that callers use.
+    /// The name that callers use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -40,12 +40,12 @@ impl Format {
         }
     }
 
-    /// The format of a word.
+    /// Parses a format's name.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.as_str() == word)
     }
 
-    /// Whether it has a place for the upstream body.
+    /// Whether the format has a member for the upstream body.
     pub fn has_raw(self) -> bool {
         match self {
             Self::Json | Self::Ocsf | Self::OcsfNdjson => true,
@@ -53,7 +53,7 @@ impl Format {
         }
     }
 
-    /// Whether a body of it is one JSON value.
+    /// Whether a body of the format is one JSON value.
     pub fn is_json(self) -> bool {
         match self {
             Self::Json | Self::Ocsf | Self::Ecs | Self::Slack | Self::Teams => true,
@@ -61,7 +61,7 @@ impl Format {
         }
     }
 
-    /// What a body of it is, for `Content-Type`.
+    /// The value for `Content-Type`.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Json | Self::Ocsf | Self::Ecs | Self::Slack | Self::Teams => "application/json",

@@ -1,4 +1,4 @@
-//! Answers in which every text is an attacker's: for tests of what the human formats make of them.
+//! Generates answers in which an attacker wrote every text, for tests of the human formats.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::vocabulary::{AlertStatus, AlertVerdict, ClosedVocabulary, IncidentStatus, Severity};
 use crate::domain::warning::{Warning, WarningCode, Warnings};
 
-/// What has been used to make a client do something, and the pieces of it.
+/// Texts that are known to trigger actions in clients, and fragments of them.
 pub(super) const TRICKS: &[&str] = &[
     "<!channel>",
     "<!here|here>",
@@ -158,7 +158,8 @@ pub(super) const TRICKS: &[&str] = &[
     "%0a",
 ];
 
-/// Names as devices and accounts have them, and nothing else has: the longer before those that they hold.
+/// Names in the form of devices and accounts, which no other text has. Longer names come before the names that they
+/// contain.
 pub(super) const NAMES: &[&str] = &[
     "guest_fabrikam.example#EXT#@tenant.named.net",
     "NAMED\\dana.named.net",
@@ -170,7 +171,7 @@ pub(super) const NAMES: &[&str] = &[
     "NAMED-7",
 ];
 
-/// A text made of tricks and of any characters.
+/// Generates a text of tricks and arbitrary characters.
 pub(super) fn text(rng: &mut Rng) -> String {
     let mut text = String::new();
     for _ in 0..rng.usize(0..4) {
@@ -180,7 +181,7 @@ pub(super) fn text(rng: &mut Rng) -> String {
             _ => text.push_str(trick(rng)),
         }
     }
-    // Some are longer than any room, and a few are much longer.
+    // Some texts are longer than any limit, and a few are much longer.
     match rng.u16(0..1000) {
         0 => text.repeat(2000),
         1..20 => text.repeat(20),
@@ -188,7 +189,7 @@ pub(super) fn text(rng: &mut Rng) -> String {
     }
 }
 
-/// What somebody calls a device or an account: a name that clients make something of, or no name at all.
+/// Generates the name of a device or an account: one that clients act on, or one that is not a valid name.
 fn name(rng: &mut Rng) -> SharedStr {
     if rng.bool() {
         return NAMES[rng.usize(..NAMES.len())].into();
@@ -222,7 +223,7 @@ fn moment(rng: &mut Rng) -> Option<Timestamp> {
     rng.bool().then(|| Timestamp::from_unix_seconds(rng.i64(0..2_000_000_000)))
 }
 
-/// A page as Defender sends it, or as somebody would like it to.
+/// Generates a page URL: as Defender sends it, or as an attacker would write it.
 fn page(rng: &mut Rng) -> Option<SharedStr> {
     let page = "https://security.microsoft.com/alerts/da1_1";
     match rng.u8(0..4) {
@@ -326,7 +327,7 @@ fn step(rng: &mut Rng) -> Step {
     Step::new(names[rng.usize(..names.len())], text(rng), text(rng))
 }
 
-/// An answer of any kind.
+/// Generates an answer of any kind.
 pub(super) fn answer(rng: &mut Rng) -> Answer {
     let kind = Kind::ALL[rng.usize(..Kind::ALL.len())];
     let alerts = match (kind, rng.u8(0..10)) {
@@ -360,7 +361,7 @@ pub(super) fn answer(rng: &mut Rng) -> Answer {
     }
 }
 
-/// What a caller asked to see.
+/// Generates render options.
 pub(super) fn render_options(rng: &mut Rng) -> RenderOptions {
     RenderOptions { limit: rng.usize(1..=12), raw: false, warnings: Vec::new(), notified: None }
 }

@@ -1,18 +1,18 @@
-//! `format=json`: the answer as it is.
+//! `format=json`: the answer's own form.
 
 use std::io;
 
 use crate::domain::enrichment::Enrichment;
 
-/// The answer's own form; of one that is longer than `max_bytes`, a part that is longer as well.
+/// Serializes the enrichment. If it is longer than `max_bytes`, the result is cut, but still longer than `max_bytes`.
 pub(super) fn document(enrichment: &Enrichment<'_>, max_bytes: usize) -> Vec<u8> {
     let mut body = Bounded { bytes: Vec::new(), max_bytes };
-    // An answer is made of strings, numbers and lists: it always serializes, as far as it is wanted.
+    // Only the length limit can fail: an enrichment consists of strings, numbers and lists.
     let _ = serde_json::to_writer(&mut body, enrichment);
     body.bytes
 }
 
-/// Bytes that are written until they are more than `max_bytes`.
+/// A buffer that rejects writes once it holds more than `max_bytes`.
 struct Bounded {
     bytes: Vec<u8>,
     max_bytes: usize,

@@ -1,4 +1,4 @@
-//! What would take effect in a text: small readers of each markup, for tests. They know nothing of how it is escaped.
+//! Finds active markup in a text: small parsers of each markup, for tests. They are independent of the escaping code.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -6,17 +6,17 @@ use url::Host;
 
 use super::hostile::NAMES;
 
-/// The one host that may be linked to.
+/// The only host that may be linked to.
 const PORTAL: &str = "https://security.microsoft.com/";
 
-/// The first thing in a plain text that a client would act on, or that cannot be seen.
+/// Returns the first thing in a plain text that a client would act on, or that is invisible.
 pub(super) fn in_plain(text: &str) -> Option<String> {
     let found = unseen(text).or_else(|| mention(text)).or_else(|| short_name(text)).or_else(|| scheme(text));
     let found = found.or_else(|| host(text)).or_else(|| ipv6(text)).or_else(|| reference(text));
     found.map(|found| format!("{found} in {text:?}"))
 }
 
-/// The same where the names of devices and accounts stand as they are, because there is no code style.
+/// The same for text in which names of devices and accounts are unchanged, because there is no code style.
 pub(super) fn in_plain_beside_names(text: &str) -> Option<String> {
     let mut text = text.to_owned();
     for name in NAMES {
@@ -25,7 +25,7 @@ pub(super) fn in_plain_beside_names(text: &str) -> Option<String> {
     in_plain(&text)
 }
 
-/// The same in what stands in code style: no client looks for anything there, so it must only not end before its end.
+/// The same for text in code style: no client acts on it, so it only must not end early.
 pub(super) fn in_code(code: &str) -> Option<String> {
     let found = unseen(code).or_else(|| scheme(code));
     let broken = code.is_empty() || code.trim() != code || code.contains(['`', '<', '>', '|', '\n']);
@@ -33,13 +33,13 @@ pub(super) fn in_code(code: &str) -> Option<String> {
 }
 
 fn unseen(text: &str) -> Option<String> {
-    let mut letters = text.chars().filter(|letter| !matches!(letter, ' '..='~' | '\n'));
-    let unseen = letters.find(|letter| {
-        letter.is_control()
-            || matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+    let mut characters = text.chars().filter(|character| !matches!(character, ' '..='~' | '\n'));
+    let unseen = characters.find(|character| {
+        character.is_control()
+            || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
     });
-    unseen.map(|letter| format!("unseen {letter:?}"))
+    unseen.map(|character| format!("unseen {character:?}"))
 }
 
 fn mention(text: &str) -> Option<String> {
@@ -48,36 +48,39 @@ fn mention(text: &str) -> Option<String> {
 }
 
 fn short_name(text: &str) -> Option<String> {
-    let is_of_a_name = |letter: char| letter.is_alphanumeric() || "_+-'".contains(letter);
+    let is_name_char = |character: char| character.is_alphanumeric() || "_+-'".contains(character);
     let mut parts = text.split(':').skip(1).collect::<Vec<_>>();
     parts.pop();
-    let name = parts.into_iter().find(|part| !part.is_empty() && part.chars().all(is_of_a_name));
+    let name = parts.into_iter().find(|part| !part.is_empty() && part.chars().all(is_name_char));
     name.map(|name| format!("short name {name:?}"))
 }
 
 fn scheme(text: &str) -> Option<String> {
     let mut before = text.match_indices("://").map(|(index, _)| &text[..index]);
     let live = before.find(|before| {
-        let start = before.trim_end_matches(|letter: char| letter.is_ascii_alphanumeric()).len();
+        let start = before.trim_end_matches(|character: char| character.is_ascii_alphanumeric()).len();
         !["hxxp", "hxxps"].contains(&&before[start..])
     });
     live.map(|before| format!("scheme after {before:?}"))
 }
 
 fn host(text: &str) -> Option<String> {
-    let is_dot = |letter: char| ".\u{3002}\u{ff0e}\u{ff61}".contains(letter);
-    for (at, dot) in text.char_indices().filter(|(_, letter)| is_dot(*letter)) {
+    let is_dot = |character: char| ".\u{3002}\u{ff0e}\u{ff61}".contains(character);
+    for (at, dot) in text.char_indices().filter(|(_, character)| is_dot(*character)) {
         let (before, after) = (&text[..at], &text[at + dot.len_utf8()..]);
-        let is_of_a_host = |letter: char| {
-            !(letter.is_whitespace() || is_dot(letter) || letter.is_ascii_punctuation() && !"-_".contains(letter))
+        let is_host_char = |character: char| {
+            !(character.is_whitespace()
+                || is_dot(character)
+                || character.is_ascii_punctuation() && !"-_".contains(character))
         };
-        let (end, behind) = after.split_at(after.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(after.len()));
-        let goes_on = behind.strip_prefix(is_dot).is_some_and(|next| next.starts_with(char::is_alphanumeric));
-        if before.ends_with(is_of_a_host) && !goes_on && is_tld(end) && !is_variant(before, end) {
+        let (end, rest_after) =
+            after.split_at(after.find(|character: char| !character.is_alphanumeric()).unwrap_or(after.len()));
+        let goes_on = rest_after.strip_prefix(is_dot).is_some_and(|next| next.starts_with(char::is_alphanumeric));
+        if before.ends_with(is_host_char) && !goes_on && is_tld(end) && !is_variant(before, end) {
             return Some(format!("host at .{end}"));
         }
     }
-    let mut words = text.split(|letter: char| !(letter.is_alphanumeric() || ".-".contains(letter)));
+    let mut words = text.split(|character: char| !(character.is_alphanumeric() || ".-".contains(character)));
     let live = words.find(|word| {
         let word = word.trim_matches('.');
         let is_www = word.to_lowercase().strip_prefix("www.").is_some_and(|rest| !rest.is_empty());
@@ -91,26 +94,26 @@ fn is_tld(end: &str) -> bool {
     ["example", "test", "local"].contains(&end.as_str()) || tld::exist(&end)
 }
 
-/// Whether this is the variant in the name of a threat.
+/// Whether this is the variant of a threat name.
 fn is_variant(before: &str, end: &str) -> bool {
-    let name = before.trim_end_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
+    let name = before.trim_end_matches(|character: char| character.is_ascii_alphanumeric() || character == '_');
     let is_short = end.len() <= 4 && end.bytes().all(|byte| byte.is_ascii_uppercase());
     is_short && ["Trojan:Win32/", "Trojan[:]Win32/"].iter().any(|start| name.ends_with(start))
 }
 
-/// What a tracker makes a link to one of its issues of.
+/// Finds a text that a tracker would turn into a link to an issue.
 fn reference(text: &str) -> Option<String> {
-    let is_digit = |at: usize| text[at..].starts_with(|letter: char| letter.is_ascii_digit());
+    let is_digit = |at: usize| text[at..].starts_with(|character: char| character.is_ascii_digit());
     let mut numbers = text.match_indices(['#', '!']).map(|(at, _)| at).filter(|at| is_digit(at + 1));
     let number = numbers.next().map(|at| format!("reference {:?}", &text[at..]));
     let key = |at: usize| {
         let word = &text[text[..at]
-            .rfind(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'))
+            .rfind(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
             .map_or(0, |before| before + text[before..].chars().next().map_or(0, char::len_utf8))
             ..at];
         let is_key = word.len() > 1
-            && word.starts_with(|letter: char| letter.is_ascii_uppercase())
-            && !word.contains(|letter: char| letter.is_ascii_lowercase());
+            && word.starts_with(|character: char| character.is_ascii_uppercase())
+            && !word.contains(|character: char| character.is_ascii_lowercase());
         is_key || word.to_lowercase() == "gh"
     };
     let mut hyphens = text.match_indices('-').map(|(at, _)| at).filter(|at| is_digit(at + 1));
@@ -121,19 +124,19 @@ fn ipv6(text: &str) -> Option<String> {
     if !text.contains(':') {
         return None;
     }
-    let mut words = text.split(|letter: char| !letter.is_alphanumeric() && letter != ':');
+    let mut words = text.split(|character: char| !character.is_alphanumeric() && character != ':');
     let live = words.find(|word| word.len() > 3 && word.parse::<Ipv6Addr>().is_ok());
     live.map(|word| format!("address {word:?}"))
 }
 
-/// The same in a text of Slack's mrkdwn, beside links to the portal.
+/// The same for Slack's mrkdwn with links to the portal.
 pub(super) fn in_mrkdwn(text: &str) -> Option<String> {
     if text.lines().any(|line| line.starts_with("&gt;")) {
         return Some(format!("a quote: {text:?}"));
     }
     let mut seen = String::new();
     let mut rest = text;
-    while let Some(letter) = rest.chars().next() {
+    while let Some(character) = rest.chars().next() {
         if let Some(inside) = rest.strip_prefix('`') {
             let Some((code, after)) = inside.split_once('`') else { return Some(format!("half of code: {text:?}")) };
             let is_alone = !seen.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric);
@@ -161,12 +164,12 @@ pub(super) fn in_mrkdwn(text: &str) -> Option<String> {
             let entity =
                 [("amp;", '&'), ("lt;", '<'), ("gt;", '>')].into_iter().find(|(name, _)| after.starts_with(name));
             let Some((name, stands_for)) = entity else { return Some(format!("bare ampersand: {text:?}")) };
-            // A mark of no meaning, so that what is decoded is not read as markup.
+            // A neutral mark, so that decoded text is not parsed as markup.
             seen.push(if stands_for == '&' { '&' } else { '\u{1}' });
             rest = &after[name.len()..];
             continue;
         }
-        if letter == '>' {
+        if character == '>' {
             return Some(format!("bare angle: {text:?}"));
         }
         let plain = rest.find(['<', '>', '&', '`']).unwrap_or(rest.len());
@@ -176,29 +179,29 @@ pub(super) fn in_mrkdwn(text: &str) -> Option<String> {
     emphasis(&seen, &['*', '_', '~']).or_else(|| in_plain(&seen.replace('\u{1}', " ")))
 }
 
-/// A pair of marks around something, where the outer sides are no words.
+/// Finds a pair of marks around a text, with no word characters outside.
 fn emphasis(text: &str, marks: &[char]) -> Option<String> {
     if !text.contains(marks) {
         return None;
     }
-    let letters: Vec<char> = text.chars().collect();
-    let at = |index: Option<usize>| index.and_then(|index| letters.get(index)).copied().unwrap_or(' ');
+    let characters: Vec<char> = text.chars().collect();
+    let at = |index: Option<usize>| index.and_then(|index| characters.get(index)).copied().unwrap_or(' ');
     for mark in marks {
         let opens = |index: usize| {
-            letters[index] == *mark
+            characters[index] == *mark
                 && !at(index.checked_sub(1)).is_alphanumeric()
                 && !at(Some(index + 1)).is_whitespace()
         };
-        let closes = |index: usize| letters[index] == *mark && !at(Some(index + 1)).is_alphanumeric();
-        let open = (0..letters.len()).find(|index| opens(*index));
-        if open.is_some_and(|open| (open + 1..letters.len()).any(closes)) {
+        let closes = |index: usize| characters[index] == *mark && !at(Some(index + 1)).is_alphanumeric();
+        let open = (0..characters.len()).find(|index| opens(*index));
+        if open.is_some_and(|open| (open + 1..characters.len()).any(closes)) {
             return Some(format!("emphasis {mark}: {text:?}"));
         }
     }
     None
 }
 
-/// The same in Markdown, as a page of it is rendered: blocks are ours, and told by the beginning of a line.
+/// The same for a Markdown page. The blocks are ours, and are recognized by the start of a line.
 pub(super) fn in_markdown(page: &str) -> Option<String> {
     page.lines().find_map(in_markdown_line)
 }
@@ -208,7 +211,7 @@ fn in_markdown_line(line: &str) -> Option<String> {
         line.strip_prefix("**").and_then(|line| line.strip_suffix("**").or_else(|| line.strip_prefix("Note:** ")));
     let labelled = || line.strip_prefix("- **").and_then(|line| line.split_once(":** ")).map(|(_, value)| value);
     if let Some(quoted) = line.strip_prefix("> ") {
-        let number = quoted.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        let number = quoted.trim_start_matches(|character: char| character.is_ascii_digit());
         let is_numbered = number.len() < quoted.len()
             && [". ", ") "].iter().any(|end| number.starts_with(end) || number == end.trim_end());
         if is_numbered
@@ -236,22 +239,22 @@ fn in_markdown_line(line: &str) -> Option<String> {
     in_inline(line)
 }
 
-/// What stands between the pipes that are not escaped.
+/// Splits a table row at unescaped pipes.
 fn cells(row: &str) -> Vec<&str> {
     let mut cells = Vec::new();
     let (mut start, mut escaped) = (0, false);
-    for (index, letter) in row.char_indices() {
-        if letter == '|' && !escaped {
+    for (index, character) in row.char_indices() {
+        if character == '|' && !escaped {
             cells.push(&row[start..index]);
             start = index + 1;
         }
-        escaped = letter == '\\' && !escaped;
+        escaped = character == '\\' && !escaped;
     }
     cells.push(&row[start..]);
     cells
 }
 
-/// Letters that can begin something in a line of Markdown.
+/// Characters that can start inline markup in Markdown.
 const SPECIAL: [char; 10] = ['\\', '[', ']', '&', '`', '*', '<', '~', '|', '_'];
 
 fn in_inline(text: &str) -> Option<String> {
@@ -261,19 +264,19 @@ fn in_inline(text: &str) -> Option<String> {
         let plain = rest.find(SPECIAL).unwrap_or(rest.len());
         seen.push_str(&rest[..plain]);
         rest = &rest[plain..];
-        let Some(letter) = rest.chars().next() else { break };
+        let Some(character) = rest.chars().next() else { break };
         let after = &rest[1..];
-        match letter {
+        match character {
             '\\' if after.starts_with(|next: char| next.is_ascii_punctuation()) => {
                 seen.push_str(&after[..1]);
                 rest = &after[1..];
                 continue;
             }
             '[' => {
-                // A label ends at the first bracket that is not escaped.
+                // A label ends at the first unescaped bracket.
                 let end = after.match_indices(']').map(|(end, _)| end).find(|end| !ends_in_escape(&after[..*end]));
                 let link = end.and_then(|end| after[end + 1..].strip_prefix('(')?.split_once(')'));
-                let Some(((address, behind), end)) = link.zip(end) else {
+                let Some(((address, rest_after), end)) = link.zip(end) else {
                     return Some(format!("bare [: {text:?}"));
                 };
                 if !address.starts_with(PORTAL) || address.contains(char::is_whitespace) {
@@ -282,36 +285,36 @@ fn in_inline(text: &str) -> Option<String> {
                 if let Some(live) = in_inline(&after[..end]) {
                     return Some(live);
                 }
-                rest = behind;
+                rest = rest_after;
                 continue;
             }
             '&' => {
                 let entity = after.split_once(';').filter(|(name, _)| {
                     !name.is_empty() && name.chars().all(|it| it == '#' || it.is_ascii_alphanumeric())
                 });
-                if let Some((name, behind)) = entity {
+                if let Some((name, rest_after)) = entity {
                     if !["lt", "gt", "amp"].contains(&name) {
                         return Some(format!("entity {name}: {text:?}"));
                     }
                     seen.push(' ');
-                    rest = behind;
+                    rest = rest_after;
                     continue;
                 }
                 seen.push('&');
             }
             '\\' => seen.push('\\'),
             '`' => {
-                let Some((code, behind)) = after.split_once('`') else {
+                let Some((code, rest_after)) = after.split_once('`') else {
                     return Some(format!("half of code: {text:?}"));
                 };
                 if let Some(live) = in_code(code) {
                     return Some(live);
                 }
                 seen.push(' ');
-                rest = behind;
+                rest = rest_after;
                 continue;
             }
-            _ => return Some(format!("bare {letter}: {text:?}")),
+            _ => return Some(format!("bare {character}: {text:?}")),
         }
         rest = after;
     }
@@ -319,10 +322,10 @@ fn in_inline(text: &str) -> Option<String> {
 }
 
 fn ends_in_escape(text: &str) -> bool {
-    text.chars().rev().take_while(|letter| *letter == '\\').count() % 2 == 1
+    text.chars().rev().take_while(|character| *character == '\\').count() % 2 == 1
 }
 
-/// The same in a text of an Adaptive Card, for clients that know backslashes and for those that do not.
+/// The same for text of an Adaptive Card, for clients with and without backslash escapes.
 pub(super) fn in_card(text: &str) -> Option<String> {
     let text = match text.strip_prefix("**").and_then(|text| text.split_once("**, ")) {
         Some((_, rest)) => rest.to_owned(),
@@ -330,19 +333,19 @@ pub(super) fn in_card(text: &str) -> Option<String> {
     };
     let mut seen = text.clone();
     if let Some((before, after)) = text.split_once("](") {
-        let Some((address, behind)) = after.split_once(')') else { return Some(format!("half a link: {text:?}")) };
+        let Some((address, rest_after)) = after.split_once(')') else { return Some(format!("half a link: {text:?}")) };
         if !address.starts_with(PORTAL) || address.contains(char::is_whitespace) || ends_in_escape(before) {
             return Some(format!("link to {address:?}"));
         }
-        seen = format!("{before} {behind}");
+        seen = format!("{before} {rest_after}");
     }
-    let first = text.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let first = text.trim_start_matches(|character: char| character.is_ascii_digit());
     if text.starts_with(['#', '-', '+', '=', '>', '*'])
         || first.len() < text.len() && first.starts_with([". ", ") "].map(|_| '.')) && first[1..].starts_with(' ')
     {
         return Some(format!("a block: {text:?}"));
     }
-    if let Some(bad) = seen.chars().find(|letter| "*~`<>".contains(*letter)) {
+    if let Some(bad) = seen.chars().find(|character| "*~`<>".contains(*character)) {
         return Some(format!("bare {bad}: {text:?}"));
     }
     let entity = seen.match_indices('&').find(|(index, _)| {
@@ -358,7 +361,7 @@ pub(super) fn in_card(text: &str) -> Option<String> {
 }
 
 #[test]
-fn the_readers_see_what_is_live() {
+fn parsers_find_active_markup() {
     for text in [
         "dana@contoso.com",
         "see evil.com.",

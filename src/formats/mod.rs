@@ -1,4 +1,4 @@
-//! From an answer to bytes, one file per format. Pure; knows the domain only.
+//! Renders answers: one file per format. This module does no I/O and depends only on the domain.
 
 mod defang;
 mod digest;
@@ -34,45 +34,45 @@ pub(crate) use overview::BatchLine;
 
 use crate::domain::enrichment::{Answer, RenderOptions};
 
-/// How an answer is wanted.
+/// The requested format and its options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputOptions {
-    /// Its format.
+    /// The format.
     pub format: Format,
-    /// Characters of a ticket comment, at most.
+    /// The maximum length of a ticket comment in characters.
     pub max_chars: usize,
 }
 
 impl OutputOptions {
-    /// Characters of a ticket comment unless told otherwise.
+    /// The default length limit of a ticket comment.
     pub const DEFAULT_MAX_CHARS: usize = 3000;
-    /// With fewer there is no room for a headline and a link.
+    /// A shorter comment cannot hold a headline and a link.
     pub const MIN_CHARS: usize = 500;
-    /// What the longest of ticket systems take in one comment.
+    /// The largest comment that any ticket system accepts.
     pub const MAX_CHARS: usize = 30_000;
 
-    /// A format with its defaults.
+    /// A format with default options.
     pub const fn of(format: Format) -> Self {
         Self { format, max_chars: Self::DEFAULT_MAX_CHARS }
     }
 }
 
-/// The answer in a shape, within `most` escaped bytes.
-pub fn render(answer: &Answer, render_options: &RenderOptions, shape: OutputOptions, most: usize) -> Vec<u8> {
-    match shape.format {
-        Format::Json => fit::fitted(answer, render_options, most, json::document),
-        Format::Ocsf => fit::fitted(answer, render_options, most, ocsf::document),
-        Format::OcsfNdjson => fit::fitted(answer, render_options, most, ocsf::lines),
-        Format::Ecs => fit::fitted(answer, render_options, most, ecs::documents),
-        // These are small by themselves.
+/// Renders an answer within `max_bytes` escaped bytes.
+pub fn render(answer: &Answer, render_options: &RenderOptions, output: OutputOptions, max_bytes: usize) -> Vec<u8> {
+    match output.format {
+        Format::Json => fit::fit_body(answer, render_options, max_bytes, json::document),
+        Format::Ocsf => fit::fit_body(answer, render_options, max_bytes, ocsf::document),
+        Format::OcsfNdjson => fit::fit_body(answer, render_options, max_bytes, ocsf::lines),
+        Format::Ecs => fit::fit_body(answer, render_options, max_bytes, ecs::documents),
+        // These have small limits of their own.
         Format::Slack => slack::message(&answer.enrichment(render_options)),
         Format::Teams => teams::message(&answer.enrichment(render_options)),
-        Format::Markdown => markdown::comment(&answer.enrichment(render_options), shape.max_chars),
+        Format::Markdown => markdown::comment(&answer.enrichment(render_options), output.max_chars),
         Format::Text => text::message(&answer.enrichment(render_options)),
     }
 }
 
-/// One message about several subjects, for a chat: in Slack's form, or else in that of Teams.
+/// Renders one chat message about several subjects, for Slack or else for Teams.
 pub(crate) fn batch_message(lines: &[BatchLine], format: Format) -> Vec<u8> {
     let overview = overview::Overview::of(lines);
     match format {

@@ -1,35 +1,35 @@
-//! Names that readers copy: they are shown whole, and in code style where a client would make something of them.
+//! Names that readers copy. They are shown unchanged, and in code style where a client would otherwise act on them.
 //!
-//! Where a name stands in a line is found by the name itself, so that headline, notes and facts treat it alike. Only what
-//! has the form of a name counts: what could break out of code style, or is an address, is text like any other.
+//! A name is found in a line by its text, so that headline, warnings and facts treat it alike. Only text in the form of
+//! a name counts: text that could leave the code style, or that is an address, is treated like any other text.
 
 use super::defang::has_host;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::line::one_line;
 use crate::domain::subject::Kind;
 
-/// Names of each sort that are looked for.
-const MOST: usize = 8;
-/// Characters of a name, and of an account with its domain.
-pub(super) const MAX_OF_A_NAME: usize = 64;
+/// The maximum number of names of each kind to search for.
+const MAX_NAMES: usize = 8;
+/// The maximum length of a name, or of an account name without its domain, in characters.
+pub(super) const MAX_NAME_CHARS: usize = 64;
 
 /// A part of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// Text, not yet broken.
+    /// Text that is not yet defanged.
     Text(String),
-    /// The name of a device or an account, and whatever else is as harmless.
+    /// The name of a device or an account, or another equally harmless text.
     Name(String),
-    /// The name of a file, a threat or a technique: whole where there is a code style, else text.
+    /// The name of a file, a threat or a technique: unchanged where there is code style, otherwise text.
     Term(String),
 }
 
-/// Names to be found in lines.
+/// Names to find in lines.
 #[derive(Debug, Default)]
 pub(super) struct Names(Vec<Piece>);
 
 impl Names {
-    /// The names of devices and accounts that an answer tells of, its subject first.
+    /// The names of devices and accounts in an enrichment, its subject first.
     pub(super) fn of(enrichment: &Enrichment<'_>) -> Self {
         let subject = match enrichment.kind {
             Kind::Machine | Kind::User => [Some(enrichment.input), Some(enrichment.id)],
@@ -39,8 +39,8 @@ impl Names {
         let mut names = Self::default();
         subject.into_iter().flatten().for_each(|name| names.add(name));
         let devices = enrichment.entities.devices.iter().filter_map(|device| device.name);
-        devices.take(MOST).for_each(|name| names.add(name));
-        for user in enrichment.entities.users.iter().take(MOST) {
+        devices.take(MAX_NAMES).for_each(|name| names.add(name));
+        for user in enrichment.entities.users.iter().take(MAX_NAMES) {
             if let (Some(domain), Some(name)) = (user.domain, user.name) {
                 names.add(&account(Some(domain), name));
             }
@@ -53,32 +53,32 @@ impl Names {
         names
     }
 
-    /// These names of devices or accounts.
+    /// Names of devices or accounts.
     pub(super) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut all = Self::default();
         names.into_iter().for_each(|name| all.add(name));
         all
     }
 
-    /// These names of files, threats or techniques.
+    /// Names of files, threats or techniques.
     pub(super) fn terms<'a>(terms: impl IntoIterator<Item = &'a str>) -> Self {
-        let terms = terms.into_iter().map(|term| one_line(term, MAX_OF_A_NAME));
+        let terms = terms.into_iter().map(|term| one_line(term, MAX_NAME_CHARS));
         Self(terms.filter(|term| is_term(term)).map(Piece::Term).collect())
     }
 
     fn add(&mut self, name: &str) {
-        let name = one_line(name, 2 * MAX_OF_A_NAME + 1);
+        let name = one_line(name, 2 * MAX_NAME_CHARS + 1);
         if is_name(&name) {
             self.0.push(Piece::Name(name));
         }
     }
 
-    /// A line in pieces: every name that stands in it as a word of its own, and the text between.
+    /// Splits a line into the names that occur in it as whole words, and the text between them.
     pub(super) fn pieces(&self, line: &str) -> Vec<Piece> {
         let mut pieces = Vec::new();
         let (mut text, mut rest) = (String::new(), line);
-        while let Some(letter) = rest.chars().next() {
-            let name = self.at_the_start(rest).filter(|_| text.chars().next_back().is_none_or(may_be_before));
+        while let Some(character) = rest.chars().next() {
+            let name = self.name_at_start(rest).filter(|_| text.chars().next_back().is_none_or(may_precede_name));
             if let Some(name) = name {
                 if !text.is_empty() {
                     pieces.push(Piece::Text(std::mem::take(&mut text)));
@@ -86,8 +86,8 @@ impl Names {
                 rest = rest.get(name.as_str().len()..).unwrap_or_default();
                 pieces.push(name.clone());
             }
-            // What follows a name is not the beginning of a word.
-            let Some(next) = (if name.is_some() { rest.chars().next() } else { Some(letter) }) else { break };
+            // A name directly after another name is not a whole word.
+            let Some(next) = (if name.is_some() { rest.chars().next() } else { Some(character) }) else { break };
             text.push(next);
             rest = rest.get(next.len_utf8()..).unwrap_or_default();
         }
@@ -97,10 +97,10 @@ impl Names {
         pieces
     }
 
-    /// The longest name that the text begins with.
-    fn at_the_start(&self, text: &str) -> Option<&Piece> {
-        let begins = |piece: &&Piece| text.strip_prefix(piece.as_str()).is_some_and(may_be_after);
-        self.0.iter().filter(begins).max_by_key(|piece| piece.as_str().len())
+    /// Returns the longest name with which the text begins.
+    fn name_at_start(&self, text: &str) -> Option<&Piece> {
+        let starts = |piece: &&Piece| text.strip_prefix(piece.as_str()).is_some_and(may_follow_name);
+        self.0.iter().filter(starts).max_by_key(|piece| piece.as_str().len())
     }
 }
 
@@ -111,56 +111,59 @@ impl Piece {
     }
 }
 
-/// `DOMAIN\name`.
+/// Formats an account as `DOMAIN\name`.
 pub(super) fn account(domain: Option<&str>, name: &str) -> String {
-    let name = one_line(name, MAX_OF_A_NAME);
+    let name = one_line(name, MAX_NAME_CHARS);
     match domain {
-        Some(domain) => format!("{}\\{name}", one_line(domain, MAX_OF_A_NAME)),
+        Some(domain) => format!("{}\\{name}", one_line(domain, MAX_NAME_CHARS)),
         None => name,
     }
 }
 
-fn may_be_before(letter: char) -> bool {
-    letter.is_whitespace() || matches!(letter, '(' | '"' | '\'' | '“' | '‘')
+fn may_precede_name(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '(' | '"' | '\'' | '“' | '‘')
 }
 
-fn may_be_after(rest: &str) -> bool {
-    let mut letters = rest.chars();
-    match letters.next() {
+fn may_follow_name(rest: &str) -> bool {
+    let mut characters = rest.chars();
+    match characters.next() {
         None => true,
-        Some('.' | ':' | ',' | ';' | '!' | '?') => letters.next().is_none_or(char::is_whitespace),
-        Some(letter) => letter.is_whitespace() || matches!(letter, ')' | '"' | '\'' | '”' | '’'),
+        Some('.' | ':' | ',' | ';' | '!' | '?') => characters.next().is_none_or(char::is_whitespace),
+        Some(character) => character.is_whitespace() || matches!(character, ')' | '"' | '\'' | '”' | '’'),
     }
 }
 
-/// Whether a text has the form of a device's or an account's name: letters, digits and the signs that either may have.
+/// Whether a text has the form of a device or account name: letters, digits, and the punctuation that either may
+/// have.
 fn is_name(name: &str) -> bool {
-    let is_sign = |letter: char| " .-_'’#$+&()~^".contains(letter);
+    let is_sign = |character: char| " .-_'’#$+&()~^".contains(character);
     let at = name.match_indices('@').all(|(at, _)| {
         let before = name.get(..at).and_then(|before| before.chars().next_back());
         before.is_some_and(|before| !before.is_whitespace()) && name.len() > at + 1
     });
     let is_one = |sign: char| name.matches(sign).count() <= 1;
     let host = name.rsplit(['\\', '@', ' ']).next().unwrap_or_default();
-    let begins = name.starts_with(char::is_alphanumeric) && !name.to_lowercase().starts_with("www.");
-    begins
+    let starts = name.starts_with(char::is_alphanumeric) && !name.to_lowercase().starts_with("www.");
+    starts
         && at
         && is_one('@')
         && is_one('\\')
         && !name.ends_with('\\')
-        && name.chars().all(|letter| letter.is_alphanumeric() || is_sign(letter) || matches!(letter, '@' | '\\'))
-        && !(has_host(host) && host.chars().all(|letter| letter.is_ascii_digit() || letter == '.'))
+        && name
+            .chars()
+            .all(|character| character.is_alphanumeric() || is_sign(character) || matches!(character, '@' | '\\'))
+        && !(has_host(host) && host.chars().all(|character| character.is_ascii_digit() || character == '.'))
 }
 
-/// Whether a text may be an id of an alert: nothing in it is an address.
+/// Whether a text may be an alert id, which contains no address.
 fn is_id(id: &str) -> bool {
     id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// Whether a text can be shown in code style as it is.
+/// Whether a text can be shown unchanged in code style.
 fn is_term(term: &str) -> bool {
-    let is_sign = |letter: char| " .-_'’#$+&()~^@!:/\\,;=%".contains(letter);
-    !term.contains("://") && term.chars().all(|letter| letter.is_alphanumeric() || is_sign(letter))
+    let is_sign = |character: char| " .-_'’#$+&()~^@!:/\\,;=%".contains(character);
+    !term.contains("://") && term.chars().all(|character| character.is_alphanumeric() || is_sign(character))
 }
 
 #[cfg(test)]
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found_as_whole_words() {
+    fn names_are_found_only_as_whole_words() {
         let names = ["pc1.contoso.com", "pc1", "dana@contoso.com", "CONTOSO\\dana.co"];
         let line = "Machine pc1.contoso.com: \"pc1\", (dana@contoso.com), CONTOSO\\dana.co.";
         assert_eq!(found(line, &names), ["pc1.contoso.com", "pc1", "dana@contoso.com", "CONTOSO\\dana.co"]);
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_the_form_of_a_name_is_one() {
+    fn only_name_like_text_counts_as_a_name() {
         for name in
             ["desk-042", "Dana's iPad (2)", "a_b#EXT#@contoso.com", "CONTOSO\\dana", "会議室の端末", "DESK-042$", "R&D"]
         {

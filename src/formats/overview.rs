@@ -1,19 +1,19 @@
-//! What chats are told of several subjects at once: a line for each, and a headline over all.
+//! The content of a chat message about several subjects: one line for each, and a headline.
 
 use super::digest::{Digest, MAX_HEADLINE_CHARS};
 use super::safe_text::SafeText;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::vocabulary::{ClosedVocabulary as _, Severity};
 
-/// What was asked about is told in so many characters, where there is no answer that tells it.
+/// The maximum length of the input in the line of a failed subject.
 const MAX_INPUT_CHARS: usize = 64;
 
-/// What is said of one subject of several.
+/// The line of one subject.
 #[derive(Clone, Debug)]
 pub(crate) struct BatchLine {
-    /// The answer's headline, or what was asked about and why there is no answer.
+    /// The answer's headline, or the input with the error.
     pub(super) text: SafeText,
-    /// What drives priority.
+    /// The highest severity of open alerts.
     pub(super) urgency: Option<Severity>,
     /// The subject's page in the portal.
     pub(super) link: Option<String>,
@@ -27,7 +27,7 @@ impl BatchLine {
         Self { text: headline, urgency, link: link.map(str::to_owned), is_answered: true }
     }
 
-    /// The line of a subject without an answer, and why there is none.
+    /// The line of a subject that could not be answered.
     pub(crate) fn failed(input: &str, detail: &str) -> Self {
         let input: String = input.chars().take(MAX_INPUT_CHARS).collect();
         let text = SafeText::new(&format!("{input}: {detail}"), MAX_HEADLINE_CHARS);
@@ -35,16 +35,16 @@ impl BatchLine {
     }
 }
 
-/// Several subjects.
+/// The content of a message about several subjects.
 pub(super) struct Overview<'a> {
     pub(super) headline: SafeText,
-    /// The highest of their severities.
+    /// The highest severity of open alerts.
     pub(super) urgency: Option<Severity>,
     pub(super) lines: &'a [BatchLine],
 }
 
 impl<'a> Overview<'a> {
-    /// What there is to tell.
+    /// Builds the overview of these lines.
     pub(super) fn of(lines: &'a [BatchLine]) -> Self {
         let answered = lines.iter().filter(|line| line.is_answered).count();
         let urgency = lines.iter().filter_map(|line| line.urgency).max_by_key(|severity| severity.rank());
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_an_attackers_takes_effect_in_a_message_about_several() {
+    fn markup_of_attackers_is_inactive_in_batch_messages() {
         let mut rng = Rng::with_seed(18);
         for seed in 0..300 {
             let lines = lines(&mut rng, 6);
@@ -96,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_of_batches_fits() {
-        for letter in ["会", "\u{10348}", "\"", "\\", "[", "&lt;"] {
-            let answer = sample::filled_incident(&letter.repeat(400));
+    fn largest_batch_message_fits() {
+        for character in ["会", "\u{10348}", "\"", "\\", "[", "&lt;"] {
+            let answer = sample::filled_incident(&character.repeat(400));
             let render_options = sample::render_options();
             let line = BatchLine::answered(&answer.enrichment(&render_options));
             let lines: Vec<_> = (0..25).map(|_| line.clone()).collect();
             let teams = batch_message(&lines, Format::Teams);
-            assert!(teams.len() <= 28_000, "{letter}: {} bytes", teams.len());
+            assert!(teams.len() <= 28_000, "{character}: {} bytes", teams.len());
             let slack = message(&lines, Format::Slack);
             let blocks = slack["blocks"].as_array().expect("blocks");
             assert!(blocks.len() <= 50);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headline_counts_the_answers_and_tells_the_worst() {
+    fn headline_counts_answers_and_names_the_highest_severity() {
         let (answer, render_options) = (sample::machine(), sample::render_options());
         let good = BatchLine::answered(&answer.enrichment(&render_options));
         let bad = BatchLine::failed("desk-404", "Defender knows no device of this id or name.");

@@ -1,4 +1,4 @@
-//! What holds for the human formats of any answer: nothing of an attacker's is live, and every limit is kept.
+//! Property tests of the human formats: no markup from an attacker takes effect, and every limit is kept.
 
 use fastrand::Rng;
 use proptest::prelude::*;
@@ -11,24 +11,24 @@ use super::{Format, OutputOptions, hostile, live_markup, render};
 
 const ANSWERS: u64 = 10_000;
 
-/// Looks at a body, by the seed that made its answer and the characters that a comment may have.
+/// Checks a body. The arguments are the seed of its answer, the body, and the length limit of a comment.
 type Check = fn(u64, &str, usize);
 
-/// What an answer is rendered to, for each seed and in each of these formats.
+/// Renders generated answers in each of these formats, and checks the bodies.
 fn rendered(checks: [(Format, Check); 2]) {
     for seed in 0..ANSWERS {
         let mut rng = Rng::with_seed(seed);
         let (answer, render_options) = (hostile::answer(&mut rng), hostile::render_options(&mut rng));
         let max_chars = rng.usize(OutputOptions::MIN_CHARS..=OutputOptions::DEFAULT_MAX_CHARS);
         for (format, check) in checks {
-            let shape = OutputOptions { max_chars, ..OutputOptions::of(format) };
-            let body = render(&answer, &render_options, shape, usize::MAX);
+            let output = OutputOptions { max_chars, ..OutputOptions::of(format) };
+            let body = render(&answer, &render_options, output, usize::MAX);
             check(seed, std::str::from_utf8(&body).expect("UTF-8"), max_chars);
         }
     }
 }
 
-/// What a text in code style is called among those that `texts` finds.
+/// The name under which `texts` reports text in code style.
 const CODE: &str = "code";
 
 fn texts<'a>(value: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
@@ -55,12 +55,12 @@ fn is_portal(address: &str) -> bool {
 }
 
 #[test]
-fn every_chat_message_is_inside_its_limits_and_nothing_foreign_is_live() {
+fn chat_messages_keep_their_limits_and_have_no_foreign_markup() {
     rendered([(Format::Slack, slack), (Format::Teams, teams)]);
 }
 
 #[test]
-fn every_comment_and_text_is_inside_its_budget_and_nothing_foreign_is_live() {
+fn comments_and_texts_keep_their_limits_and_have_no_foreign_markup() {
     rendered([(Format::Markdown, comment), (Format::Text, text)]);
 }
 
@@ -77,10 +77,10 @@ pub(super) fn slack(seed: u64, body: &str, _: usize) {
 }
 
 fn slack_block(seed: u64, block: &Value) {
-    let mrkdwn = |text: &Value, most: usize| {
+    let mrkdwn = |text: &Value, max: usize| {
         assert_eq!(text["type"], "mrkdwn");
         let text = text["text"].as_str().expect("text");
-        assert!((1..=most).contains(&length(text)), "{seed}: {} characters", length(text));
+        assert!((1..=max).contains(&length(text)), "{seed}: {} characters", length(text));
         // The labels in bold are ours.
         let foreign = text.strip_prefix('*').and_then(|text| text.split_once('*')).map_or(text, |(_, text)| text);
         assert_eq!(live_markup::in_mrkdwn(foreign), None, "{seed}: {text:?}");
@@ -158,17 +158,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn nothing_of_any_text_is_live_where_it_lands(
+    fn escaped_text_has_no_active_markup(
         text in prop_oneof![
             "\\PC{0,60}",
             "[ -~\\x00-\\x1f\u{85}\u{202e}\u{200b}\u{301}]{0,60}",
             proptest::collection::vec(prop::sample::select(hostile::TRICKS), 0..8).prop_map(|tricks| tricks.concat()),
         ],
-        most in 1_usize..120,
-        room in 1_usize..200,
+        max in 1_usize..120,
+        max_chars in 1_usize..200,
     ) {
-        let shown = SafeText::new(&text, most);
-        let escaped = |escape: Escape| shown.escaped(room, escape);
+        let shown = SafeText::new(&text, max);
+        let escaped = |escape: Escape| shown.escaped(max_chars, escape);
         prop_assert_eq!(live_markup::in_plain(&escaped(PLAIN)), None);
         prop_assert_eq!(live_markup::in_mrkdwn(&escaped(MRKDWN)), None);
         prop_assert_eq!(live_markup::in_card(&escaped(CARD)), None);
@@ -176,17 +176,17 @@ proptest! {
     }
 
     #[test]
-    fn no_name_leaves_its_code_style(
+    fn names_never_leave_their_code_style(
         name in prop_oneof!["[a-zA-Z0-9 ._'’#$+&()~^@\\\\-]{1,60}", "[a-c]{1,3}[.@#_ -][a-zA-Z0-9]{1,4}", "\\PC{1,20}"],
         text in prop::sample::select(hostile::TRICKS),
-        room in 1_usize..200,
+        max_chars in 1_usize..200,
     ) {
         let line = format!("on {name}: {text}");
         let shown = SafeText::naming(&line, 200, &Names::new([name.as_str()]));
-        prop_assert_eq!(live_markup::in_mrkdwn(&shown.escaped(room, MRKDWN)), None);
-        prop_assert_eq!(live_markup::in_card(&shown.escaped(room, CARD)), None);
-        prop_assert_eq!(live_markup::in_markdown(&format!("> {}", shown.escaped(room, MARKDOWN))), None);
-        for run in shown.runs(room).into_iter().flatten() {
+        prop_assert_eq!(live_markup::in_mrkdwn(&shown.escaped(max_chars, MRKDWN)), None);
+        prop_assert_eq!(live_markup::in_card(&shown.escaped(max_chars, CARD)), None);
+        prop_assert_eq!(live_markup::in_markdown(&format!("> {}", shown.escaped(max_chars, MARKDOWN))), None);
+        for run in shown.runs(max_chars).into_iter().flatten() {
             prop_assert_eq!(if run.is_code { live_markup::in_code(&run.text) } else { live_markup::in_card(&run.text) }, None);
         }
     }

@@ -1,4 +1,4 @@
-//! Answers of a company that does not exist: for tests of what the human formats say.
+//! Sample answers of a fictional company, for tests of the human formats.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::vocabulary::{AlertStatus, IncidentStatus, Severity};
 use crate::domain::warning::{Warning, WarningCode, Warnings};
 
-/// The device, and its page.
+/// The device id and its page.
 const DEVICE: &str = "362ded5edf49a09eff1a4645db892f3af1c2e2cd";
 pub(super) const PAGE: &str = "https://security.microsoft.com/machines/362ded5edf49a09eff1a4645db892f3af1c2e2cd";
 
@@ -62,7 +62,7 @@ fn answer(kind: Kind, alerts: Vec<Alert>, incident: Option<Incident>) -> Answer 
     }
 }
 
-/// What a caller asked to see.
+/// Default render options.
 pub(super) fn render_options() -> RenderOptions {
     RenderOptions { limit: 50, raw: false, warnings: Vec::new(), notified: None }
 }
@@ -72,7 +72,7 @@ pub(super) fn machine() -> Answer {
     answer(Kind::Machine, two_alerts(), None)
 }
 
-/// The same, remembered from before Microsoft went down, and not all of it.
+/// The same answer, but stale and partial.
 pub(super) fn stale_and_partial() -> Answer {
     let mut answer = machine();
     answer.source.cache = CacheState::Stale;
@@ -103,14 +103,14 @@ fn filled(text: &str) -> Alert {
     alert
 }
 
-/// A device with thirty of such alerts.
+/// A device with thirty such alerts.
 pub(super) fn filled_with(text: &str) -> Answer {
     let mut answer = answer(Kind::Machine, (0..30).map(|_| filled(text)).collect(), None);
     answer.warnings = vec![Warning { code: WarningCode::Partial, detail: text.to_owned() }];
     answer
 }
 
-/// An incident with thirty of such alerts, no two of which touch the same, and with all that can be told of one.
+/// An incident with thirty such alerts, each with its own entities, and with every optional member.
 pub(super) fn filled_incident(text: &str) -> Answer {
     let alert = |n: usize| {
         let text = format!("{n}{text}");
@@ -151,7 +151,7 @@ fn incident(name: &str) -> Incident {
     }
 }
 
-/// An incident that was found by the number of one that was merged twice.
+/// An incident that was found by the number of an incident that was merged twice.
 pub(super) fn merged_incident() -> Answer {
     let mut answer = answer(Kind::Incident, two_alerts(), Some(incident("Break-in")));
     answer.id = "3107".to_owned();

@@ -1,70 +1,79 @@
-//! `format=slack`: a message in Block Kit, inside Slack's limits whatever comes in.
+//! `format=slack`: a message in Block Kit, always within Slack's limits.
 //!
-//! Every text has a room of its own, and the rooms of a block add up to less than the block may hold: 150 characters
-//! in a header, 3000 in a section, 2000 in a field, 4000 in the fallback; 10 fields in a section, 50
-//! blocks. Source: <https://docs.slack.dev/reference/block-kit/blocks>.
+//! Every text has its own length limit, and the texts of a block add up to less than the block's limit: 150
+//! characters in a header, 3000 in a section, 2000 in a field, 4000 in the fallback; 10 fields in a section, 50
+//! blocks.
+//! Source: <https://docs.slack.dev/reference/block-kit/blocks>.
 
 use serde_json::{Value, json};
 
-use super::digest::{Digest, Entry, Fact, OPEN};
-use super::escape::{MRKDWN, TITLE as PLAIN_TEXT};
+use super::digest::{Digest, Entry, Fact, OPEN_LABEL};
+use super::escape::{MRKDWN, SLACK_PLAIN_TEXT};
 use super::overview::Overview;
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::vocabulary::Severity;
 
-/// Alerts that are shown; the portal has the others.
+/// The maximum number of shown alerts. The portal shows all.
 const MAX_ALERTS: usize = 5;
-/// Fields of a section.
+/// The maximum number of fields in a section.
 const MAX_FIELDS: usize = 10;
-/// Characters, escaped: of the header beside its sign, of a paragraph, of a field, of an alert's title, of the rest.
-const HEADER: usize = 145;
-const PARAGRAPH: usize = 1200;
-const FIELD: usize = 1200;
-const TITLE: usize = 600;
-const PART: usize = 400;
-/// Of a line about one subject of several.
-const LINE: usize = 600;
+/// Length limits in escaped characters: the header after its icon, a paragraph, a field, an alert's title, other
+/// parts.
+const MAX_HEADER_CHARS: usize = 145;
+const MAX_PARAGRAPH_CHARS: usize = 1200;
+const MAX_FIELD_CHARS: usize = 1200;
+const MAX_TITLE_CHARS: usize = 600;
+const MAX_PART_CHARS: usize = 400;
+/// The length limit of a line about one of several subjects.
+const MAX_LINE_CHARS: usize = 600;
 
-/// The message.
+/// Renders the message.
 pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
     let digest = Digest::of(enrichment);
     let message = json!({"text": fallback(&digest), "blocks": blocks(&digest)});
-    // A tree of strings always serializes.
+    // Serialization cannot fail: the value holds only strings.
     serde_json::to_vec(&message).unwrap_or_default()
 }
 
-/// One message about several subjects: a batch has at most 25, and a message 50 blocks.
+/// Renders one message about several subjects. A batch has at most 25, and a message 50 blocks.
 pub(super) fn overview(overview: &Overview<'_>) -> Vec<u8> {
-    let headline = overview.headline.escaped(HEADER, PLAIN_TEXT);
-    let header = format!("{} {headline}", sign(overview.urgency));
+    let headline = overview.headline.escaped(MAX_HEADER_CHARS, SLACK_PLAIN_TEXT);
+    let header = format!("{} {headline}", icon(overview.urgency));
     let mut blocks = vec![json!({"type": "header", "text": {"type": "plain_text", "text": header, "emoji": false}})];
     blocks.extend(overview.lines.iter().map(|line| {
-        let text = line.text.escaped(LINE, MRKDWN);
-        // Beside the text: there is no code style in a link's label.
-        let link = line.link.as_deref().map(|link| format!(" · {}", anchor(link, OPEN))).unwrap_or_default();
-        section(&format!("{} {text}{link}", sign(line.urgency)))
+        let text = line.text.escaped(MAX_LINE_CHARS, MRKDWN);
+        // The link follows the text, since a link label cannot have code style.
+        let link = line.link.as_deref().map(|link| format!(" · {}", anchor(link, OPEN_LABEL))).unwrap_or_default();
+        section(&format!("{} {text}{link}", icon(line.urgency)))
     }));
-    let fallback = overview.headline.escaped(PARAGRAPH, MRKDWN);
-    // A tree of strings always serializes.
+    let fallback = overview.headline.escaped(MAX_PARAGRAPH_CHARS, MRKDWN);
+    // Serialization cannot fail: the value holds only strings.
     serde_json::to_vec(&json!({"text": fallback, "blocks": blocks})).unwrap_or_default()
 }
 
-/// What notifications and screen readers get instead of the blocks.
+/// The text for notifications and screen readers, which do not show blocks.
 fn fallback(digest: &Digest<'_>) -> String {
-    let mut text = digest.headline.escaped(PARAGRAPH, MRKDWN);
+    let mut text = digest.headline.escaped(MAX_PARAGRAPH_CHARS, MRKDWN);
     if let Some(link) = digest.link {
         text.push('\n');
-        text.push_str(&anchor(link, OPEN));
+        text.push_str(&anchor(link, OPEN_LABEL));
     }
     text
 }
 
 fn blocks(digest: &Digest<'_>) -> Vec<Value> {
-    let headline = format!("{} {}", sign(digest.urgency), digest.headline.escaped(HEADER, PLAIN_TEXT));
+    let headline = format!("{} {}", icon(digest.urgency), digest.headline.escaped(MAX_HEADER_CHARS, SLACK_PLAIN_TEXT));
     let mut blocks = vec![json!({"type": "header", "text": {"type": "plain_text", "text": headline, "emoji": false}})];
-    blocks.extend(digest.notes.iter().map(|note| section(&format!("*Note:* {}", note.escaped(PARAGRAPH, MRKDWN)))));
-    blocks.extend(digest.about.iter().map(|about| section(&about.escaped(PARAGRAPH, MRKDWN))));
+    blocks.extend(
+        digest
+            .warnings
+            .iter()
+            .map(|warning| section(&format!("*Note:* {}", warning.escaped(MAX_PARAGRAPH_CHARS, MRKDWN)))),
+    );
+    blocks.extend(
+        digest.explanation.iter().map(|explanation| section(&explanation.escaped(MAX_PARAGRAPH_CHARS, MRKDWN))),
+    );
     blocks.extend(digest.facts.chunks(MAX_FIELDS).map(fields));
     if !digest.alerts.is_empty() {
         blocks.push(json!({"type": "divider"}));
@@ -73,25 +82,27 @@ fn blocks(digest: &Digest<'_>) -> Vec<Value> {
     blocks.extend(shown.clone().map(|alert| section(&paragraph(alert))));
     blocks.extend(digest.more(shown.len()).map(|more| context(&more)));
     if let Some(link) = digest.link {
-        // No button: Slack tells an app of each click, and warns the reader where none listens.
-        blocks.push(section(&anchor(link, OPEN)));
+        // A link instead of a button: Slack reports each click on a button to an app, and warns the reader if no app
+        // listens.
+        blocks.push(section(&anchor(link, OPEN_LABEL)));
     }
-    blocks.push(context(&digest.source.escaped(PART, MRKDWN)));
+    blocks.push(context(&digest.source.escaped(MAX_PART_CHARS, MRKDWN)));
     blocks
 }
 
-/// An alert in two lines: how bad and what, then where, who and when.
+/// Renders an alert in two lines: severity, status and title, then device, user and time.
 fn paragraph(alert: &Alert) -> String {
     let entry = Entry::of(alert);
-    let title = entry.title.escaped(TITLE, MRKDWN);
+    let title = entry.title.escaped(MAX_TITLE_CHARS, MRKDWN);
     let title = entry.link.map_or_else(|| title.clone(), |link| anchor(link, &title));
-    let (severity, status) = (entry.severity.escaped(PART, MRKDWN), entry.status.escaped(PART, MRKDWN));
-    let parts: Vec<_> = entry.circumstances().map(|part| part.escaped(PART, MRKDWN)).collect();
+    let (severity, status) =
+        (entry.severity.escaped(MAX_PART_CHARS, MRKDWN), entry.status.escaped(MAX_PART_CHARS, MRKDWN));
+    let parts: Vec<_> = entry.details().map(|part| part.escaped(MAX_PART_CHARS, MRKDWN)).collect();
     format!("*{severity}*, {status}: {title}\n{}", parts.join(" · ")).trim_end().to_owned()
 }
 
 fn fields(facts: &[Fact]) -> Value {
-    let field = |Fact { label, value }: &Fact| text(&format!("*{label}*\n{}", value.escaped(FIELD, MRKDWN)));
+    let field = |Fact { label, value }: &Fact| text(&format!("*{label}*\n{}", value.escaped(MAX_FIELD_CHARS, MRKDWN)));
     json!({"type": "section", "fields": facts.iter().map(field).collect::<Vec<_>>()})
 }
 
@@ -103,7 +114,7 @@ fn context(mrkdwn: &str) -> Value {
     json!({"type": "context", "elements": [text(mrkdwn)]})
 }
 
-/// Verbatim: Slack makes no links of bare addresses and names of channels.
+/// `verbatim` prevents Slack from linking bare addresses and channel names.
 fn text(mrkdwn: &str) -> Value {
     json!({"type": "mrkdwn", "text": mrkdwn, "verbatim": true})
 }
@@ -112,8 +123,8 @@ fn anchor(link: &str, label: &str) -> String {
     format!("<{link}|{label}>")
 }
 
-/// The colour of what has to be looked at.
-fn sign(urgency: Option<Severity>) -> char {
+/// The icon of a severity.
+fn icon(urgency: Option<Severity>) -> char {
     match urgency {
         Some(Severity::Critical | Severity::High) => '🔴',
         Some(Severity::Medium) => '🟠',
@@ -133,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_says_what_matters_and_where_to_click() {
+    fn message_has_headline_facts_alerts_and_link() {
         let message = message(&sample::machine());
         let blocks = message["blocks"].as_array().expect("blocks");
         let kinds: Vec<_> = blocks.iter().map(|block| block["type"].as_str().expect("type")).collect();
@@ -150,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_page_there_is_no_link() {
+    fn message_without_page_has_no_link() {
         let mut answer = sample::machine();
         answer.url = Some("https://evil.example/machines/1".to_owned());
         let text = message(&answer).to_string();
@@ -158,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stale_or_partial_is_noted_before_the_facts() {
+    fn warnings_precede_the_facts() {
         let message = message(&sample::stale_and_partial());
         assert_eq!(
             message["blocks"][1]["text"]["text"],

@@ -1,10 +1,10 @@
-//! JSON without empty members: a serializer for formats that leave out what they have no value for.
+//! A JSON serializer that omits empty members, for formats that leave out what has no value.
 //!
-//! A value is empty if it is null, an empty text, or a list or an object of nothing but empty values. Members and items
-//! that are empty are not written; the outermost value always is. Upstream JSON is never looked into.
+//! A value is empty if it is null, an empty string, or a list or object of only empty values. Empty members and items
+//! are omitted. The outermost value is always written. Upstream JSON is copied without inspection.
 //!
-//! It writes in one pass: an object or a list that turned out empty is taken back from the body. The crates that do
-//! this are attributes of single members, or take a whole document in memory apart again.
+//! It writes in one pass: a list or object that turns out to be empty is removed from the output again. The crates
+//! for this purpose need an attribute on each member, or rework a whole document in memory.
 
 use serde::Serialize;
 use serde::ser::{
@@ -13,11 +13,11 @@ use serde::ser::{
 };
 use serde_json::Error;
 
-/// How `serde_json` names the struct by which it recognizes its `RawValue`.
+/// The struct name by which `serde_json` recognizes its `RawValue`.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
-/// The JSON of a value without its empty members. The value is made of strings, numbers and lists: it always serializes.
-/// Of JSON that is longer than `max_bytes`, only a part is written that is longer as well.
+/// Serializes a value without its empty members. It cannot fail, since the value consists of strings, numbers and
+/// lists. If the JSON is longer than `max_bytes`, the result is cut, but still longer than `max_bytes`.
 pub(super) fn to_vec(value: &impl Serialize, max_bytes: usize) -> Vec<u8> {
     let mut out = Vec::new();
     let result = value.serialize(Slot::<str> { out: &mut out, max_bytes, is_first: true, name: None });
@@ -25,29 +25,29 @@ pub(super) fn to_vec(value: &impl Serialize, max_bytes: usize) -> Vec<u8> {
     out
 }
 
-/// The place in a body where the next value belongs. `Ok(false)`: the value is empty, and what was written of it is to
-/// be taken back.
+/// The position of the next value in the output. `Ok(false)` means that the value is empty, and that its output is to
+/// be removed.
 struct Slot<'a, N: ?Sized = str> {
     out: &'a mut Vec<u8>,
     max_bytes: usize,
     is_first: bool,
-    /// The value's name, as a member of an object.
+    /// The member name, if the value is a member of an object.
     name: Option<&'a N>,
 }
 
-/// An object or a list that is being written.
+/// A list or object under construction.
 struct Compound<'a> {
     out: &'a mut Vec<u8>,
     max_bytes: usize,
     is_empty: bool,
-    /// Where the name of the current member of a map begins.
+    /// The start of the current member in the output.
     member: usize,
-    /// None for upstream JSON, which has no brackets of ours.
+    /// The closing bracket; `None` for upstream JSON, which has its own.
     end: Option<u8>,
 }
 
 impl<'a, N: Serialize + ?Sized> Slot<'a, N> {
-    /// Writes what stands before the value.
+    /// Writes the comma and the member name before the value.
     fn begin(&mut self) -> Result<(), Error> {
         if self.out.len() > self.max_bytes {
             return Err(Error::custom("it is longer than anybody wants it"));
@@ -89,7 +89,7 @@ impl Compound<'_> {
         Ok(())
     }
 
-    /// Takes a member back that is empty.
+    /// Removes the member if it is empty.
     fn keep(&mut self, is_written: bool) {
         if is_written {
             self.is_empty = false;
@@ -104,7 +104,7 @@ impl Compound<'_> {
     }
 }
 
-/// Appends a value as `serde_json` writes it.
+/// Appends a value as `serde_json` serializes it.
 fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
     serde_json::to_writer(out, value)
 }
@@ -217,7 +217,7 @@ impl<'a, N: Serialize + ?Sized> Serializer for Slot<'a, N> {
     }
 }
 
-/// No format has enums with members; what is tagged or untagged is a struct.
+/// No format has enum variants with members: tagged and untagged enums serialize as structs.
 fn no_variants(name: &str) -> Error {
     Error::custom(format_args!("{name}: a variant with members"))
 }
@@ -292,9 +292,9 @@ impl SerializeStruct for Compound<'_> {
     }
 }
 
-/// A value as it is written.
+/// Serializes a value and parses it again.
 #[cfg(test)]
-pub(super) fn written(value: &impl Serialize) -> serde_json::Value {
+pub(super) fn to_value(value: &impl Serialize) -> serde_json::Value {
     serde_json::from_slice(&to_vec(value, usize::MAX)).expect("JSON")
 }
 
@@ -310,7 +310,7 @@ mod tests {
         String::from_utf8(to_vec(value, usize::MAX)).expect("UTF-8")
     }
 
-    /// A value without what is empty: the same, on a tree.
+    /// The reference implementation on a tree.
     fn without_empty(value: Value) -> Option<Value> {
         match value {
             Value::Null => None,
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_member_is_not_written() {
+    fn empty_members_are_omitted() {
         let flat = Inner::default();
         let inner = Some(flat.clone());
         let empty = Outer {
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn the_outermost_value_is_always_written() {
+    fn outermost_value_is_always_written() {
         assert_eq!(sparse(&json!([[], {"a": null}])), "[]");
         assert_eq!(sparse(&json!({"a": [""]})), "{}");
     }
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_written_only_until_that_shows() {
+    fn writing_stops_shortly_after_the_limit() {
         let list: Vec<_> = (10..1000).collect();
         assert_eq!(to_vec(&list, 8), b"[10,11,12");
         assert_eq!(to_vec(&[10, 11], 7), b"[10,11]");
@@ -407,7 +407,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_the_value_without_what_is_empty(tree in trees()) {
+        fn output_equals_the_value_without_empty_members(tree in trees()) {
             let list = json!([tree]);
             let right = without_empty(list.clone()).unwrap_or(json!([])).to_string();
             prop_assert_eq!(sparse(&list), right);

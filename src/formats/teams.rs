@@ -1,14 +1,14 @@
-//! `format=teams`: a message with one Adaptive Card 1.4, of at most 28,000 bytes whatever comes in.
+//! `format=teams`: a message with one Adaptive Card 1.4, of at most 28,000 bytes.
 //!
-//! Text of cards has no code style, but text in runs has: a line with a name that Teams would make a link of is a
-//! `RichTextBlock`, in which the name has a run of its own in the font for code. The other lines are simple blocks.
+//! Card text has no code style, but text runs have one. A line with a name that Teams would link is a
+//! `RichTextBlock`, in which the name is a run of its own in the monospace font. Other lines are plain text blocks.
 //!
-//! Good for the reply of an outgoing webhook and for the URL of a workflow.
+//! The message fits both the reply of an outgoing webhook and the URL of a workflow.
 //! Source: <https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook>.
 
 use serde_json::{Value, json};
 
-use super::digest::{Digest, Entry, Fact, OPEN};
+use super::digest::{Digest, Entry, Fact, OPEN_LABEL};
 use super::escape::CARD;
 use super::overview::{BatchLine, Overview};
 use super::safe_text::{Run, SafeText};
@@ -16,57 +16,62 @@ use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::vocabulary::Severity;
 
-/// Bytes of a message.
+/// The maximum size of a message in bytes.
 ///
-/// Source: <https://learn.microsoft.com/microsoftteams/limits-specifications-teams> (28 KB of a webhook's message).
+/// Source: <https://learn.microsoft.com/microsoftteams/limits-specifications-teams> (28 KB for a webhook message).
 const MAX_BYTES: usize = 28_000;
-/// Alerts that are shown; the portal has the others.
+/// The maximum number of shown alerts. The portal shows all.
 const MAX_ALERTS: usize = 5;
-/// Characters, escaped. One takes three bytes at most: 8 paragraphs and 16 facts are then 19 kB, and leave room.
-const PARAGRAPH: usize = 300;
-const FACT: usize = 240;
-const PART: usize = 200;
-/// Of a line about one subject of several: 25 of them, with a link each, are 25 kB.
-const LINE: usize = 200;
+/// Length limits in escaped characters, of at most three bytes each: 8 paragraphs and 16 facts take 19 kB, and leave
+/// space for alerts.
+const MAX_PARAGRAPH_CHARS: usize = 300;
+const MAX_FACT_CHARS: usize = 240;
+const MAX_PART_CHARS: usize = 200;
+/// The length limit of a line about one of several subjects: 25 lines with links take 25 kB.
+const MAX_LINE_CHARS: usize = 200;
 
-/// The message.
+/// Renders the message.
 pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
-    fitted(&Digest::of(enrichment), MAX_BYTES)
+    fit_body(&Digest::of(enrichment), MAX_BYTES)
 }
 
-/// The message with as many alerts as fit.
-fn fitted(digest: &Digest<'_>, most_bytes: usize) -> Vec<u8> {
+/// Renders the message with as many alerts as fit.
+fn fit_body(digest: &Digest<'_>, max_bytes: usize) -> Vec<u8> {
     let mut shown = digest.alerts.len().min(MAX_ALERTS);
     loop {
-        let body = written(digest, shown);
-        if body.len() <= most_bytes || shown == 0 {
+        let body = render_with(digest, shown);
+        if body.len() <= max_bytes || shown == 0 {
             return body;
         }
         shown -= 1;
     }
 }
 
-/// The message with so many alerts.
-fn written(digest: &Digest<'_>, shown: usize) -> Vec<u8> {
-    let actions: Vec<_> =
-        digest.link.map(|link| json!({"type": "Action.OpenUrl", "title": OPEN, "url": link})).into_iter().collect();
-    of_card(&body(digest, shown), &actions)
+/// Renders the message with this number of alerts.
+fn render_with(digest: &Digest<'_>, shown: usize) -> Vec<u8> {
+    let actions: Vec<_> = digest
+        .link
+        .map(|link| json!({"type": "Action.OpenUrl", "title": OPEN_LABEL, "url": link}))
+        .into_iter()
+        .collect();
+    card_message(&body(digest, shown), &actions)
 }
 
-/// One message about several subjects.
+/// Renders one message about several subjects.
 pub(super) fn overview(overview: &Overview<'_>) -> Vec<u8> {
     let style = json!({"size": "Large", "weight": "Bolder", "color": color(overview.urgency)});
-    let mut body = vec![line(&overview.headline, PARAGRAPH, &style)];
+    let mut body = vec![line(&overview.headline, MAX_PARAGRAPH_CHARS, &style)];
     for BatchLine { text, urgency, link, .. } in overview.lines {
-        body.push(line(text, LINE, &json!({"color": color(*urgency), "separator": true})));
-        let open = |link: &String| json!({"type": "TextBlock", "text": format!("[{OPEN}]({link})"), "spacing": "None"});
+        body.push(line(text, MAX_LINE_CHARS, &json!({"color": color(*urgency), "separator": true})));
+        let open =
+            |link: &String| json!({"type": "TextBlock", "text": format!("[{OPEN_LABEL}]({link})"), "spacing": "None"});
         body.extend(link.as_ref().map(open));
     }
-    of_card(&body, &[])
+    card_message(&body, &[])
 }
 
-/// The message with a card of these parts.
-fn of_card(body: &[Value], actions: &[Value]) -> Vec<u8> {
+/// Wraps a card with this content in a message.
+fn card_message(body: &[Value], actions: &[Value]) -> Vec<u8> {
     let content = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -76,28 +81,28 @@ fn of_card(body: &[Value], actions: &[Value]) -> Vec<u8> {
         "actions": actions,
     });
     let attachment = json!({"contentType": "application/vnd.microsoft.card.adaptive", "content": content});
-    // A tree of strings always serializes.
+    // Serialization cannot fail: the value holds only strings.
     serde_json::to_vec(&json!({"type": "message", "attachments": [attachment]})).unwrap_or_default()
 }
 
 fn body(digest: &Digest<'_>, shown: usize) -> Vec<Value> {
     let style = json!({"size": "Large", "weight": "Bolder", "color": color(digest.urgency)});
-    let mut body = vec![line(&digest.headline, PARAGRAPH, &style)];
-    body.extend(digest.notes.iter().map(|note| line(note, PARAGRAPH, &json!({"color": "Warning"}))));
-    body.extend(digest.about.iter().map(|about| line(about, PARAGRAPH, &json!({}))));
+    let mut body = vec![line(&digest.headline, MAX_PARAGRAPH_CHARS, &style)];
+    body.extend(digest.warnings.iter().map(|warning| line(warning, MAX_PARAGRAPH_CHARS, &json!({"color": "Warning"}))));
+    body.extend(digest.explanation.iter().map(|explanation| line(explanation, MAX_PARAGRAPH_CHARS, &json!({}))));
     body.extend(facts(&digest.facts));
     body.extend(digest.alerts.iter().take(shown).map(|alert| entry(alert)));
     body.extend(digest.more(shown).map(|more| json!({"type": "TextBlock", "text": more, "wrap": true})));
-    body.push(line(&digest.source, PARAGRAPH, &json!({"isSubtle": true, "size": "Small"})));
+    body.push(line(&digest.source, MAX_PARAGRAPH_CHARS, &json!({"isSubtle": true, "size": "Small"})));
     body
 }
 
-/// The facts in a table, and below it those that have names in code style, for which a table has no place.
+/// Renders the facts as a table. Facts with names in code style follow it, since a table cannot contain them.
 fn facts(facts: &[Fact]) -> Vec<Value> {
     let (mut simple, mut blocks) = (Vec::new(), Vec::new());
     for Fact { label, value } in facts {
-        match value.runs(FACT) {
-            None => simple.push(json!({"title": label, "value": value.escaped(FACT, CARD)})),
+        match value.runs(MAX_FACT_CHARS) {
+            None => simple.push(json!({"title": label, "value": value.escaped(MAX_FACT_CHARS, CARD)})),
             Some(runs) => {
                 let mut inlines = vec![json!({"type": "TextRun", "text": format!("{label}: "), "weight": "Bolder"})];
                 inlines.extend(runs.iter().map(|run| inline(run, &json!({}))));
@@ -111,27 +116,27 @@ fn facts(facts: &[Fact]) -> Vec<Value> {
     blocks
 }
 
-/// An alert in two lines: how bad and what, then where, who and when.
+/// Renders an alert in two lines: severity, status and title, then device, user and time.
 fn entry(alert: &Alert) -> Value {
     let entry = Entry::of(alert);
-    let title = entry.title.escaped(PART, CARD);
+    let title = entry.title.escaped(MAX_PART_CHARS, CARD);
     let title = entry.link.map_or_else(|| title.clone(), |link| format!("[{title}]({link})"));
-    let (severity, status) = (entry.severity.escaped(PART, CARD), entry.status.escaped(PART, CARD));
+    let (severity, status) = (entry.severity.escaped(MAX_PART_CHARS, CARD), entry.status.escaped(MAX_PART_CHARS, CARD));
     let what = format!("**{severity}**, {status}: {title}");
     let mut items = vec![json!({"type": "TextBlock", "text": what, "wrap": true, "spacing": "Small"})];
-    items.extend(circumstances(&entry));
+    items.extend(details(&entry));
     json!({"type": "Container", "separator": true, "items": items})
 }
 
-fn circumstances(entry: &Entry<'_>) -> Option<Value> {
+fn details(entry: &Entry<'_>) -> Option<Value> {
     let style = json!({"isSubtle": true});
     let (mut texts, mut inlines, mut has_code) = (Vec::new(), Vec::new(), false);
-    for part in entry.circumstances() {
+    for part in entry.details() {
         if !inlines.is_empty() {
             inlines.push(inline(&Run { text: " · ".to_owned(), is_code: false }, &style));
         }
-        let text = part.escaped(PART, CARD);
-        let runs = part.runs(PART);
+        let text = part.escaped(MAX_PART_CHARS, CARD);
+        let runs = part.runs(MAX_PART_CHARS);
         has_code |= runs.is_some();
         let runs = runs.unwrap_or_else(|| vec![Run { text: text.clone(), is_code: false }]);
         inlines.extend(runs.iter().map(|run| inline(run, &style)));
@@ -145,14 +150,14 @@ fn circumstances(entry: &Entry<'_>) -> Option<Value> {
         .then(|| json!({"type": "TextBlock", "text": text, "wrap": true, "isSubtle": true, "spacing": "None"}))
 }
 
-/// A line of its own, in a style.
-fn line(text: &SafeText, room: usize, style: &Value) -> Value {
-    match text.runs(room) {
+/// Renders a line with a style.
+fn line(text: &SafeText, max_chars: usize, style: &Value) -> Value {
+    match text.runs(max_chars) {
         Some(runs) => {
             let inlines: Vec<_> = runs.iter().map(|run| inline(run, style)).collect();
             json!({"type": "RichTextBlock", "inlines": inlines})
         }
-        None => with_style(json!({"type": "TextBlock", "text": text.escaped(room, CARD), "wrap": true}), style),
+        None => with_style(json!({"type": "TextBlock", "text": text.escaped(max_chars, CARD), "wrap": true}), style),
     }
 }
 
@@ -171,7 +176,7 @@ fn with_style(mut element: Value, style: &Value) -> Value {
     element
 }
 
-/// The colour of what has to be looked at.
+/// The colour of a severity.
 fn color(urgency: Option<Severity>) -> &'static str {
     match urgency {
         Some(Severity::Critical | Severity::High) => "Attention",
@@ -187,30 +192,30 @@ mod tests {
     use crate::formats::sample;
 
     #[test]
-    fn the_largest_of_messages_fits() {
-        for letter in ["会", "\u{10348}", "\"", "\\", "[", "&lt;"] {
-            let answer = sample::filled_incident(&letter.repeat(400));
+    fn largest_message_fits() {
+        for character in ["会", "\u{10348}", "\"", "\\", "[", "&lt;"] {
+            let answer = sample::filled_incident(&character.repeat(400));
             let body = message(&answer.enrichment(&sample::render_options()));
-            assert!((8_000..28_000).contains(&body.len()), "{letter}: {} bytes", body.len());
+            assert!((8_000..28_000).contains(&body.len()), "{character}: {} bytes", body.len());
         }
     }
 
     #[test]
-    fn where_there_is_less_room_there_are_fewer_alerts() {
+    fn smaller_limit_shows_fewer_alerts() {
         let answer = sample::filled_incident("会");
         let render_options = sample::render_options();
         let enrichment = answer.enrichment(&render_options);
         let digest = Digest::of(&enrichment);
-        let sizes = [0, 2, 3].map(|shown| written(&digest, shown).len());
-        assert_eq!(fitted(&digest, sizes[1]).len(), sizes[1]);
-        assert_eq!(fitted(&digest, sizes[2] - 1).len(), sizes[1]);
-        let message: Value = serde_json::from_slice(&fitted(&digest, sizes[0])).expect("JSON");
+        let sizes = [0, 2, 3].map(|shown| render_with(&digest, shown).len());
+        assert_eq!(fit_body(&digest, sizes[1]).len(), sizes[1]);
+        assert_eq!(fit_body(&digest, sizes[2] - 1).len(), sizes[1]);
+        let message: Value = serde_json::from_slice(&fit_body(&digest, sizes[0])).expect("JSON");
         let body = message["attachments"][0]["content"]["body"].to_string();
         assert!(body.contains("… and 30 more alerts."), "{body}");
     }
 
     #[test]
-    fn a_card_tells_headline_facts_alerts_and_where_to_click() {
+    fn card_has_headline_facts_alerts_and_link() {
         let answer = sample::machine();
         let message: Value =
             serde_json::from_slice(&message(&answer.enrichment(&sample::render_options()))).expect("JSON");

@@ -6,47 +6,53 @@ use super::safe_text::length;
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 
-/// Lines, and characters of each.
+/// The maximum number of lines, and their maximum length in characters.
 const MAX_LINES: usize = 12;
-const LINE: usize = 160;
-/// Lines of notes and of facts: some are left for alerts.
-const MAX_NOTES: usize = 2;
-const MAX_OF_FACTS: usize = 5;
-/// Characters of an alert's title, and of what else is said of it.
-const TITLE: usize = 76;
-const PART: usize = 48;
+const MAX_LINE_CHARS: usize = 160;
+/// The maximum number of lines with warnings and with facts, so that some are left for alerts.
+const MAX_WARNING_LINES: usize = 2;
+const MAX_FACT_LINES: usize = 5;
+/// Length limits in characters: an alert's title, and the other parts of its line.
+const MAX_TITLE_CHARS: usize = 76;
+const MAX_PART_CHARS: usize = 48;
 
-/// The message.
+/// Renders the message.
 pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
     let digest = Digest::of(enrichment);
-    let mut lines = vec![digest.headline.escaped(LINE, PLAIN)];
-    lines.extend(digest.notes.iter().take(MAX_NOTES).map(|note| format!("! {}", note.escaped(LINE - 2, PLAIN))));
-    lines.extend(digest.about.iter().map(|about| about.escaped(LINE, PLAIN)));
-    lines.extend(facts(&digest.facts).into_iter().take(MAX_OF_FACTS));
+    let mut lines = vec![digest.headline.escaped(MAX_LINE_CHARS, PLAIN)];
+    lines.extend(
+        digest
+            .warnings
+            .iter()
+            .take(MAX_WARNING_LINES)
+            .map(|warning| format!("! {}", warning.escaped(MAX_LINE_CHARS - 2, PLAIN))),
+    );
+    lines.extend(digest.explanation.iter().map(|explanation| explanation.escaped(MAX_LINE_CHARS, PLAIN)));
+    lines.extend(facts(&digest.facts).into_iter().take(MAX_FACT_LINES));
 
-    let mut last: Vec<_> = digest.link.map(str::to_owned).into_iter().collect();
-    last.push(digest.source.escaped(LINE, PLAIN));
-    let mut room = MAX_LINES.saturating_sub(lines.len() + last.len());
-    if digest.all_alerts > room {
-        room = room.saturating_sub(1);
+    let mut footer: Vec<_> = digest.link.map(str::to_owned).into_iter().collect();
+    footer.push(digest.source.escaped(MAX_LINE_CHARS, PLAIN));
+    let mut max_alert_lines = MAX_LINES.saturating_sub(lines.len() + footer.len());
+    if digest.alert_count > max_alert_lines {
+        max_alert_lines = max_alert_lines.saturating_sub(1);
     }
-    let shown = digest.alerts.iter().take(room);
+    let shown = digest.alerts.iter().take(max_alert_lines);
     let more = digest.more(shown.len());
     lines.extend(shown.map(|alert| line(alert)));
     lines.extend(more);
-    lines.extend(last);
+    lines.extend(footer);
     lines.truncate(MAX_LINES);
     let mut text = lines.join("\n");
     text.push('\n');
     text.into_bytes()
 }
 
-/// As many facts in a line as fit.
+/// Puts as many facts into each line as fit.
 fn facts(facts: &[Fact]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for Fact { label, value } in facts {
-        let fact = format!("{label}: {}", value.escaped(LINE - length(label) - 2, PLAIN));
-        match lines.last_mut().filter(|line| length(line) + 3 + length(&fact) <= LINE) {
+        let fact = format!("{label}: {}", value.escaped(MAX_LINE_CHARS - length(label) - 2, PLAIN));
+        match lines.last_mut().filter(|line| length(line) + 3 + length(&fact) <= MAX_LINE_CHARS) {
             Some(line) => {
                 line.push_str(" · ");
                 line.push_str(&fact);
@@ -59,11 +65,12 @@ fn facts(facts: &[Fact]) -> Vec<String> {
 
 fn line(alert: &Alert) -> String {
     let entry = Entry::of(alert);
-    let (severity, status) = (entry.severity.escaped(PART, PLAIN), entry.status.escaped(PART, PLAIN));
-    let mut line = format!("- {severity}, {status}: {}", entry.title.escaped(TITLE, PLAIN));
-    for part in entry.circumstances() {
-        let part = part.escaped(PART, PLAIN);
-        if length(&line) + 3 + length(&part) <= LINE {
+    let (severity, status) =
+        (entry.severity.escaped(MAX_PART_CHARS, PLAIN), entry.status.escaped(MAX_PART_CHARS, PLAIN));
+    let mut line = format!("- {severity}, {status}: {}", entry.title.escaped(MAX_TITLE_CHARS, PLAIN));
+    for part in entry.details() {
+        let part = part.escaped(MAX_PART_CHARS, PLAIN);
+        if length(&line) + 3 + length(&part) <= MAX_LINE_CHARS {
             line.push_str(" · ");
             line.push_str(&part);
         }
@@ -81,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_lines_tell_the_most_telling_first() {
+    fn most_important_lines_come_first() {
         let right = "\
 Machine desk-042.contoso.com: 2 alerts, 1 open, highest high: <b>Credentials</b> read
 Severity: High, still open · Status: Open · Verdict: Undetermined · Alerts: 2 (1 high, 1 low), 1 open · Devices: desk-042.contoso.com · Users: CONTOSO\\dana
@@ -95,7 +102,7 @@ Microsoft Defender for Endpoint · 2026-11-03 08:14 UTC · just fetched
     }
 
     #[test]
-    fn nothing_found_is_a_sentence_and_what_it_may_mean() {
+    fn empty_answer_explains_possible_reasons() {
         let right = "\
 No alerts for machine desk-042.contoso.com.
 Defender tells of devices that it watches: check the name, and that the device is onboarded.
@@ -106,7 +113,7 @@ Microsoft Defender for Endpoint · 2026-11-03 08:14 UTC · just fetched
     }
 
     #[test]
-    fn a_merged_incident_says_which_way_it_was_followed() {
+    fn merged_incident_shows_its_redirects() {
         let text = message(&sample::merged_incident());
         assert!(text.starts_with("High incident 3107, in progress, 2 alerts, 1 open: Break-in"), "{text}");
         assert!(text.contains("Assigned to: nobody\nMerged: 3098 into 3102 into 3107"), "{text}");
@@ -114,8 +121,8 @@ Microsoft Defender for Endpoint · 2026-11-03 08:14 UTC · just fetched
     }
 
     #[test]
-    fn a_title_of_megabytes_is_cut() {
+    fn huge_title_is_cut() {
         let answer = sample::titled(&"evil ".repeat(2 << 20));
-        assert!(message(&answer).lines().all(|line| line.len() <= LINE + 8));
+        assert!(message(&answer).lines().all(|line| line.len() <= MAX_LINE_CHARS + 8));
     }
 }

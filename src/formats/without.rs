@@ -1,10 +1,10 @@
-//! A struct of the domain without the members for which a format has a place of its own. The others need no line in the
-//! format, nor do those that will be added.
+//! Serializes a domain struct without the members that a format places elsewhere. All other members, including future
+//! ones, need no code in the format.
 
 use serde::Serialize;
 use serde::ser::{Error, Impossible, SerializeStruct, Serializer};
 
-/// A struct, and which of its members are left out.
+/// A struct, and the filter for its members.
 pub(super) struct Without<'a, T> {
     pub(super) value: &'a T,
     pub(super) is_left_out: fn(&str) -> bool,
@@ -16,7 +16,7 @@ impl<T: Serialize> Serialize for Without<'_, T> {
     }
 }
 
-/// Writes a struct's members but for some; there is nothing else that it writes.
+/// A serializer of structs that omits members. It supports nothing else.
 struct Filter<S> {
     inner: S,
     is_left_out: fn(&str) -> bool,
@@ -35,8 +35,8 @@ impl<S: SerializeStruct> SerializeStruct for Filter<S> {
     }
 }
 
-/// Methods for what is no struct.
-macro_rules! refused {
+/// Methods for values that are not structs.
+macro_rules! unsupported {
     ($($method:ident($($kind:ty),*) -> $ok:ty;)+) => {
         $(fn $method(self, $(_: $kind),*) -> Result<$ok, S::Error> {
             Err(Error::custom("not a struct"))
@@ -59,7 +59,7 @@ impl<S: Serializer> Serializer for Filter<S> {
         Ok(Filter { inner: self.inner.serialize_struct(name, len)?, is_left_out: self.is_left_out })
     }
 
-    refused! {
+    unsupported! {
         serialize_bool(bool) -> S::Ok;
         serialize_i8(i8) -> S::Ok;
         serialize_i16(i16) -> S::Ok;
@@ -113,14 +113,14 @@ mod tests {
     use crate::domain::alert::Device;
 
     #[test]
-    fn a_struct_is_written_without_the_members_that_are_left_out() {
+    fn omitted_members_are_not_serialized() {
         let device = Device { id: Some("1".into()), name: Some("desk".into()), group: None };
         let without = Without { value: &device, is_left_out: |name| name == "id" };
         assert_eq!(serde_json::to_value(without).expect("JSON"), json!({"name": "desk", "group": null}));
     }
 
     #[test]
-    fn what_is_no_struct_is_an_error() {
+    fn values_other_than_structs_are_errors() {
         assert!(serde_json::to_value(Without { value: &Some("text"), is_left_out: |_| false }).is_err());
         assert!(serde_json::to_value(Without { value: &[1], is_left_out: |_| false }).is_err());
     }

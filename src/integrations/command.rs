@@ -1,10 +1,10 @@
-//! What a person types in a chat: a question, a call for help, or something that wants a hint.
+//! Parses what a person types in a chat: a question, a request for help, or invalid input.
 
 use crate::domain::subject::field_names::{Named, look_up, nearest};
 use crate::domain::subject::spelling::trimmed;
 use crate::domain::subject::{Kind, Question};
 
-/// What a person would type for each kind.
+/// An example value for each kind.
 const EXAMPLES: [(Kind, &str); 7] = [
     (Kind::Alert, "da637472900382838869_1364969609"),
     (Kind::Machine, "desk-042.contoso.com"),
@@ -15,10 +15,10 @@ const EXAMPLES: [(Kind, &str); 7] = [
     (Kind::Domain, "evil.example"),
 ];
 
-/// Words of politeness behind a question.
-const POLITE: [&str; 5] = ["please", "pls", "plz", "thanks", "thx"];
+/// Polite words that may follow a question.
+const POLITE_WORDS: [&str; 5] = ["please", "pls", "plz", "thanks", "thx"];
 
-/// Signs that people, or their keyboards, put around a value: each that opens with those that close it.
+/// Quotation marks around a value: each opening mark with its closing marks.
 const QUOTES: [(char, &[char]); 9] = [
     ('`', &['`']),
     ('"', &['"', '”']),
@@ -31,27 +31,28 @@ const QUOTES: [(char, &[char]); 9] = [
     ('’', &['’']),
 ];
 
-/// What a person wants.
+/// A parsed chat command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// An answer.
+    /// A question to look up.
     Ask {
-        /// To what.
+        /// What to look up.
         question: Question,
-        /// Whether all in the channel shall see it.
+        /// Whether everybody in the channel sees the answer.
         share: bool,
     },
-    /// To know how to ask.
+    /// A request for help.
     Help,
-    /// Something that cannot be asked: a sentence that says why, with examples in backticks. Holds nothing of the input.
-    Wrong(String),
+    /// Invalid input: a sentence that says why, with examples in backticks. It contains nothing of the input.
+    Invalid(String),
 }
 
 impl Command {
-    /// Reads plain text: `KIND VALUE`, a bare value, or `help`; `share` as its first or last word. `called` is what stands
-    /// before a command here, such as `/defender`.
-    pub fn parse(text: &str, called: &str) -> Self {
-        let mut words: Vec<&str> = text.split_whitespace().map(without_marks).filter(|word| !word.is_empty()).collect();
+    /// Parses plain text: `KIND VALUE`, a bare value, or `help`, with `share` as the first or last word. `mention` is
+    /// what people type before a command, such as `/defender`.
+    pub fn parse(text: &str, mention: &str) -> Self {
+        let mut words: Vec<&str> =
+            text.split_whitespace().map(without_punctuation).filter(|word| !word.is_empty()).collect();
         let mut share = false;
         while let Some(word) = words.pop_if(|word| is_share(word) || is_polite(word)) {
             share |= is_share(word);
@@ -64,65 +65,66 @@ impl Command {
         if is_word(first, "help") || *first == "?" {
             return Self::Help;
         }
-        match marked(first, rest) {
-            Some((named, value)) => ask_about(named, unquoted(&value), share, called),
-            None => ask_about_anything(&words, share, called),
+        match split_marker(first, rest) {
+            Some((named, value)) => ask_about(named, unquoted(&value), share, mention),
+            None => ask_about_anything(&words, share, mention),
         }
     }
 }
 
-/// What the first word, or the first two, say about the rest: `user dana`, `user: dana`, `device name desk-042`.
-fn marked(first: &str, rest: &[&str]) -> Option<(Named, String)> {
-    let (word, glued) = first.split_once([':', '=']).unwrap_or((first, ""));
-    if let ("", Some((second, rest))) = (glued, rest.split_first()) {
-        let (second, glued) = second.split_once([':', '=']).unwrap_or((second, ""));
+/// Splits off the first word, or the first two, if they name the kind of the rest: `user dana`, `user: dana`, `device
+/// name desk-042`.
+fn split_marker(first: &str, rest: &[&str]) -> Option<(Named, String)> {
+    let (word, attached) = first.split_once([':', '=']).unwrap_or((first, ""));
+    if let ("", Some((second, rest))) = (attached, rest.split_first()) {
+        let (second, attached) = second.split_once([':', '=']).unwrap_or((second, ""));
         if let Some(named) = look_up(&format!("{word}_{second}")) {
-            return Some((named, [&[glued], rest].concat().join(" ")));
+            return Some((named, [&[attached], rest].concat().join(" ")));
         }
     }
-    Some((look_up(word)?, [&[glued], rest].concat().join(" ")))
+    Some((look_up(word)?, [&[attached], rest].concat().join(" ")))
 }
 
-/// How to ask, a line each.
-pub fn help(called: &str) -> Vec<String> {
+/// The help text, by line.
+pub fn help(mention: &str) -> Vec<String> {
     let mut lines = vec!["Ask what Microsoft Defender knows:".to_owned()];
-    lines.extend(EXAMPLES.iter().map(|(kind, _)| example(*kind, called)));
+    lines.extend(EXAMPLES.iter().map(|(kind, _)| example(*kind, mention)));
     lines.push("A value alone works as well, and so does a link to the Defender portal.".to_owned());
     lines
 }
 
-fn ask_about(named: Named, value: &str, share: bool, called: &str) -> Command {
+fn ask_about(named: Named, value: &str, share: bool, mention: &str) -> Command {
     let kind = named.kind();
-    let for_example = example(kind.unwrap_or(Kind::Machine), called);
+    let for_example = example(kind.unwrap_or(Kind::Machine), mention);
     let value = if kind == Some(Kind::Incident) { value.strip_prefix('#').unwrap_or(value) } else { value };
     if value.trim().is_empty() {
         let mention =
             if kind == Some(Kind::User) { ": a mention of somebody in this chat cannot be looked up" } else { "" };
         let word = kind.map_or("value", Kind::as_str);
-        return Command::Wrong(format!("Say which {word}{mention}. For example: {for_example}."));
+        return Command::Invalid(format!("Say which {word}{mention}. For example: {for_example}."));
     }
     if kind == Some(Kind::User) && value.starts_with('@') {
         let sentence = "The name of somebody in this chat is no account: send the account name or name@domain.";
-        return Command::Wrong(format!("{sentence} For example: {for_example}."));
+        return Command::Invalid(format!("{sentence} For example: {for_example}."));
     }
     match Question::named(named, value) {
         Ok(question) => Command::Ask { question, share },
-        Err(error) => Command::Wrong(format!("{error} For example: {for_example}.")),
+        Err(error) => Command::Invalid(format!("{error} For example: {for_example}.")),
     }
 }
 
-/// A value without a word before it. A sentence is none.
-fn ask_about_anything(words: &[&str], share: bool, called: &str) -> Command {
+/// Parses a value without a word before it. A sentence is rejected.
+fn ask_about_anything(words: &[&str], share: bool, mention: &str) -> Command {
     let text = words.join(" ");
     let value = unquoted(&text);
     let is_quoted = value.len() < text.len();
     let first = words.first().copied().unwrap_or_default();
-    let (word, glued) = first.split_once([':', '=']).unwrap_or((first, ""));
-    let has_value = words.len() > 1 || !glued.is_empty();
+    let (word, attached) = first.split_once([':', '=']).unwrap_or((first, ""));
+    let has_value = words.len() > 1 || !attached.is_empty();
     if let Some(meant) = nearest(word, &[]).filter(|_| has_value) {
         let kind = look_up(meant).and_then(Named::kind).unwrap_or(Kind::Machine);
-        let for_example = example(kind, called);
-        return Command::Wrong(format!(
+        let for_example = example(kind, mention);
+        return Command::Invalid(format!(
             "The first word is not known: did you mean `{meant}`? For example: {for_example}."
         ));
     }
@@ -131,21 +133,21 @@ fn ask_about_anything(words: &[&str], share: bool, called: &str) -> Command {
             Command::Ask { question, share }
         }
         Err(error) if words.len() == 1 => {
-            Command::Wrong(format!("{error} For example: {}.", example(Kind::Machine, called)))
+            Command::Invalid(format!("{error} For example: {}.", example(Kind::Machine, mention)))
         }
         Ok(_) | Err(_) => {
-            let (machine, user) = (example(Kind::Machine, called), example(Kind::User, called));
-            Command::Wrong(format!(
+            let (machine, user) = (example(Kind::Machine, mention), example(Kind::User, mention));
+            Command::Invalid(format!(
                 "This is not understood: say first what it is, then its name or id. For example: {machine}, {user}. `{} help` lists all.",
-                called.trim()
+                mention.trim()
             ))
         }
     }
 }
 
-fn example(kind: Kind, called: &str) -> String {
+fn example(kind: Kind, mention: &str) -> String {
     let value = EXAMPLES.iter().find(|(known, _)| *known == kind).map_or("", |(_, value)| *value);
-    format!("`{} {} {value}`", called.trim(), kind.as_str())
+    format!("`{} {} {value}`", mention.trim(), kind.as_str())
 }
 
 fn is_share(word: &str) -> bool {
@@ -153,11 +155,11 @@ fn is_share(word: &str) -> bool {
 }
 
 fn is_polite(word: &str) -> bool {
-    POLITE.iter().any(|polite| is_word(word.trim_end_matches(['.', '!']), polite))
+    POLITE_WORDS.iter().any(|polite| is_word(word.trim_end_matches(['.', '!']), polite))
 }
 
-/// A word without the zero-width characters around it, and without what ends a question.
-fn without_marks(word: &str) -> &str {
+/// Strips zero-width characters, and punctuation that ends a question.
+fn without_punctuation(word: &str) -> &str {
     let word = trimmed(word);
     if word == "?" { word } else { word.trim_end_matches(['?', '!']) }
 }
@@ -166,7 +168,7 @@ fn is_word(text: &str, word: &str) -> bool {
     text.eq_ignore_ascii_case(word)
 }
 
-/// A value without the quotes around it.
+/// Strips quotation marks.
 fn unquoted(text: &str) -> &str {
     let mut text = text.trim();
     while let Some(inner) = inside_quotes(text) {
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_type_is_understood() {
+    fn typed_commands_are_parsed() {
         let sha1 = "5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d";
         let sha256 = "ab".repeat(32);
         for (text, kind, id, share) in [
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_nothing_is_helped() {
+    fn empty_command_asks_for_help() {
         for text in ["", " \n", "help", "HELP me", "?", "share", "share share", "help share"] {
             assert_eq!(Command::parse(text, "/defender"), Command::Help, "{text}");
         }
@@ -270,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_answered_with_an_example_and_not_repeated() {
+    fn invalid_input_gets_an_example_and_is_not_echoed() {
         for (text, hint) in [
             ("alert", "Say which alert. For example: `/defender alert da637"),
             ("machine:", "`/defender machine desk-042"),
@@ -299,14 +301,14 @@ mod tests {
             ("what about canary", "say first what it is"),
             ("INC 3098 canary", "say first what it is"),
         ] {
-            let Command::Wrong(sentence) = Command::parse(text, "/defender") else { panic!("{text}") };
+            let Command::Invalid(sentence) = Command::parse(text, "/defender") else { panic!("{text}") };
             assert!(sentence.contains(hint) && sentence.contains("`/defender "), "{text}: {sentence}");
             assert!(!sentence.contains("canary"), "{sentence}");
         }
     }
 
     #[test]
-    fn every_example_is_right() {
+    fn every_example_is_a_valid_command() {
         for (kind, value) in EXAMPLES {
             for word in [kind.as_str(), kind.field()] {
                 assert_eq!(asked(&format!("{word} {value}")).0, kind, "{word}");

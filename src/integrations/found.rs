@@ -1,68 +1,68 @@
-//! The subjects that were found in somebody else's record, and the fields that were to name one and cannot: each once, in
-//! their order, within the bound of a batch.
+//! The subjects extracted from a sender's record, and the fields that hold no valid subject: without duplicates, in
+//! order, at most as many as a batch takes.
 
 use std::collections::HashSet;
 
 use crate::domain::subject::field_names::Named;
 use crate::domain::subject::{Kind, Question, Subject, SubjectError};
 
-/// As many as a batch takes.
-const MOST: usize = 25;
+/// The size of a batch.
+const MAX_SUBJECTS: usize = 25;
 
-/// What was found.
+/// The subjects of one record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtractedSubjects {
     items: Vec<Result<Question, Unusable>>,
     seen: HashSet<(Option<Kind>, String)>,
 }
 
-/// A field that is to name a subject, and whose text cannot be asked.
+/// A field that should name a subject, and whose text is not a valid one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unusable {
-    /// What the field is to name; `None`: anything.
+    /// The kind that the field should name; `None`: any.
     pub kind: Option<Kind>,
-    /// The field, as the record calls it.
+    /// The field's name in the record.
     pub field: String,
-    /// What it holds.
+    /// The field's text.
     pub text: String,
-    /// Why that cannot be asked.
+    /// Why the text is not a valid subject.
     pub error: SubjectError,
 }
 
 impl ExtractedSubjects {
-    /// Subjects and unusable fields, at most 25.
+    /// The subjects and unusable fields, at most 25.
     pub fn items(&self) -> &[Result<Question, Unusable>] {
         &self.items
     }
 
-    /// Whether there is neither a subject nor an unusable field.
+    /// Whether the record holds neither a subject nor an unusable field.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// How many there were beyond these.
+    /// The number of items beyond the limit.
     pub fn left_out(&self) -> usize {
         self.seen.len() - self.items.len()
     }
 
-    /// Adds a subject, unless it is there already. Names and digests are the same in either case.
+    /// Adds a subject, unless it is present already. Names and digests are compared without regard to case.
     pub(super) fn add(&mut self, question: Question) {
         let name = match &question.subject {
             Subject::User(account) => account.as_given(),
             subject => subject.id(),
         };
-        if self.seen.insert((Some(question.subject.kind()), name.to_lowercase())) && self.items.len() < MOST {
+        if self.seen.insert((Some(question.subject.kind()), name.to_lowercase())) && self.items.len() < MAX_SUBJECTS {
             self.items.push(Ok(question));
         }
     }
 
-    /// Adds what a field of this name holds: the subject, or the reason why it is none.
+    /// Adds the content of a field: the subject, or the error.
     pub(super) fn add_field(&mut self, field: &str, named: Named, text: &str, read: Result<Question, SubjectError>) {
         match read {
             Ok(question) => self.add(question),
             Err(error) => {
                 let kind = named.kind();
-                if self.seen.insert((kind, text.to_lowercase())) && self.items.len() < MOST {
+                if self.seen.insert((kind, text.to_lowercase())) && self.items.len() < MAX_SUBJECTS {
                     let (field, text) = (field.to_owned(), text.to_owned());
                     self.items.push(Err(Unusable { kind, field, text, error }));
                 }
@@ -75,20 +75,20 @@ impl ExtractedSubjects {
 pub(super) mod tests {
     use super::*;
 
-    /// Kind and id of each subject.
-    pub(crate) fn listed(found: &ExtractedSubjects) -> Vec<String> {
+    /// Returns kind and id of each subject.
+    pub(crate) fn subject_ids(found: &ExtractedSubjects) -> Vec<String> {
         let line = |question: &Question| format!("{} {}", question.subject.kind().as_str(), question.subject.id());
         found.items().iter().flatten().map(line).collect()
     }
 
-    /// Field and text of each that cannot be asked.
+    /// Returns field and text of each unusable field.
     pub(crate) fn unusable(found: &ExtractedSubjects) -> Vec<String> {
         let line = |unusable: &Unusable| format!("{}={}", unusable.field, unusable.text);
         found.items().iter().filter_map(|item| item.as_ref().err()).map(line).collect()
     }
 
     #[test]
-    fn each_is_there_once_and_25_in_all() {
+    fn items_are_unique_and_at_most_25() {
         let mut found = ExtractedSubjects::default();
         for name in ["desk-042", "DESK-042", "desk-043"] {
             found.add(Question::parse(Kind::Machine, name).expect("a name"));
@@ -96,7 +96,7 @@ pub(super) mod tests {
         for name in ["CONTOSO\\dana", "contoso\\DANA", "FABRIKAM\\dana"] {
             found.add(Question::parse(Kind::User, name).expect("a name"));
         }
-        assert_eq!(listed(&found), ["machine desk-042", "machine desk-043", "user dana", "user dana"]);
+        assert_eq!(subject_ids(&found), ["machine desk-042", "machine desk-043", "user dana", "user dana"]);
         for number in 1..=30 {
             for _ in 0..2 {
                 found.add(Question::parse(Kind::Incident, &number.to_string()).expect("a number"));

@@ -1,44 +1,44 @@
-//! From a chat's markup to the plain text that a person typed: links, mentions and escapes undone.
+//! Converts a chat's markup to the plain text that a person typed: resolves links, mentions and escapes.
 //!
 //! Sources: <https://docs.slack.dev/messaging/formatting-message-text>,
 //! <https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook>.
 
 use std::borrow::Cow;
 
-/// No command is longer; what is behind it is not looked at.
+/// Commands are shorter; the rest of a longer text is ignored.
 const MAX_BYTES: usize = 4096;
 
-/// Undoes Slack's markup: `<https://…|label>`, `<mailto:…|label>`, `<@U…>`, `&amp;`.
+/// Converts Slack's markup: `<https://…|label>`, `<mailto:…|label>`, `<@U…>`, `&amp;`.
 pub(super) fn from_slack(text: &str) -> String {
     let mut plain = String::new();
-    let mut rest = cut(text);
-    while let Some((before, (inner, behind))) = split_at_tag(rest) {
+    let mut rest = truncated(text);
+    while let Some((before, (inner, after_tag))) = split_at_tag(rest) {
         plain.push_str(&unescaped(before));
-        // A mention says nothing that Defender knows.
+        // A mention names a chat member, which Defender does not know.
         if !inner.starts_with(['@', '#', '!']) {
             plain.push_str(address(&unescaped(inner.split('|').next().unwrap_or_default())));
         }
-        rest = behind;
+        rest = after_tag;
     }
     plain.push_str(&unescaped(rest));
     plain
 }
 
-/// Undoes the HTML of Teams: `<at>Bot</at>`, `<a href="…">label</a>`, `&nbsp;`, other tags.
+/// Converts the HTML of Teams: `<at>Bot</at>`, `<a href="…">label</a>`, `&nbsp;`, other tags.
 pub(super) fn from_teams(html: &str) -> String {
     let mut plain = String::new();
-    let mut rest = cut(html);
-    while let Some((before, (tag, behind))) = split_at_tag(rest) {
+    let mut rest = truncated(html);
+    while let Some((before, (tag, after_tag))) = split_at_tag(rest) {
         plain.push_str(&unescaped(before));
         let name = tag.split([' ', '\t', '\n', '/']).next().unwrap_or_default();
-        rest = behind;
+        rest = after_tag;
         if name.eq_ignore_ascii_case("at") {
-            rest = behind_end(behind, "</at>");
+            rest = after_end_tag(after_tag, "</at>");
         } else if name.eq_ignore_ascii_case("a")
             && let Some(link) = link(tag)
         {
             plain.push_str(address(&unescaped(link)));
-            rest = behind_end(behind, "</a>");
+            rest = after_end_tag(after_tag, "</a>");
         } else if ["br", "p", "div", "li"].iter().any(|block| name.eq_ignore_ascii_case(block)) {
             plain.push(' ');
         }
@@ -47,23 +47,23 @@ pub(super) fn from_teams(html: &str) -> String {
     plain
 }
 
-fn cut(text: &str) -> &str {
+fn truncated(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or_default()
 }
 
-/// What is before the next tag, inside it, and behind it.
+/// Splits into the text before the next tag, the tag's content, and the text after it.
 fn split_at_tag(text: &str) -> Option<(&str, (&str, &str))> {
     let (before, after) = text.split_once('<')?;
     Some((before, after.split_once('>')?))
 }
 
-/// What is behind the end of an element; all, if it does not end.
-fn behind_end<'a>(text: &'a str, end: &str) -> &'a str {
+/// Returns the text after the end of an element; all of the text if the element does not end.
+fn after_end_tag<'a>(text: &'a str, end: &str) -> &'a str {
     let at = text.to_ascii_lowercase().find(end);
     at.and_then(|at| text.get(at + end.len()..)).unwrap_or(text)
 }
 
-/// The address in the start tag of a link.
+/// Returns the `href` of a link's start tag.
 fn link(tag: &str) -> Option<&str> {
     let at = tag.to_ascii_lowercase().find("href=")?;
     let value = tag.get(at + "href=".len()..)?;
@@ -71,7 +71,8 @@ fn link(tag: &str) -> Option<&str> {
     value.get(1..)?.split(quote).next()
 }
 
-/// What a person meant by a link: chats make links of bare host names, mail addresses and numbers, too.
+/// Returns what a person typed before the chat made a link of it: chats also link bare host names, mail addresses and
+/// numbers.
 fn address(link: &str) -> &str {
     if let Some(bare) = link.strip_prefix("mailto:").or_else(|| link.strip_prefix("tel:")) {
         return bare;
@@ -81,7 +82,7 @@ fn address(link: &str) -> &str {
     bare.filter(|bare| !bare.contains(['/', '?', '#'])).unwrap_or(link)
 }
 
-/// Text with its character references replaced.
+/// Replaces character references.
 fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return Cow::Borrowed(text);
@@ -103,7 +104,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// The character of a reference, without its `&` and `;`.
+/// Returns the character of a reference, given without `&` and `;`.
 fn character(name: &str) -> Option<char> {
     match name {
         "amp" => Some('&'),
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slack_markup_is_undone() {
+    fn slack_markup_becomes_plain_text() {
         for (text, plain) in [
             ("alert da1_1", "alert da1_1"),
             (
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn teams_markup_is_undone() {
+    fn teams_markup_becomes_plain_text() {
         for (html, plain) in [
             ("<at>Defender</at> alert da1_1\n", " alert da1_1\n"),
             ("<at>Defender</at>&nbsp;machine Dana&#39;s iPad", " machine Dana's iPad"),
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_beginning_of_a_long_text_is_looked_at() {
+    fn long_text_is_truncated() {
         assert_eq!(from_slack(&"ä".repeat(5000)).len(), 4096);
         assert_eq!(from_teams(&"<".repeat(5000)).len(), 4096);
     }

@@ -1,7 +1,8 @@
-//! What callers send who cannot speak our JSON: the proof that it is theirs, and the questions in it. Pure; knows the
-//! domain only.
+//! Webhook senders with their own body formats: signature verification, and extraction of questions. This module does
+//! no I/O and depends only on the domain.
 //!
-//! Each sender has a file: first `verify` over the raw bytes, then `parse`. Nothing is parsed before it is proven.
+//! Each sender has a file with `verify`, which works on the raw bytes, and `parse`. Nothing is parsed before it is
+//! verified.
 
 pub mod command;
 mod found;
@@ -21,7 +22,7 @@ pub use found::{ExtractedSubjects, Unusable};
 pub use secrets::{Holders, HookSecrets, SecretsError, Tokens, is_weak};
 pub use signature::{SignatureError, SigningKeys};
 
-/// A body that is proven to come from the sender, and yet makes no sense; the text says what it should be.
+/// An authenticated body that is not of the documented form. The text says what the body should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PayloadError(&'static str);

@@ -11,20 +11,19 @@ use serde_json::{Map, Value};
 
 use super::PayloadError;
 use super::found::ExtractedSubjects;
-use super::scan::{scan, told_by_name};
+use super::scan::{named_by_field, scan};
 use super::signature::{self, SignatureError, SigningKeys};
 use crate::domain::subject::Question;
 use crate::domain::timestamp::Timestamp;
 
-/// Longer than PagerDuty's, which are UUIDs; it is kept to tell a repetition.
+/// The longest id that is kept for deduplication. PagerDuty's ids are UUIDs, which are shorter.
 const MAX_ID_BYTES: usize = 128;
 
-/// How far `occurred_at` may be from our clock: PagerDuty delivers an event again for a while, with the time at which it
-/// occurred.
+/// How far `occurred_at` may be from our clock. A redelivered event keeps the time at which it occurred.
 const TOLERANCE_S: u64 = 24 * 60 * 60;
 
-/// Tells whether PagerDuty sent this body, by `X-PagerDuty-Signature: v1=…,v1=…`, and about something of now, by the
-/// event's own `occurred_at`: the signature covers no other time.
+/// Verifies that PagerDuty signed this body, by `X-PagerDuty-Signature: v1=…,v1=…`, and that the event is recent, by
+/// its own `occurred_at`: the signature covers no other time.
 pub fn verify(
     keys: &SigningKeys,
     headers: &HeaderMap,
@@ -38,7 +37,7 @@ pub fn verify(
     Ok(signer)
 }
 
-/// The `occurred_at` of an event.
+/// Reads the `occurred_at` of an event.
 fn occurred_at(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Timed {
@@ -51,18 +50,18 @@ fn occurred_at(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Timed>(body).ok()?.event.occurred_at
 }
 
-/// `X-Webhook-Id`: equal when PagerDuty delivers a webhook again. It is not signed; [`Event::id`] is.
+/// Returns `X-Webhook-Id`, which is the same in every delivery of a webhook. It is not signed; [`Event::id`] is.
 pub fn webhook_id(headers: &HeaderMap) -> Option<&str> {
     let id = signature::header(headers, "x-webhook-id").ok()?;
     id.filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()))
 }
 
-/// What happened at PagerDuty.
+/// A PagerDuty event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Its id, equal in every delivery of it.
+    /// The event's id, the same in every delivery.
     pub id: Option<String>,
-    /// Such as `incident.triggered`.
+    /// The event's type, such as `incident.triggered`.
     pub event_type: String,
     data: Map<String, Value>,
 }
@@ -78,19 +77,19 @@ impl Event {
         Ok(Self { id: text("id"), event_type: text("event_type").ok_or(no_event)?, data })
     }
 
-    /// Whether this is the test that PagerDuty sends when a webhook is set up.
+    /// Whether this is the test event that PagerDuty sends when a webhook is set up.
     pub fn is_ping(&self) -> bool {
         self.event_type == "pagey.ping"
     }
 
-    /// The title of the incident that it is about.
+    /// The title of the event's incident.
     pub fn title(&self) -> Option<&str> {
         let referred = || self.data.get("incident").and_then(|incident| incident.get("summary"));
         self.data.get("title").or_else(referred).and_then(Value::as_str)
     }
 
-    /// The subjects that the incident's title, details, note and custom fields name, in this order. Only events of
-    /// incidents have any.
+    /// Extracts the subjects that the incident's title, details, note and custom fields name, in this order. Only
+    /// events about incidents have subjects.
     pub fn subjects(&self) -> ExtractedSubjects {
         let mut found = ExtractedSubjects::default();
         if self.event_type.starts_with("incident.") {
@@ -108,10 +107,10 @@ impl Event {
     }
 }
 
-/// Scans a custom field. One whose name tells what it holds, and whose text cannot be asked, is told.
+/// Scans a custom field. If the field's name implies a kind, a text that is not a valid subject is reported.
 fn scan_field(name: &str, value: &Value, found: &mut ExtractedSubjects) {
     scan_all(name, value, found);
-    let Some(named) = told_by_name(name) else { return };
+    let Some(named) = named_by_field(name) else { return };
     let texts = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     for text in texts.iter().filter_map(Value::as_str).map(str::trim).filter(|text| !text.is_empty()) {
         if let Err(error) = Question::named(named, text) {
@@ -120,7 +119,7 @@ fn scan_field(name: &str, value: &Value, found: &mut ExtractedSubjects) {
     }
 }
 
-/// Scans every text of a value, each after the name that it goes by.
+/// Scans every text in a value, together with its member name.
 fn scan_all(name: &str, value: &Value, found: &mut ExtractedSubjects) {
     match value {
         Value::String(text) if name.is_empty() => scan(text, found),
@@ -136,12 +135,12 @@ fn scan_all(name: &str, value: &Value, found: &mut ExtractedSubjects) {
 mod tests {
     use serde_json::json;
 
-    use super::super::found::tests::{listed, unusable};
+    use super::super::found::tests::{subject_ids, unusable};
     use super::super::signature::tests::{flipped, flipped_text, headers, keys};
     use super::*;
 
     const BODY: &[u8] = br#"{"event":{"event_type":"pagey.ping","occurred_at":"2026-11-03T08:15:42.036Z","data":{"message":"Hello","type":"ping"}}}"#;
-    /// Made with Python's `hmac`, not with the code under test: the secret is `invented-secret`.
+    /// Computed with Python's `hmac`, independently of the code under test; the secret is `invented-secret`.
     const SIGNATURE: &str = "v1=f1f582d850a8ff34311e47ecc3790f032899731073acae36f154a559afc6d3c2";
     const SECRET: &[u8] = b"invented-secret";
 
@@ -154,14 +153,14 @@ mod tests {
         proven_at("2026-11-03T08:16:00Z", signature, body)
     }
 
-    /// The header that PagerDuty would send with a body.
+    /// The header that PagerDuty sends with a body.
     fn signed(body: &[u8]) -> String {
         let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET), body);
         format!("v1={}", hex::encode(tag))
     }
 
     #[test]
-    fn an_event_is_good_for_a_day_by_its_own_time() {
+    fn event_is_valid_for_a_day_by_its_own_time() {
         for (time, outcome) in [
             ("2026-11-02T08:15:42Z", Ok(())),
             ("2026-11-04T08:15:42Z", Ok(())),
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signature_over_the_body_is_right_and_no_other() {
+    fn only_the_signature_over_the_body_is_accepted() {
         assert_eq!(proven(SIGNATURE, BODY), Ok(()));
         for body in flipped(BODY) {
             assert_eq!(proven(SIGNATURE, &body), Err(SignatureError::Wrong));
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn one_right_signature_among_several_is_enough() {
+    fn one_valid_signature_among_several_is_enough() {
         let wrong = format!("v1={}", "0".repeat(64));
         for list in [format!("{wrong},{SIGNATURE}"), format!("{SIGNATURE}, {wrong}"), format!("v0=x,{SIGNATURE}")] {
             assert_eq!(proven(&list, BODY), Ok(()), "{list}");
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_is_known_by_its_id() {
+    fn delivery_is_identified_by_its_id() {
         let id = "b6f1c9d2-3e4a-4b5c-8d6e-7f8091a2b3c4";
         assert_eq!(webhook_id(&headers(&[("x-webhook-id", id)])), Some(id));
         let long = "x".repeat(129);
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn subjects_are_found_in_an_incident() {
+    fn subjects_of_an_incident_are_extracted() {
         let triggered = event(
             "incident.triggered",
             &json!({
@@ -263,7 +262,7 @@ mod tests {
         assert_eq!(triggered.id.as_deref(), Some("01BRB6ZP4M6T8ZG4X6BP63ZB9O"));
         let sha256 = format!("file {}", "ab".repeat(32));
         assert_eq!(
-            listed(&triggered.subjects()),
+            subject_ids(&triggered.subjects()),
             [
                 "machine desk-042.contoso.com",
                 "alert da637472900382838869_1364969609",
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_custom_field_that_is_named_for_a_subject_and_holds_none_is_told() {
+    fn invalid_custom_field_of_a_known_kind_is_reported() {
         let md5 = "d".repeat(32);
         let fields = json!([
             {"name": "sha256", "value": md5},
@@ -285,17 +284,17 @@ mod tests {
             {"name": "impact", "value": "N/A"},
         ]);
         let found = event("incident.triggered", &json!({"title": "", "custom_fields": fields})).subjects();
-        assert_eq!(listed(&found), ["machine desk-042"]);
+        assert_eq!(subject_ids(&found), ["machine desk-042"]);
         assert_eq!(unusable(&found), [format!("sha256={md5}"), "Device name=N/A".to_owned()]);
     }
 
     #[test]
-    fn notes_and_changed_fields_refer_to_their_incident() {
+    fn notes_and_field_changes_use_the_title_of_their_incident() {
         let incident = json!({"id": "PGR0VU2", "summary": "host desk-042 is infected", "type": "incident_reference"});
         let note = json!({"incident": incident, "id": "P2LA89X", "content": "it was dana@contoso.com", "type": "incident_note"});
         let note = event("incident.annotated", &note);
         assert_eq!(note.title(), Some("host desk-042 is infected"));
-        assert_eq!(listed(&note.subjects()), ["machine desk-042", "user dana"]);
+        assert_eq!(subject_ids(&note.subjects()), ["machine desk-042", "user dana"]);
         let fields = json!({
             "incident": incident,
             "custom_fields": [{"id": "PT1", "name": "user", "value": "lee"}],
@@ -303,11 +302,11 @@ mod tests {
             "type": "incident_field_values",
         });
         let fields = event("incident.custom_field_values.updated", &fields);
-        assert_eq!(listed(&fields.subjects()), ["machine desk-042", "user lee"]);
+        assert_eq!(subject_ids(&fields.subjects()), ["machine desk-042", "user lee"]);
     }
 
     #[test]
-    fn other_events_ask_nothing_and_other_bodies_are_refused() {
+    fn other_events_have_no_subjects_and_other_bodies_are_rejected() {
         let ping = Event::parse(BODY).expect("an event");
         assert!(ping.is_ping() && ping.subjects().is_empty());
         let service = event("service.updated", &json!({"summary": "host desk-042", "title": "host desk-042"}));

@@ -1,4 +1,4 @@
-//! Whatever comes in: nothing panics, and nothing unproven passes.
+//! Property tests: no input panics, and no unsigned request is accepted.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::collection::vec;
@@ -69,7 +69,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 
 proptest! {
     #[test]
-    fn no_stranger_passes(headers in header_values(), body in vec(any::<u8>(), 0..200), query in "\\PC{0,60}") {
+    fn unsigned_requests_are_rejected(headers in header_values(), body in vec(any::<u8>(), 0..200), query in "\\PC{0,60}") {
         let keys = signature::tests::keys(&[b"invented", b"secrets"]);
         let now = Timestamp::from_unix_seconds(1_762_158_942);
         prop_assert!(slack::verify(&keys, &headers, &body, now).is_err());
@@ -81,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_panic(body in vec(any::<u8>(), 0..300)) {
+    fn no_body_panics(body in vec(any::<u8>(), 0..300)) {
         let _ = slack::SlackForm::parse(&body);
         let _ = teams::Activity::parse(&body);
         let _ = AlertAction::parse(&body);
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn no_document_panics_or_asks_for_too_much(body in json()) {
+    fn no_document_panics_or_yields_more_than_25_subjects(body in json()) {
         let bytes = body.to_string().into_bytes();
         let _ = teams::Activity::parse(&bytes);
         if let Ok(action) = AlertAction::parse(&bytes) {
@@ -104,7 +104,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics_and_what_is_asked_is_one_path_segment(text in chat_text()) {
+    fn no_text_panics_and_every_id_is_one_path_segment(text in chat_text()) {
         for plain in [text.clone(), markup::from_slack(&text), markup::from_teams(&text)] {
             if let Command::Ask { question, .. } = Command::parse(&plain, "/defender") {
                 let id = question.subject.id().to_uppercase().replace("#EXT#", "");

@@ -1,5 +1,5 @@
-//! Subjects in free text. Takes only what cannot be anything else, by its form or by the word before it: a wrong find
-//! costs quota, and misleads.
+//! Finds subjects in free text. It accepts only what its form or the word before it makes unambiguous: a false match
+//! spends quota and misleads the reader.
 
 use std::borrow::Cow;
 
@@ -9,25 +9,25 @@ use crate::domain::subject::field_names::{Named, look_up};
 use crate::domain::subject::spelling::{is_no_value, with_whole_signs};
 use crate::domain::subject::{Kind, Question};
 
-/// A marker in the text, and whether a colon or an equals sign joins it to what follows.
+/// A word that announces a subject, and whether a colon or an equals sign joins it to the next word.
 #[derive(Clone, Copy)]
 struct Marker {
     named: Named,
     joined: bool,
 }
 
-/// Adds what a text names.
+/// Adds the subjects that a text names.
 pub(super) fn scan(text: &str, found: &mut ExtractedSubjects) {
     let text = with_whole_signs(text);
     let text = &*without_placeholders(&text);
     let mut marker: Option<Marker> = None;
-    for piece in text.split(ends_a_piece) {
-        let mut words = piece.split(ends_a_word).filter(|word| !word.is_empty()).peekable();
+    for piece in text.split(is_piece_separator) {
+        let mut words = piece.split(is_word_separator).filter(|word| !word.is_empty()).peekable();
         while let Some(whole) = words.next() {
-            // `host=desk-042`, `host:desk-042`, `host:`; a link has a colon of its own, and so has an address.
+            // Splits `host=desk-042`, `host:desk-042`, `host:`; links and addresses have colons of their own.
             let pair = whole.split_once([':', '=']).filter(|_| !looks_like_link(whole) && !is_address(whole));
             if let Some((name, _)) = pair {
-                marker = told(name, marker).map(|marker| Marker { joined: true, ..marker });
+                marker = marker_of(name, marker).map(|marker| Marker { joined: true, ..marker });
             }
             let word = pair.map_or(whole, |(_, value)| value).trim_end_matches(['.', ':', '!', '?', '=']);
             if word.is_empty() {
@@ -37,25 +37,25 @@ pub(super) fn scan(text: &str, found: &mut ExtractedSubjects) {
                 marker = None;
                 continue;
             }
-            // In "host: the web server" the word after the colon is no name; in "host: web" it is.
-            let sure = pair.is_some() || marker.is_some_and(|marker| marker.joined && words.peek().is_none());
-            if let Some(question) = named(word, marker.map(|marker| marker.named), sure) {
+            // In "host: the web server", the word after the colon is not a name; in "host: web" it is.
+            let is_certain = pair.is_some() || marker.is_some_and(|marker| marker.joined && words.peek().is_none());
+            if let Some(question) = named(word, marker.map(|marker| marker.named), is_certain) {
                 found.add(question);
                 marker = None;
             } else if pair.is_none() {
-                marker = told(word, marker);
+                marker = marker_of(word, marker);
             }
         }
     }
 }
 
-/// What a field of this name holds, if the name tells that.
-pub(super) fn told_by_name(name: &str) -> Option<Named> {
-    let words = name.split(ends_a_word).filter(|word| !word.is_empty());
-    words.fold(None, |marker, word| told(word, marker)).map(|marker| marker.named)
+/// Returns what the field holds, if the field's name implies it.
+pub(super) fn named_by_field(name: &str) -> Option<Named> {
+    let words = name.split(is_word_separator).filter(|word| !word.is_empty());
+    words.fold(None, |marker, word| marker_of(word, marker)).map(|marker| marker.named)
 }
 
-/// The text without the places of values that a template left unfilled: `${user}`, `{{user}}`.
+/// Removes placeholders that a template left unfilled: `${user}`, `{{user}}`.
 fn without_placeholders(text: &str) -> Cow<'_, str> {
     let mut plain = String::new();
     let mut rest = text;
@@ -67,63 +67,64 @@ fn without_placeholders(text: &str) -> Cow<'_, str> {
     if plain.is_empty() { Cow::Borrowed(rest) } else { Cow::Owned(plain + rest) }
 }
 
-/// Where the first placeholder begins and ends.
+/// Returns the start and end of the first placeholder.
 fn placeholder(text: &str) -> Option<(usize, usize)> {
     let opens = |(at, _): &(usize, char)| {
         let before = at.checked_sub(1).and_then(|before| text.as_bytes().get(before));
         before.is_some_and(|before| b"{$#@".contains(before))
     };
-    let (brace, _) = text.char_indices().filter(|(_, letter)| *letter == '{').find(opens)?;
+    let (brace, _) = text.char_indices().filter(|(_, character)| *character == '{').find(opens)?;
     let end = brace + text.get(brace..)?.find('}')?;
     let is_double =
         text.get(brace - 1..=brace) == Some("{{") && text.get(end..).is_some_and(|end| end.starts_with("}}"));
     Some((brace - 1, if is_double { end + 2 } else { end + 1 }))
 }
 
-fn ends_a_piece(letter: char) -> bool {
-    ",;|()[]{}<>\r\n".contains(letter)
+fn is_piece_separator(character: char) -> bool {
+    ",;|()[]{}<>\r\n".contains(character)
 }
 
-fn ends_a_word(letter: char) -> bool {
-    letter.is_whitespace() || "\"'`“”„‘’«»".contains(letter)
+fn is_word_separator(character: char) -> bool {
+    character.is_whitespace() || "\"'`“”„‘’«»".contains(character)
 }
 
-/// What a word tells about the next. `name`, `id` and `is` leave it with what the word before has told.
-fn told(word: &str, before: Option<Marker>) -> Option<Marker> {
-    let is_between = ["name", "id", "is", "address"].iter().any(|between| word.eq_ignore_ascii_case(between));
+/// Returns what a word announces. `name`, `id`, `is` and `address` keep the marker before them.
+fn marker_of(word: &str, before: Option<Marker>) -> Option<Marker> {
+    let is_filler = ["name", "id", "is", "address"].iter().any(|filler| word.eq_ignore_ascii_case(filler));
     match before {
-        // "IP address", "host name is": the word before tells.
-        Some(marker) if is_between => Some(marker),
+        // In "IP address" and "host name is", the earlier word is the marker.
+        Some(marker) if is_filler => Some(marker),
         _ => look_up(word).map(|named| Marker { named, joined: false }),
     }
 }
 
-/// The subject that a word names: by its form, or by a marker before it. `sure`: the marker can mean nothing else.
-fn named(word: &str, marker: Option<Named>, sure: bool) -> Option<Question> {
-    // By its form: a portal link, a broken URL, an alert id of a known family, a SHA-256, name@domain.
+/// Parses the subject that a word names, by its form or by the marker before it. `is_certain`: the marker is
+/// unambiguous.
+fn named(word: &str, marker: Option<Named>, is_certain: bool) -> Option<Question> {
+    // Unambiguous by form: a portal link, a defanged URL, an alert id of a known family, a SHA-256, name@domain.
     if let Ok(question) = Question::detect(word) {
         let is_broken_link = word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("hxxp"));
-        let certain = question.further.is_empty()
+        let is_unambiguous = question.further.is_empty()
             && match question.subject.kind() {
                 Kind::Alert | Kind::File => true,
                 Kind::User => looks_like_link(word) || is_principal_name(word),
                 Kind::Machine | Kind::Incident => looks_like_link(word),
                 Kind::Ip | Kind::Domain => is_broken_link || portal::parse_link(word).is_ok(),
             };
-        if certain {
+        if is_unambiguous {
             return Some(question);
         }
     }
     let marker = marker?;
     let fits = match marker {
-        Named::Kind(Kind::Incident) => sure,
-        Named::Kind(Kind::Alert) => sure && word.bytes().any(|byte| byte.is_ascii_digit()),
-        Named::Kind(Kind::Machine | Kind::Domain) => is_host_name(word, sure),
-        Named::Host => is_host_name(word, sure) || is_address(word),
-        Named::Kind(Kind::User) => (sure && word.contains(char::is_alphanumeric)) || word.contains('\\'),
+        Named::Kind(Kind::Incident) => is_certain,
+        Named::Kind(Kind::Alert) => is_certain && word.bytes().any(|byte| byte.is_ascii_digit()),
+        Named::Kind(Kind::Machine | Kind::Domain) => is_host_name(word, is_certain),
+        Named::Host => is_host_name(word, is_certain) || is_address(word),
+        Named::Kind(Kind::User) => (is_certain && word.contains(char::is_alphanumeric)) || word.contains('\\'),
         Named::Kind(Kind::File | Kind::Ip) => true,
-        Named::Url => return Question::named(marker, word).ok().filter(|_| sure),
-        Named::Value => sure && (is_address(word) || is_host_name(word, false)),
+        Named::Url => return Question::named(marker, word).ok().filter(|_| is_certain),
+        Named::Value => is_certain && (is_address(word) || is_host_name(word, false)),
     };
     if !fits || looks_like_link(word) {
         return None;
@@ -135,39 +136,40 @@ fn is_address(word: &str) -> bool {
     Question::parse(Kind::Ip, word).is_ok()
 }
 
-/// `name@domain.tld`, of plain letters; a guest's has a mark before the at sign.
+/// Whether a word is `name@domain.tld` of plain letters. A guest's name has `#EXT#` before the at sign.
 fn is_principal_name(word: &str) -> bool {
     let word = word.replacen("#EXT#@", "@", 1);
-    let plain = |letter: char| letter.is_alphanumeric() || "._-+".contains(letter);
+    let is_plain = |character: char| character.is_alphanumeric() || "._-+".contains(character);
     word.split_once('@').is_some_and(|(name, domain)| {
-        !name.is_empty() && name.chars().all(plain) && domain.contains('.') && domain.chars().all(plain)
+        !name.is_empty() && name.chars().all(is_plain) && domain.contains('.') && domain.chars().all(is_plain)
     })
 }
 
-/// Whether a word is a host's name. After a mere mention ("the server rebooted") it needs a digit or a dot beside letters.
-fn is_host_name(word: &str, sure: bool) -> bool {
-    // As Windows writes a machine's share and its account: `\\HOST`, `HOST$`.
+/// Whether a word is a host name. Without a certain marker ("the server rebooted") it needs a digit or a dot beside
+/// letters.
+fn is_host_name(word: &str, is_certain: bool) -> bool {
+    // Windows writes a machine's share as `\\HOST`, and its account as `HOST$`.
     let word = word.trim_start_matches("\\\\");
     let word = word.strip_suffix('$').unwrap_or(word);
-    let letters = word.bytes().any(|byte| byte.is_ascii_alphabetic());
-    let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    let telling = word.len() >= 5 && word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.');
-    plain && letters && (sure || telling)
+    let has_letter = word.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let is_plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let is_distinctive = word.len() >= 5 && word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_plain && has_letter && (is_certain || is_distinctive)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::found::tests::listed;
+    use super::super::found::tests::subject_ids;
     use super::*;
 
     fn in_text(text: &str) -> Vec<String> {
         let mut found = ExtractedSubjects::default();
         scan(text, &mut found);
-        listed(&found)
+        subject_ids(&found)
     }
 
     #[test]
-    fn what_is_certain_is_found_in_the_order_of_sight() {
+    fn unambiguous_subjects_are_found_in_text_order() {
         let sha1 = "5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d";
         let sha256 = "ab".repeat(32);
         let file = format!("file {sha1}");
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_something_else_is_left_alone() {
+    fn ambiguous_words_are_ignored() {
         for text in [
             "",
             "The server is on fire.",

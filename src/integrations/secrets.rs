@@ -1,4 +1,4 @@
-//! The hooks' members of the caller secret: read from its JSON, kept as keys and digests, never shown.
+//! The integrations' members of the caller secret: parsed from JSON, kept as keys and digests, never displayed.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,12 +13,12 @@ use subtle::ConstantTimeEq;
 use super::signature::{SignatureError, SigningKeys};
 use super::standard_webhooks;
 
-/// Secrets of one holder: two are valid while one replaces the other, and there may be several workspaces.
-const MAX_OF_ONE: usize = 8;
-/// Secrets of one hook: a request is compared with each.
-const MAX_IN_ALL: usize = 64;
+/// The maximum number of secrets of one holder. Two are valid during a rotation, and there may be several workspaces.
+const MAX_SECRETS_PER_HOLDER: usize = 8;
+/// The maximum number of secrets of one hook. A request is compared with each of them.
+const MAX_SECRETS_PER_HOOK: usize = 64;
 
-/// The secrets of all hooks, each by itself: one that makes no sense closes no other. A hook without any is closed.
+/// The secrets of all hooks. An invalid entry disables only its own hook. A hook without secrets is disabled.
 #[derive(Clone, Debug)]
 pub struct HookSecrets {
     /// `slack_signing_secrets`: a list of texts.
@@ -33,7 +33,7 @@ pub struct HookSecrets {
     pub standard_webhooks: Result<SigningKeys, SecretsError>,
 }
 
-/// A member of the caller secret that makes no sense: which, and what it should be; never what it holds.
+/// An invalid member of the caller secret: its name, and what it should be, but never its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{member} of the caller secret {problem}")]
 pub struct SecretsError {
@@ -41,20 +41,20 @@ pub struct SecretsError {
     problem: &'static str,
 }
 
-/// The names of those who hold a hook's secrets, each once.
+/// The names of the holders of a hook's secrets, without duplicates.
 pub type Holders = Result<Vec<Arc<str>>, SecretsError>;
 
 /// Whether a member may name the holders of its secrets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// The hook's own name stands for them.
+    /// The secrets have no names: the hook's name stands for all holders.
     Unnamed,
-    /// They may have names, as in `api_keys`.
+    /// The secrets may have names, as in `api_keys`.
     Named,
 }
 
 impl HookSecrets {
-    /// Reads the members that hooks have; absent and null ones are none.
+    /// Parses the members of all hooks. Absent and null members hold no secrets.
     pub fn parse(document: &Map<String, Value>) -> Self {
         let base64 = |secret: &str| STANDARD.decode(secret).ok().filter(|key| !key.is_empty());
         let unnamed = |member, hook| secrets(document, member, hook, Form::Unnamed);
@@ -77,7 +77,7 @@ impl HookSecrets {
         }
     }
 
-    /// Each hook by the name of its sender, with the holders of its secrets.
+    /// The holders of secrets, by the sender's name.
     pub fn holders(&self) -> [(&'static str, Holders); 5] {
         let holders = |keys: &Result<SigningKeys, _>| keys.as_ref().map(SigningKeys::holders).map_err(|error| *error);
         let tokens = self.splunk.as_ref().map(Tokens::holders).map_err(|error| *error);
@@ -90,35 +90,35 @@ impl HookSecrets {
         ]
     }
 
-    /// What is wrong with members, one for each.
+    /// The errors of invalid members.
     pub fn errors(&self) -> impl Iterator<Item = SecretsError> {
         self.holders().into_iter().filter_map(|(_, holders)| holders.err())
     }
 
-    /// Whether Slack or Teams may ask, or would if their secrets made sense.
+    /// Whether Slack or Teams has secrets, valid or not.
     pub fn include_chats(&self) -> bool {
         [&self.slack, &self.teams].into_iter().any(|keys| keys.as_ref().map_or(true, |keys| !keys.is_empty()))
     }
 
-    /// Whether Splunk or `PagerDuty` may ask, or would if their secrets made sense.
+    /// Whether Splunk or `PagerDuty` has secrets, valid or not.
     pub fn include_records(&self) -> bool {
         self.splunk.as_ref().map_or(true, |tokens| !tokens.is_empty())
             || self.pagerduty.as_ref().map_or(true, |keys| !keys.is_empty())
     }
 }
 
-/// A key of fewer characters can be guessed: 16 random bytes have 22 as base64, and 32 as hexadecimal digits.
+/// Shorter keys can be guessed: 16 random bytes have 22 characters as base64, and 32 as hexadecimal digits.
 const MIN_KEY_CHARACTERS: usize = 20;
-/// A text with fewer different characters is no random one.
+/// A text with fewer distinct characters is not random.
 const MIN_DISTINCT_CHARACTERS: usize = 8;
 
-/// Whether a key that the operator makes can be guessed.
+/// Whether an operator-made key can be guessed.
 pub fn is_weak(key: &str) -> bool {
     let distinct: BTreeSet<char> = key.chars().collect();
     key.chars().count() < MIN_KEY_CHARACTERS || distinct.len() < MIN_DISTINCT_CHARACTERS
 }
 
-/// Secrets from their written form.
+/// Decodes secrets from their written form.
 fn decoded(
     secrets: Vec<(Arc<str>, &str)>,
     decode: impl Fn(&str) -> Option<Vec<u8>>,
@@ -126,15 +126,15 @@ fn decoded(
     secrets.into_iter().map(|(name, secret)| Some((name, decode(secret)?))).collect()
 }
 
-/// The secrets of a member, each with its holder's name; empty ones are none.
+/// Reads the secrets of a member with their holders' names. Empty secrets are ignored.
 fn secrets<'a>(
     document: &'a Map<String, Value>,
     member: &'static str,
     hook: &str,
     form: Form,
 ) -> Result<Vec<(Arc<str>, &'a str)>, SecretsError> {
-    let wrong = |problem| SecretsError { member, problem };
-    let shape = wrong(match form {
+    let error = |problem| SecretsError { member, problem };
+    let form_error = error(match form {
         Form::Unnamed => "has to be a list of strings",
         Form::Named => "has to be a list of strings, or an object of such lists by name",
     });
@@ -143,30 +143,32 @@ fn secrets<'a>(
         Some(Value::Array(list)) => vec![(hook, list)],
         Some(Value::Object(lists)) if form == Form::Named => {
             let list = |(name, list): (&'a String, &'a Value)| list.as_array().map(|list| (name.as_str(), list));
-            lists.iter().map(list).collect::<Option<_>>().ok_or(shape)?
+            lists.iter().map(list).collect::<Option<_>>().ok_or(form_error)?
         }
-        Some(_) => return Err(shape),
+        Some(_) => return Err(form_error),
     };
     let mut secrets = Vec::new();
     for (name, list) in lists {
-        let name: Arc<str> = name.chars().filter(|letter| !letter.is_control()).take(64).collect::<String>().into();
-        let texts: Vec<&str> = list.iter().map(Value::as_str).collect::<Option<_>>().ok_or(shape)?;
-        if texts.len() > MAX_OF_ONE {
-            return Err(wrong("has more than 8 secrets in one list"));
+        let name: Arc<str> =
+            name.chars().filter(|character| !character.is_control()).take(64).collect::<String>().into();
+        let texts: Vec<&str> = list.iter().map(Value::as_str).collect::<Option<_>>().ok_or(form_error)?;
+        if texts.len() > MAX_SECRETS_PER_HOLDER {
+            return Err(error("has more than 8 secrets in one list"));
         }
         secrets.extend(texts.into_iter().filter(|text| !text.is_empty()).map(|text| (name.clone(), text)));
     }
-    if secrets.len() > MAX_IN_ALL {
-        return Err(wrong("has more than 64 secrets"));
+    if secrets.len() > MAX_SECRETS_PER_HOOK {
+        return Err(error("has more than 64 secrets"));
     }
     Ok(secrets)
 }
 
-/// Tokens that are shown as they are, by their holders' names. Kept as digests: comparing them hides their length too.
+/// Tokens that are sent as they are, by holder. They are stored as digests, so that a comparison does not reveal
+/// their length.
 #[derive(Clone, Default)]
 pub struct Tokens {
     digests: Vec<(Arc<str>, Digest)>,
-    /// Who holds a token that can be guessed.
+    /// The holders of tokens that can be guessed.
     weak: Vec<Arc<str>>,
 }
 
@@ -185,24 +187,24 @@ impl Tokens {
         Self { digests: digests.collect(), weak }
     }
 
-    /// The names of those who hold a token that can be guessed.
+    /// The holders of tokens that can be guessed.
     pub fn weak_holders(&self) -> &[Arc<str>] {
         &self.weak
     }
 
-    /// Whether no token is there.
+    /// Whether there are no tokens.
     fn is_empty(&self) -> bool {
         self.digests.is_empty()
     }
 
-    /// The names of the holders, each once.
+    /// The holders' names, without duplicates.
     fn holders(&self) -> Vec<Arc<str>> {
         let mut names: Vec<_> = self.digests.iter().map(|(name, _)| name.clone()).collect();
         names.dedup();
         names
     }
 
-    /// Whose token this is. Compares with every one, whichever fits.
+    /// Returns the holder of a token. It compares with every token, so that the time does not depend on the match.
     pub(super) fn owner(&self, token: &[u8]) -> Result<Arc<str>, SignatureError> {
         if self.digests.is_empty() {
             return Err(SignatureError::NotConfigured);
@@ -229,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_carry_the_name_of_the_hook_and_named_lists_their_own() {
+    fn lists_use_the_name_of_the_hook_and_named_lists_their_own() {
         let whsec = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
         let secrets = parse(&json!({
             "api_keys": {"jira": ["canary"]},
@@ -252,14 +254,14 @@ mod tests {
     }
 
     #[test]
-    fn without_secrets_every_hook_is_closed() {
+    fn hooks_without_secrets_are_disabled() {
         let secrets = parse(&json!({"splunk_tokens": [""]}));
         assert_eq!(secrets.splunk.as_ref().unwrap().owner(b""), Err(SignatureError::NotConfigured));
         assert_eq!(secrets.slack.unwrap().signer(&[b""], &[]), Err(SignatureError::NotConfigured));
     }
 
     #[test]
-    fn a_wrong_member_is_named_and_not_echoed() {
+    fn invalid_member_is_named_and_its_value_not_echoed() {
         let many: Vec<_> = (0..9).map(|at| format!("canary-{at}")).collect();
         let names: Map<_, _> = (0..9).map(|at| (format!("name-{at}"), json!(many[..8]))).collect();
         for (member, value) in [

@@ -1,5 +1,5 @@
-//! What every signed hook shares: headers within bounds, HMAC-SHA256 over raw bytes compared in constant time, and the
-//! window against replay. Knows no sender's headers.
+//! What all signed hooks share: bounded headers, HMAC-SHA256 over raw bytes with a constant-time comparison, and a
+//! time window against replay. Header names belong to the senders' files.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,43 +12,43 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::domain::timestamp::Timestamp;
 
-/// Signatures that one request may present: senders use two or three, while secrets change.
+/// The maximum number of signatures in one request. Senders use two or three during a rotation.
 const MAX_SIGNATURES: usize = 16;
-/// Sixteen signatures of any sender have room in this.
+/// Sixteen signatures of any sender fit into this.
 const MAX_HEADER_BYTES: usize = 4096;
-/// How far a timestamp may be from our clock, either way: what Slack and Standard Webhooks advise.
+/// How far a timestamp may be from our clock, either way. Slack and Standard Webhooks recommend this value.
 pub(super) const TOLERANCE_S: u64 = 5 * 60;
 
-/// Why a request is not believed. None of these says anything about a secret.
+/// Why a request is not authenticated. No variant reveals anything about a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// It carries no signature or token.
+    /// The request carries no signature or token.
     #[error("the request carries no proof of its sender")]
     NoSignature,
-    /// What carries the proof is there twice, too long, incomplete, or of another form.
+    /// The header or parameter is duplicated, too long, incomplete, or of another form.
     #[error("the proof of the sender is malformed")]
     Malformed,
-    /// It was made too long ago, or too far in the future.
+    /// The signed time is too far in the past or in the future.
     #[error("the time that the sender has signed is too far off")]
     Stale,
-    /// Its sender signs a time inside the body, and there is none.
+    /// The sender signs a time inside the body, and this body has none.
     #[error("the signed body holds no time")]
     Untimed,
-    /// The signature covers only the body of a POST, and this is none.
+    /// The signature covers only the body of a POST, and this is another method.
     #[error("the signature covers only the body of a POST")]
     NotAPost,
-    /// No secret of this hook makes this signature, or is this token.
+    /// No secret of this hook produces this signature or equals this token.
     #[error("the proof of the sender is wrong")]
     Wrong,
-    /// This hook has no secrets: it is closed.
+    /// The hook has no secrets, so it is disabled.
     #[error("the caller secret has no secrets for this hook")]
     NotConfigured,
 }
 
-/// An HMAC-SHA256.
+/// An HMAC-SHA256 value.
 pub(super) type Tag = [u8; 32];
 
-/// The secrets of one hook, by the names of their holders; several may be valid at a time.
+/// The secrets of one hook, by holder. Several may be valid at a time.
 #[derive(Clone, Default)]
 pub struct SigningKeys(Vec<(Arc<str>, hmac::Key)>);
 
@@ -64,28 +64,29 @@ impl SigningKeys {
         Self(keys.collect())
     }
 
-    /// Whether no secret is there.
+    /// Whether there are no secrets.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The names of the holders, each once.
+    /// The holders' names, without duplicates.
     pub(super) fn holders(&self) -> Vec<Arc<str>> {
         let mut names: Vec<_> = self.0.iter().map(|(name, _)| name.clone()).collect();
         names.dedup();
         names
     }
 
-    /// Whose key signed the message, given in parts. Looks at every key and signature, whichever fits.
+    /// Returns the holder whose key signed the message, which is given in parts. It compares every key with every
+    /// signature, so that the time does not depend on the match.
     pub(super) fn signer(&self, message: &[&[u8]], presented: &[Tag]) -> Result<Arc<str>, SignatureError> {
         if self.0.is_empty() {
             return Err(SignatureError::NotConfigured);
         }
         let mut signer = None;
         for (name, key) in &self.0 {
-            // Signed once a key, however many signatures a stranger presents.
-            let right = sign(key, message);
-            let fits = presented.iter().fold(Choice::from(0), |fits, tag| fits | right.as_ref().ct_eq(tag));
+            // One HMAC for each key, however many signatures the request presents.
+            let expected = sign(key, message);
+            let fits = presented.iter().fold(Choice::from(0), |fits, tag| fits | expected.as_ref().ct_eq(tag));
             if bool::from(fits) {
                 signer = Some(name);
             }
@@ -94,7 +95,7 @@ impl SigningKeys {
     }
 }
 
-/// The HMAC of a message, given in parts.
+/// Computes the HMAC of a message, which is given in parts.
 pub(super) fn sign(key: &hmac::Key, message: &[&[u8]]) -> hmac::Tag {
     let mut context = hmac::Context::with_key(key);
     for part in message {
@@ -103,7 +104,7 @@ pub(super) fn sign(key: &hmac::Key, message: &[&[u8]]) -> hmac::Tag {
     context.sign()
 }
 
-/// The one value of a header.
+/// Returns the only value of a header.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, SignatureError> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -113,7 +114,7 @@ pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'
     value.to_str().map(|text| Some(text.trim())).map_err(|_| SignatureError::Malformed)
 }
 
-/// Reads the signatures of a list that have this version; what cannot be read fits nothing.
+/// Decodes the signatures of this version in a list. Undecodable ones are skipped, as they match no key.
 pub(super) fn tags<'a>(
     list: impl Iterator<Item = &'a str>,
     version: &str,
@@ -129,32 +130,32 @@ pub(super) fn tags<'a>(
     if tags.is_empty() { Err(SignatureError::Malformed) } else { Ok(tags) }
 }
 
-/// Whether a timestamp, in seconds since 1970, is near enough.
+/// Checks that a timestamp, in seconds since 1970, is recent.
 pub(super) fn check_fresh(timestamp: &str, now: Timestamp) -> Result<(), SignatureError> {
     let digits = (1..=12).contains(&timestamp.len()) && timestamp.bytes().all(|byte| byte.is_ascii_digit());
     let signed_at: i64 = timestamp.parse().ok().filter(|_| digits).ok_or(SignatureError::Malformed)?;
     if now.unix_seconds().abs_diff(signed_at) > TOLERANCE_S { Err(SignatureError::Stale) } else { Ok(()) }
 }
 
-/// Whether the time inside a signed body is near enough: `tolerance_s` seconds either way.
+/// Checks that the time inside a signed body is within `tolerance_s` seconds of now.
 pub(super) fn check_time(time: Option<&str>, tolerance_s: u64, now: Timestamp) -> Result<(), SignatureError> {
     let at = time.and_then(Timestamp::parse).ok_or(SignatureError::Untimed)?;
     if now.unix_seconds().abs_diff(at.unix_seconds()) > tolerance_s { Err(SignatureError::Stale) } else { Ok(()) }
 }
 
-/// 64 digits, in lower case as every sender writes them.
+/// Decodes 64 hexadecimal digits in lower case, which is what every sender writes.
 pub(super) fn from_hex(text: &str) -> Option<Tag> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
         _ => None,
     };
-    let (pairs, odd) = text.as_bytes().as_chunks::<2>();
+    let (pairs, remainder) = text.as_bytes().as_chunks::<2>();
     let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
-    bytes.filter(|_| odd.is_empty())?.try_into().ok()
+    bytes.filter(|_| remainder.is_empty())?.try_into().ok()
 }
 
-/// Base64 with padding.
+/// Decodes base64 with padding.
 pub(super) fn from_base64(text: &str) -> Option<Tag> {
     STANDARD.decode(text).ok()?.try_into().ok()
 }
@@ -179,7 +180,7 @@ pub(super) mod tests {
         headers
     }
 
-    /// Every text of bytes that differs from this one in a single bit.
+    /// Returns every variant of these bytes in which one bit is flipped.
     pub(crate) fn flipped(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
         (0..bytes.len() * 8).map(|bit| {
             let mut other = bytes.to_vec();
@@ -188,7 +189,7 @@ pub(super) mod tests {
         })
     }
 
-    /// The same for what stands in a header: changes that no header can hold are left out.
+    /// The same for header values. Variants that no header can hold are left out.
     pub(crate) fn flipped_text(text: &str) -> impl Iterator<Item = String> {
         flipped(text.as_bytes())
             .filter(|bytes| bytes.iter().all(|byte| (0x20..0x7F).contains(byte)))
@@ -197,7 +198,7 @@ pub(super) mod tests {
 
     /// Source: <https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries>, "Testing".
     #[test]
-    fn the_published_signature_of_github_is_made_and_no_other() {
+    fn github_example_signature_is_reproduced() {
         let keys = keys(&[b"It's a Secret to Everybody"]);
         let tag = from_hex("757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17").expect("a tag");
         assert!(keys.signer(&[b"Hello, ", b"World!"], &[tag]).is_ok());
@@ -211,7 +212,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn any_secret_and_any_presented_signature_will_do() {
+    fn any_secret_may_match_any_presented_signature() {
         let two = keys(&[b"now", b"before"]);
         let tag = |secret: &[u8]| -> Tag {
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
@@ -226,7 +227,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_window_is_five_minutes_both_ways() {
+    fn timestamps_may_be_five_minutes_off_either_way() {
         let now = Timestamp::from_unix_seconds(1_700_000_000);
         for (timestamp, fresh) in [
             ("1700000000", Ok(())),
@@ -248,7 +249,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_time_inside_a_body_is_held_to_its_own_window() {
+    fn time_inside_a_body_has_its_own_tolerance() {
         let now = Timestamp::from_unix_seconds(1_700_000_000);
         for (time, outcome) in [
             (Some("2023-11-14T22:13:20Z"), Ok(())),
@@ -267,7 +268,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn headers_and_lists_have_bounds() {
+    fn headers_and_lists_are_bounded() {
         assert_eq!(header(&headers(&[]), "a"), Ok(None));
         assert_eq!(header(&headers(&[("a", " x ")]), "a"), Ok(Some("x")));
         assert_eq!(header(&headers(&[("a", "x"), ("a", "x")]), "a"), Err(SignatureError::Malformed));
@@ -285,7 +286,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn only_64_digits_in_lower_case_are_a_tag() {
+    fn only_64_lower_case_hex_digits_are_a_tag() {
         assert_eq!(from_hex(&"0f".repeat(32)), Some([0x0F; 32]));
         for text in ["", "0f", &"0F".repeat(32), &"0f".repeat(33), &"0f".repeat(31), &"+f".repeat(32), &"0".repeat(63)]
         {

@@ -13,7 +13,7 @@ use super::signature::{self, SignatureError, SigningKeys};
 use super::{PayloadError, markup};
 use crate::domain::timestamp::Timestamp;
 
-/// Tells whether Slack sent this body, by `X-Slack-Signature` and `X-Slack-Request-Timestamp`.
+/// Verifies that Slack signed this body, by `X-Slack-Signature` and `X-Slack-Request-Timestamp`.
 pub fn verify(
     keys: &SigningKeys,
     headers: &HeaderMap,
@@ -27,17 +27,17 @@ pub fn verify(
     keys.signer(&[b"v0:", timestamp.as_bytes(), b":", body], &tags)
 }
 
-/// What Slack sends to the address of a slash command.
+/// The body of a request to a slash command's URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlackForm {
     /// A person's command.
     Command(SlashCommand),
-    /// A look whether our certificate is good: any 200 will do.
+    /// A check of our TLS certificate, which any 200 satisfies.
     CertificateCheck,
 }
 
-/// Whether a body is `ssl_check=1` without a command: Slack's look whether our certificate is good, which need not be
-/// signed and asks for nothing.
+/// Whether a body is `ssl_check=1` without a command. Slack checks our TLS certificate this way, possibly without a
+/// signature, and expects no content.
 pub fn is_certificate_check(body: &[u8]) -> bool {
     SlackForm::parse(body) == Ok(SlackForm::CertificateCheck)
 }
@@ -45,17 +45,17 @@ pub fn is_certificate_check(body: &[u8]) -> bool {
 /// A slash command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlashCommand {
-    /// The command as it is called here, such as `/defender`.
+    /// The command's name in this workspace, such as `/defender`.
     pub name: String,
-    /// What the person typed after it, without Slack's markup.
+    /// What the person typed after the command, without Slack's markup.
     pub text: String,
-    /// Where an answer may go later: five times within 30 minutes. `None` if it is no address of Slack's.
+    /// Where a later answer may be posted, five times within 30 minutes. `None` if it is not a Slack URL.
     pub response_url: Option<ResponseUrl>,
-    /// The id of this very call: equal when Slack delivers it again.
+    /// The id of this invocation, the same in every delivery.
     pub trigger_id: Option<String>,
 }
 
-/// An address at `https://hooks.slack.com`. It is a secret of its own: who has it can post.
+/// A URL at `https://hooks.slack.com`. It is a secret: anyone who has it can post.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ResponseUrl(Url);
 
@@ -66,7 +66,7 @@ impl std::fmt::Debug for ResponseUrl {
 }
 
 impl SlackForm {
-    /// Reads the form.
+    /// Parses the form.
     pub fn parse(body: &[u8]) -> Result<Self, PayloadError> {
         let no_form = PayloadError("This is no form of a Slack slash command.");
         let mut command = None;
@@ -101,14 +101,14 @@ impl SlackForm {
 }
 
 impl SlashCommand {
-    /// What the person wants.
+    /// Parses the command's text.
     pub fn command(&self) -> Command {
         Command::parse(&self.text, &self.name)
     }
 }
 
 impl ResponseUrl {
-    /// Takes an address of Slack's, and no other.
+    /// Accepts only a URL of Slack.
     pub fn parse(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let slack = url.scheme() == "https"
@@ -119,7 +119,7 @@ impl ResponseUrl {
         slack.then_some(Self(url))
     }
 
-    /// The address, or the same path at what stands in for Slack.
+    /// Returns the URL, or the same path on the stand-in server for Slack.
     pub fn at(&self, stand_in: Option<&Url>) -> Url {
         let Some(stand_in) = stand_in else { return self.0.clone() };
         let mut url = stand_in.clone();
@@ -150,7 +150,7 @@ mod tests {
 
     /// Source: <https://docs.slack.dev/authentication/verifying-requests-from-slack>, the worked example.
     #[test]
-    fn the_published_signature_of_slack_is_right_and_no_other() {
+    fn only_the_signature_of_slacks_example_is_accepted() {
         let now = 1_531_420_618;
         assert_eq!(proven(TIMESTAMP, SIGNATURE, BODY, now), Ok(()));
         for body in flipped(BODY) {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_of_another_time_is_stale() {
+    fn request_with_an_old_timestamp_is_stale() {
         for (now, outcome) in [
             (1_531_420_318, Ok(())),
             (1_531_420_918, Ok(())),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_are_missing_doubled_or_malformed_are_refused() {
+    fn missing_duplicated_and_malformed_headers_are_rejected() {
         let signature = ("x-slack-signature", SIGNATURE);
         let timestamp = ("x-slack-request-timestamp", TIMESTAMP);
         let upper = SIGNATURE.to_uppercase();
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_of_a_command_is_read() {
+    fn form_of_a_command_is_parsed() {
         let form = SlackForm::parse(BODY).expect("a form");
         let SlackForm::Command(command) = form else { panic!("{form:?}") };
         assert_eq!((command.name.as_str(), command.text.as_str()), ("/webhook-collect", ""));
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_go_to_slack_and_nowhere_else() {
+    fn only_slack_urls_are_accepted_as_response_urls() {
         assert!(ResponseUrl::parse("https://hooks.slack.com/commands/1/2").is_some());
         for text in [
             "http://hooks.slack.com/commands/1/2",

@@ -1,4 +1,4 @@
-//! Standard Webhooks 1.0.0, symmetric: proof for requests that come in, and the headers for those that go out.
+//! Standard Webhooks 1.0.0 with symmetric keys: verifies incoming requests, and signs outgoing ones.
 //!
 //! Source: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
@@ -13,39 +13,44 @@ use ring::hmac;
 use super::signature::{self, SignatureError, SigningKeys};
 use crate::domain::timestamp::Timestamp;
 
-const ID: &str = "webhook-id";
-const TIMESTAMP: &str = "webhook-timestamp";
-const SIGNATURE: &str = "webhook-signature";
-/// What Svix, whose service the standard was made from, calls the same.
+const ID_HEADER: &str = "webhook-id";
+const TIMESTAMP_HEADER: &str = "webhook-timestamp";
+const SIGNATURE_HEADER: &str = "webhook-signature";
+/// The header names of Svix, on whose service the standard is based.
 ///
 /// Source: <https://docs.svix.com/receiving/verifying-payloads/how-manual>.
-const SVIX: [&str; 3] = ["svix-id", "svix-timestamp", "svix-signature"];
-/// Longer than anybody's; it is kept to tell a repetition.
+const SVIX_HEADERS: [&str; 3] = ["svix-id", "svix-timestamp", "svix-signature"];
+/// The longest id that is kept for deduplication. Known senders use shorter ids.
 const MAX_ID_BYTES: usize = 256;
 
-/// A request that is proven.
+/// An authenticated request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// The name of who signed it.
+    /// The name of the signer.
     pub caller: Arc<str>,
-    /// Its `webhook-id`: equal when it is sent again.
+    /// The `webhook-id`, the same in every delivery.
     pub id: String,
 }
 
-/// Whether a request says that it is signed this way.
+/// Whether a request carries a signature of this kind.
 pub fn is_signed(headers: &HeaderMap) -> bool {
-    [SIGNATURE, SVIX[2]].into_iter().any(|name| headers.contains_key(name))
+    [SIGNATURE_HEADER, SVIX_HEADERS[2]].into_iter().any(|name| headers.contains_key(name))
 }
 
-/// Tells who signed this body. [`SignatureError::NoSignature`]: it is not signed this way, and another proof may count.
+/// Verifies the signature, and returns the signer. [`SignatureError::NoSignature`] means that another kind of proof
+/// may apply.
 pub fn verify(
     keys: &SigningKeys,
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
 ) -> Result<Delivery, SignatureError> {
-    // The names of one set: a signature says nothing about an id of the other.
-    let [id, timestamp, signature] = if headers.contains_key(SIGNATURE) { [ID, TIMESTAMP, SIGNATURE] } else { SVIX };
+    // All three names come from the same set: the signature does not cover the id of the other set.
+    let [id, timestamp, signature] = if headers.contains_key(SIGNATURE_HEADER) {
+        [ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER]
+    } else {
+        SVIX_HEADERS
+    };
     let presented = signature::header(headers, signature)?.ok_or(SignatureError::NoSignature)?;
     let id = signature::header(headers, id)?.filter(|id| is_id(id)).ok_or(SignatureError::Malformed)?;
     let timestamp = signature::header(headers, timestamp)?.ok_or(SignatureError::Malformed)?;
@@ -55,12 +60,12 @@ pub fn verify(
     Ok(Delivery { caller, id: id.to_owned() })
 }
 
-/// A full stop in an id would make one signature good for two messages.
+/// Whether an id is valid. With a full stop in an id, one signature would be valid for two messages.
 fn is_id(id: &str) -> bool {
     (1..=MAX_ID_BYTES).contains(&id.len()) && !id.contains('.')
 }
 
-/// The secret with which what goes out is signed.
+/// The secret that signs outgoing requests.
 #[derive(Clone)]
 pub struct WebhookSecret(hmac::Key);
 
@@ -71,20 +76,24 @@ impl fmt::Debug for WebhookSecret {
 }
 
 impl WebhookSecret {
-    /// Takes `whsec_` and base64 of 24 to 64 bytes.
+    /// Parses `whsec_` followed by base64 of 24 to 64 bytes.
     pub fn parse(text: &str) -> Option<Self> {
         secret_bytes(text).map(|secret| Self(hmac::Key::new(hmac::HMAC_SHA256, &secret)))
     }
 
-    /// The headers that prove a body to be ours. `id` has no full stop, and stays the same when it is sent again.
+    /// Returns the headers that sign a body. `id` contains no full stop, and stays the same in every attempt.
     pub fn headers(&self, id: &str, at: Timestamp, body: &[u8]) -> [(&'static str, String); 3] {
         let timestamp = at.unix_seconds().to_string();
         let tag = signature::sign(&self.0, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body]);
-        [(ID, id.to_owned()), (TIMESTAMP, timestamp), (SIGNATURE, format!("v1,{}", STANDARD.encode(tag)))]
+        [
+            (ID_HEADER, id.to_owned()),
+            (TIMESTAMP_HEADER, timestamp),
+            (SIGNATURE_HEADER, format!("v1,{}", STANDARD.encode(tag))),
+        ]
     }
 }
 
-/// The bytes of a secret in its written form.
+/// Decodes a secret from its written form.
 pub(super) fn secret_bytes(text: &str) -> Option<Vec<u8>> {
     let bytes = STANDARD.decode(text.strip_prefix("whsec_")?).ok()?;
     (24..=64).contains(&bytes.len()).then_some(bytes)
@@ -102,7 +111,7 @@ mod tests {
     const BODY: &[u8] = br#"{"email":"test@example.com","username":"test_user"}"#;
 
     fn delivery(id: &str, timestamp: &str, signature: &str, body: &[u8], now: i64) -> Result<Delivery, SignatureError> {
-        let headers = headers(&[(ID, id), (TIMESTAMP, timestamp), (SIGNATURE, signature)]);
+        let headers = headers(&[(ID_HEADER, id), (TIMESTAMP_HEADER, timestamp), (SIGNATURE_HEADER, signature)]);
         let secret = secret_bytes(SECRET).expect("a secret");
         verify(&keys(&[b"another", &secret]), &headers, body, Timestamp::from_unix_seconds(now))
     }
@@ -113,7 +122,7 @@ mod tests {
 
     /// Source: the tests of <https://github.com/standard-webhooks/standard-webhooks>, `libraries/rust`.
     #[test]
-    fn the_published_signature_is_right_and_no_other() {
+    fn only_the_signature_of_the_published_example_is_accepted() {
         let right = at_its_time(WEBHOOK_ID, SENT_AT, V1, BODY);
         assert_eq!(right, Ok(Delivery { caller: "holder-1".into(), id: WEBHOOK_ID.to_owned() }));
         for body in flipped(BODY) {
@@ -131,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn one_right_signature_among_several_is_enough() {
+    fn one_valid_signature_among_several_is_enough() {
         let wrong = "v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc=";
         let asymmetric = "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==";
         for list in [format!("{wrong} {V1}"), format!("{V1} {wrong}"), format!("v2,x {asymmetric} v1, {V1}")] {
@@ -145,20 +154,23 @@ mod tests {
     }
 
     #[test]
-    fn svixs_names_of_the_headers_are_taken_and_not_mixed_with_the_others() {
+    fn svix_headers_are_accepted_but_not_mixed_with_standard_ones() {
         let now = Timestamp::from_unix_seconds(1_649_367_553);
         let secret = secret_bytes(SECRET).expect("a secret");
         let proven = |list: &[(&'static str, &str)]| verify(&keys(&[&secret]), &headers(list), BODY, now);
-        let svix = [(SVIX[0], WEBHOOK_ID), (SVIX[1], SENT_AT), (SVIX[2], V1)];
+        let svix = [(SVIX_HEADERS[0], WEBHOOK_ID), (SVIX_HEADERS[1], SENT_AT), (SVIX_HEADERS[2], V1)];
         assert_eq!(proven(&svix).expect("proven").id, WEBHOOK_ID);
         assert!(is_signed(&headers(&svix)) && !is_signed(&headers(&svix[..2])));
-        assert_eq!(proven(&[svix[0], svix[1], (SIGNATURE, V1)]), Err(SignatureError::Malformed));
-        assert_eq!(proven(&[(ID, WEBHOOK_ID), (TIMESTAMP, SENT_AT), svix[2]]), Err(SignatureError::Malformed));
+        assert_eq!(proven(&[svix[0], svix[1], (SIGNATURE_HEADER, V1)]), Err(SignatureError::Malformed));
+        assert_eq!(
+            proven(&[(ID_HEADER, WEBHOOK_ID), (TIMESTAMP_HEADER, SENT_AT), svix[2]]),
+            Err(SignatureError::Malformed)
+        );
     }
 
     #[test]
-    fn missing_headers_and_other_times_are_refused() {
-        let (id, timestamp, signature) = ((ID, WEBHOOK_ID), (TIMESTAMP, SENT_AT), (SIGNATURE, V1));
+    fn missing_headers_and_old_timestamps_are_rejected() {
+        let (id, timestamp, signature) = ((ID_HEADER, WEBHOOK_ID), (TIMESTAMP_HEADER, SENT_AT), (SIGNATURE_HEADER, V1));
         for (list, refusal) in [
             (vec![], SignatureError::NoSignature),
             (vec![id, timestamp], SignatureError::NoSignature),
@@ -178,15 +190,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_signed_here_is_what_the_others_sign() {
+    fn own_signature_equals_the_published_one() {
         let secret = WebhookSecret::parse(SECRET).expect("a secret");
         let signed = secret.headers(WEBHOOK_ID, Timestamp::from_unix_seconds(1_649_367_553), BODY);
-        assert_eq!(signed, [(ID, WEBHOOK_ID.to_owned()), (TIMESTAMP, SENT_AT.to_owned()), (SIGNATURE, V1.to_owned())]);
+        assert_eq!(
+            signed,
+            [
+                (ID_HEADER, WEBHOOK_ID.to_owned()),
+                (TIMESTAMP_HEADER, SENT_AT.to_owned()),
+                (SIGNATURE_HEADER, V1.to_owned())
+            ]
+        );
         assert_eq!(format!("{secret:?}"), "WebhookSecret(…)");
     }
 
     #[test]
-    fn a_secret_is_24_to_64_bytes_in_its_written_form() {
+    fn secret_has_24_to_64_bytes() {
         for bytes in [24, 64] {
             assert!(WebhookSecret::parse(&format!("whsec_{}", STANDARD.encode(vec![7; bytes]))).is_some());
         }

@@ -12,8 +12,8 @@ use super::signature::{self, SignatureError, SigningKeys};
 use super::{PayloadError, markup};
 use crate::domain::timestamp::Timestamp;
 
-/// Tells whether Teams sent this body, by `Authorization: HMAC …`, and sent it now, by the activity's own `timestamp`:
-/// the signature covers no other time.
+/// Verifies that Teams signed this body, by `Authorization: HMAC …`, and that it is recent, by the activity's own
+/// `timestamp`: the signature covers no other time.
 pub fn verify(
     keys: &SigningKeys,
     headers: &HeaderMap,
@@ -31,7 +31,7 @@ pub fn verify(
     Ok(signer)
 }
 
-/// The `timestamp` of an activity.
+/// Reads the `timestamp` of an activity.
 fn timestamp(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Timed {
@@ -40,7 +40,7 @@ fn timestamp(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Timed>(body).ok()?.timestamp
 }
 
-/// A message in which the webhook was mentioned.
+/// A message that mentions the webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activity {
     /// What the person typed, without mentions and markup.
@@ -48,7 +48,7 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// Reads the activity.
+    /// Parses the activity.
     pub fn parse(body: &[u8]) -> Result<Self, PayloadError> {
         #[derive(Deserialize)]
         struct Wire {
@@ -61,9 +61,9 @@ impl Activity {
         Ok(Self { text: markup::from_teams(wire.text.as_deref().unwrap_or_default()) })
     }
 
-    /// What the person wants; `called` is how the webhook is mentioned here.
-    pub fn command(&self, called: &str) -> Command {
-        Command::parse(&self.text, called)
+    /// Parses the message's text. `mention` is how people mention the webhook.
+    pub fn command(&self, mention: &str) -> Command {
+        Command::parse(&self.text, mention)
     }
 }
 
@@ -77,11 +77,11 @@ mod tests {
     use super::*;
     use crate::domain::subject::Kind;
 
-    /// The form of the token in Microsoft's documentation: base64 of 32 bytes.
+    /// The token, in the form of Microsoft's documentation: base64 of 32 bytes.
     const TOKEN: &str = "vqF0En+Z0ucuRTM/01o2GuhMH3hKKk/N2bOmlM31zaA=";
     const BODY: &[u8] =
         br#"{"type":"message","timestamp":"2026-11-03T08:15:42.0367Z","text":"<at>Defender</at> help"}"#;
-    /// Made with Python's `hmac`, not with the code under test.
+    /// Computed with Python's `hmac`, independently of the code under test.
     const SIGNATURE: &str = "7c/l7V/eoWpx4RoiVfEtWiRvc3Oxweab1a+Ba/CbyIc=";
 
     fn at(time: &str) -> Timestamp {
@@ -98,7 +98,7 @@ mod tests {
         proven_at("2026-11-03T08:16:00Z", authorization, body)
     }
 
-    /// The header that Teams would send with a body.
+    /// The header that Teams sends with a body.
     fn signed(body: &[u8]) -> String {
         let token = STANDARD.decode(TOKEN).expect("base64");
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &token);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_good_for_five_minutes_by_its_own_timestamp() {
+    fn message_is_valid_for_five_minutes_by_its_own_timestamp() {
         let right = format!("HMAC {SIGNATURE}");
         for (time, outcome) in [
             ("2026-11-03T08:10:43Z", Ok(())),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signature_over_the_body_is_right_and_no_other() {
+    fn only_the_signature_over_the_body_is_accepted() {
         assert_eq!(proven(&format!("HMAC {SIGNATURE}"), BODY), Ok(()));
         for body in flipped(BODY) {
             assert_eq!(proven(&format!("HMAC {SIGNATURE}"), &body), Err(SignatureError::Wrong));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn other_authorizations_are_refused() {
+    fn other_authorization_schemes_are_rejected() {
         let now = at("2026-11-03T08:16:00Z");
         assert_eq!(verify(&keys(&[b"x"]), &headers(&[]), BODY, now), Err(SignatureError::NoSignature));
         let right = format!("HMAC {SIGNATURE}");
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_in_a_channel_is_read() {
+    fn channel_message_is_parsed() {
         let body = json!({
             "type": "message",
             "id": "1762158942036",
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mention_alone_is_a_call_for_help_and_other_bodies_are_none() {
+    fn mention_alone_asks_for_help_and_other_bodies_are_rejected() {
         for body in [json!({"type": "message", "text": "<at>Defender</at>\n"}), json!({"type": "message"})] {
             let activity = Activity::parse(body.to_string().as_bytes()).expect("an activity");
             assert_eq!(activity.command("@Defender"), Command::Help);

@@ -1,4 +1,4 @@
-//! What chats have in common: they wait for so long and no longer, and hear a sentence whatever happens.
+//! What the chat integrations share: they wait for a limited time, and always reply with a message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,44 +16,44 @@ use crate::domain::subject::Question;
 use crate::formats::{self, Format, OutputOptions};
 use crate::lookup::{Context, Deadline, EnrichError};
 
-/// Alerts that a message is made from: more than one shows.
-const SHOWN: usize = 50;
-/// A person waits for about so long before a message says that Defender is slow.
-const SOON: Duration = Duration::from_secs(60);
+/// Alerts that a message is rendered from: more than any message shows.
+const MAX_ALERTS: usize = 50;
+/// Longer waits are given in minutes.
+const MAX_WAIT_IN_SECONDS: Duration = Duration::from_secs(60);
 
-/// A lookup that nobody has to stay for: it can be waited for here, and go on elsewhere.
+/// A running lookup. It can be awaited here, and continue in the background.
 pub(super) type Lookup = BoxFuture<'static, Result<Answer, EnrichError>>;
 
-/// Begins a lookup.
+/// Starts a lookup.
 pub(super) fn lookup(service: Arc<Service>, question: Question, ctx: Context) -> Lookup {
     async move { service.enricher.enrich(&question, &ctx).await }.boxed()
 }
 
-/// What became of a lookup in the time that there was.
+/// The outcome of a lookup within the reply timeout.
 pub(super) enum LookupOutcome {
     InTime(Result<Answer, EnrichError>),
-    StillAsking(Lookup),
+    Pending(Lookup),
 }
 
-/// Waits for a lookup until then.
+/// Waits for a lookup until the deadline.
 pub(super) async fn wait(mut lookup: Lookup, until: Deadline) -> LookupOutcome {
     match timeout_at(until.instant(), &mut lookup).await {
         Ok(outcome) => LookupOutcome::InTime(outcome),
-        Err(_) => LookupOutcome::StillAsking(lookup),
+        Err(_) => LookupOutcome::Pending(lookup),
     }
 }
 
-/// The members of an answer's message.
+/// Renders an answer as the members of a chat message.
 pub(super) fn message(answer: &Answer, format: Format) -> Map<String, Value> {
-    let render_options = RenderOptions { limit: SHOWN, raw: false, warnings: Vec::new(), notified: None };
+    let render_options = RenderOptions { limit: MAX_ALERTS, raw: false, warnings: Vec::new(), notified: None };
     let bytes = formats::render(answer, &render_options, OutputOptions::of(format), usize::MAX);
     serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
-/// What a person is told where there is no answer, and what the log is told.
+/// Returns the text for a person where there is no answer, and the log fields.
 pub(super) fn error_message(error: EnrichError, request_id: &str) -> (String, RequestLog) {
     let in_seconds = |wait: Duration| match wait {
-        wait if wait > SOON => format!("Ask again in {} minutes.", wait.as_secs().div_ceil(60)),
+        wait if wait > MAX_WAIT_IN_SECONDS => format!("Ask again in {} minutes.", wait.as_secs().div_ceil(60)),
         wait => format!("Ask again in {} seconds.", wait.as_secs().max(1)),
     };
     let sentence = match &error {
@@ -77,10 +77,10 @@ pub(super) fn error_message(error: EnrichError, request_id: &str) -> (String, Re
         | EnrichError::Misconfigured { .. } => None,
     };
     let problem = Problem::from(error);
-    let told = problem.request_log();
+    let request_log = problem.request_log();
     let for_the_operator = || {
         let detail = problem.detail();
         format!("Microsoft Defender could not be asked. For whoever runs this service (request {request_id}): {detail}")
     };
-    (sentence.unwrap_or_else(for_the_operator), told)
+    (sentence.unwrap_or_else(for_the_operator), request_log)
 }

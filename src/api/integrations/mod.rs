@@ -1,5 +1,5 @@
-//! `/v1/hooks/…`: callers who cannot speak our JSON. The proof of the sender comes first, over the raw bytes; nothing is
-//! parsed before it holds.
+//! `/v1/hooks/…`: webhooks of senders with their own body formats. The sender is verified first, over the raw bytes;
+//! nothing is parsed before that.
 
 mod chat;
 pub(super) mod pagerduty;
@@ -24,7 +24,7 @@ use super::deliveries::{self, Reply};
 use super::middleware::RequestContext;
 use super::options::Options;
 use super::problem::{Problem, Sender};
-use super::respond::called_by;
+use super::respond::with_caller_name;
 use super::work::Work;
 use crate::app::Service;
 use crate::auth::AuthError;
@@ -34,32 +34,32 @@ use crate::domain::warning::{Warning, WarningCode};
 use crate::integrations::{ExtractedSubjects, HookSecrets, Unusable};
 use crate::lookup::Context;
 
-/// A hook's request without its body, and by when it has to be answered.
+/// A webhook request without its body, and the deadline of the reply.
 struct Call {
     service: Arc<Service>,
     request_context: RequestContext,
     parts: Parts,
-    /// The request's own context, with the sender's patience for a deadline.
-    quick: Context,
+    /// The request's context, with the sender's timeout as its deadline.
+    reply_ctx: Context,
 }
 
-/// Reads the body, lets the sender prove that it is its own, and answers it.
-async fn answer_proven(
+/// Reads the body, verifies the sender, and answers the request.
+async fn answer_verified(
     (service, request_context, request): (Arc<Service>, RequestContext, Request),
-    (sender, patience): (Sender, Duration),
+    (sender, reply_timeout): (Sender, Duration),
     verify: impl FnOnce(&HookSecrets, &Parts, &[u8]) -> Result<Arc<str>, AuthError>,
     answer: impl AsyncFnOnce(&Call, &Bytes) -> Result<Response, Problem>,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let quick = request_context.ctx.within(patience);
-    let call = Call { service, request_context, parts, quick };
+    let reply_ctx = request_context.ctx.within(reply_timeout);
+    let call = Call { service, request_context, parts, reply_ctx };
     let request_id = &*call.request_context.ctx.request_id;
-    let proven = async {
-        let bytes = body::within_bound(body).await?;
+    let verified = async {
+        let bytes = body::read_limited(body).await?;
         let verified: Result<_, AuthError> =
-            call.service.callers.prove(&call.quick, |secrets| verify(secrets, &call.parts, &bytes)).await;
+            call.service.callers.prove(&call.reply_ctx, |secrets| verify(secrets, &call.parts, &bytes)).await;
         let name = verified.map_err(|refused| match refused {
-            AuthError::SignatureError(reason) => Problem::not_proven(sender, reason),
+            AuthError::SignatureError(reason) => Problem::invalid_signature(sender, reason),
             AuthError::Unauthorized
             | AuthError::Unsigned
             | AuthError::SecretUnavailable(_)
@@ -69,16 +69,16 @@ async fn answer_proven(
         })?;
         Ok::<_, Problem>((name, bytes))
     };
-    match proven.await {
+    match verified.await {
         Ok((name, bytes)) => {
             let answered = answer(&call, &bytes).await;
-            called_by(name, answered.unwrap_or_else(|problem| problem.response(request_id)))
+            with_caller_name(name, answered.unwrap_or_else(|problem| problem.response(request_id)))
         }
         Err(problem) => problem.response(request_id),
     }
 }
 
-/// What was found in somebody else's record, as items of a batch; `pointer` says where a field of that name stands.
+/// Makes batch items of the extracted subjects. `pointer` returns the location of a field.
 fn items(
     found: &ExtractedSubjects,
     options: &Options,
@@ -96,15 +96,15 @@ fn items(
             Item::from(Ok(EnrichRequest { question, options: options.clone(), warnings: warnings.clone() }))
         }
         Err(Unusable { kind, field, text, error }) => {
-            let problem = Problem::of_subject(error, pointer(field)).about(*kind);
-            Item { input: Some(text.clone()), asked: Err(problem) }
+            let problem = Problem::of_subject(error, pointer(field)).with_kind(*kind);
+            Item { input: Some(text.clone()), request: Err(problem) }
         }
     };
     found.items().iter().map(item).collect()
 }
 
-/// Answers items as a batch, as soon as the sender has to have an answer. Where somebody else is to get the answer as
-/// well, what Defender is too slow for goes on tasks. A delivery that is claimed is settled by what goes well.
+/// Answers items as a batch, within the sender's timeout. If a destination also gets the answers, slower lookups
+/// continue in the background. A success settles the claim of the delivery.
 async fn answer_items(
     items: Vec<Item>,
     options: &Options,
@@ -112,26 +112,26 @@ async fn answer_items(
     claim: Option<Claim<Reply>>,
     finish: fn(Response) -> Response,
 ) -> Result<Response, Problem> {
-    let Call { service, request_context, quick, .. } = call;
+    let Call { service, request_context, reply_ctx, .. } = call;
     let work = Work::new(service.clone(), items, options, request_context).await?;
     let settled = async |claim: Option<Claim<Reply>>, response| match claim {
-        Some(claim) => deliveries::settled(claim, response).await,
+        Some(claim) => deliveries::settle(claim, response).await,
         None => response,
     };
-    if !(work.is_addressed() && service.background_tasks().can_outlive_an_answer()) {
-        work.run(quick).await;
+    if !(work.has_destinations() && service.background_tasks().can_outlive_an_answer()) {
+        work.run(reply_ctx).await;
         return Ok(settled(claim, finish(work.response())).await);
     }
     let mut run = {
         let (work, ctx) = (work.clone(), request_context.ctx.clone());
         async move { work.run(&ctx).await }.boxed()
     };
-    if timeout_at(quick.deadline.instant(), &mut run).await.is_ok() {
+    if timeout_at(reply_ctx.deadline.instant(), &mut run).await.is_ok() {
         return Ok(settled(claim, finish(work.response())).await);
     }
     let mut response = finish(work.response());
     if let Some(claim) = &claim {
-        response = deliveries::answered_meanwhile(claim, response).await;
+        response = deliveries::answer_meanwhile(claim, response).await;
     }
     let follow_up = {
         let (work, request_id) = (work.clone(), request_context.ctx.request_id.clone());
@@ -139,7 +139,7 @@ async fn answer_items(
             run.await;
             work.log(&request_id);
             if let Some(claim) = claim {
-                deliveries::settled(claim, finish(work.response())).await;
+                deliveries::settle(claim, finish(work.response())).await;
             }
         }
     };

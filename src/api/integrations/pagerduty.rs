@@ -1,5 +1,5 @@
-//! `POST /v1/hooks/pagerduty`: a V3 webhook. `PagerDuty` waits 5 seconds, reads the status only, and delivers again for two
-//! days what it takes for failed: so whatever it has sent is taken.
+//! `POST /v1/hooks/pagerduty`: a V3 webhook. `PagerDuty` waits 5 seconds, reads only the status, and redelivers for
+//! two days what it considers failed. Every event with a valid signature is therefore accepted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use super::super::deliveries::{self, Reply};
 use super::super::enrich::query_options;
 use super::super::middleware::RequestContext;
 use super::super::problem::{Code, Problem, Sender};
-use super::{Call, answer_items, answer_proven, items};
+use super::{Call, answer_items, answer_verified, items};
 use crate::app::Service;
 use crate::cache::Claim;
 use crate::domain::timestamp::Timestamp;
 use crate::integrations::ExtractedSubjects;
 use crate::integrations::pagerduty::{self, Event};
 
-/// `PagerDuty`'s 5 seconds, less the way there and back.
-const PATIENCE: Duration = Duration::from_millis(4500);
+/// `PagerDuty` waits 5 seconds; the rest is for the network.
+const REPLY_TIMEOUT: Duration = Duration::from_millis(4500);
 
-/// Asks about what an event names.
+/// Looks up the subjects of an event.
 async fn answer_event(event: &Event, call: &Call, claim: Option<Claim<Reply>>) -> Result<Response, Problem> {
     let found = if event.is_ping() { ExtractedSubjects::default() } else { event.subjects() };
     let (options, warnings) = query_options(call.parts.uri.query())?;
@@ -42,9 +42,9 @@ pub(in crate::api) async fn answer(
     Extension(request_context): Extension<RequestContext>,
     request: Request,
 ) -> Response {
-    answer_proven(
+    answer_verified(
         (service, request_context, request),
-        (Sender::PagerDuty, PATIENCE),
+        (Sender::PagerDuty, REPLY_TIMEOUT),
         |secrets, parts, body| {
             let keys = secrets.pagerduty.as_ref().map_err(|error| *error)?;
             Ok(pagerduty::verify(keys, &parts.headers, body, Timestamp::now())?)
@@ -58,7 +58,7 @@ pub(in crate::api) async fn answer(
                 let answered = answer_event(&event, call, Some(claim)).await;
                 answered.unwrap_or_else(|problem| problem.response(&call.request_context.ctx.request_id))
             };
-            Ok(deliveries::once(&call.service, ("pagerduty", delivery.as_bytes()), &call.quick, first).await)
+            Ok(deliveries::answer_once(&call.service, ("pagerduty", delivery.as_bytes()), &call.reply_ctx, first).await)
         },
     )
     .await

@@ -1,4 +1,5 @@
-//! `POST /v1/hooks/splunk?token=…`: Splunk's webhook alert action. The token stands in the query, which is logged nowhere.
+//! `POST /v1/hooks/splunk?token=…`: Splunk's webhook alert action. The query carries the token, so no log contains
+//! the query.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +12,12 @@ use super::super::decode;
 use super::super::fields::Fields;
 use super::super::middleware::RequestContext;
 use super::super::problem::{Code, Problem, Sender};
-use super::{answer_items, answer_proven, items};
+use super::{answer_items, answer_verified, items};
 use crate::app::Service;
 use crate::integrations::splunk::{self, AlertAction};
 
-/// Splunk's 10 seconds, less the way there and back.
-const PATIENCE: Duration = Duration::from_millis(9500);
+/// Splunk waits 10 seconds; the rest is for the network.
+const REPLY_TIMEOUT: Duration = Duration::from_millis(9500);
 
 /// `POST /v1/hooks/splunk`.
 pub(in crate::api) async fn answer(
@@ -24,9 +25,9 @@ pub(in crate::api) async fn answer(
     Extension(request_context): Extension<RequestContext>,
     request: Request,
 ) -> Response {
-    answer_proven(
+    answer_verified(
         (service, request_context, request),
-        (Sender::Splunk, PATIENCE),
+        (Sender::Splunk, REPLY_TIMEOUT),
         |secrets, parts, _| {
             let tokens = secrets.splunk.as_ref().map_err(|error| *error)?;
             Ok(splunk::verify(tokens, parts.uri.query().unwrap_or_default())?)

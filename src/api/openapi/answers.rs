@@ -1,11 +1,11 @@
-//! What comes back: the media types of an answer, and outlines of the formats that other people's pages describe in full.
+//! The responses of the OpenAPI document: media types, and outlines of formats that are specified elsewhere.
 
 use serde_json::{Map, Value, json};
 
 use crate::api::problem::Code;
 use crate::formats::Format;
 
-/// The names of the schemas of a format's bodies, where they are JSON.
+/// The names of the schemas of a format's bodies; none if it is not JSON.
 fn schemas_of(format: Format) -> &'static [&'static str] {
     match format {
         Format::Json => &["Enrichment"],
@@ -17,12 +17,12 @@ fn schemas_of(format: Format) -> &'static [&'static str] {
     }
 }
 
-/// An answer in any format that is JSON.
+/// References to the schemas of all JSON formats.
 fn any_json() -> Vec<Value> {
     Format::ALL.into_iter().flat_map(schemas_of).map(|name| reference(name)).collect()
 }
 
-/// An answer in any format, by media type.
+/// The content of an answer, by media type.
 pub(super) fn answer_content() -> Value {
     let mut content = Map::new();
     content.insert("application/json".to_owned(), json!({"schema": reference("Answer")}));
@@ -34,7 +34,7 @@ pub(super) fn answer_content() -> Value {
     Value::Object(content)
 }
 
-/// A body of one schema.
+/// A JSON body with one schema.
 pub(super) fn json_content(schema: &str) -> Value {
     json!({"application/json": {"schema": reference(schema)}})
 }
@@ -43,8 +43,8 @@ fn reference(schema: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{schema}")})
 }
 
-/// A good answer.
-pub(super) fn good(description: &str, content: &Value, with: &[&str]) -> Value {
+/// A successful response.
+pub(super) fn success(description: &str, content: &Value, with: &[&str]) -> Value {
     json!({"description": description, "headers": headers(with), "content": content})
 }
 
@@ -53,7 +53,7 @@ fn headers(names: &[&str]) -> Value {
     Value::Object(["X-Request-Id"].iter().chain(names).map(header).collect())
 }
 
-/// The headers that answers can have.
+/// The headers that responses can have.
 pub(super) fn header_components() -> Value {
     json!({
         "X-Request-Id": {"description": "The request's name: the caller's, if it sent a sane one.", "required": true, "schema": {"type": "string"}},
@@ -65,12 +65,12 @@ pub(super) fn header_components() -> Value {
     })
 }
 
-/// The name of the response that a status has.
+/// The name of the problem response with this status.
 fn response_of(status: u16) -> String {
     format!("Problem{status}")
 }
 
-/// References to the problems of some statuses, or of all.
+/// References to the problem responses whose status matches.
 pub(super) fn problems(of: impl Fn(u16) -> bool) -> Map<String, Value> {
     let statuses = Code::ALL.iter().map(|code| code.status().as_u16()).filter(|status| of(*status));
     statuses
@@ -78,7 +78,7 @@ pub(super) fn problems(of: impl Fn(u16) -> bool) -> Map<String, Value> {
         .collect()
 }
 
-/// A response for each status that is a problem.
+/// One response for each status of a problem.
 pub(super) fn problem_responses() -> Value {
     let mut responses = Map::new();
     for status in Code::ALL.map(|code| code.status().as_u16()) {
@@ -91,12 +91,12 @@ pub(super) fn problem_responses() -> Value {
             _ => &[],
         };
         let content = json!({"application/problem+json": {"schema": reference("Problem")}});
-        responses.insert(response_of(status), good(&format!("A problem: {}.", words.join(", ")), &content, with));
+        responses.insert(response_of(status), success(&format!("A problem: {}.", words.join(", ")), &content, with));
     }
     Value::Object(responses)
 }
 
-/// Outlines of the formats that are described elsewhere: what a reader can count on to tell them apart.
+/// Outlines of formats that are specified elsewhere: the members by which a reader can tell them apart.
 pub(super) fn outlines() -> Vec<(&'static str, Value)> {
     let json = any_json();
     let any: Vec<_> = json.iter().cloned().chain([reference("AnswerText")]).collect();
@@ -155,7 +155,7 @@ fn for_siems() -> Vec<(&'static str, Value)> {
             "OcsfMetadata",
             open_object(
                 "Of which version the event is, and whose.",
-                &[("version", json!({"type": "string", "enum": ["1.8.0"]})), ("product", free("The product."))],
+                &[("version", json!({"type": "string", "enum": ["1.8.0"]})), ("product", any_object("The product."))],
             ),
         ),
         (
@@ -186,7 +186,7 @@ fn for_siems() -> Vec<(&'static str, Value)> {
                     ),
                     (
                         "microsoft",
-                        open_object("What has no field there.", &[("defender", free("Members of the answer."))]),
+                        open_object("What has no field there.", &[("defender", any_object("Members of the answer."))]),
                     ),
                 ],
             ),
@@ -241,14 +241,14 @@ fn for_chats() -> Vec<(&'static str, Value)> {
                 &[
                     ("type", json!({"type": "string", "enum": ["AdaptiveCard"]})),
                     ("version", json!({"type": "string", "enum": ["1.4"]})),
-                    ("body", json!({"type": "array", "items": free("An element of the card.")})),
+                    ("body", json!({"type": "array", "items": any_object("An element of the card.")})),
                 ],
             ),
         ),
     ]
 }
 
-/// An object that has these members, and any others.
+/// An object with these members and any others.
 fn open_object(description: &str, members: &[(&str, Value)]) -> Value {
     let names: Vec<_> = members.iter().map(|(name, _)| *name).collect();
     let properties: Map<_, _> = members.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
@@ -258,7 +258,7 @@ fn open_object(description: &str, members: &[(&str, Value)]) -> Value {
     })
 }
 
-/// An object whose members are described elsewhere.
-fn free(description: &str) -> Value {
+/// An object whose members are specified elsewhere.
+fn any_object(description: &str) -> Value {
     json!({"type": "object", "description": description, "additionalProperties": true})
 }

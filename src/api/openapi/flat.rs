@@ -1,29 +1,29 @@
-//! The document for gateways and connectors that know OpenAPI 3.0 and no composition: each schema has one type, what can be
-//! null says so, and of several shapes the first stays.
+//! The OpenAPI 3.0 document, for gateways and connectors that do not support composition. Each schema has one type. A
+//! schema that accepts null is marked `nullable`. Of several alternatives, only the first is kept.
 
 use serde_json::{Map, Value, json};
 
-use super::plain::{Definitions, each, prune, referred};
+use super::plain::{Definitions, for_each_schema, prune, referenced_schema};
 
-/// Members of 3.1 that 3.0 has not, by where they stand.
+/// JSON pointers to members that exist only in OpenAPI 3.1.
 const ONLY_IN_3_1: [&str; 2] = ["/info/summary", "/jsonSchemaDialect"];
 
-/// The 3.0 document of a 3.1 document.
-pub(super) fn flat(mut document: Value) -> Value {
+/// Converts a 3.1 document into a 3.0 document.
+pub(super) fn to_openapi_3_0(mut document: Value) -> Value {
     for pointer in ONLY_IN_3_1 {
         if let Some((parent, name)) = pointer.rsplit_once('/') {
             document.pointer_mut(parent).and_then(Value::as_object_mut).and_then(|object| object.remove(name));
         }
     }
     let known = definitions(&document);
-    each(&mut document, &mut |schema| one_type(schema, &known));
+    for_each_schema(&mut document, &mut |schema| one_type(schema, &known));
     if let Some(object) = document.as_object_mut() {
         object.insert("openapi".to_owned(), "3.0.3".into());
     }
-    let used = used(&document);
-    let used: Vec<_> = used.iter().map(String::as_str).collect();
+    let referenced = referenced(&document);
+    let referenced: Vec<_> = referenced.iter().map(String::as_str).collect();
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
-        prune(schemas, &used);
+        prune(schemas, &referenced);
     }
     document
 }
@@ -32,17 +32,17 @@ fn definitions(document: &Value) -> Definitions {
     document.pointer("/components/schemas").and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-/// The schemas that paths and responses refer to.
-fn used(document: &Value) -> Vec<String> {
+/// The names of the schemas that paths and responses refer to.
+fn referenced(document: &Value) -> Vec<String> {
     let mut names = Vec::new();
     for pointer in ["/paths", "/components/responses", "/components/headers"] {
         let mut part = document.pointer(pointer).cloned().unwrap_or_default();
-        each(&mut part, &mut |schema| names.extend(referred(schema).map(str::to_owned)));
+        for_each_schema(&mut part, &mut |schema| names.extend(referenced_schema(schema).map(str::to_owned)));
     }
     names
 }
 
-/// Takes the composition out of one schema, the innermost first.
+/// Removes composition from one schema.
 fn one_type(schema: &mut Map<String, Value>, known: &Definitions) {
     if let Some(only) = schema.get("const").filter(|only| !only.is_object()).cloned() {
         schema.remove("const");
@@ -68,7 +68,7 @@ fn one_type(schema: &mut Map<String, Value>, known: &Definitions) {
             first_branch(schema, &branches, known);
         }
     }
-    // Beside a reference, nothing counts in 3.0.
+    // OpenAPI 3.0 ignores all members beside a reference.
     if schema.get("$ref").is_some_and(Value::is_string) {
         schema.retain(|name, _| name == "$ref");
     }
@@ -81,18 +81,18 @@ fn first_branch(schema: &mut Map<String, Value>, branches: &[Value], known: &Def
         schema.extend(first.clone());
         return;
     }
-    // A reference cannot be said to be null: what it leads to stands in its place.
+    // A reference cannot be marked nullable, so the schema that it refers to is inlined.
     let mut inner = Value::Object(first.clone());
-    while let Some(target) = inner.as_object().and_then(referred).and_then(|name| known.get(name)) {
+    while let Some(target) = inner.as_object().and_then(referenced_schema).and_then(|name| known.get(name)) {
         inner = target.clone();
     }
-    each(&mut inner, &mut |schema| one_type(schema, known));
+    for_each_schema(&mut inner, &mut |schema| one_type(schema, known));
     if let Value::Object(inner) = inner {
         for (name, value) in inner {
             schema.entry(name).or_insert(value);
         }
     }
-    // What has no type can be anything, null among it.
+    // A schema without a type accepts anything, including null.
     if schema.contains_key("type") {
         schema.insert("nullable".to_owned(), true.into());
     }

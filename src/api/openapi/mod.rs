@@ -1,5 +1,5 @@
-//! The OpenAPI document and the JSON Schemas: generated from the types and the table of routes, published as files, kept in
-//! step by a test.
+//! The OpenAPI document and the JSON Schemas. They are generated from the types and the table of routes, and
+//! published as files, which a test compares with the generated ones.
 
 mod answers;
 mod flat;
@@ -24,7 +24,7 @@ use super::respond::{self, RequestLog};
 use crate::app::Service;
 use crate::domain::enrichment::Enrichment;
 
-/// The document as it was published with this version.
+/// The published document of this version.
 const PUBLISHED: &str = include_str!("../../../schemas/openapi.json");
 
 /// `GET /v1/openapi.json`.
@@ -50,7 +50,7 @@ fn titled(title: &str, mut schema: Value) -> Value {
     schema
 }
 
-/// The schema of an answer, with what it refers to.
+/// The schema of a response body, with its definitions.
 fn answer<T: JsonSchema>() -> Value {
     const ROOT: &str = "";
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
@@ -101,9 +101,9 @@ pub fn document() -> Value {
     })
 }
 
-/// The same for gateways and connectors that know OpenAPI 3.0 and no composition.
+/// The OpenAPI 3.0 document without composition, for gateways and connectors.
 pub fn flat_document() -> Value {
-    flat::flat(document())
+    flat::to_openapi_3_0(document())
 }
 
 /// The schemas of the document.
@@ -112,19 +112,19 @@ fn components() -> Map<String, Value> {
         .for_serialize()
         .with(|settings| settings.definitions_path = "/components/schemas".into())
         .into_generator();
-    let bodies_of_ours = [
+    let our_bodies = [
         ("Enrichment", generator.subschema_for::<Enrichment<'static>>()),
         ("Batch", generator.subschema_for::<BatchBody>()),
         ("Problem", generator.subschema_for::<ProblemBody>()),
     ];
     let mut schemas = generator.take_definitions(true);
-    plain::rewrite(&mut schemas, &bodies_of_ours.map(|(name, _)| name));
+    plain::rewrite(&mut schemas, &our_bodies.map(|(name, _)| name));
     schemas.extend(outlines().into_iter().chain(bodies()).map(|(name, schema)| (name.to_owned(), schema)));
     schemas.insert(
         "Health".to_owned(),
         json!({"type": "object", "required": ["status"], "properties": {"status": {"type": "string", "enum": ["ok"]}}}),
     );
-    // A message of Teams, or one of text alone.
+    // A Teams message, or one with text only.
     schemas.insert(
         "TeamsReply".to_owned(),
         json!({

@@ -1,12 +1,12 @@
-//! What the document says of each endpoint.
+//! The operations of the OpenAPI document.
 
 use serde_json::{Map, Value, json};
 
-use super::answers::{answer_content, good, json_content, problems};
+use super::answers::{answer_content, json_content, problems, success};
 use super::request::{batch_examples, examples, option_parameters, query_parameters};
 use crate::api::routes::Endpoint;
 
-/// Groups of endpoints, as tools show them.
+/// The groups of operations, as tools display them.
 pub(super) fn tags() -> Value {
     json!([
         {"name": "Lookups", "description": "Ask about alerts, machines, users, files, incidents, addresses and domains."},
@@ -15,7 +15,7 @@ pub(super) fn tags() -> Value {
     ])
 }
 
-/// Where all endpoints stand.
+/// The operations by path and method.
 pub(super) fn paths() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for endpoint in Endpoint::ALL {
@@ -54,17 +54,17 @@ fn operation(endpoint: Endpoint) -> Value {
             option_parameters(),
         )
         .with_body("BatchRequest", &batch_examples())
-        .answers("200", good("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified", "X-Repeated"])),
+        .answers("200", success("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified", "X-Repeated"])),
         Endpoint::HookSlack => hook(
             "hookSlack",
             ["A slash command of Slack", "Proven by X-Slack-Signature. What takes longer than 2.5 seconds follows to its response_url."],
         )
         .with_foreign_body("application/x-www-form-urlencoded")
-        .answers("200", good("A message, whatever happened; empty for ssl_check.", &json_content("SlackMessage"), &[])),
+        .answers("200", success("A message, whatever happened; empty for ssl_check.", &json_content("SlackMessage"), &[])),
         Endpoint::HookTeams => {
             hook("hookTeams", ["A message to an outgoing webhook of Teams", "Proven by Authorization: HMAC."])
                 .with_foreign_body("application/json")
-                .answers("200", good("A message, whatever happened.", &json_content("TeamsReply"), &[]))
+                .answers("200", success("A message, whatever happened.", &json_content("TeamsReply"), &[]))
         }
         Endpoint::HookSplunk => {
             let token = json!({
@@ -77,7 +77,7 @@ fn operation(endpoint: Endpoint) -> Value {
             )
             .with_parameters([token].into_iter().chain(option_parameters()).collect())
             .with_foreign_body("application/json")
-            .answers("200", good("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified"]))
+            .answers("200", success("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified"]))
         }
         Endpoint::HookPagerDuty => hook(
             "hookPagerDuty",
@@ -85,15 +85,15 @@ fn operation(endpoint: Endpoint) -> Value {
         )
         .with_parameters(option_parameters())
         .with_foreign_body("application/json")
-        .answers("202", good("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified", "X-Repeated"])),
+        .answers("202", success("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified", "X-Repeated"])),
         Endpoint::OpenApi => about("openapi", ["This document", "OpenAPI 3.1, as it was published with this version."])
-            .answers("200", good("This document.", &object("The document."), &[])),
+            .answers("200", success("This document.", &object("The document."), &[])),
         Endpoint::Health => about("health", ["Whether the process lives", "No authentication, no I/O. It says nothing of Defender."])
-            .answers("200", good("It lives.", &json_content("Health"), &[])),
+            .answers("200", success("It lives.", &json_content("Health"), &[])),
     }
 }
 
-/// An operation in the making.
+/// An operation under construction.
 struct Operation(Map<String, Value>);
 
 impl Operation {
@@ -130,11 +130,11 @@ impl Operation {
     fn one_answer(self) -> Value {
         self.answers(
             "200",
-            good("The answer, in the format that was asked for.", &answer_content(), &["X-Notified", "X-Repeated"]),
+            success("The answer, in the format that was asked for.", &answer_content(), &["X-Notified", "X-Repeated"]),
         )
     }
 
-    /// The good answer beside the problems that are there already.
+    /// Adds the successful response to the problems.
     fn answers(mut self, status: &str, answer: Value) -> Value {
         if let Some(Value::Object(responses)) = self.0.get_mut("responses") {
             responses.insert(status.to_owned(), answer);
@@ -147,7 +147,7 @@ fn lookup(id: &str, texts: [&str; 2], parameters: Vec<Value>) -> Operation {
     Operation::new("Lookups", id, texts).with_parameters(parameters).with("responses", problems(|_| true).into())
 }
 
-/// A hook tells of a subject's problem in its item, or as a message.
+/// Builds the operation of a hook, which reports a subject's problem in its item or as a message.
 fn hook(id: &str, texts: [&str; 2]) -> Operation {
     let of_its_own = |status| matches!(status, 400 | 401 | 403 | 405 | 413 | 422 | 500 | 503 | 504);
     Operation::new("Hooks", id, texts).with("security", json!([])).with("responses", problems(of_its_own).into())

@@ -1,5 +1,5 @@
-//! Schemas as validators and generators of clients take them best: a closed set of words is one `enum`, what may be one of
-//! several shapes is one object, and a number has no format that only Rust has.
+//! Simplifies schemas for validators and client generators. A closed set of words becomes one `enum`. Alternatives of
+//! objects become one object. Number formats that only Rust has are removed.
 
 use std::collections::BTreeSet;
 
@@ -8,43 +8,43 @@ use serde_json::{Map, Value, json};
 /// Schemas by name.
 pub(super) type Definitions = Map<String, Value>;
 
-/// Rewrites the schemas, and leaves out those that are then reached from none of `roots` any more.
+/// Rewrites the schemas, and removes those that are no longer reachable from `roots`.
 pub(super) fn rewrite(definitions: &mut Definitions, roots: &[&str]) {
     definitions.values_mut().for_each(|schema| {
-        each(schema, &mut |schema| {
+        for_each_schema(schema, &mut |schema| {
             without_own_formats(schema);
             words(schema);
         });
     });
     let known = definitions.clone();
-    definitions.values_mut().for_each(|schema| each(schema, &mut |schema| one_shape(schema, &known)));
+    definitions.values_mut().for_each(|schema| for_each_schema(schema, &mut |schema| one_shape(schema, &known)));
     prune(definitions, roots);
 }
 
-/// Calls `change` on a schema and all inside of it, the innermost first.
-pub(super) fn each(schema: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
+/// Calls `change` on a schema and on everything inside it, innermost first.
+pub(super) fn for_each_schema(schema: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
     match schema {
         Value::Object(object) => {
-            object.values_mut().for_each(|inner| each(inner, change));
+            object.values_mut().for_each(|inner| for_each_schema(inner, change));
             change(object);
         }
-        Value::Array(list) => list.iter_mut().for_each(|inner| each(inner, change)),
+        Value::Array(list) => list.iter_mut().for_each(|inner| for_each_schema(inner, change)),
         _ => {}
     }
 }
 
 /// The name of the schema that a schema refers to.
-pub(super) fn referred(schema: &Map<String, Value>) -> Option<&str> {
+pub(super) fn referenced_schema(schema: &Map<String, Value>) -> Option<&str> {
     schema.get("$ref")?.as_str()?.rsplit('/').next()
 }
 
-/// Leaves out the schemas that are reached from none of `roots`.
+/// Removes the schemas that are not reachable from `roots`.
 pub(super) fn prune(definitions: &mut Definitions, roots: &[&str]) {
     let mut reached = BTreeSet::new();
     let mut next: Vec<String> = roots.iter().map(|root| (*root).to_owned()).collect();
     while let Some(name) = next.pop() {
         if let Some(mut schema) = definitions.get(&name).filter(|_| !reached.contains(&name)).cloned() {
-            each(&mut schema, &mut |schema| next.extend(referred(schema).map(str::to_owned)));
+            for_each_schema(&mut schema, &mut |schema| next.extend(referenced_schema(schema).map(str::to_owned)));
         }
         reached.insert(name);
     }
@@ -65,8 +65,8 @@ fn describe(schema: &mut Map<String, Value>, text: String) {
     schema.insert("description".to_owned(), text.into());
 }
 
-/// The words of a schema that is nothing but a set of words.
-fn words_of(schema: &Map<String, Value>) -> Option<Vec<Value>> {
+/// The words of a schema that is only a set of words.
+fn word_set(schema: &Map<String, Value>) -> Option<Vec<Value>> {
     let words = match (schema.get("const"), schema.get("enum")) {
         (Some(word), _) => vec![word.clone()],
         (None, Some(Value::Array(words))) => words.clone(),
@@ -75,11 +75,11 @@ fn words_of(schema: &Map<String, Value>) -> Option<Vec<Value>> {
     words.iter().all(Value::is_string).then_some(words)
 }
 
-/// Alternatives that are words become one `enum`.
+/// Merges alternatives that are words into one `enum`.
 fn words(schema: &mut Map<String, Value>) {
     let Some(Value::Array(branches)) = schema.get("oneOf") else { return };
     let branches: Vec<_> = branches.iter().filter_map(Value::as_object).collect();
-    let Some(words) = branches.iter().map(|branch| words_of(branch)).collect::<Option<Vec<_>>>() else { return };
+    let Some(words) = branches.iter().map(|branch| word_set(branch)).collect::<Option<Vec<_>>>() else { return };
     let mut text = description(schema).unwrap_or_default().to_owned();
     for branch in branches {
         if let (Some(word), Some(meaning)) = (branch.get("const").and_then(Value::as_str), description(branch)) {
@@ -92,10 +92,10 @@ fn words(schema: &mut Map<String, Value>) {
     schema.insert("enum".to_owned(), words.concat().into());
 }
 
-/// Alternatives that are all words, or all objects, become one set of words, or one object.
+/// Merges alternatives into one set of words if all are words, or into one object if all are objects.
 fn one_shape(schema: &mut Map<String, Value>, known: &Definitions) {
     let Some(Value::Array(branches)) = schema.get("anyOf") else { return };
-    let named = branches.iter().filter_map(Value::as_object).map(|branch| match referred(branch) {
+    let named = branches.iter().filter_map(Value::as_object).map(|branch| match referenced_schema(branch) {
         Some(name) => (Some(name), known.get(name).and_then(Value::as_object)),
         None => (None, Some(branch)),
     });
@@ -103,7 +103,7 @@ fn one_shape(schema: &mut Map<String, Value>, known: &Definitions) {
     if branches.len() < 2 {
         return;
     }
-    if let Some(words) = branches.iter().map(|(_, branch)| words_of(branch)).collect::<Option<Vec<_>>>() {
+    if let Some(words) = branches.iter().map(|(_, branch)| word_set(branch)).collect::<Option<Vec<_>>>() {
         let mut all: Vec<Value> = Vec::new();
         words.concat().into_iter().for_each(|word| {
             if !all.contains(&word) {
@@ -119,22 +119,22 @@ fn one_shape(schema: &mut Map<String, Value>, known: &Definitions) {
     }
 }
 
-/// One object with the members of all: what not all of them require is optional.
+/// Merges objects into one. A member that not all of them require is optional.
 fn one_object(schema: &Map<String, Value>, branches: &[(Option<&str>, &Map<String, Value>)]) -> Map<String, Value> {
     let properties = |schema: &Map<String, Value>| schema.get("properties").and_then(Value::as_object).cloned();
     let required = |schema: &Map<String, Value>| schema.get("required").and_then(Value::as_array).cloned();
     let mut members = properties(schema).unwrap_or_default();
-    let mut told: Map<String, Value> = Map::new();
+    let mut descriptions: Map<String, Value> = Map::new();
     for (name, branch) in branches {
         for (member, mut inner) in properties(branch).unwrap_or_default() {
             let text = inner.as_object().and_then(description).unwrap_or_default();
             let text = name.map_or_else(|| text.to_owned(), |name| format!("{name}: {text}"));
-            let before = told.get(&member).and_then(Value::as_str);
+            let before = descriptions.get(&member).and_then(Value::as_str);
             let text = before.map_or_else(|| text.clone(), |before| format!("{before} {text}"));
             if let Some(inner) = inner.as_object_mut() {
                 describe(inner, text.clone());
             }
-            told.insert(member.clone(), text.into());
+            descriptions.insert(member.clone(), text.into());
             members.insert(member, inner);
         }
     }
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_become_one_and_null_stays_apart() {
+    fn objects_are_merged_and_null_is_kept_apart() {
         let schemas = rewritten(json!({
             "Root": {
                 "type": "object", "required": ["type"],

@@ -1,22 +1,22 @@
-//! What can be asked: subjects and options, as members of a body and as parameters of a query.
+//! The request schemas: subjects and options, as members of a body and as query parameters.
 //!
-//! There are two schemas of a body. The JSON Schema takes all that the service takes. The one of the OpenAPI document has the
-//! form that a program should send, of which generators make types.
+//! A body has two schemas. The JSON Schema describes everything that the service accepts. The schema of the OpenAPI
+//! document describes the form that programs should send, from which generators make types.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::api::batch::MOST;
+use crate::api::batch::MAX_SUBJECTS;
 use crate::api::request::OptionMembers;
 use crate::domain::subject::Kind;
 use crate::domain::subject::field_names::{self, Named, in_one_spelling};
 
-/// A text that counts as none, and null.
+/// The schema of values that count as absent: null and blank strings.
 fn absent() -> Value {
     json!({"type": ["string", "null"], "pattern": r"^\s*$"})
 }
 
-/// What can be asked about: name, what is accepted, an example of the demo company's.
+/// The subjects: name, accepted values, and an example from the demo company.
 const SUBJECTS: [(&str, &str, &str); 9] = [
     ("alert_id", "An alert's id, or a portal link to it.", "da639305048212385104_-1204837751"),
     (
@@ -49,7 +49,7 @@ const SUBJECTS: [(&str, &str, &str); 9] = [
     ),
 ];
 
-/// The forms of a subject's value, the best first: a number is taken where a number can be meant.
+/// The accepted forms of a subject's value, preferred form first. Numbers are accepted where a number is possible.
 fn forms(kind: Option<Kind>) -> Vec<Value> {
     let mut forms = vec![json!({"type": "string"})];
     match kind {
@@ -60,26 +60,26 @@ fn forms(kind: Option<Kind>) -> Vec<Value> {
     forms
 }
 
-/// An option: its name, its description, and the forms of its value, the best first.
-struct Choice {
+/// An option: its name, its description, and the accepted forms of its value, preferred form first.
+struct OptionSchema {
     name: String,
     description: Value,
     forms: Vec<Value>,
 }
 
-/// The options, from their types.
-fn choices() -> Vec<Choice> {
+/// Reads the options from their types.
+fn options() -> Vec<OptionSchema> {
     let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     let schema = generator.into_root_schema_for::<OptionMembers>().to_value();
     let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let choice = |(name, schema): (String, Value)| {
         let description = schema.get("description").cloned().unwrap_or_default();
-        Choice { name, description, forms: without_null(schema) }
+        OptionSchema { name, description, forms: without_null(schema) }
     };
     properties.into_iter().map(choice).collect()
 }
 
-/// The forms of a value beside null.
+/// Returns the forms of a value, without null.
 fn without_null(schema: Value) -> Vec<Value> {
     let Value::Object(mut schema) = schema else { return Vec::new() };
     schema.remove("description");
@@ -98,7 +98,7 @@ fn without_null(schema: Value) -> Vec<Value> {
     if schema.get("type").is_some_and(|name| name == "null") { Vec::new() } else { vec![schema.into()] }
 }
 
-/// A member in all its forms, among which is that it is not there.
+/// The schema of an optional member in all its forms.
 fn any_form(description: &Value, mut forms: Vec<Value>) -> Value {
     forms.push(absent());
     let schema = json!({"anyOf": forms});
@@ -109,23 +109,23 @@ fn with_description(schema: Value, description: &Value) -> Value {
     with_member(schema, "description", description.clone())
 }
 
-/// A regular expression for a name in any spelling: case, `_` and `-` do not matter.
+/// Returns a regular expression for a name in any spelling: case, `_` and `-` do not matter.
 fn spelled<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
-    let letter = |letter: char| match letter.to_ascii_uppercase() {
-        same if same == letter => letter.to_string(),
-        upper => format!("[{letter}{upper}]"),
+    let character = |character: char| match character.to_ascii_uppercase() {
+        same if same == character => character.to_string(),
+        upper => format!("[{character}{upper}]"),
     };
-    let word = |word: &str| in_one_spelling(word).chars().map(letter).collect::<Vec<_>>().join("[_-]*");
+    let word = |word: &str| in_one_spelling(word).chars().map(character).collect::<Vec<_>>().join("[_-]*");
     let words: Vec<_> = words.into_iter().map(word).collect();
     format!("[_-]*(?:{})[_-]*$", words.join("|"))
 }
 
-/// None of these words names anything.
+/// The schema of an object in which none of these words has a value.
 fn none<'w>(words: impl IntoIterator<Item = &'w str>) -> Value {
     json!({"patternProperties": {format!("^{}", spelled(words)): absent()}})
 }
 
-/// One of these words names something.
+/// The schema of an object in which at least one of these words has a value.
 fn some<'w>(words: impl IntoIterator<Item = &'w str>) -> Value {
     json!({"not": none(words)})
 }
@@ -134,17 +134,17 @@ fn all_words() -> impl Iterator<Item = (Named, &'static str)> {
     field_names::all()
 }
 
-/// Some of these words name something, in a form that is taken of them.
+/// The schema of an object in which some of these words have a value that their kind accepts.
 fn one_of_kind(words: &[&'static str], kind: Option<Kind>) -> Value {
     let pattern = format!("^{}", spelled(words.iter().copied()));
     let values = json!({"patternProperties": {pattern: any_form(&Value::Null, forms(kind))}});
     json!({"allOf": [some(words.iter().copied()), values]})
 }
 
-/// Exactly one subject: a name of the first version, or other words for one kind.
+/// The schema of exactly one subject: a name of the first version, or other words for one kind.
 fn one_subject() -> Value {
     let (older, newer): (Vec<_>, Vec<_>) = all_words().partition(|(_, word)| field_names::is_of_first_version(word));
-    // A field for hosts may hold an address: its words are those of either kind.
+    // A field for hosts may hold an address, so its words count for either kind.
     let newer_cases = [Kind::Machine, Kind::Ip].map(|of_hosts| {
         let is_of_kind = |named: Named, kind| match named {
             Named::Host => kind == of_hosts,
@@ -164,17 +164,18 @@ fn one_subject() -> Value {
     json!({"oneOf": cases})
 }
 
-/// The options in a body, in any spelling.
+/// Adds the options of a body, in any spelling.
 fn options_in_any_form(properties: &mut Map<String, Value>, patterns: &mut Map<String, Value>) {
-    for Choice { name, description, forms } in choices() {
+    for OptionSchema { name, description, forms } in options() {
         let schema = any_form(&description, forms);
-        // Validators do not like a member that both of these describe.
+        // Validators reject a member that both `properties` and `patternProperties` describe.
         patterns.insert(format!("^(?!{name}$){}", spelled([name.as_str()])), schema.clone());
         properties.insert(name, schema);
     }
 }
 
-/// All that `POST /v1/enrich` takes, but for the forms of ids, which only the service knows.
+/// The schema of everything that `POST /v1/enrich` accepts, except for the forms of ids, which only the service
+/// checks.
 fn request() -> Value {
     let mut properties: Map<_, _> =
         SUBJECTS.iter().map(|(name, text, _)| ((*name).to_owned(), json!({"description": text}))).collect();
@@ -196,18 +197,19 @@ fn request() -> Value {
     })
 }
 
-/// `POST /v1/enrich`, as a schema of its own.
+/// The JSON Schema of `POST /v1/enrich`.
 pub(super) fn request_schema() -> Value {
     rooted(request())
 }
 
-/// `POST /v1/enrich/batch`, as a schema of its own.
+/// The JSON Schema of `POST /v1/enrich/batch`.
 pub(super) fn batch_request_schema() -> Value {
     let mut properties = Map::new();
     let mut patterns = Map::new();
     options_in_any_form(&mut properties, &mut patterns);
     let subjects: Vec<_> = all_words().map(|(_, word)| word).collect();
-    let requests = json!({"type": "array", "minItems": 1, "maxItems": MOST, "items": {"$ref": "#/$defs/Request"}});
+    let requests =
+        json!({"type": "array", "minItems": 1, "maxItems": MAX_SUBJECTS, "items": {"$ref": "#/$defs/Request"}});
     rooted(json!({
         "type": "object",
         "description": "Subjects, each in an object of its own in requests; or one object with several subjects, an item each. The options count for those that have none of their own.",
@@ -236,40 +238,40 @@ fn with_member(mut schema: Value, name: &str, value: Value) -> Value {
     schema
 }
 
-/// The members of a body as a program should send them.
-fn best_forms() -> Map<String, Value> {
+/// The members of a body in their preferred forms.
+fn preferred_members() -> Map<String, Value> {
     let subject = |(name, text, _): &(&str, &str, &str)| {
         ((*name).to_owned(), json!({"type": ["string", "null"], "description": text}))
     };
-    // A member with a default becomes one that has to be there, in what some generators make of it.
-    let option = |Choice { name, description, forms }: Choice| {
+    // Some generators make a member with a default required, so the default is stated in the description.
+    let option = |OptionSchema { name, description, forms }: OptionSchema| {
         let mut schema = forms.into_iter().next().unwrap_or_default();
         let default = schema.as_object_mut().and_then(|schema| schema.remove("default"));
         let text = description.as_str().unwrap_or_default();
         let text = default.map_or_else(|| text.to_owned(), |default| format!("{text} Default: {}.", word(&default)));
         (name, with_description(schema, &text.into()))
     };
-    SUBJECTS.iter().map(subject).chain(choices().into_iter().map(option)).collect()
+    SUBJECTS.iter().map(subject).chain(options().into_iter().map(option)).collect()
 }
 
 fn word(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The bodies of the document.
+/// The body schemas of the OpenAPI document.
 pub(super) fn bodies() -> [(&'static str, Value); 2] {
     let requests = json!({
-        "type": "array", "minItems": 1, "maxItems": MOST, "items": {"$ref": "#/components/schemas/Request"},
+        "type": "array", "minItems": 1, "maxItems": MAX_SUBJECTS, "items": {"$ref": "#/components/schemas/Request"},
         "description": "The subjects, each with options of its own; they come before those of the batch."
     });
-    let batch: Map<_, _> = best_forms().into_iter().chain([("requests".to_owned(), requests)]).collect();
+    let batch: Map<_, _> = preferred_members().into_iter().chain([("requests".to_owned(), requests)]).collect();
     [
         (
             "Request",
             json!({
                 "type": "object",
                 "description": "Exactly one subject, and options. Null counts as absent. More is taken than this says: request.schema.json has all of it.",
-                "properties": best_forms()
+                "properties": preferred_members()
             }),
         ),
         (
@@ -283,19 +285,19 @@ pub(super) fn bodies() -> [(&'static str, Value); 2] {
     ]
 }
 
-/// Bodies that the demonstration answers.
+/// Example requests, which the demo answers.
 pub(super) fn examples() -> Value {
     let example = |(name, _, example): &(&str, &str, &str)| ((*name).to_owned(), json!({"value": {*name: example}}));
     Value::Object(SUBJECTS.iter().map(example).collect())
 }
 
-/// Batches that the demonstration answers.
+/// Example batches, which the demo answers.
 pub(super) fn batch_examples() -> Value {
     let all = || SUBJECTS.iter().take(3);
-    let listed: Vec<_> = all().map(|(name, _, example)| json!({*name: example})).collect();
+    let separate: Vec<_> = all().map(|(name, _, example)| json!({*name: example})).collect();
     let members: Map<_, _> = all().map(|(name, _, example)| ((*name).to_owned(), (*example).into())).collect();
     json!({
-        "requests": {"value": {"requests": listed, "limit": 5}},
+        "requests": {"value": {"requests": separate, "limit": 5}},
         "members": {"summary": "One object with several subjects", "value": members}
     })
 }
@@ -306,11 +308,11 @@ fn parameter(name: &str, description: &Value, schema: &Value) -> Value {
     if schema.get("items").is_none() {
         return parameter;
     }
-    // With commas between them.
+    // The items are separated by commas.
     with_member(with_member(parameter, "style", "form".into()), "explode", false.into())
 }
 
-/// A subject and options in the query.
+/// The query parameters for a subject and options.
 pub(super) fn query_parameters() -> Vec<Value> {
     let subject = |(name, text, example): &(&str, &str, &str)| {
         let parameter = parameter(name, &(*text).into(), &json!({"type": "string"}));
@@ -319,10 +321,10 @@ pub(super) fn query_parameters() -> Vec<Value> {
     SUBJECTS.iter().map(subject).chain(option_parameters()).collect()
 }
 
-/// Options in the query beside a body.
+/// The query parameters for options, beside a body.
 pub(super) fn option_parameters() -> Vec<Value> {
-    let option = |Choice { name, description, forms }| {
+    let option = |OptionSchema { name, description, forms }| {
         parameter(&name, &description, &forms.into_iter().next().unwrap_or_default())
     };
-    choices().into_iter().map(option).collect()
+    options().into_iter().map(option).collect()
 }

@@ -1,14 +1,14 @@
-//! The backend: a token for each API in use, the permissions that it carries, and a harmless call.
+//! Checks the backend: a token for each API in use, its permissions, and one harmless call.
 
 use url::Url;
 
 use super::context;
 use super::report::Report;
-use super::secrets::unreadable;
-use crate::api::told_in_full;
+use super::secrets::secret_read_error;
+use crate::api::one_line_message;
 use crate::backend::defender::RETIREMENT;
 use crate::backend::graph::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING};
-use crate::cli::Stage;
+use crate::cli::Session;
 use crate::cli::serve::article;
 use crate::client::Api;
 use crate::config::BackendChoice;
@@ -16,17 +16,17 @@ use crate::credentials::{CallError, CredentialError, RefusalReason, carries};
 use crate::domain::subject::{Kind, Question};
 use crate::lookup::{Backend, EnrichError, Family};
 
-/// An API, what its token has to carry, and a question whose answer is "not known".
-struct Needs {
+/// An API with the permissions that its token needs, and questions about subjects that do not exist.
+struct ApiNeeds {
     api: Api,
     name: &'static str,
     resource: &'static str,
     roles: &'static [(&'static str, &'static str)],
-    harmless: &'static [(Kind, &'static str)],
+    harmless_questions: &'static [(Kind, &'static str)],
 }
 
-const NEEDS: [Needs; 3] = [
-    Needs {
+const API_NEEDS: [ApiNeeds; 3] = [
+    ApiNeeds {
         api: Api::Graph,
         name: "Microsoft Graph",
         resource: "Microsoft Graph",
@@ -35,13 +35,13 @@ const NEEDS: [Needs; 3] = [
             (READ_INCIDENTS, "incidents"),
             (RUN_HUNTING, "the alerts of machines, users and files"),
         ],
-        harmless: &[
+        harmless_questions: &[
             (Kind::Alert, "da0_0"),
             (Kind::Incident, "1"),
             (Kind::File, "0000000000000000000000000000000000000000"),
         ],
     },
-    Needs {
+    ApiNeeds {
         api: Api::Endpoint,
         name: "Defender for Endpoint",
         resource: "WindowsDefenderATP",
@@ -50,24 +50,25 @@ const NEEDS: [Needs; 3] = [
             ("Machine.Read.All", "machines by name"),
             ("File.Read.All", "files by SHA-256"),
         ],
-        harmless: &[(Kind::Alert, "da0_0")],
+        harmless_questions: &[(Kind::Alert, "da0_0")],
     },
-    Needs {
+    ApiNeeds {
         api: Api::Xdr,
         name: "Defender XDR",
         resource: "Microsoft Threat Protection",
         roles: &[("Incident.Read.All", "incidents")],
-        harmless: &[(Kind::Incident, "1")],
+        harmless_questions: &[(Kind::Incident, "1")],
     },
 ];
 
-/// What each API in use needs; with `auto`, what Graph's token carries decides, and nothing there is wrong.
-pub(super) async fn check(stage: &Stage, report: &mut Report) {
-    let backend = stage.service.enricher.backend();
+/// Checks each API in use. With `auto`, the permissions of Graph's token decide which APIs are used, and a missing
+/// one is not an error.
+pub(super) async fn check(session: &Session, report: &mut Report) {
+    let backend = session.service.enricher.backend();
     let apis = match backend.apis(&context()).await {
         Ok(apis) => apis,
         Err(error) => {
-            report.wrong("backend", &told_in_full(error));
+            report.wrong("backend", &one_line_message(error));
             return;
         }
     };
@@ -82,22 +83,22 @@ pub(super) async fn check(stage: &Stage, report: &mut Report) {
                         report.good(&format!("  {}", kind.as_str()), &choice.told_of(kind));
                     }
                 }
-                Err(error) => report.wrong("backend", &told_in_full(error)),
+                Err(error) => report.wrong("backend", &one_line_message(error)),
             }
             if !apis.contains(&Api::Graph) {
-                optional(stage, Api::Graph, report).await;
+                check_optional_roles(session, Api::Graph, report).await;
             }
             if !apis.contains(&Api::Endpoint) {
                 report.skipped(
                     "beyond 30 days",
                     "optional: where hunting finds nothing, Defender for Endpoint is asked if it may be",
                 );
-                optional(stage, Api::Endpoint, report).await;
+                check_optional_roles(session, Api::Endpoint, report).await;
             }
         }
     }
-    for needs in NEEDS.iter().filter(|needs| apis.contains(&needs.api)) {
-        api(stage, needs, report).await;
+    for needs in API_NEEDS.iter().filter(|needs| apis.contains(&needs.api)) {
+        check_api(session, needs, report).await;
     }
     if apis.iter().any(|api| api.is_older()) {
         let detail = format!(
@@ -107,14 +108,14 @@ pub(super) async fn check(stage: &Stage, report: &mut Report) {
     }
 }
 
-/// What the token of an API carries that need not be there.
-async fn optional(stage: &Stage, api: Api, report: &mut Report) {
-    let Ok(token) = stage.service.tokens.token(api, &context()).await else { return };
-    let carried = token.roles().unwrap_or_default();
-    for needs in NEEDS.iter().filter(|needs| needs.api == api) {
+/// Reports the optional permissions that the token of an API carries.
+async fn check_optional_roles(session: &Session, api: Api, report: &mut Report) {
+    let Ok(token) = session.service.tokens.token(api, &context()).await else { return };
+    let token_roles = token.roles().unwrap_or_default();
+    for needs in API_NEEDS.iter().filter(|needs| needs.api == api) {
         for (role, what_for) in needs.roles {
             let part = format!("  {role}");
-            if carries(&carried, role) {
+            if carries(&token_roles, role) {
                 report.good(&part, &format!("of {}, for {what_for}", needs.resource));
             } else {
                 let detail = format!("optional, and missing: of {}, for {what_for}", needs.resource);
@@ -124,33 +125,33 @@ async fn optional(stage: &Stage, api: Api, report: &mut Report) {
     }
 }
 
-async fn api(stage: &Stage, needs: &Needs, report: &mut Report) {
+async fn check_api(session: &Session, needs: &ApiNeeds, report: &mut Report) {
     let part = format!("{}: token", needs.name);
-    match stage.service.tokens.token(needs.api, &context()).await {
-        Err(error) => return no_token(stage, &part, error, report),
+    match session.service.tokens.token(needs.api, &context()).await {
+        Err(error) => return report_missing_token(session, &part, error, report),
         Ok(token) => {
             let end = token.expires_at().map_or_else(|| "of unknown end".to_owned(), |end| format!("good until {end}"));
             report.good(&part, &end);
             match token.roles() {
-                Some(carried) => roles(stage, needs, &carried, report),
+                Some(token_roles) => check_roles(session, needs, &token_roles, report),
                 None => report.skipped("  permissions", "cannot be read from this token: the call tells"),
             }
         }
     }
     let part = format!("{}: a call", needs.name);
     let address = match needs.api {
-        Api::Endpoint => &stage.settings.endpoints.api,
-        Api::Xdr => &stage.settings.endpoints.xdr,
-        Api::Graph | Api::Hunting => &stage.settings.endpoints.graph,
+        Api::Endpoint => &session.settings.endpoints.api,
+        Api::Xdr => &session.settings.endpoints.xdr,
+        Api::Graph | Api::Hunting => &session.settings.endpoints.graph,
     };
-    for (kind, value) in needs.harmless {
-        if !answers(stage, needs.api, *kind).await {
+    for (kind, value) in needs.harmless_questions {
+        if !is_answered_by(session, needs.api, *kind).await {
             continue;
         }
         let outcome = match Question::parse(*kind, value) {
             Ok(question) => {
-                let answer = stage.service.enricher.enrich(&question, &context()).await;
-                answer.map_err(|error| explained(error, address))
+                let answer = session.service.enricher.enrich(&question, &context()).await;
+                answer.map_err(|error| explanation(error, address))
             }
             Err(error) => Err(error.to_string()),
         };
@@ -161,8 +162,8 @@ async fn api(stage: &Stage, needs: &Needs, report: &mut Report) {
     }
 }
 
-/// Why there is no token. What only the function's role can get is not wrong.
-fn no_token(stage: &Stage, part: &str, error: CredentialError, report: &mut Report) {
+/// Reports a missing token. A token that only the function's role can get is not an error.
+fn report_missing_token(session: &Session, part: &str, error: CredentialError, report: &mut Report) {
     let is_of_the_function = match &error {
         CredentialError::Federation(_) => true,
         CredentialError::Refused(refusal) => refusal.reason == RefusalReason::NoFederation,
@@ -171,49 +172,49 @@ fn no_token(stage: &Stage, part: &str, error: CredentialError, report: &mut Repo
         | CredentialError::NoTokenForApi
         | CredentialError::Entra(_) => false,
     };
-    if is_of_the_function && stage.aws.is_some() {
+    if is_of_the_function && session.aws.is_some() {
         let detail = "not from here: Entra trusts the function's role, not the AWS credentials of this shell. Ask the \
                       deployed function: check --url URL --key KEY";
         return report.unproven(part, detail);
     }
     match error {
-        CredentialError::Store(error) => report.wrong(part, &unreadable(error, "DEFENDER_SECRET_ID")),
-        error => report.wrong(part, &explained(CallError::from(error).into(), &stage.settings.endpoints.login)),
+        CredentialError::Store(error) => report.wrong(part, &secret_read_error(error, "DEFENDER_SECRET_ID")),
+        error => report.wrong(part, &explanation(CallError::from(error).into(), &session.settings.endpoints.login)),
     }
 }
 
-/// What a caller would be told, and where to look when there may be no network.
-fn explained(error: EnrichError, address: &Url) -> String {
-    let silent =
+/// Returns the caller's error text, with a hint if the network may be the cause.
+fn explanation(error: EnrichError, address: &Url) -> String {
+    let is_network_error =
         matches!(error, EnrichError::Unavailable { .. } | EnrichError::NoAddress { .. } | EnrichError::TimedOut { .. });
-    let told = told_in_full(error);
-    if silent {
+    let message = one_line_message(error);
+    if is_network_error {
         let host = address.host_str().unwrap_or_default();
-        format!("{told} Is there a way from here to {host} (subnet, NAT, firewall, DNS)?")
+        format!("{message} Is there a way from here to {host} (subnet, NAT, firewall, DNS)?")
     } else {
-        told
+        message
     }
 }
 
-/// Whether an API is the one that answers this kind of question.
-async fn answers(stage: &Stage, api: Api, kind: Kind) -> bool {
-    let family = stage.service.enricher.backend().family(kind, &context()).await;
+/// Whether this API answers questions of this kind.
+async fn is_answered_by(session: &Session, api: Api, kind: Kind) -> bool {
+    let family = session.service.enricher.backend().family(kind, &context()).await;
     family.is_ok_and(|family| matches!(family, Family::Graph(_)) == (api == Api::Graph))
 }
 
-fn roles(stage: &Stage, needs: &Needs, carried: &[String], report: &mut Report) {
+fn check_roles(session: &Session, needs: &ApiNeeds, token_roles: &[String], report: &mut Report) {
     for (role, what_for) in needs.roles {
         let part = format!("  {role}");
-        if carries(carried, role) {
+        if carries(token_roles, role) {
             report.good(&part, what_for);
-        } else if stage.settings.backend == BackendChoice::Auto && needs.api == Api::Graph {
+        } else if session.settings.backend == BackendChoice::Auto && needs.api == Api::Graph {
             let detail = format!(
                 "optional, and missing, for {what_for}: the older APIs are asked. To ask Graph, add it under {} and grant admin \
                  consent",
                 needs.resource
             );
             report.skipped(&part, &detail);
-        } else if carried.is_empty() {
+        } else if token_roles.is_empty() {
             let detail = format!(
                 "missing, for {what_for}: the token carries no permission at all; has an admin granted consent?"
             );

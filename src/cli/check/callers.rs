@@ -1,42 +1,42 @@
-//! The caller secret: who may call, which hooks are open, and where answers can be posted.
+//! Checks the caller secret: who may call, which hooks are enabled, and where answers can be posted.
 
 use serde_json::json;
 
 use super::report::Report;
-use super::secrets::{understood, unreadable};
+use super::secrets::{report_corrections, secret_read_error};
 use super::{PART_TIMEOUT, context};
 use crate::auth::{AuthError, CallerSecret};
-use crate::cli::Stage;
+use crate::cli::Session;
 use crate::config::CallerAuth;
-use crate::delivery::{Content, Destination, NotFound};
+use crate::delivery::{Content, Destination, HostError};
 use crate::domain::notified::Outcome;
 use crate::formats::Format;
 
-/// How the keys are written, for who has none yet.
+/// An example of the secret.
 const EXAMPLE: &str = "{\"api_keys\":{\"jira\":[\"KEY\"]}}";
 
-/// Looks at the caller secret, and posts to its destinations where that is wanted.
-pub(super) async fn check(stage: &Stage, posts: bool, report: &mut Report) {
+/// Checks the caller secret, and posts test messages to its destinations if `post_test` is set.
+pub(super) async fn check(session: &Session, post_test: bool, report: &mut Report) {
     let part = "callers";
-    let secret = stage.service.callers.secret(&context()).await;
-    if let (Err(error), CallerAuth::Iam | CallerAuth::Nobody) = (&secret, stage.settings.caller_auth) {
-        report.wrong("caller secret", &unusable(error));
+    let secret = session.service.callers.secret(&context()).await;
+    if let (Err(error), CallerAuth::Iam | CallerAuth::Nobody) = (&secret, session.settings.caller_auth) {
+        report.wrong("caller secret", &secret_error_message(error));
     }
-    match stage.settings.caller_auth {
+    match session.settings.caller_auth {
         CallerAuth::Iam => report.good(part, "those whom the front door has identified by IAM"),
         CallerAuth::Nobody => report.good(part, "everybody who can reach the service"),
         CallerAuth::ApiKey => match &secret {
             Ok(secret) => keys(secret.as_deref(), report),
-            Err(error) => report.wrong(part, &unusable(error)),
+            Err(error) => report.wrong(part, &secret_error_message(error)),
         },
     }
-    understood("caller secret", &stage.service.callers.mends(), report);
+    report_corrections("caller secret", &session.service.callers.mends(), report);
     let Ok(Some(secret)) = secret else { return };
     for member in &secret.unknown {
         report.warning("caller secret", &member.to_string());
     }
     hooks(&secret, report);
-    destinations(stage, &secret, posts, report).await;
+    destinations(session, &secret, post_test, report).await;
 }
 
 fn keys(secret: Option<&CallerSecret>, report: &mut Report) {
@@ -51,21 +51,21 @@ fn keys(secret: Option<&CallerSecret>, report: &mut Report) {
             report.wrong(part, &detail);
         }
         Ok(names) => report.good(part, &format!("with keys: {}", names.join(", "))),
-        Err(error) => report.wrong(part, &unusable(&error)),
+        Err(error) => report.wrong(part, &secret_error_message(&error)),
     }
     if !secret.weak_holders().is_empty() {
-        report.warning(part, &guessed("key", &secret.weak_holders().join(", ")));
+        report.warning(part, &weak_secret_message("key", &secret.weak_holders().join(", ")));
     }
 }
 
-fn guessed(what: &str, holders: &str) -> String {
+fn weak_secret_message(what: &str, holders: &str) -> String {
     format!("a {what} of {holders} can be guessed: make one with openssl rand -hex 32")
 }
 
-/// Why the caller secret is of no use, and what to do.
-fn unusable(error: &AuthError) -> String {
+/// Explains why the caller secret cannot be used, and what to do.
+fn secret_error_message(error: &AuthError) -> String {
     match error {
-        AuthError::SecretUnavailable(error) => unreadable(*error, "CALLER_SECRET_ID"),
+        AuthError::SecretUnavailable(error) => secret_read_error(*error, "CALLER_SECRET_ID"),
         AuthError::SecretMisconfigured(problem) => {
             format!("the caller secret cannot be used: {problem}. Store it like this: {EXAMPLE}")
         }
@@ -86,25 +86,25 @@ fn hooks(secret: &CallerSecret, report: &mut Report) {
     }
     let weak = secret.hooks.splunk.as_ref().map(|tokens| tokens.weak_holders().join(", ")).unwrap_or_default();
     if !weak.is_empty() {
-        report.warning("  Splunk", &guessed("token", &weak));
+        report.warning("  Splunk", &weak_secret_message("token", &weak));
     }
 }
 
-async fn destinations(stage: &Stage, secret: &CallerSecret, posts: bool, report: &mut Report) {
+async fn destinations(session: &Session, secret: &CallerSecret, post_test: bool, report: &mut Report) {
     let destinations = match secret.all_destinations() {
         Ok(destinations) => destinations,
         Err(error) => return report.wrong("destinations", &error.to_string()),
     };
-    if posts && destinations.is_empty() {
+    if post_test && destinations.is_empty() {
         report.skipped("destinations", "there are none in the caller secret");
     }
     for (name, destination) in destinations.iter() {
         let part = format!("destination {name}");
         match destination {
             Ok(destination) => {
-                if reachable(stage, &part, destination, report).await {
-                    if posts {
-                        post(stage, destination, report).await;
+                if check_host(session, &part, destination, report).await {
+                    if post_test {
+                        post_test_message(session, destination, report).await;
                     } else {
                         report.skipped("  test message", "not posted: add --post-test");
                     }
@@ -113,32 +113,32 @@ async fn destinations(stage: &Stage, secret: &CallerSecret, posts: bool, report:
             Err(error) => report.wrong(&part, &error.to_string()),
         }
     }
-    if let Some(error) = destinations.misnamed() {
+    if let Some(error) = destinations.name_error() {
         report.wrong("destinations", &error.to_string());
     }
 }
 
-async fn reachable(stage: &Stage, part: &str, destination: &Destination, report: &mut Report) -> bool {
-    let found = stage.service.notifier.finds(destination, &context()).await;
+async fn check_host(session: &Session, part: &str, destination: &Destination, report: &mut Report) -> bool {
+    let found = session.service.notifier.check_host(destination, &context()).await;
     match found {
         Ok(()) => {
             report.good(part, &format!("{}, in format {}", destination.kind(), destination.format().as_str()));
             return true;
         }
-        Err(error @ NotFound::NoAddress) => {
+        Err(error @ HostError::NoAddress) => {
             report.wrong(part, &format!("{error}: correct it, or is there a way from here to DNS?"));
         }
-        Err(error @ NotFound::NotAllowed) => {
+        Err(error @ HostError::AddressNotAllowed) => {
             report.wrong(part, &format!("{error}, unless ENRICH_ALLOW_PRIVATE_DESTINATIONS is true"));
         }
     }
     false
 }
 
-/// Posts a message that says that it is a test.
-async fn post(stage: &Stage, destination: &Destination, report: &mut Report) {
+/// Posts a test message.
+async fn post_test_message(session: &Session, destination: &Destination, report: &mut Report) {
     let content = Content::Body(test_message(destination.format()));
-    let notified = stage.service.notifier.post(destination, content, &context()).await;
+    let notified = session.service.notifier.post(destination, content, &context()).await;
     let status = notified.status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
     let part = "  test message";
     match notified.outcome {

@@ -1,4 +1,4 @@
-//! `check --url`: a deployed service, asked as a caller would ask it.
+//! `check --url`: sends requests to a deployed service, as a caller would.
 
 use std::io::BufRead;
 use std::time::Duration;
@@ -14,22 +14,22 @@ use crate::cli::CommandError;
 use crate::client::HttpClient;
 use crate::config::extra_ca_file;
 
-/// A cold start, and an answer that takes as long as API Gateway waits.
+/// Allows for a cold start, and for the longest response that API Gateway waits for.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// The OpenAPI document has some 100 KiB. What is larger is not ours.
+/// The OpenAPI document has about 100 KiB. A larger response is not from this service.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
-/// A key that no caller secret holds.
+/// A key that no caller secret contains.
 const WRONG_KEY: &str = "defender-enrich-check-with-a-wrong-key";
 
-/// An answer of the service, or of what stands before it.
+/// A response of the service, or of a proxy in front of it.
 struct Answer {
     status: StatusCode,
     body: Value,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum Unanswered {
+enum RequestError {
     #[error(
         "there is no connection: check the address, and whether there is a way to it from here (DNS, firewall, proxy)"
     )]
@@ -40,15 +40,15 @@ enum Unanswered {
     Broken,
 }
 
-/// A service at an address.
+/// A service with its URL.
 struct Deployed {
     base: Url,
     client: HttpClient,
-    /// About an alert that nobody has, and that no cache has been asked about.
+    /// A query for an alert that does not exist, and that is in no cache.
     question: String,
 }
 
-/// Asks whether the service lives, which version it is, whom it lets in, and one lookup.
+/// Checks health, version, authentication, and one lookup.
 pub(super) async fn check(base: Url, key: Option<String>, report: &mut Report) -> Result<(), CommandError> {
     let key = match key.as_deref() {
         Some("-") => Some(first_line()?),
@@ -56,16 +56,16 @@ pub(super) async fn check(base: Url, key: Option<String>, report: &mut Report) -
     };
     let question = format!("alert_id=da0_{}&not_found=200", fastrand::u32(..));
     let service = Deployed { base, client: HttpClient::new(extra_ca_file().as_deref())?, question };
-    if !service.lives(report).await {
+    if !service.check_health(report).await {
         report.skipped("version, callers, a lookup", "not tried: the service does not answer");
         return Ok(());
     }
-    service.version(report).await;
-    let is_open = service.refuses_strangers(report).await;
+    service.check_version(report).await;
+    let is_open = service.check_wrong_key(report).await;
     match key.as_deref().map(HeaderValue::from_str) {
-        Some(Ok(key)) => service.lookup(Some(key), is_open, report).await,
+        Some(Ok(key)) => service.check_lookup(Some(key), is_open, report).await,
         Some(Err(_)) => report.wrong("the key", "it has characters that no header can carry"),
-        None if is_open => service.lookup(None, is_open, report).await,
+        None if is_open => service.check_lookup(None, is_open, report).await,
         None => {
             report.unproven("the key", "not tried: give one with --key KEY, or --key - and the key on standard input");
             report.unproven("a lookup", "not tried: there is no key");
@@ -81,7 +81,7 @@ fn first_line() -> Result<String, CommandError> {
 }
 
 impl Deployed {
-    async fn ask(&self, route: &[&str], query: Option<&str>, key: Option<HeaderValue>) -> Result<Answer, Unanswered> {
+    async fn get(&self, route: &[&str], query: Option<&str>, key: Option<HeaderValue>) -> Result<Answer, RequestError> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(route);
@@ -96,28 +96,28 @@ impl Deployed {
             let mut response = request
                 .send()
                 .await
-                .map_err(|error| if error.is_connect() { Unanswered::NoConnection } else { Unanswered::Broken })?;
+                .map_err(|error| if error.is_connect() { RequestError::NoConnection } else { RequestError::Broken })?;
             let (status, mut body) = (response.status(), BytesMut::new());
-            while let Some(piece) = response.chunk().await.map_err(|_| Unanswered::Broken)? {
+            while let Some(piece) = response.chunk().await.map_err(|_| RequestError::Broken)? {
                 if body.len() + piece.len() > MAX_ANSWER_BYTES {
-                    return Err(Unanswered::Broken);
+                    return Err(RequestError::Broken);
                 }
                 body.extend_from_slice(&piece);
             }
             Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
         };
-        timeout(REQUEST_TIMEOUT, exchange).await.map_err(|_| Unanswered::TimedOut)?
+        timeout(REQUEST_TIMEOUT, exchange).await.map_err(|_| RequestError::TimedOut)?
     }
 
-    async fn lives(&self, report: &mut Report) -> bool {
+    async fn check_health(&self, report: &mut Report) -> bool {
         let part = "healthz";
-        match self.ask(&["healthz"], None, None).await {
+        match self.get(&["healthz"], None, None).await {
             Ok(answer) if answer.status == StatusCode::OK && answer.text("status") == Some("ok") => {
                 report.good(part, "the service answers");
                 true
             }
             Ok(answer) => {
-                report.wrong(part, &answer.foreign());
+                report.wrong(part, &answer.foreign_message());
                 false
             }
             Err(error) => {
@@ -127,9 +127,9 @@ impl Deployed {
         }
     }
 
-    async fn version(&self, report: &mut Report) {
+    async fn check_version(&self, report: &mut Report) {
         let part = "version";
-        let answer = match self.ask(&["v1", "openapi.json"], None, None).await {
+        let answer = match self.get(&["v1", "openapi.json"], None, None).await {
             Ok(answer) => answer,
             Err(error) => return report.wrong(part, &error.to_string()),
         };
@@ -138,28 +138,28 @@ impl Deployed {
         match version.filter(|_| answer.status == StatusCode::OK) {
             Some(version) if version == own => report.good(part, version),
             Some(version) => report.warning(part, &format!("{version}, while this program is {own}")),
-            None => report.wrong(part, &answer.foreign()),
+            None => report.wrong(part, &answer.foreign_message()),
         }
     }
 
-    /// Whether everybody is let in. Where a wrong key is refused, the service knows who may call.
-    async fn refuses_strangers(&self, report: &mut Report) -> bool {
+    /// Checks that a wrong key is rejected. Returns whether the service accepts everybody.
+    async fn check_wrong_key(&self, report: &mut Report) -> bool {
         let part = "a wrong key";
-        match self.ask(&["v1", "enrich"], Some(&self.question), Some(HeaderValue::from_static(WRONG_KEY))).await {
+        match self.get(&["v1", "enrich"], Some(&self.question), Some(HeaderValue::from_static(WRONG_KEY))).await {
             Ok(answer) if answer.code() == Some("unauthorized") => report.good(part, "is refused"),
             Ok(answer) if answer.is_lookup() => {
                 report.warning(part, "is let in: everybody who reaches this address may ask (ENRICH_AUTH=none)");
                 return true;
             }
-            Ok(answer) => report.wrong(part, &answer.told()),
+            Ok(answer) => report.wrong(part, &answer.problem_message()),
             Err(error) => report.wrong(part, &error.to_string()),
         }
         false
     }
 
-    async fn lookup(&self, key: Option<HeaderValue>, lets_everybody_in: bool, report: &mut Report) {
+    async fn check_lookup(&self, key: Option<HeaderValue>, lets_everybody_in: bool, report: &mut Report) {
         let has_key = key.is_some();
-        let answer = match self.ask(&["v1", "enrich"], Some(&self.question), key).await {
+        let answer = match self.get(&["v1", "enrich"], Some(&self.question), key).await {
             Ok(answer) => answer,
             Err(error) => return report.wrong("a lookup", &error.to_string()),
         };
@@ -185,7 +185,7 @@ impl Deployed {
             };
             report.good("a lookup", &format!("about an alert: answered, from {backend}"));
         } else {
-            report.wrong("a lookup", &answer.told());
+            report.wrong("a lookup", &answer.problem_message());
         }
     }
 }
@@ -209,20 +209,20 @@ impl Answer {
         self.status == StatusCode::OK && self.body.get("found").is_some()
     }
 
-    /// The problem that the service tells, or what else answers.
-    fn told(&self) -> String {
+    /// The problem's text, or an explanation of a response that is not from the service.
+    fn problem_message(&self) -> String {
         match (self.code(), self.text("detail")) {
             (Some(code), Some(detail)) => {
                 let name =
                     self.text("request_id").map(|id| format!(" In the log: request_id {id}")).unwrap_or_default();
-                shortened(&format!("{code}: {detail}{name}"))
+                truncated(&format!("{code}: {detail}{name}"))
             }
-            _ => self.foreign(),
+            _ => self.foreign_message(),
         }
     }
 
-    /// What an answer means that is not the service's own.
-    fn foreign(&self) -> String {
+    /// Explains a response that is not from the service.
+    fn foreign_message(&self) -> String {
         let meaning = match self.status.as_u16() {
             300..=399 => "a redirect, which is not followed: give the address that it leads to",
             401 | 403 => {
@@ -240,8 +240,8 @@ impl Answer {
     }
 }
 
-/// More than any detail of this service has.
-fn shortened(text: &str) -> String {
+/// Truncates a text. No problem of this service is longer than the limit.
+fn truncated(text: &str) -> String {
     const MAX_CHARACTERS: usize = 600;
     text.chars().take(MAX_CHARACTERS).collect()
 }

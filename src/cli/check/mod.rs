@@ -1,4 +1,4 @@
-//! `check`: what an operator runs after a deployment, or when something is wrong. It prints a table, never a secret.
+//! `check`: verifies a deployment for its operator. It prints a table, and never a secret.
 
 mod backend;
 mod callers;
@@ -13,13 +13,13 @@ use clap::Args;
 use url::{Host, Url};
 
 use self::report::Report;
-use super::{CommandError, Stage};
+use super::{CommandError, Session};
 use crate::lookup::{Context, Deadline};
 
-/// For each part: a secret, a token, a call.
+/// The timeout for each part: a secret, a token, a call.
 const PART_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What `check` is to look at.
+/// The options of `check`.
 #[derive(Args)]
 pub(super) struct Options {
     /// Check the invented company.
@@ -45,17 +45,17 @@ pub(super) async fn run(options: Options) -> Result<ExitCode, CommandError> {
     report.end()
 }
 
-/// Checks what the settings of this shell lead to.
+/// Checks the settings of this shell, and everything that they configure.
 async fn settings(options: &Options, report: &mut Report) -> Result<(), CommandError> {
-    let stage = match Stage::set(options.demo).await {
-        Ok(stage) => stage,
+    let session = match Session::start(options.demo).await {
+        Ok(session) => session,
         Err(error @ CommandError::Setting(_)) => {
-            report.wrong("settings", &error.explained());
+            report.wrong("settings", &error.explanation());
             return Ok(());
         }
         Err(error) => return Err(error),
     };
-    if let Some(aws) = &stage.aws {
+    if let Some(aws) = &session.aws {
         match aws.missing_credentials(PART_TIMEOUT).await {
             None => report.skipped("AWS credentials", "those of this shell, not those of the function's role"),
             Some(reason) => {
@@ -65,9 +65,9 @@ async fn settings(options: &Options, report: &mut Report) -> Result<(), CommandE
             }
         }
     }
-    callers::check(&stage, options.post_test, report).await;
-    if secrets::check(&stage, report).await {
-        backend::check(&stage, report).await;
+    callers::check(&session, options.post_test, report).await;
+    if secrets::check(&session, report).await {
+        backend::check(&session, report).await;
     } else {
         report.skipped("backend", "not tried: there is no credential");
     }
@@ -78,7 +78,8 @@ fn context() -> Context {
     Context::new(Deadline::after(PART_TIMEOUT), "check", None)
 }
 
-/// Reads the address of a service, with or without the path of a route. A key is not sent in the clear.
+/// Parses the URL of a service, with or without the path of a route. Plain http is rejected, since it would expose
+/// the key.
 fn service_address(text: &str) -> Result<Url, String> {
     let mut url = Url::parse(text).map_err(|_| "it has to be an address such as https://HOST".to_owned())?;
     let is_loopback = match url.host() {
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_of_a_service_is_read_with_or_without_a_route() {
+    fn service_url_may_include_a_route() {
         for (text, base) in [
             ("https://api.example", "https://api.example/"),
             ("https://api.example/v1/enrich", "https://api.example/"),
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_not_sent_in_the_clear() {
+    fn key_is_never_sent_over_plain_http() {
         for text in
             ["http://api.example", "ftp://127.0.0.1", "api.example", "https://user:CANARY@api.example", "data:,x"]
         {

@@ -1,19 +1,19 @@
-//! The table that `check` prints, line by line as it comes about.
+//! The table that `check` prints, line by line as results arrive.
 
 use std::process::ExitCode;
 
 use crate::cli::{CommandError, print};
 
-/// What a line says about its part.
+/// The result of checking a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
-    /// It works.
+    /// The part works.
     Good,
-    /// It works, and somebody should look at it.
+    /// The part works, but needs attention.
     Warning,
-    /// It does not work.
+    /// The part does not work.
     Wrong,
-    /// It was not tried, or cannot be told.
+    /// The part was not checked, or cannot be checked.
     Skipped,
 }
 
@@ -28,13 +28,13 @@ impl Status {
     }
 }
 
-/// What was found.
+/// The results of all parts.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     wrong: usize,
-    /// Parts that only the deployed function can prove.
+    /// The number of parts that only the deployed function can check.
     unproven: usize,
-    /// Why a line could not be written. The first one is told at the end.
+    /// The first error of writing a line, which the end of the report returns.
     failure: Option<CommandError>,
 }
 
@@ -56,15 +56,16 @@ impl Report {
         self.line(Status::Skipped, part, detail);
     }
 
-    /// Something that this machine cannot try, and that has to be tried elsewhere.
+    /// Reports a part that this machine cannot check, and that must be checked elsewhere.
     pub(super) fn unproven(&mut self, part: &str, detail: &str) {
         self.unproven += 1;
         self.line(Status::Skipped, part, detail);
     }
 
     fn line(&mut self, status: Status, part: &str, detail: &str) {
-        // A part of it may come from a service at any address: a terminal takes no orders from there.
-        let detail: String = detail.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        // The detail may come from a foreign service, so control characters must not reach the terminal.
+        let detail: String =
+            detail.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
         self.print(&format!("{:<6} {part:<34} {detail}", status.mark()));
     }
 
@@ -74,7 +75,7 @@ impl Report {
         }
     }
 
-    /// Prints the verdict, which is also the exit status.
+    /// Prints the verdict, which also determines the exit status.
     pub(super) fn end(mut self) -> Result<ExitCode, CommandError> {
         let verdict = match (self.wrong, self.unproven) {
             (0, 0) => "All is well.".to_owned(),

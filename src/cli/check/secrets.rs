@@ -1,41 +1,41 @@
-//! The Defender secret, and what is to be done about a secret that gives nothing.
+//! Checks the Defender secret, and explains why a secret cannot be read.
 
 use super::context;
 use super::report::Report;
-use crate::api::told_in_full;
-use crate::cli::Stage;
+use crate::api::one_line_message;
+use crate::cli::Session;
 use crate::credentials::{CallError, CredentialError, Mends, StoreError};
 
-/// Whether the Defender secret holds a credential.
-pub(super) async fn check(stage: &Stage, report: &mut Report) -> bool {
+/// Checks whether the Defender secret contains a credential.
+pub(super) async fn check(session: &Session, report: &mut Report) -> bool {
     let part = "Defender secret";
-    match stage.service.tokens.secret(&context()).await {
+    match session.service.tokens.secret(&context()).await {
         Ok(secret) => {
             let form = secret.content.form();
-            report.good(part, &format!("{}: {form}", stage.settings.defender_secret.as_str()));
-            understood(part, &secret.mends, report);
+            report.good(part, &format!("{}: {form}", session.settings.defender_secret.as_str()));
+            report_corrections(part, &secret.mends, report);
             true
         }
         Err(CredentialError::Store(error)) => {
-            report.wrong(part, &format!("secret_unavailable: {}", unreadable(error, "DEFENDER_SECRET_ID")));
+            report.wrong(part, &format!("secret_unavailable: {}", secret_read_error(error, "DEFENDER_SECRET_ID")));
             false
         }
         Err(error) => {
-            report.wrong(part, &told_in_full(CallError::from(error).into()));
+            report.wrong(part, &one_line_message(CallError::from(error).into()));
             false
         }
     }
 }
 
-/// What had to be understood in a secret: it works, and should be corrected.
-pub(super) fn understood(part: &str, mends: &Mends, report: &mut Report) {
+/// Reports corrections that were applied to a secret. It works, but should be fixed.
+pub(super) fn report_corrections(part: &str, mends: &Mends, report: &mut Report) {
     for mend in mends.iter() {
         report.warning(part, &mend.to_string());
     }
 }
 
-/// Why a secret cannot be read with the credentials of this shell, and what to do.
-pub(super) fn unreadable(error: StoreError, setting: &str) -> String {
+/// Explains why a secret cannot be read with the credentials of this shell, and what to do.
+pub(super) fn secret_read_error(error: StoreError, setting: &str) -> String {
     let remedy = match error {
         StoreError::NotFound => {
             return format!("there is no such secret in this account and region: check {setting} and AWS_REGION");

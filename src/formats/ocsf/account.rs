@@ -89,7 +89,7 @@ pub(super) fn is_email(text: &str) -> bool {
     let label = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let Some((name, domain)) = text.split_once('@') else { return false };
     let Some((first, rest)) = domain.split_once('.') else { return false };
-    let made_of = |part: &str, letter: &dyn Fn(u8) -> bool| !part.is_empty() && part.bytes().all(letter);
+    let made_of = |part: &str, character: &dyn Fn(u8) -> bool| !part.is_empty() && part.bytes().all(character);
     made_of(name, &local) && made_of(first, &label) && made_of(rest, &|byte| label(byte) || byte == b'.')
 }
 

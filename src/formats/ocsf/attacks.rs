@@ -75,7 +75,7 @@ mod tests {
 
     fn shown(category: &str, techniques: &[&str]) -> serde_json::Value {
         let techniques: Vec<_> = techniques.iter().map(|id| SharedStr::from(*id)).collect();
-        sparse::written(&named(category.split(' '), &techniques))
+        sparse::to_value(&named(category.split(' '), &techniques))
     }
 
     #[test]

@@ -360,7 +360,7 @@ mod tests {
             detail,
             ..Evidence::default()
         };
-        sparse::written(&Artifact::of(&item))
+        sparse::to_value(&Artifact::of(&item))
     }
 
     #[test]

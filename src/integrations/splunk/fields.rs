@@ -5,17 +5,17 @@
 use crate::domain::subject::Kind;
 use crate::domain::subject::field_names::{self, Named};
 
-/// Names of Splunk's own beside the words that every caller may use.
-const MORE: [(Named, &[&str]); 3] = [
+/// Field names of Splunk, in addition to those that every caller may use.
+const SPLUNK_FIELDS: [(Named, &[&str]); 3] = [
     (Named::Host, &["dest_host", "dvc_host", "dest_nt_host", "dvc_nt_host", "src_host", "src_nt_host"]),
     (Named::Kind(Kind::User), &["dest_user", "account_upn"]),
     (Named::Kind(Kind::File), &["process_hash", "parent_process_hash", "hashes"]),
 ];
-/// `host` is set by Splunk on every event: often the forwarder, or the search head that wrote a notable event, whose
-/// `orig_host` then is the machine's.
-const LAST_RESORT: [&str; 2] = ["orig_host", "host"];
+/// Splunk sets `host` on every event. Often it names the forwarder, or the search head that wrote a notable event;
+/// `orig_host` then names the machine.
+const FALLBACK_FIELDS: [&str; 2] = ["orig_host", "host"];
 
-/// The order in which the fields are looked at.
+/// The order in which fields are read.
 const ORDER: [Option<Kind>; 8] = [
     Some(Kind::Alert),
     Some(Kind::Incident),
@@ -30,86 +30,86 @@ const ORDER: [Option<Kind>; 8] = [
 const MAX_FIELDS: usize = 64;
 const MAX_NAME_CHARS: usize = 128;
 
-/// The fields that name subjects, in the order in which they are looked at.
+/// The fields that name subjects, in the order in which they are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
-    asked: Vec<(Named, String)>,
-    last_resort: Vec<(Named, String)>,
+    primary: Vec<(Named, String)>,
+    fallback: Vec<(Named, String)>,
 }
 
-/// Why a text is no mapping.
+/// Why a text is not a valid mapping.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldsError {
-    /// A part is not `kind=field,field`.
+    /// A part is not of the form `kind=field,field`.
     #[error("{0:?} is not of the form kind=field,field")]
     NoAssignment(String),
-    /// A word that is no kind.
+    /// The word before the equals sign is not a kind.
     #[error("{0:?} is none of alert, machine, user, file, incident, ip, domain, url, value")]
     UnknownKind(String),
-    /// A kind that comes twice.
+    /// A kind occurs twice.
     #[error("{} is there more than once", .0.field())]
-    Twice(Named),
-    /// A kind without fields, or a name that no field has.
+    Duplicate(Named),
+    /// A kind has no fields, or a field name is invalid.
     #[error("{} has a field without a name, or one with more than 128 characters", .0.field())]
-    WrongField(Named),
-    /// More fields than anybody needs.
+    InvalidField(Named),
+    /// There are too many fields.
     #[error("there are more than 64 fields")]
     TooMany,
-    /// No part at all.
+    /// The mapping is empty.
     #[error("it names no field")]
     Empty,
 }
 
 impl Default for Fields {
     fn default() -> Self {
-        let more = MORE.iter().flat_map(|(named, names)| names.iter().map(|name| (*named, *name)));
+        let more = SPLUNK_FIELDS.iter().flat_map(|(named, names)| names.iter().map(|name| (*named, *name)));
         let all: Vec<_> = field_names::all().chain(more).collect();
         let of_kind = |kind: Option<Kind>| all.iter().filter(move |(named, _)| named.kind() == kind);
         let in_order = ORDER.into_iter().flat_map(of_kind);
-        let asked = in_order.filter(|(_, name)| !LAST_RESORT.contains(name));
+        let primary = in_order.filter(|(_, name)| !FALLBACK_FIELDS.contains(name));
         Self {
-            asked: asked.map(|(named, name)| (*named, (*name).to_owned())).collect(),
-            last_resort: LAST_RESORT.iter().map(|name| (Named::Host, (*name).to_owned())).collect(),
+            primary: primary.map(|(named, name)| (*named, (*name).to_owned())).collect(),
+            fallback: FALLBACK_FIELDS.iter().map(|name| (Named::Host, (*name).to_owned())).collect(),
         }
     }
 }
 
 impl Fields {
-    /// Reads a mapping such as `machine=dest,host;user=src_user;file=file_hash`. It replaces the known fields.
+    /// Parses a mapping such as `machine=dest,host;user=src_user;file=file_hash`, which replaces the default fields.
     pub fn parse(text: &str) -> Result<Self, FieldsError> {
-        let mut asked: Vec<(Named, String)> = Vec::new();
+        let mut primary: Vec<(Named, String)> = Vec::new();
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-            let (word, listed) = part.split_once('=').ok_or_else(|| FieldsError::NoAssignment(shown(part)))?;
+            let (word, names) = part.split_once('=').ok_or_else(|| FieldsError::NoAssignment(excerpt(part)))?;
             let word = word.trim();
-            let subject = kind_of(word).ok_or_else(|| FieldsError::UnknownKind(shown(word)))?;
-            if asked.iter().any(|(known, _)| *known == subject) {
-                return Err(FieldsError::Twice(subject));
+            let subject = kind_of(word).ok_or_else(|| FieldsError::UnknownKind(excerpt(word)))?;
+            if primary.iter().any(|(known, _)| *known == subject) {
+                return Err(FieldsError::Duplicate(subject));
             }
-            for name in listed.split(',').map(|name| name.trim().to_owned()) {
+            for name in names.split(',').map(|name| name.trim().to_owned()) {
                 if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
-                    return Err(FieldsError::WrongField(subject));
+                    return Err(FieldsError::InvalidField(subject));
                 }
-                asked.push((subject, name));
+                primary.push((subject, name));
             }
         }
-        match asked.len() {
+        match primary.len() {
             0 => Err(FieldsError::Empty),
-            1..=MAX_FIELDS => Ok(Self { asked, last_resort: Vec::new() }),
+            1..=MAX_FIELDS => Ok(Self { primary, fallback: Vec::new() }),
             _ => Err(FieldsError::TooMany),
         }
     }
 
-    pub(super) fn asked(&self) -> &[(Named, String)] {
-        &self.asked
+    pub(super) fn primary(&self) -> &[(Named, String)] {
+        &self.primary
     }
 
-    /// Looked at one after the other, until there is a machine.
-    pub(super) fn last_resort(&self) -> &[(Named, String)] {
-        &self.last_resort
+    /// Fields that are read one after the other until one names a machine.
+    pub(super) fn fallback(&self) -> &[(Named, String)] {
+        &self.fallback
     }
 }
 
-/// What a kind's word in a mapping says. SIEMs put an address into a machine's field.
+/// Returns what a kind's word in a mapping means. SIEMs also put addresses into a machine's field.
 fn kind_of(word: &str) -> Option<Named> {
     match field_names::look_up(word)? {
         Named::Kind(Kind::Machine) => Some(Named::Host),
@@ -117,8 +117,8 @@ fn kind_of(word: &str) -> Option<Named> {
     }
 }
 
-/// The beginning of a text, for an error.
-fn shown(text: &str) -> String {
+/// Returns the beginning of a text, for an error.
+fn excerpt(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
@@ -127,24 +127,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mapping_is_read_in_its_order() {
+    fn mapping_keeps_its_order() {
         let fields = Fields::parse(" user = src_user ; Machine=Dest, evidence{}.deviceDnsName ;").expect("fields");
-        let names: Vec<_> = fields.asked().iter().map(|(named, name)| (named.field(), name.as_str())).collect();
+        let names: Vec<_> = fields.primary().iter().map(|(named, name)| (named.field(), name.as_str())).collect();
         assert_eq!(names, [("user", "src_user"), ("machine", "Dest"), ("machine", "evidence{}.deviceDnsName")]);
-        assert!(fields.last_resort().is_empty());
+        assert!(fields.fallback().is_empty());
     }
 
     #[test]
-    fn every_word_of_the_table_is_looked_at_once() {
+    fn every_default_field_is_listed_once() {
         let fields = Fields::default();
-        let names: Vec<_> = fields.asked().iter().chain(fields.last_resort()).map(|(_, name)| name.as_str()).collect();
+        let names: Vec<_> = fields.primary().iter().chain(fields.fallback()).map(|(_, name)| name.as_str()).collect();
         for (_, word) in field_names::all() {
             assert_eq!(names.iter().filter(|name| **name == word).count(), 1, "{word}");
         }
     }
 
     #[test]
-    fn what_is_no_mapping_is_told_by_its_fault() {
+    fn invalid_mapping_is_reported_with_its_error() {
         let many: Vec<_> = (0..65).map(|at| format!("field_{at}")).collect();
         for (text, fault) in [
             ("", FieldsError::Empty),
@@ -152,10 +152,10 @@ mod tests {
             ("dest", FieldsError::NoAssignment("dest".to_owned())),
             ("machine=dest;device", FieldsError::NoAssignment("device".to_owned())),
             ("colour=dest", FieldsError::UnknownKind("colour".to_owned())),
-            ("machine=dest;device=host", FieldsError::Twice(Named::Host)),
-            ("machine=", FieldsError::WrongField(Named::Host)),
-            ("user=a,,b", FieldsError::WrongField(Named::Kind(Kind::User))),
-            (&format!("file={}", "x".repeat(129)), FieldsError::WrongField(Named::Kind(Kind::File))),
+            ("machine=dest;device=host", FieldsError::Duplicate(Named::Host)),
+            ("machine=", FieldsError::InvalidField(Named::Host)),
+            ("user=a,,b", FieldsError::InvalidField(Named::Kind(Kind::User))),
+            (&format!("file={}", "x".repeat(129)), FieldsError::InvalidField(Named::Kind(Kind::File))),
             (&format!("user={}", many.join(",")), FieldsError::TooMany),
         ] {
             assert_eq!(Fields::parse(text), Err(fault), "{text}");

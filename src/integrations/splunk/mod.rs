@@ -1,4 +1,4 @@
-//! Splunk's webhook alert action: the token in its address, and the subjects in the first row of a search's result.
+//! Splunk's webhook alert action: the token in its URL, and the subjects in the first row of a search result.
 //!
 //! Source: <https://help.splunk.com/splunk-enterprise/alert-and-respond/alerting-manual/10.0/configure-alert-actions/use-a-webhook-alert-action>.
 
@@ -17,10 +17,10 @@ use crate::domain::subject::spelling::trimmed;
 use crate::domain::subject::{FileHash, Kind, Question, SubjectError};
 pub use fields::{Fields, FieldsError};
 
-/// Longer than any token.
+/// Tokens are shorter.
 const MAX_TOKEN_BYTES: usize = 1024;
 
-/// Tells whose token the query string carries: the action can send no header.
+/// Returns the holder of the token in the query string: the action cannot send headers.
 pub fn verify(tokens: &Tokens, query: &str) -> Result<Arc<str>, SignatureError> {
     let mut presented = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token");
     let (_, token) = presented.next().filter(|(_, token)| !token.is_empty()).ok_or(SignatureError::NoSignature)?;
@@ -30,14 +30,14 @@ pub fn verify(tokens: &Tokens, query: &str) -> Result<Arc<str>, SignatureError> 
     tokens.owner(token.as_bytes())
 }
 
-/// An alert of Splunk's, with the first row of its result.
+/// A Splunk alert, with the first row of its result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertAction {
     result: Map<String, Value>,
 }
 
 impl AlertAction {
-    /// Reads the body.
+    /// Parses the body.
     pub fn parse(body: &[u8]) -> Result<Self, PayloadError> {
         let body: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
         let mut body = body.ok_or(PayloadError("This is no body of a Splunk webhook alert action."))?;
@@ -49,8 +49,8 @@ impl AlertAction {
         Ok(Self { result })
     }
 
-    /// What the row holds in these fields, in the order of the fields: subjects, and what cannot be asked. An empty field
-    /// is none.
+    /// Extracts the subjects and unusable texts of these fields, in the order of the fields. Empty fields are
+    /// ignored.
     pub fn subjects(&self, fields: &Fields) -> ExtractedSubjects {
         let mut row: HashMap<String, Vec<(&str, &Value)>> = HashMap::new();
         for (name, value) in &self.result {
@@ -58,24 +58,24 @@ impl AlertAction {
         }
         let mut found = ExtractedSubjects::default();
         let mut names_a_machine = false;
-        for (named, name) in fields.asked() {
+        for (named, name) in fields.primary() {
             let is_filled = take(&row, *named, name, &mut found);
             names_a_machine |= is_filled && named.kind() == Some(Kind::Machine);
         }
-        for (named, name) in fields.last_resort() {
+        for (named, name) in fields.fallback() {
             names_a_machine = names_a_machine || take(&row, *named, name, &mut found);
         }
         found
     }
 }
 
-/// Adds what the field of this name holds, in any spelling of it; whether it holds anything.
+/// Adds the content of a field, in any spelling of its name. Returns whether the field has content.
 fn take(row: &HashMap<String, Vec<(&str, &Value)>>, named: Named, name: &str, found: &mut ExtractedSubjects) -> bool {
     let mut is_filled = false;
     for (member, value) in row.get(&in_one_spelling(name)).into_iter().flatten() {
         for text in texts(value) {
             let text = trimmed(&text);
-            // Splunk's data models fill with `unknown`.
+            // Splunk's data models fill empty fields with `unknown`.
             if !text.is_empty() && !text.eq_ignore_ascii_case("unknown") {
                 is_filled = true;
                 found.add_field(member, named, text, question(named, text));
@@ -85,7 +85,7 @@ fn take(row: &HashMap<String, Vec<(&str, &Value)>>, named: Named, name: &str, fo
     is_filled
 }
 
-/// The values of a field: one, or several as a list, or as lines.
+/// The values of a field: one value, a list, or one per line.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => text.lines().map(str::to_owned).collect(),
@@ -100,14 +100,14 @@ fn question(named: Named, text: &str) -> Result<Question, SubjectError> {
     Question::named(named, text)
 }
 
-/// The digest to ask with, where a field holds several of one file: `MD5=…,SHA1=…,SHA256=…` as Sysmon writes them. Of
-/// those that cannot be asked, the one whose refusal says most; else all of the text.
+/// Returns the best digest of a field that holds several of one file: `MD5=…,SHA1=…,SHA256=…`, as Sysmon writes them.
+/// If none is supported, returns the one with the most specific error, else the whole text.
 fn digest(text: &str) -> &str {
     let digests =
         text.split([',', ';', ' ']).map(|piece| piece.rsplit_once(['=', ':']).map_or(piece, |(_, digits)| digits));
     let ranked = digests.filter_map(|digits| {
         let rank = match FileHash::parse(digits) {
-            // Defender's file lookup takes the SHA-1 as it is.
+            // Defender's file lookup takes the SHA-1 directly.
             Ok(FileHash::Sha1(_)) => 0,
             Ok(FileHash::Sha256(_)) => 1,
             Err(SubjectError::UnsupportedHash(_)) => 2,
@@ -123,7 +123,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::HookSecrets;
-    use super::super::found::tests::{listed, unusable};
+    use super::super::found::tests::{subject_ids, unusable};
     use super::*;
 
     fn found(row: &Value, fields: &Fields) -> ExtractedSubjects {
@@ -139,11 +139,11 @@ mod tests {
     }
 
     fn subjects(row: &Value, fields: &Fields) -> Vec<String> {
-        listed(&found(row, fields))
+        subject_ids(&found(row, fields))
     }
 
     #[test]
-    fn fields_of_the_common_information_model_are_known() {
+    fn fields_of_the_common_information_model_are_read() {
         let sha1 = "5f0d8e1c2b3a49687786a5b4c3d2e1f00a1b2c3d";
         let sha256 = "ab".repeat(32);
         let row = json!({
@@ -182,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn a_filled_field_that_cannot_be_asked_is_told_and_an_empty_one_is_not() {
+    fn invalid_fields_are_reported_and_empty_ones_ignored() {
         let md5 = "d".repeat(32);
         let row = json!({
             "dest": "desk-042", "dvc": "", "user": "a/b?c", "src_user": null, "dest_user": "  ",
             "file_hash": md5, "process_hash": format!("MD5={md5},IMPHASH={md5}"), "sha256": "none", "incident_id": "soon",
         });
         let found = found(&row, &Fields::default());
-        assert_eq!(listed(&found), ["machine desk-042"]);
+        assert_eq!(subject_ids(&found), ["machine desk-042"]);
         let rest = ["incident_id=soon", "user=a/b?c", &format!("file_hash={md5}"), "sha256=none", "process_hash="];
         let told = unusable(&found);
         assert!(
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_microsofts_own_add_on_and_of_hunting_are_known() {
+    fn fields_of_microsofts_add_on_and_of_hunting_are_read() {
         let sha256 = "ab".repeat(32);
         for (row, right) in [
             (
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filled_field_that_cannot_be_asked_is_told() {
+    fn invalid_field_is_reported() {
         for (row, fields) in [
             (json!({"dest": "desk-042", "file_hash": "d".repeat(32)}), vec!["file_hash"]),
             (json!({"user": "${user}", "src_user": "-"}), vec!["user", "src_user"]),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_that_sent_the_event_is_asked_only_if_no_other_machine_is_named() {
+    fn sending_host_is_used_only_when_no_other_machine_is_named() {
         let fields = Fields::default();
         assert_eq!(subjects(&json!({"host": "desk-042", "dest": "unknown"}), &fields), ["machine desk-042"]);
         assert_eq!(subjects(&json!({"host": "indexer-01", "orig_host": "desk-042"}), &fields), ["machine desk-042"]);
@@ -277,14 +277,14 @@ mod tests {
     }
 
     #[test]
-    fn a_mapping_of_ones_own_replaces_the_known_fields() {
+    fn custom_mapping_replaces_the_default_fields() {
         let fields = Fields::parse("machine=ComputerName,host; user=Account Name").expect("fields");
         let row = json!({"computername": "desk-042", "host": "desk-043", "dest": "desk-044", "Account Name": "dana"});
         assert_eq!(subjects(&row, &fields), ["machine desk-042", "machine desk-043", "user dana"]);
     }
 
     #[test]
-    fn a_row_without_subjects_has_none_and_other_bodies_are_refused() {
+    fn row_without_subjects_is_empty_and_other_bodies_are_rejected() {
         let none: [&str; 0] = [];
         for row in [json!({}), json!(null), json!({"dest": "", "user": null, "host": "unknown", "count": "8"})] {
             assert_eq!(subjects(&row, &Fields::default()), none, "{row}");
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_in_the_query_tells_the_caller() {
+    fn token_in_the_query_identifies_the_caller() {
         let document = json!({"splunk_tokens": {"es": ["now", "be+fore"]}});
         let tokens = HookSecrets::parse(document.as_object().expect("an object")).splunk.expect("tokens");
         for query in ["token=now", "a=b&token=be%2Bfore", "token=be%2bfore&notify=soc"] {
