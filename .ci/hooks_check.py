@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 """Hooks as their senders' own libraries sign: slack_sdk and standardwebhooks against the demonstration.
 
+And every command of `docs/integrations/` that calls the demonstration, as pasted. These need bash, curl and openssl.
+
     python3 .ci/hooks_check.py PROGRAM
 
 PROGRAM: `defender-enrich`. Prints `hooks: N passed, M failed` last, and exits 1 if any failed.
 """
 import datetime
 import json
+import re
 import subprocess
 import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
@@ -20,6 +24,9 @@ from standardwebhooks import Webhook
 SLACK = SignatureVerifier("demo-slack-signing-secret")
 WEBHOOK = Webhook("whsec_ZGVtby1zdGFuZGFyZC13ZWJob29rLXNlY3JldA==")
 MACHINE = "desk-042.contoso.com"
+# The pages, and the address of the demonstration in them.
+PAGES = Path(__file__).resolve().parent.parent / "docs" / "integrations"
+DEMO = "http://127.0.0.1:9000"
 
 
 def send(url, body, headers):
@@ -67,12 +74,34 @@ def checks(origin):
     yield "a signature of six minutes ago is refused", webhook(origin, question, age=360)[0] == 401
 
 
+def is_answer(body):
+    """Whether a body is an answer rather than a problem."""
+    try:
+        return "code" not in json.loads(body)
+    except ValueError:
+        return False
+
+
+def pasted(origin):
+    """Each command of the pages that calls the demonstration, with whether it is answered."""
+    pages = set()
+    for page in sorted(PAGES.glob("*.md")):
+        for block in re.findall(r"^```sh\n(.*?)^```$", page.read_text(), re.M | re.S):
+            if DEMO in block:
+                pages.add(page.stem)
+                command = ["bash", "-euo", "pipefail", "-c", block.replace(DEMO, origin)]
+                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=30)
+                yield f"the command of {page.name} is answered", done.returncode == 0 and is_answer(done.stdout)
+    expected = {"slack", "teams", "pagerduty", "standard-webhooks"}
+    yield f"there are commands in {', '.join(sorted(expected))}", pages >= expected
+
+
 def main():
     command = [sys.argv[1], "serve", "--demo", "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service:
         try:
             origin = service.stdout.readline().split()[-1]
-            outcomes = [(name, bool(holds)) for name, holds in checks(origin)]
+            outcomes = [(name, bool(holds)) for name, holds in [*checks(origin), *pasted(origin)]]
         finally:
             service.terminate()
     for name, holds in outcomes:

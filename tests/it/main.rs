@@ -25,6 +25,7 @@ mod command_line;
 mod credentials;
 mod credentials_signed;
 mod delivery;
+mod documents;
 mod entry_points;
 mod formats;
 mod graph;

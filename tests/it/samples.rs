@@ -11,8 +11,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use defender_enrich::config::Settings;
@@ -23,6 +21,7 @@ use serde_json::{Map, Value, json};
 use tracing::level_filters::LevelFilter;
 
 use crate::client::{Ask, Heard, timeless_text};
+use crate::documents::{file_text, pages};
 use crate::harness::{ALERT, MACHINE, World};
 
 const DEMO: &str = "http://127.0.0.1:9000";
@@ -39,8 +38,7 @@ struct Block {
 }
 
 fn blocks(file: &str) -> Vec<Block> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let text = file_text(file);
     let (mut blocks, mut before, mut open) = (Vec::new(), String::new(), None::<Block>);
     for (number, line) in text.lines().enumerate() {
         match (&mut open, line.strip_prefix("```")) {
@@ -335,10 +333,18 @@ fn printed(heard: &Heard, filter: Option<&str>) -> String {
 async fn the_answers_in_the_documents_are_those_of_the_demo() {
     let world = World::start().await;
     let mut wrong = Vec::new();
-    for (file, least) in [("README.md", 3), ("docs/formats.md", 10), ("docs/callers.md", 1)] {
-        let samples = samples(file);
-        assert!(samples.len() >= least, "{file}: of {least} samples only {} are found", samples.len());
-        for (question, block) in samples {
+    for (file, least) in [
+        ("README.md", 1),
+        ("docs/api.md", 1),
+        ("docs/formats.md", 10),
+        ("docs/integrations/logic-apps.md", 1),
+        ("docs/integrations/splunk.md", 1),
+    ] {
+        let found = samples(file).len();
+        assert!(found >= least, "{file}: of {least} samples only {found} are found");
+    }
+    for file in pages() {
+        for (question, block) in samples(&file) {
             let heard = question.ask.send_to(world.address).await;
             let printed = printed(&heard, question.filter.as_deref());
             wrong
@@ -351,7 +357,7 @@ async fn the_answers_in_the_documents_are_those_of_the_demo() {
 #[tokio::test]
 async fn what_the_shell_function_prints_is_what_the_demo_answers() {
     let world = World::start().await;
-    let blocks = blocks("README.md");
+    let blocks = blocks("docs/integrations/shell.md");
     let at = blocks.iter().position(|block| block.text.starts_with("ask() {")).expect("the function");
     let call = blocks[at].text.lines().last().expect("its call");
     let words = words(call);
@@ -364,11 +370,11 @@ async fn what_the_shell_function_prints_is_what_the_demo_answers() {
 }
 
 #[tokio::test]
-async fn the_problem_in_the_readme_is_what_a_throttled_caller_hears() {
+async fn the_problem_in_the_documents_is_what_a_throttled_caller_receives() {
     let world = World::start().await;
     let throttled = Fault::status(429).with_header("Retry-After", "60");
     world.sandbox.fail(Route::Alert, Times::Always, throttled);
-    let block = blocks("README.md").into_iter().find(|block| block.text.contains("\"code\":\"throttled\""));
+    let block = blocks("docs/api.md").into_iter().find(|block| block.text.contains("\"code\":\"throttled\""));
     let block = block.expect("a sample");
     let shown: Value = serde_json::from_str(&block.text).expect("JSON");
     let ask = Ask::get(&format!("/v1/enrich?alert_id={ALERT}"));
@@ -385,8 +391,8 @@ fn every_answer_in_the_page_of_formats_is_compared() {
 }
 
 #[test]
-fn what_check_prints_is_what_the_readme_shows() {
-    let block = blocks("README.md").into_iter().find(|block| block.text.starts_with("$ defender-enrich check"));
+fn what_check_prints_is_what_the_documents_show() {
+    let block = blocks("docs/deploy.md").into_iter().find(|block| block.text.starts_with("$ defender-enrich check"));
     let block = block.expect("a sample");
     let (command, shown) = block.text.strip_prefix("$ ").and_then(split_command).expect("a command");
     assert_eq!(words(&command), ["defender-enrich", "check", "--demo"]);
@@ -399,9 +405,10 @@ fn what_check_prints_is_what_the_readme_shows() {
 }
 
 #[tokio::test]
-async fn what_check_says_of_a_deployed_service_is_what_the_readme_shows() {
+async fn what_check_says_of_a_deployed_service_is_what_the_documents_show() {
     let world = World::start().await;
-    let block = blocks("README.md").into_iter().find(|block| block.text.starts_with("$ defender-enrich check --url"));
+    let block =
+        blocks("docs/deploy.md").into_iter().find(|block| block.text.starts_with("$ defender-enrich check --url"));
     let block = block.expect("a sample");
     let (command, shown) = block.text.strip_prefix("$ ").and_then(split_command).expect("a command");
     let words = words(&command.replace(DEMO, &format!("http://{}", world.address)));
@@ -415,8 +422,7 @@ async fn what_check_says_of_a_deployed_service_is_what_the_readme_shows() {
 #[tokio::test]
 async fn the_sizes_in_the_table_of_formats_are_right_to_a_tenth() {
     let world = World::start().await;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formats.md");
-    let text = fs::read_to_string(path).expect("the page");
+    let text = file_text("docs/formats.md");
     let mut rows = 0;
     for row in text.lines().filter(|line| line.starts_with("| [`")) {
         let format = row.split('`').nth(1).expect("a format");
@@ -432,8 +438,8 @@ async fn the_sizes_in_the_table_of_formats_are_right_to_a_tenth() {
 
 #[test]
 fn no_template_in_a_document_puts_a_value_into_json_unescaped() {
-    for file in ["README.md", "docs/formats.md", "docs/callers.md"] {
-        for block in blocks(file) {
+    for file in pages() {
+        for block in blocks(&file) {
             let unescaped = ["\"{{", "\"${", "'{{", "'${"].iter().find(|mark| block.text.contains(**mark));
             assert_eq!(unescaped, None, "{}", block.place);
         }
@@ -446,9 +452,9 @@ fn quoted(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_parameter_of_the_template_and_every_setting_without_one_is_in_the_readme() {
-    let read = |file| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("a file");
-    let (readme, template) = (read("README.md"), read("template.yaml"));
+fn every_parameter_of_the_template_and_every_setting_without_one_is_in_the_documents() {
+    let (deploy, configuration, template) =
+        (file_text("docs/deploy.md"), file_text("docs/configuration.md"), file_text("template.yaml"));
     let section = |text: &str, from: &str, to: &str| {
         let begin = text.find(from).unwrap_or_else(|| panic!("no {from:?}")) + from.len();
         let end = begin + text[begin..].find(to).unwrap_or_else(|| panic!("no {to:?}"));
@@ -459,12 +465,11 @@ fn every_parameter_of_the_template_and_every_setting_without_one_is_in_the_readm
         |line: &str| Some(line.strip_prefix("  ")?.strip_suffix(':')?.to_owned()).filter(|name| !name.contains(' '));
     let parameters: Vec<_> = parameters.lines().filter_map(name).collect();
     assert!(parameters.len() > 20, "{parameters:?}");
-    let deployment = section(&readme, "### 3. Build and deploy\n", "### 4. Check it\n");
+    let deployment = section(&deploy, "## 3. Build and deploy\n", "## 4. Check it\n");
     let told: Vec<_> = deployment.lines().filter(|line| line.starts_with("| `")).flat_map(quoted).collect();
     let forgotten: Vec<_> = parameters.iter().filter(|name| !told.contains(&name.as_str())).collect();
     assert_eq!(forgotten, Vec::<&String>::new(), "parameters that are not in the table");
 
-    let configuration = section(&readme, "\n## Configure\n", "\n## Call\n");
     let (introduction, table) = configuration.split_once("| variable |").expect("the table");
     let without = quoted(introduction);
     let rows = table.lines().filter(|line| line.starts_with("| `"));
@@ -477,13 +482,13 @@ fn every_parameter_of_the_template_and_every_setting_without_one_is_in_the_readm
         assert_ne!(
             is_given(name),
             is_without,
-            "{name}: either the template sets it, or the README says that it does not"
+            "{name}: either the template sets it, or the page says that it does not"
         );
     }
 }
 
 #[test]
-fn every_setting_that_is_read_is_in_the_readme_and_every_variable_in_the_readme_is_read() {
+fn every_setting_that_is_read_is_in_the_documents_and_every_variable_there_is_read() {
     let read = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
         read.borrow_mut().insert(name.to_owned());
@@ -497,16 +502,16 @@ fn every_setting_that_is_read_is_in_the_readme_and_every_variable_in_the_readme_
     }
     // What stands beside the keys is read with them.
     read.insert("AWS_SESSION_TOKEN".to_owned());
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
+    let text = file_text("docs/configuration.md");
     let (_, table) = text.split_once("\n| variable |").expect("the table");
     let (table, _) = table.split_once("\n\n").expect("its end");
     let is_variable =
         |word: &&str| word.contains('_') && word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
     let told: BTreeSet<_> = quoted(table).into_iter().filter(is_variable).map(str::to_owned).collect();
     let forgotten: Vec<_> = read.difference(&told).collect();
-    assert_eq!(forgotten, Vec::<&String>::new(), "read, and not in the README");
+    assert_eq!(forgotten, Vec::<&String>::new(), "read, and not in docs/configuration.md");
     let invented: Vec<_> = told.difference(&read).collect();
-    assert_eq!(invented, Vec::<&String>::new(), "in the README, and not read");
+    assert_eq!(invented, Vec::<&String>::new(), "in docs/configuration.md, and not read");
 }
 
 #[test]
