@@ -30,7 +30,7 @@ pub(super) async fn check(stage: &Stage, posts: bool, report: &mut Report) {
             Err(error) => report.wrong(part, &unusable(error)),
         },
     }
-    understood("caller secret", &stage.service.callers.mends(), report);
+    understood("caller secret", &stage.service.callers.corrections(), report);
     let Ok(Some(secret)) = secret else { return };
     for member in &secret.unknown {
         report.warning("caller secret", &member.to_string());

@@ -4,7 +4,7 @@ use super::context;
 use super::report::Report;
 use crate::api::told_in_full;
 use crate::cli::Stage;
-use crate::credentials::{CallError, CredentialError, Mends, StoreError};
+use crate::credentials::{CallError, Corrections, CredentialError, StoreError};
 
 /// Whether the Defender secret holds a credential.
 pub(super) async fn check(stage: &Stage, report: &mut Report) -> bool {
@@ -13,7 +13,7 @@ pub(super) async fn check(stage: &Stage, report: &mut Report) -> bool {
         Ok(secret) => {
             let form = secret.content.form();
             report.good(part, &format!("{}: {form}", stage.settings.defender_secret.as_str()));
-            understood(part, &secret.mends, report);
+            understood(part, &secret.corrections, report);
             true
         }
         Err(CredentialError::Store(error)) => {
@@ -28,9 +28,9 @@ pub(super) async fn check(stage: &Stage, report: &mut Report) -> bool {
 }
 
 /// What had to be understood in a secret: it works, and should be corrected.
-pub(super) fn understood(part: &str, mends: &Mends, report: &mut Report) {
-    for mend in mends.iter() {
-        report.warning(part, &mend.to_string());
+pub(super) fn understood(part: &str, corrections: &Corrections, report: &mut Report) {
+    for correction in corrections.iter() {
+        report.warning(part, &correction.to_string());
     }
 }
 
