@@ -1,4 +1,4 @@
-//! The house, put together from its settings.
+//! The service, built from its settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,8 @@ use crate::domain::timestamp::Timestamp;
 use crate::integrations::splunk::Fields;
 use crate::lookup::{Auto, Backend, Context, Deadline, Enricher};
 
-/// What Lambda's initialisation may spend on secret, keys and tokens; a failure there is tried again on first use.
-const WARM_UP: Duration = Duration::from_secs(3);
+/// The time that Lambda's initialisation may spend on secrets and tokens. After a failure, the first use retries.
+const WARM_UP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Everything that a request needs.
 pub struct Service {
@@ -42,7 +42,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Puts the service together; nothing is read or called yet.
+    /// Builds the service. It reads no secret and makes no call yet.
     pub fn new(
         settings: &Settings,
         http: HttpClient,
@@ -77,33 +77,33 @@ impl Service {
         }))
     }
 
-    /// The service as the settings of the environment want it: what Lambda runs.
+    /// Builds the service with AWS credentials from environment variables, as Lambda runs it.
     pub fn from_environment(settings: &Settings) -> Result<Arc<Self>, SettingError> {
         Self::with_clock(settings, Timestamp::now)
     }
 
-    /// The same with another wall clock for the age of remembered answers: tests let it go on without waiting.
+    /// The same with another wall clock for the age of cached answers, so that tests can advance it.
     pub fn with_clock(settings: &Settings, clock: fn() -> Timestamp) -> Result<Arc<Self>, SettingError> {
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_environment(&settings.aws, &http)?;
         Self::new(settings, http, aws, clock)
     }
 
-    /// Prefetches, and says once in the log where APIs are asked whose end Microsoft has announced.
+    /// Prefetches secrets and tokens. Logs once if the service uses APIs whose retirement Microsoft has announced.
     pub async fn warm_up(&self) {
         if self.prefetch().await.iter().any(|api| api.is_older()) {
-            tracing::info!("this deployment asks the older Defender APIs. {RETIREMENT}");
+            tracing::info!("this deployment uses the older Defender APIs. {RETIREMENT}");
         }
     }
 
-    /// Fetches what the first request will need, concurrently: keys, secret, tokens. Returns the APIs that are asked, as
-    /// far as they are known.
+    /// Fetches secrets and tokens for the first request, concurrently. Returns the APIs in use, or none if the backend
+    /// is not chosen yet.
     pub(crate) async fn prefetch(&self) -> Vec<Api> {
-        let ctx = &Context::new(Deadline::after(WARM_UP), "warm-up", None);
+        let ctx = &Context::new(Deadline::after(WARM_UP_TIMEOUT), "warm-up", None);
         let ((), apis) = tokio::join!(self.callers.warm(ctx), self.prefetch_tokens(ctx));
-        // What has failed while the environment started is tried again on first use.
-        self.tokens.forgive();
-        self.callers.forgive();
+        // The first use retries what failed during initialisation.
+        self.tokens.allow_retry();
+        self.callers.allow_retry();
         apis
     }
 
@@ -111,31 +111,31 @@ impl Service {
         let apis = match self.enricher.backend().apis(ctx).await {
             Ok(apis) => apis,
             Err(error) => {
-                tracing::warn!(%error, "no backend is chosen yet: it is tried again when it is needed");
+                tracing::warn!(%error, "no backend is chosen yet: the next request retries");
                 return Vec::new();
             }
         };
         let token = async |api| {
             if let Err(error) = self.tokens.token(api, ctx).await {
-                tracing::warn!(%error, ?api, "no token yet: it is tried again when it is needed");
+                tracing::warn!(%error, ?api, "no token yet: the next request retries");
             }
         };
         join_all(apis.iter().copied().map(token)).await;
         apis
     }
 
-    /// Whether Lambda has to be told of work that outlives its answers: hooks wait for an answer for a few seconds, and
-    /// what takes Defender longer is told to a chat, or posted to a destination, later.
+    /// Whether the service needs background tasks. Integrations wait only a few seconds for a response. If Defender
+    /// takes longer, the answer is posted to the chat or to a destination later.
     pub fn wants_time_after_answers(&self) -> bool {
-        self.callers.may_ask_for_later()
+        self.callers.may_send_late_answers()
     }
 
-    /// The work that outlives its answers.
+    /// The background tasks of the service.
     pub fn background_tasks(&self) -> &BackgroundTasks {
         &self.tasks
     }
 
-    /// All routes, for any front door.
+    /// All routes, for any entry point.
     pub fn router(self: &Arc<Self>) -> Router {
         api::router(self.clone())
     }

@@ -1,8 +1,8 @@
-//! Work that outlives the answer it belongs to: how much of it there may be, until when, and whether this process lives
-//! on to do it.
+//! Background tasks that outlive the answer they belong to: their number, their deadlines, and whether the process runs
+//! long enough for them.
 //!
-//! Where nothing freezes the process, a task is enough. Lambda freezes it as soon as the answer is out, unless an
-//! extension of this process still has something to do.
+//! Outside Lambda a spawned task is enough. Lambda freezes the process as soon as the answer is sent, unless an
+//! extension in this process still waits for work.
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -15,23 +15,24 @@ use tokio::time::timeout_at;
 
 use crate::client::Deadline;
 
-/// Far more than one environment of Lambda has at a time; few enough that a caller in a loop does not fill the memory.
-const MOST: usize = 64;
-/// Answered invocations that are remembered for the extension: more than can be under way in one environment.
+/// Far more tasks than one Lambda environment has at a time, and few enough that a caller in a loop cannot fill the
+/// memory.
+const MAX_TASKS: usize = 64;
+/// Answered invocations that are remembered for the extension: more than one environment serves concurrently.
 const MAX_ANSWERED: usize = 64;
 
-/// Why work was not begun.
+/// Why a task was not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The process is frozen as soon as its answer is out.
+pub enum SpawnError {
+    /// Lambda freezes the process as soon as the answer is sent.
     #[error("nothing here outlives an answer")]
     Frozen,
-    /// There is too much of it already.
+    /// Too many tasks are running.
     #[error("too much is under way already")]
-    Crowded,
+    TooManyTasks,
 }
 
-/// The work of this process that outlives its answers.
+/// The background tasks of this process.
 #[derive(Clone, Debug)]
 pub struct BackgroundTasks(Arc<Shared>);
 
@@ -43,48 +44,48 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// Whether the process goes on when an answer is out.
-    lasting: bool,
-    under_way: usize,
-    /// Invocations whose answer is out, of which the extension has not heard the end; the oldest first.
+    /// Whether the process continues to run after an answer is sent.
+    outlives_answers: bool,
+    running: usize,
+    /// Answered invocations that the extension has not completed, the oldest first.
     answered: VecDeque<String>,
 }
 
 impl BackgroundTasks {
-    /// `extensions_api` is there where Lambda freezes the process: then nothing outlives an answer, until
-    /// an extension of this process has arranged for it.
+    /// `extensions_api` is set if Lambda freezes the process. Then no task outlives an answer until an extension is
+    /// registered.
     pub fn new(extensions_api: Option<Uri>) -> Self {
-        let state = State { lasting: extensions_api.is_none(), under_way: 0, answered: VecDeque::new() };
+        let state = State { outlives_answers: extensions_api.is_none(), running: 0, answered: VecDeque::new() };
         Self(Arc::new(Shared { extensions_api, state: watch::Sender::new(state) }))
     }
 
-    /// Where Lambda takes extensions, if it freezes this process.
+    /// The address of Lambda's Extensions API, if Lambda freezes this process.
     pub(crate) fn extensions_api(&self) -> Option<&Uri> {
         self.0.extensions_api.as_ref()
     }
 
-    /// From now on an extension of this process makes Lambda wait for the work.
+    /// Allows tasks to outlive answers, because a registered extension makes Lambda wait for them.
     pub(crate) fn outlive_answers(&self) {
-        self.0.state.send_modify(|state| state.lasting = true);
+        self.0.state.send_modify(|state| state.outlives_answers = true);
     }
 
-    /// Whether work that goes on after an answer will be done.
+    /// Whether a task can run to its end after an answer is sent.
     pub fn can_outlive_an_answer(&self) -> bool {
-        self.0.state.borrow().lasting
+        self.0.state.borrow().outlives_answers
     }
 
-    /// Begins work that may outlive the answer to the request it belongs to; at the deadline it is cut off. `name` is for
-    /// the log. A deadline after the invocation's own is of no use: Lambda's end comes first.
+    /// Starts a task that may outlive the answer to its request. It is cancelled at the deadline. `name` is for the
+    /// log. A deadline after that of the invocation has no effect, because Lambda ends the environment first.
     pub fn spawn(
         &self,
         name: &'static str,
         deadline: Deadline,
         work: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), Refusal> {
-        let place = self.take_place()?;
+    ) -> Result<(), SpawnError> {
+        let slot = self.take_slot()?;
         tokio::spawn(async move {
-            // Left after the work is dropped, with all that it holds.
-            let _place = place;
+            // Released after the work and everything that it holds are dropped.
+            let _slot = slot;
             match timeout_at(deadline.instant(), AssertUnwindSafe(work).catch_unwind()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => tracing::error!(name, "work after an answer has panicked"),
@@ -94,12 +95,12 @@ impl BackgroundTasks {
         Ok(())
     }
 
-    /// Waits until no work is left.
+    /// Waits until no task is running.
     pub async fn idle(&self) {
-        self.until(|state| state.under_way == 0).await;
+        self.wait_until(|state| state.running == 0).await;
     }
 
-    /// The answer to an invocation is out.
+    /// Records that the answer to an invocation is sent.
     pub(crate) fn answered(&self, invocation: String) {
         self.0.state.send_modify(|state| {
             if state.answered.len() == MAX_ANSWERED {
@@ -109,38 +110,39 @@ impl BackgroundTasks {
         });
     }
 
-    /// Waits until an invocation is answered, and no work is left.
-    pub(crate) async fn over(&self, invocation: &str) {
-        self.until(|state| state.under_way == 0 && state.answered.iter().any(|answered| answered == invocation)).await;
+    /// Waits until an invocation is answered and no task is running.
+    pub(crate) async fn completed(&self, invocation: &str) {
+        self.wait_until(|state| state.running == 0 && state.answered.iter().any(|answered| answered == invocation))
+            .await;
         self.0.state.send_modify(|state| state.answered.retain(|answered| answered != invocation));
     }
 
-    async fn until(&self, holds: impl FnMut(&State) -> bool) {
-        // The sender is ours: it is not closed while somebody waits.
+    async fn wait_until(&self, holds: impl FnMut(&State) -> bool) {
+        // `self` owns the sender, so the channel is not closed while anyone waits.
         drop(self.0.state.subscribe().wait_for(holds).await);
     }
 
-    fn take_place(&self) -> Result<Place, Refusal> {
-        let mut refusal = None;
+    fn take_slot(&self) -> Result<TaskSlot, SpawnError> {
+        let mut error = None;
         self.0.state.send_if_modified(|state| {
-            refusal = match state {
-                State { lasting: false, .. } => Some(Refusal::Frozen),
-                State { under_way: MOST.., .. } => Some(Refusal::Crowded),
+            error = match state {
+                State { outlives_answers: false, .. } => Some(SpawnError::Frozen),
+                State { running: MAX_TASKS.., .. } => Some(SpawnError::TooManyTasks),
                 State { .. } => None,
             };
-            state.under_way += usize::from(refusal.is_none());
-            refusal.is_none()
+            state.running += usize::from(error.is_none());
+            error.is_none()
         });
-        refusal.map_or_else(|| Ok(Place(self.clone())), Err)
+        error.map_or_else(|| Ok(TaskSlot(self.clone())), Err)
     }
 }
 
-/// One piece of work that is under way.
-struct Place(BackgroundTasks);
+/// A running task. Dropping it frees its slot.
+struct TaskSlot(BackgroundTasks);
 
-impl Drop for Place {
+impl Drop for TaskSlot {
     fn drop(&mut self) {
-        self.0.0.state.send_modify(|state| state.under_way -= 1);
+        self.0.0.state.send_modify(|state| state.running -= 1);
     }
 }
 
@@ -154,13 +156,13 @@ mod tests {
 
     use super::*;
 
-    const SOON: Duration = Duration::from_secs(5);
+    const TASK_TIME: Duration = Duration::from_secs(5);
 
-    fn lasting() -> BackgroundTasks {
+    fn unfrozen() -> BackgroundTasks {
         BackgroundTasks::new(None)
     }
 
-    /// Whether something has come to pass by itself.
+    /// Whether a future completes without further events.
     async fn is_ready(waiting: impl Future<Output = ()>) -> bool {
         for _ in 0..10 {
             tokio::task::yield_now().await;
@@ -169,88 +171,88 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn idle_comes_when_the_last_work_is_done() {
-        let tasks = lasting();
+    async fn idle_waits_for_the_last_task() {
+        let tasks = unfrozen();
         tasks.idle().await;
         let (first, second) = (oneshot::channel::<()>(), oneshot::channel::<()>());
         for end in [first.1, second.1] {
             let work = async { drop(end.await) };
-            tasks.spawn("test", Deadline::after(SOON), work).expect("a place");
+            tasks.spawn("test", Deadline::after(TASK_TIME), work).expect("a slot");
         }
         drop(first.0);
-        assert!(!is_ready(tasks.idle()).await, "the second is under way");
+        assert!(!is_ready(tasks.idle()).await, "the second task is running");
         drop(second.0);
         assert!(is_ready(tasks.idle()).await);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn work_that_hangs_is_cut_off_at_its_deadline() {
-        let tasks = lasting();
+    async fn a_hanging_task_is_cancelled_at_its_deadline() {
+        let tasks = unfrozen();
         let (held, freed) = oneshot::channel::<()>();
         let work = async move {
             let _held = held;
             pending::<()>().await;
         };
         let begin = Instant::now();
-        tasks.spawn("test", Deadline::after(SOON), work).expect("a place");
+        tasks.spawn("test", Deadline::after(TASK_TIME), work).expect("a slot");
         tasks.idle().await;
-        assert_eq!(begin.elapsed().as_secs(), SOON.as_secs());
-        assert!(freed.now_or_never().is_some(), "what it held is free before the place is");
+        assert_eq!(begin.elapsed().as_secs(), TASK_TIME.as_secs());
+        assert!(freed.now_or_never().is_some(), "the values that the task holds are dropped before its slot is free");
     }
 
     #[tokio::test]
-    async fn a_panic_ends_the_work_and_nothing_else() {
-        let tasks = lasting();
-        tasks.spawn("test", Deadline::after(SOON), async { panic!("as a test wants it") }).expect("a place");
+    async fn a_panic_ends_only_its_task() {
+        let tasks = unfrozen();
+        tasks.spawn("test", Deadline::after(TASK_TIME), async { panic!("as a test wants it") }).expect("a slot");
         tasks.idle().await;
-        assert_eq!(tasks.spawn("test", Deadline::after(SOON), async {}), Ok(()));
+        assert_eq!(tasks.spawn("test", Deadline::after(TASK_TIME), async {}), Ok(()));
     }
 
     #[tokio::test]
-    async fn work_is_bounded_in_number() {
-        let tasks = lasting();
-        let spawn = || tasks.spawn("test", Deadline::after(SOON), pending());
-        assert!((0..MOST).all(|_| spawn().is_ok()));
-        assert_eq!(spawn(), Err(Refusal::Crowded));
+    async fn the_number_of_tasks_is_limited() {
+        let tasks = unfrozen();
+        let spawn = || tasks.spawn("test", Deadline::after(TASK_TIME), pending());
+        assert!((0..MAX_TASKS).all(|_| spawn().is_ok()));
+        assert_eq!(spawn(), Err(SpawnError::TooManyTasks));
     }
 
     #[tokio::test]
-    async fn where_lambda_freezes_the_process_nothing_is_begun() {
+    async fn no_task_is_started_if_lambda_freezes_the_process() {
         let tasks = BackgroundTasks::new(Some(Uri::from_static("127.0.0.1:9")));
         assert!(!tasks.can_outlive_an_answer());
-        assert_eq!(tasks.spawn("test", Deadline::after(SOON), async {}), Err(Refusal::Frozen));
+        assert_eq!(tasks.spawn("test", Deadline::after(TASK_TIME), async {}), Err(SpawnError::Frozen));
     }
 
     #[tokio::test]
-    async fn an_invocation_is_over_when_it_is_answered_and_its_work_is_done() {
-        let tasks = lasting();
+    async fn an_invocation_is_completed_when_it_is_answered_and_its_tasks_are_done() {
+        let tasks = unfrozen();
         let (end, ended) = oneshot::channel::<()>();
-        assert!(!is_ready(tasks.over("a")).await, "it is not answered yet, though nothing is under way");
-        tasks.spawn("test", Deadline::after(SOON), async { drop(ended.await) }).expect("a place");
+        assert!(!is_ready(tasks.completed("a")).await, "it is not answered yet, though no task is running");
+        tasks.spawn("test", Deadline::after(TASK_TIME), async { drop(ended.await) }).expect("a slot");
         tasks.answered("a".to_owned());
-        assert!(!is_ready(tasks.over("a")).await, "its work is under way");
+        assert!(!is_ready(tasks.completed("a")).await, "its task is running");
         drop(end);
-        assert!(is_ready(tasks.over("a")).await);
-        assert!(!is_ready(tasks.over("a")).await, "each is over once");
+        assert!(is_ready(tasks.completed("a")).await);
+        assert!(!is_ready(tasks.completed("a")).await, "an invocation is completed only once");
     }
 
     #[tokio::test]
-    async fn of_invocations_at_once_each_is_over_by_its_own_answer() {
-        let tasks = lasting();
+    async fn concurrent_invocations_are_completed_by_their_own_answers() {
+        let tasks = unfrozen();
         tasks.answered("b".to_owned());
-        assert!(!is_ready(tasks.over("a")).await);
-        assert!(is_ready(tasks.over("b")).await);
+        assert!(!is_ready(tasks.completed("a")).await);
+        assert!(is_ready(tasks.completed("b")).await);
         tasks.answered("a".to_owned());
-        assert!(is_ready(tasks.over("a")).await);
+        assert!(is_ready(tasks.completed("a")).await);
     }
 
     #[tokio::test]
-    async fn invocations_that_nobody_asks_about_are_forgotten() {
-        let tasks = lasting();
+    async fn the_oldest_answered_invocations_are_forgotten() {
+        let tasks = unfrozen();
         for number in 0..=MAX_ANSWERED {
             tasks.answered(number.to_string());
         }
-        assert!(!is_ready(tasks.over("0")).await);
-        assert!(is_ready(tasks.over("1")).await);
+        assert!(!is_ready(tasks.completed("0")).await);
+        assert!(is_ready(tasks.completed("1")).await);
     }
 }

@@ -1,7 +1,6 @@
-//! What is written to the log, and in which shape: JSON lines in Lambda, text on a terminal.
+//! Logging: JSON lines in Lambda, text on a terminal.
 //!
-//! Only this crate speaks below the level of a warning: what libraries say at `trace` is not ours to vouch for, and may
-//! hold what must not be logged.
+//! Libraries log only warnings and errors. Their more detailed logs may contain secrets or personal data.
 
 use std::io::{self, IsTerminal};
 
@@ -13,19 +12,19 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::SettingError;
 
-/// How the log is written.
+/// The format and the level of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogSettings {
     /// JSON lines instead of text.
     pub json: bool,
-    /// From which level on this crate speaks.
+    /// The least severe level that this crate logs.
     pub level: LevelFilter,
     /// Whether text has colours.
     pub color: bool,
 }
 
 impl LogSettings {
-    /// Reads Lambda's own variables, `RUST_LOG`, and what terminals go by: `NO_COLOR` and `TERM`.
+    /// Reads Lambda's log variables, `RUST_LOG`, and the terminal variables `NO_COLOR` and `TERM`.
     pub fn from_lookup(
         lookup: impl Fn(&str) -> Option<String>,
         default_level: LevelFilter,
@@ -49,7 +48,7 @@ impl LogSettings {
         Ok(Self { json, level, color })
     }
 
-    /// Reads the process's own.
+    /// Reads the settings of this process.
     #[expect(clippy::disallowed_methods, reason = "the log has to work before the settings are known to be right")]
     pub fn read(default_level: LevelFilter) -> Result<Self, SettingError> {
         Self::from_lookup(|name| std::env::var(name).ok(), default_level, io::stderr().is_terminal())
@@ -63,14 +62,14 @@ fn parse_level(level: &str) -> Option<LevelFilter> {
         ("INFO", LevelFilter::INFO),
         ("WARN", LevelFilter::WARN),
         ("ERROR", LevelFilter::ERROR),
-        // Lambda's, where Rust has nothing above ERROR.
+        // Lambda has this level. Rust has none above ERROR.
         ("FATAL", LevelFilter::ERROR),
         ("OFF", LevelFilter::OFF),
     ];
     levels.into_iter().find(|(name, _)| level.eq_ignore_ascii_case(name)).map(|(_, level)| level)
 }
 
-/// Starts logging to standard error, and makes a panic one line without its message: that may hold anything.
+/// Starts logging to standard error. A panic is logged as one line without its message, which may contain any data.
 pub fn start(settings: LogSettings) {
     let filter = Targets::new()
         .with_default(LevelFilter::WARN.min(settings.level))
@@ -81,11 +80,11 @@ pub fn start(settings: LogSettings) {
     } else {
         lines.with_target(false).with_ansi(settings.color).compact().boxed()
     };
-    // A second subscriber in one process is a test's: the first stays.
+    // A second subscriber in one process occurs only in tests. The first one stays.
     drop(tracing_subscriber::registry().with(layer.with_filter(filter)).try_init());
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a bug: a panic was caught, and what it was part of has failed");
+        tracing::error!(place, "a bug: a panic was caught, and the operation it occurred in has failed");
     }));
 }
 
@@ -100,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_and_shapes_are_read_and_wrong_ones_refused() {
+    fn levels_and_formats_are_parsed_and_wrong_ones_rejected() {
         let level = |name, value| read(&[(name, value)], false).expect("a level").level;
         assert_eq!(read(&[], false), Ok(LogSettings { json: false, level: LevelFilter::INFO, color: false }));
         for name in ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"] {
@@ -114,14 +113,14 @@ mod tests {
         let both = [("AWS_LAMBDA_LOG_LEVEL", "WARN"), ("RUST_LOG", "TRACE")];
         assert_eq!(read(&both, false).expect("a level").level, LevelFilter::WARN);
         for (format, json) in [("JSON", true), ("Text", false), ("", false)] {
-            assert_eq!(read(&[("AWS_LAMBDA_LOG_FORMAT", format)], false).expect("a shape").json, json);
+            assert_eq!(read(&[("AWS_LAMBDA_LOG_FORMAT", format)], false).expect("a format").json, json);
         }
-        let error = read(&[("AWS_LAMBDA_LOG_FORMAT", "xml")], false).expect_err("no shape").to_string();
+        let error = read(&[("AWS_LAMBDA_LOG_FORMAT", "xml")], false).expect_err("no format").to_string();
         assert_eq!(error, "AWS_LAMBDA_LOG_FORMAT must be one of: JSON, Text");
     }
 
     #[test]
-    fn colours_are_for_terminals_that_want_them() {
+    fn colours_are_used_only_on_terminals_that_allow_them() {
         let color = |variables: &[_], is_terminal| read(variables, is_terminal).expect("settings").color;
         assert!(color(&[("TERM", "xterm")], true) && color(&[("NO_COLOR", "")], true));
         assert!(!color(&[], false) && !color(&[("NO_COLOR", "1")], true) && !color(&[("TERM", "dumb")], true));

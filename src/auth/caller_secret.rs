@@ -1,5 +1,5 @@
-//! The caller secret: what its members mean is decided by whoever they belong to; a member that makes no sense closes
-//! nothing but what belongs to it.
+//! The caller secret. Each member is parsed by the module that it belongs to. An invalid member disables only the
+//! feature it belongs to.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,36 +12,36 @@ use super::keys::{Keys, KeysError};
 use crate::client::Context;
 use crate::config::{DestinationAddresses, Settings};
 use crate::credentials::{
-    Content, Mend, Mends, Patience, SecretCache, SecretProblem, SecretRules, SecretStore, parsed, trim,
+    Content, Correction, Corrections, Patience, SecretCache, SecretProblem, SecretRules, SecretStore, parsed, trim,
 };
 use crate::delivery::{DestinationError, Destinations};
 use crate::integrations::HookSecrets;
 
-/// Keys that are known outlive an outage of Secrets Manager for no longer than this.
+/// How long cached keys may be used during an outage of Secrets Manager.
 const OUTAGE_LIMIT: Duration = Duration::from_secs(3600);
 
-/// What the caller secret holds, member by member.
+/// The parsed members of the caller secret.
 #[derive(Debug)]
 pub(crate) struct CallerSecret {
     /// `api_keys`.
     pub(super) keys: Result<Keys, KeysError>,
-    /// The members of the hooks.
+    /// The members for integrations.
     pub(crate) hooks: HookSecrets,
-    /// Members that mean nothing here.
+    /// Members with unknown names.
     pub(crate) unknown: Vec<UnknownMember>,
     /// `destinations`.
     destinations: Result<Arc<Destinations>, DestinationError>,
 }
 
 impl CallerSecret {
-    fn parse(text: &str, allowed: DestinationAddresses, mends: &mut Mends) -> Result<Self, SecretProblem> {
-        let Content::Document(mut document) = Content::read(text, mends)? else {
+    fn parse(text: &str, allowed: DestinationAddresses, corrections: &mut Corrections) -> Result<Self, SecretProblem> {
+        let Content::Document(mut document) = Content::read(text, corrections)? else {
             return Err(SecretProblem::NotAnObject);
         };
-        mend(&mut document, mends);
+        correct(&mut document, corrections);
         let keys = Keys::parse(&document);
-        if keys.as_ref().is_ok_and(Keys::some_cannot_be_presented) {
-            mends.add(Mend::NotPresentable("api_keys"));
+        if keys.as_ref().is_ok_and(Keys::has_unpresentable_keys) {
+            corrections.add(Correction::NotPresentable("api_keys"));
         }
         let secret = Self {
             keys,
@@ -53,13 +53,13 @@ impl CallerSecret {
         Ok(secret)
     }
 
-    /// The destinations, or what is wrong with the member.
+    /// The destinations, or the error of the member.
     #[cfg(feature = "cli")]
     pub(crate) fn all_destinations(&self) -> Result<&Destinations, &DestinationError> {
         self.destinations.as_deref()
     }
 
-    /// The destinations; none, if the member makes no sense.
+    /// The destinations. There are none if the member is invalid.
     pub(super) fn destinations(&self) -> Arc<Destinations> {
         self.destinations.as_ref().map(Arc::clone).unwrap_or_default()
     }
@@ -68,10 +68,10 @@ impl CallerSecret {
         let wrong = self.keys.as_ref().err().map(ToString::to_string).into_iter();
         let wrong = wrong.chain(self.hooks.errors().map(|error| error.to_string()));
         for error in wrong.chain(self.destinations.as_ref().err().map(ToString::to_string)) {
-            tracing::warn!(error, "a member of the caller secret is of no use");
+            tracing::warn!(error, "a member of the caller secret is invalid");
         }
         for member in &self.unknown {
-            tracing::warn!(%member, "the caller secret has a member that is not known");
+            tracing::warn!(%member, "the caller secret has an unknown member");
         }
         for error in self.destinations.iter().flat_map(|destinations| destinations.problems()) {
             tracing::warn!(%error, "a destination cannot be used");
@@ -80,39 +80,39 @@ impl CallerSecret {
 }
 
 /// Members that are lists of texts.
-const LISTS: [&str; 3] = ["slack_signing_secrets", "teams_hmac_secrets", "pagerduty_secrets"];
+const LIST_MEMBERS: [&str; 3] = ["slack_signing_secrets", "teams_hmac_secrets", "pagerduty_secrets"];
 /// Members that are lists of texts by name.
-const NAMED_LISTS: [&str; 3] = ["api_keys", "splunk_tokens", "standard_webhook_secrets"];
-const DESTINATIONS: &str = "destinations";
+const NAMED_LIST_MEMBERS: [&str; 3] = ["api_keys", "splunk_tokens", "standard_webhook_secrets"];
+const DESTINATIONS_MEMBER: &str = "destinations";
 
-/// A member of the caller secret that means nothing here.
+/// A member of the caller secret with an unknown name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UnknownMember {
-    /// Its name, unless that may be a key which stands in the wrong place.
+    /// The name, or `None` if it may be a key in the wrong place.
     name: Option<String>,
-    /// The member that was probably meant.
+    /// The known member with a similar name, if there is one.
     meant: Option<&'static str>,
 }
 
-/// A longer name of a member is probably none.
-const MAX_SHOWN_NAME: usize = 40;
-/// Two names that are more alike than this mean the same.
-const MIN_LIKENESS: f64 = 0.85;
+/// The longest name that is reported. A longer name may be a key.
+const MAX_REPORTED_NAME_CHARS: usize = 40;
+/// The least similarity (Jaro-Winkler) of two names that count as the same.
+const MIN_SIMILARITY: f64 = 0.85;
 
 impl UnknownMember {
     fn of(name: &str) -> Option<Self> {
-        let known = || LISTS.into_iter().chain(NAMED_LISTS).chain([DESTINATIONS]);
+        let known = || LIST_MEMBERS.into_iter().chain(NAMED_LIST_MEMBERS).chain([DESTINATIONS_MEMBER]);
         if known().any(|member| member == name) {
             return None;
         }
         let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
-        let likeness = |member: &'static str| (strsim::jaro_winkler(&plain(name), &plain(member)), member);
-        let nearest = known().map(likeness).max_by(|one, other| one.0.total_cmp(&other.0));
-        let meant = nearest.filter(|(likeness, _)| *likeness > MIN_LIKENESS).map(|(_, member)| member);
-        // Random keys have digits in them.
-        let is_word = |letter: char| letter.is_ascii_alphabetic() || matches!(letter, '_' | '-');
-        let is_shown = meant.is_some() || (name.chars().all(is_word) && name.len() <= MAX_SHOWN_NAME);
-        Some(Self { name: is_shown.then(|| name.chars().take(MAX_SHOWN_NAME).collect()), meant })
+        let similarity = |member: &'static str| (strsim::jaro_winkler(&plain(name), &plain(member)), member);
+        let nearest = known().map(similarity).max_by(|one, other| one.0.total_cmp(&other.0));
+        let meant = nearest.filter(|(similarity, _)| *similarity > MIN_SIMILARITY).map(|(_, member)| member);
+        // Random keys contain digits.
+        let is_word = |character: char| character.is_ascii_alphabetic() || matches!(character, '_' | '-');
+        let is_safe = meant.is_some() || (name.chars().all(is_word) && name.len() <= MAX_REPORTED_NAME_CHARS);
+        Some(Self { name: is_safe.then(|| name.chars().take(MAX_REPORTED_NAME_CHARS).collect()), meant })
     }
 }
 
@@ -126,82 +126,82 @@ impl fmt::Display for UnknownMember {
     }
 }
 
-/// Understands what people write: JSON within a text, one text where there is a list, and white space around a text.
-fn mend(document: &mut Map<String, Value>, mends: &mut Mends) {
-    for name in LISTS.into_iter().chain(NAMED_LISTS).chain([DESTINATIONS]) {
+/// Corrects common mistakes: JSON inside a text, one text instead of a list, and white space around a text.
+fn correct(document: &mut Map<String, Value>, corrections: &mut Corrections) {
+    for name in LIST_MEMBERS.into_iter().chain(NAMED_LIST_MEMBERS).chain([DESTINATIONS_MEMBER]) {
         let Some(member) = document.get_mut(name) else { continue };
         if let Value::String(text) = member {
-            if let Some(inner) = parsed(text, mends) {
-                mends.add(Mend::EncodedTwice(name));
+            if let Some(inner) = parsed(text, corrections) {
+                corrections.add(Correction::EncodedTwice(name));
                 *member = inner;
             } else if text.trim().is_empty() {
                 *member = Value::Null;
             }
         }
-        if LISTS.contains(&name) {
-            mend_list(member, name, mends);
+        if LIST_MEMBERS.contains(&name) {
+            correct_list(member, name, corrections);
         }
-        if NAMED_LISTS.contains(&name) {
+        if NAMED_LIST_MEMBERS.contains(&name) {
             for list in member.as_object_mut().into_iter().flat_map(|lists| lists.values_mut()) {
-                mend_list(list, name, mends);
+                correct_list(list, name, corrections);
             }
         }
-        mend_texts(member, name, mends);
+        correct_texts(member, name, corrections);
     }
 }
 
-fn mend_list(list: &mut Value, name: &'static str, mends: &mut Mends) {
+fn correct_list(list: &mut Value, name: &'static str, corrections: &mut Corrections) {
     let Value::String(text) = list else { return };
-    *list = if let Some(inner @ Value::Array(_)) = parsed(text, mends) {
-        mends.add(Mend::EncodedTwice(name));
+    *list = if let Some(inner @ Value::Array(_)) = parsed(text, corrections) {
+        corrections.add(Correction::EncodedTwice(name));
         inner
     } else {
-        mends.add(Mend::TextForList(name));
+        corrections.add(Correction::TextForList(name));
         Value::Array(vec![Value::String(std::mem::take(text))])
     };
 }
 
-fn mend_texts(value: &mut Value, name: &'static str, mends: &mut Mends) {
+fn correct_texts(value: &mut Value, name: &'static str, corrections: &mut Corrections) {
     match value {
         Value::String(text) => {
-            let rest = trim(text, name, mends);
+            let rest = trim(text, name, corrections);
             if rest.len() != text.len() {
                 *text = rest.to_owned();
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| mend_texts(item, name, mends)),
-        Value::Object(members) => members.values_mut().for_each(|member| mend_texts(member, name, mends)),
+        Value::Array(items) => items.iter_mut().for_each(|item| correct_texts(item, name, corrections)),
+        Value::Object(members) => members.values_mut().for_each(|member| correct_texts(member, name, corrections)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// The caller secret where one is set. Without one, nothing is in it.
+/// The cache of the caller secret, if a caller secret is configured.
 #[derive(Debug)]
-pub(super) struct SecretHolder {
+pub(super) struct CallerSecretCache {
     cache: Option<SecretCache<Arc<CallerSecret>>>,
 }
 
-impl SecretHolder {
+impl CallerSecretCache {
     pub(super) fn new(settings: &Settings, store: SecretStore) -> Self {
         let allowed = settings.destination_addresses;
         let rules = SecretRules { name: "caller secret", ttl: settings.secret_ttl, outage_limit: Some(OUTAGE_LIMIT) };
         let cache = |id| {
-            SecretCache::new(store, id, rules, move |text, mends| {
-                CallerSecret::parse(text, allowed, mends).map(Arc::new)
+            SecretCache::new(store, id, rules, move |text, corrections| {
+                CallerSecret::parse(text, allowed, corrections).map(Arc::new)
             })
         };
         Self { cache: settings.caller_secret.clone().map(cache) }
     }
 
-    /// The content as it was read last, or nothing where no secret is set. A wrong proof never causes a read.
+    /// The cached content, or `None` if no secret is configured. A wrong key or signature never causes a read.
     pub(super) async fn content(&self, ctx: &Context) -> Result<Option<Arc<CallerSecret>>, AuthError> {
         let Some(cache) = &self.cache else { return Ok(None) };
         Ok(Some(cache.get(Patience::UntilDeadline, ctx).await?.content.clone()))
     }
 
-    /// Whether the content as it was read last has secrets of chats, or of hooks that can name a destination. While it is
-    /// not known, it may have.
-    pub(super) fn may_ask_for_later(&self) -> bool {
+    /// Whether the cached content has secrets of chats, or of integrations that can name a destination. Without a
+    /// cached content it returns true.
+    pub(super) fn may_send_late_answers(&self) -> bool {
         let Some(cache) = &self.cache else { return false };
         cache.known().is_none_or(|secret| {
             let hooks = &secret.content.hooks;
@@ -209,23 +209,23 @@ impl SecretHolder {
         })
     }
 
-    /// What had to be understood in the content as it was read last.
+    /// The mistakes that were corrected in the cached content.
     #[cfg(feature = "cli")]
-    pub(super) fn mends(&self) -> Mends {
+    pub(super) fn corrections(&self) -> Corrections {
         let known = self.cache.as_ref().and_then(SecretCache::known);
-        known.map(|secret| secret.mends.clone()).unwrap_or_default()
+        known.map(|secret| secret.corrections.clone()).unwrap_or_default()
     }
 
     pub(super) async fn warm(&self, ctx: &Context) {
-        // A failure is told when a request needs the content.
+        // A failure is reported when a request needs the content.
         drop(self.content(ctx).await);
-        self.forgive();
+        self.allow_retry();
     }
 
-    /// Lets the next request read the secret although reading it has failed just now.
-    pub(super) fn forgive(&self) {
+    /// Lets the next request read the secret immediately after a failed read.
+    pub(super) fn allow_retry(&self) {
         if let Some(cache) = &self.cache {
-            cache.forgive();
+            cache.allow_retry();
         }
     }
 }
@@ -237,9 +237,9 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> (Result<CallerSecret, SecretProblem>, String) {
-        let mut mends = Mends::default();
-        let secret = CallerSecret::parse(text, DestinationAddresses::Public, &mut mends);
-        (secret, mends.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        let mut corrections = Corrections::default();
+        let secret = CallerSecret::parse(text, DestinationAddresses::Public, &mut corrections);
+        (secret, corrections.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
     fn parse(document: &Value) -> CallerSecret {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_named_by_its_place() {
+    fn a_secret_that_is_not_an_object_is_rejected() {
         for (text, problem) in [
             ("", "it is empty"),
             ("key", "it has to be a JSON object"),
@@ -259,8 +259,8 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_is_not_known_is_named_unless_it_may_be_a_key() {
-        for (name, told) in [
+    fn an_unknown_member_is_named_unless_it_may_be_a_key() {
+        for (name, expected) in [
             (
                 "slack_signing_secret",
                 "the member slack_signing_secret is not known: did you mean slack_signing_secrets?",
@@ -274,13 +274,13 @@ mod tests {
         ] {
             let secret = parse(&json!({"api_keys": {"jira": ["j"]}, name: ["canary"]}));
             let unknown: Vec<_> = secret.unknown.iter().map(ToString::to_string).collect();
-            assert_eq!(unknown, [told]);
+            assert_eq!(unknown, [expected]);
         }
         assert_eq!(parse(&json!({"api_keys": {}, "destinations": {}, "splunk_tokens": null})).unknown, []);
     }
 
     #[test]
-    fn a_member_that_makes_no_sense_closes_nothing_else() {
+    fn an_invalid_member_disables_nothing_else() {
         let secret = parse(&json!({"api_keys": {"jira": ["j"]}, "slack_signing_secrets": 7}));
         assert!(secret.keys.is_ok() && secret.hooks.slack.is_err() && secret.hooks.teams.is_ok());
         let secret = parse(&json!({"api_keys": 7, "slack_signing_secrets": ["s"]}));
@@ -288,8 +288,8 @@ mod tests {
     }
 
     #[test]
-    fn slips_of_the_hand_are_understood_and_reported() {
-        for (text, mends) in [
+    fn common_mistakes_are_corrected_and_reported() {
+        for (text, corrections) in [
             (json!({"api_keys": {"jira": ["k"]}}).to_string(), ""),
             (format!("\u{feff}{}", json!({"api_keys": {"jira": ["k"]}})), "it begins with a byte order mark"),
             ("{\"api_keys\":{\"jira\":[\"k\",],},}".to_owned(), "it has a comma before a closing brace or bracket"),
@@ -312,17 +312,17 @@ mod tests {
                 "api_keys holds a key with characters that no header can carry: nobody can present it",
             ),
         ] {
-            let (secret, told) = read(&text);
+            let (secret, reported) = read(&text);
             let keys = secret.expect("an object").keys.expect("keys");
-            assert_eq!((keys.owner(b"k").as_deref(), told.as_str()), (Some("jira"), mends), "{text}");
+            assert_eq!((keys.owner(b"k").as_deref(), reported.as_str()), (Some("jira"), corrections), "{text}");
         }
-        let (secret, told) = read(
+        let (secret, reported) = read(
             &json!({"slack_signing_secrets": " canary", "pagerduty_secrets": "[\"p\"]", "splunk_tokens": "",
                     "destinations": "{\"soc\":{\"kind\":\"slack\",\"url\":\" https://hooks.slack.com/services/x\"}}"})
             .to_string(),
         );
         let secret = secret.expect("an object");
-        assert!(!told.contains("canary") && told.contains("slack_signing_secrets is a text"), "{told}");
+        assert!(!reported.contains("canary") && reported.contains("slack_signing_secrets is a text"), "{reported}");
         assert!(
             !secret.hooks.slack.expect("secrets").is_empty() && !secret.hooks.pagerduty.expect("secrets").is_empty()
         );

@@ -1,10 +1,10 @@
-//! The key that a request presents: `X-Api-Key`, a bearer token, or the password of Basic.
+//! API keys in request headers: `X-Api-Key`, a bearer token, or the password of Basic authentication.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 
-/// The presented key, if there is one. A key in the query string is none: it would end in other people's logs.
+/// The API key of a request, if there is one. Keys in the query string are not accepted, because URLs end up in logs.
 pub(super) fn key(headers: &HeaderMap) -> Option<Vec<u8>> {
     let own = headers.get("x-api-key").map(|value| value.as_bytes().to_vec()).filter(|key| !key.is_empty());
     own.or_else(|| authorization(headers.get(header::AUTHORIZATION)?.to_str().ok()?)).filter(|key| !key.is_empty())
@@ -30,7 +30,7 @@ mod tests {
 
     use super::*;
 
-    fn presented(name: &'static str, value: &str) -> Option<String> {
+    fn key_of(name: &'static str, value: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_str(value).expect("a header"));
         key(&headers).map(|key| String::from_utf8(key).expect("text"))
@@ -47,11 +47,11 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_found_in_each_of_its_places() {
-        assert_eq!(presented("x-api-key", "k").as_deref(), Some("k"));
-        assert_eq!(presented("authorization", "Bearer k").as_deref(), Some("k"));
-        assert_eq!(presented("authorization", "bearer  k ").as_deref(), Some("k"));
-        let basic = |text: &str| presented("authorization", &format!("Basic {}", STANDARD.encode(text)));
+    fn a_key_is_read_from_each_supported_header() {
+        assert_eq!(key_of("x-api-key", "k").as_deref(), Some("k"));
+        assert_eq!(key_of("authorization", "Bearer k").as_deref(), Some("k"));
+        assert_eq!(key_of("authorization", "bearer  k ").as_deref(), Some("k"));
+        let basic = |text: &str| key_of("authorization", &format!("Basic {}", STANDARD.encode(text)));
         assert_eq!(basic("anyone:k:1").as_deref(), Some("k:1"));
         assert_eq!(basic(":k").as_deref(), Some("k"));
         for (name, value) in [
@@ -60,7 +60,7 @@ mod tests {
             ("authorization", "Basic %%%"),
             ("authorization", "Bearer "),
         ] {
-            assert_eq!(presented(name, value), None, "{name}: {value}");
+            assert_eq!(key_of(name, value), None, "{name}: {value}");
         }
         assert_eq!(basic("no colon"), None);
         assert_eq!(basic("k:"), None);

@@ -1,4 +1,5 @@
-//! `api_keys` of the caller secret: named, several valid at a time, compared in constant time.
+//! The member `api_keys` of the caller secret. Each caller may have several valid keys, and keys are compared in
+//! constant time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,18 +13,18 @@ use subtle::ConstantTimeEq;
 #[cfg(feature = "cli")]
 use crate::integrations::is_weak;
 
-/// `api_keys` is not of its form.
+/// `api_keys` does not have the documented form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("api_keys of the caller secret has to be an object of lists of strings by name")]
 pub(crate) struct KeysError;
 
-/// Digests of keys: comparing them hides the keys' length as well.
+/// Digests of the keys. Comparing digests also hides the lengths of the keys.
 #[derive(Clone, Default)]
 pub(super) struct Keys {
     digests: Vec<(Arc<str>, Vec<u8>)>,
-    /// Whether one has characters that no header can carry.
+    /// Whether a key has characters that clients cannot send in a header.
     unpresentable: bool,
-    /// Who holds a key that can be guessed.
+    /// The names of callers with a key that can be guessed.
     #[cfg(feature = "cli")]
     weak: Vec<Arc<str>>,
 }
@@ -35,7 +36,7 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Reads the member; where it is absent or null, there are no keys.
+    /// Parses the member. Without it, or if it is null, there are no keys.
     pub(super) fn parse(document: &Map<String, Value>) -> Result<Self, KeysError> {
         let Some(member) = document.get("api_keys").filter(|member| !member.is_null()) else {
             return Ok(Self::default());
@@ -46,7 +47,7 @@ impl Keys {
         let weak = holders_of_weak_keys(&named);
         let mut digests = Vec::new();
         for (name, own) in named {
-            let name = shown(&name);
+            let name = display_name(&name);
             let own = own.iter().filter(|key| !key.is_empty());
             digests.extend(own.map(|key| (name.clone(), sha256(key.as_bytes()))));
         }
@@ -58,18 +59,18 @@ impl Keys {
         })
     }
 
-    /// Whether a key has characters that no header can carry.
-    pub(super) fn some_cannot_be_presented(&self) -> bool {
+    /// Whether a key has characters that clients cannot send in a header.
+    pub(super) fn has_unpresentable_keys(&self) -> bool {
         self.unpresentable
     }
 
-    /// The names of those who hold a key that can be guessed.
+    /// The names of callers with a key that can be guessed.
     #[cfg(feature = "cli")]
     pub(super) fn weak_holders(&self) -> &[Arc<str>] {
         &self.weak
     }
 
-    /// Whose key this is. Compares with every key, whichever fits.
+    /// The name of the caller with this key. It always compares with every key, so that the time reveals nothing.
     pub(super) fn owner(&self, key: &[u8]) -> Option<Arc<str>> {
         let presented = sha256(key);
         let mut owner = None;
@@ -81,7 +82,7 @@ impl Keys {
         owner.cloned()
     }
 
-    /// The names of those who hold keys.
+    /// The names of callers with keys.
     #[cfg(feature = "cli")]
     pub(super) fn names(&self) -> Vec<Arc<str>> {
         let mut names: Vec<_> = self.digests.iter().map(|(name, _)| name.clone()).collect();
@@ -90,18 +91,18 @@ impl Keys {
     }
 }
 
-/// A holder's name as it is shown.
-fn shown(name: &str) -> Arc<str> {
-    name.chars().filter(|letter| !letter.is_control()).take(64).collect::<String>().into()
+/// A caller's name without control characters, for logs and reports.
+fn display_name(name: &str) -> Arc<str> {
+    name.chars().filter(|character| !character.is_control()).take(64).collect::<String>().into()
 }
 
 #[cfg(feature = "cli")]
 fn holders_of_weak_keys(named: &BTreeMap<String, Vec<String>>) -> Vec<Arc<str>> {
     let is_guessed = |keys: &[String]| keys.iter().any(|key| !key.is_empty() && is_weak(key));
-    named.iter().filter(|(_, keys)| is_guessed(keys)).map(|(name, _)| shown(name)).collect()
+    named.iter().filter(|(_, keys)| is_guessed(keys)).map(|(name, _)| display_name(name)).collect()
 }
 
-/// Whether clients can send it: HTTP lets other bytes than ASCII through, but each client writes them in its own way.
+/// Whether clients can send a key. HTTP allows bytes beyond ASCII, but clients encode them in different ways.
 fn is_presentable(key: &str) -> bool {
     key.is_ascii() && HeaderValue::from_str(key).is_ok()
 }
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_named_and_several() {
+    fn a_caller_may_have_several_keys() {
         let keys = parse(&json!({"api_keys": {"splunk": ["now", "before"], "jira": ["j"]}})).expect("keys");
         for (key, owner) in [("now", "splunk"), ("before", "splunk"), ("j", "jira")] {
             assert_eq!(keys.owner(key.as_bytes()).as_deref(), Some(owner));
@@ -134,7 +135,7 @@ mod tests {
 
     #[cfg(feature = "cli")]
     #[test]
-    fn keys_that_can_be_guessed_are_reported_by_their_holders() {
+    fn weak_keys_are_reported_by_the_names_of_their_callers() {
         let member = json!({
             "short": ["x"], "word": ["correct-horse"], "repeated": ["abababababababababababababab"], "old": ["x", ""],
             "hex": ["3f9c1de07b5a4482c6d1e90fa7b82354"], "base64": ["C2FVsBQIhrscChlQIMV+b5sSYspob7oD"], "none": [""],
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_opens_an_empty_ring() {
+    fn without_keys_nobody_is_admitted() {
         for document in [
             json!({}),
             json!({"api_keys": null}),

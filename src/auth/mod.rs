@@ -1,4 +1,4 @@
-//! Who may call: by a key of the caller secret, by IAM, or everybody; and what proves a sender who has no key.
+//! Authentication of callers: by a key in the caller secret, by IAM, or not at all; and by signatures of integrations.
 
 mod caller_secret;
 mod headers;
@@ -11,61 +11,62 @@ use http::HeaderMap;
 use crate::client::Context;
 use crate::config::{CallerAuth, Settings};
 #[cfg(feature = "cli")]
-use crate::credentials::Mends;
+use crate::credentials::Corrections;
 use crate::credentials::{SecretError, SecretProblem, SecretStore, StoreError};
 use crate::delivery::Destinations;
 use crate::domain::timestamp::Timestamp;
 use crate::integrations::{HookSecrets, SecretsError, SignatureError, standard_webhooks};
 #[cfg(feature = "cli")]
 pub(crate) use caller_secret::CallerSecret;
-use caller_secret::SecretHolder;
+use caller_secret::CallerSecretCache;
 #[cfg(feature = "cli")]
 use keys::Keys;
 use keys::KeysError;
 
-/// The principal that a front door has verified by SigV4; only the event's own context tells it, never a header.
+/// The principal whose SigV4 signature AWS has verified. It comes only from the context of the event, never from a
+/// header.
 #[derive(Clone, Debug)]
 pub struct IamIdentity {
     /// The ARN of the user or role.
     pub arn: String,
 }
 
-/// A caller who is let in, by the name that logs show.
+/// An authenticated caller, with the name for logs.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) name: Arc<str>,
 }
 
-/// A caller who is let in by a signature of Standard Webhooks.
+/// A caller authenticated by a Standard Webhooks signature.
 #[derive(Clone, Debug)]
 pub(crate) struct Signed {
     pub(crate) caller: Caller,
-    /// The `webhook-id`: equal when the request is sent again.
+    /// The `webhook-id`. It is the same when the sender repeats the request.
     pub(crate) delivery: String,
 }
 
-/// A caller who is not.
+/// Why a caller is not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AuthError {
     /// No key, or a wrong one.
     #[error("not authorized")]
     Unauthorized,
-    /// No identity that the front door has verified.
+    /// No identity that AWS has verified.
     #[error("not signed")]
     Unsigned,
-    /// No proof of the sender, or a wrong one.
+    /// A missing or wrong signature or token of an integration.
     #[error(transparent)]
     SignatureError(#[from] SignatureError),
     /// The caller secret cannot be read.
     #[error("the caller secret cannot be read: {0}")]
     SecretUnavailable(StoreError),
-    /// The caller secret makes no sense.
+    /// The caller secret is invalid.
     #[error("the caller secret makes no sense: {0}")]
     SecretMisconfigured(SecretProblem),
-    /// `api_keys` of the caller secret makes no sense.
+    /// The member `api_keys` of the caller secret is invalid.
     #[error(transparent)]
     KeysMisconfigured(#[from] KeysError),
-    /// A hook's member of the caller secret makes no sense.
+    /// The member of an integration in the caller secret is invalid.
     #[error(transparent)]
     HookMisconfigured(#[from] SecretsError),
 }
@@ -79,19 +80,19 @@ impl From<SecretError> for AuthError {
     }
 }
 
-/// The rule by which callers are let in, and the secret that it needs. Hooks have secrets whatever the rule is.
+/// Authenticates callers by the configured method. Integrations use the caller secret with every method.
 #[derive(Debug)]
 pub(crate) struct Callers {
     auth: CallerAuth,
-    secret: SecretHolder,
+    secret: CallerSecretCache,
 }
 
 impl Callers {
     pub(crate) fn new(settings: &Settings, store: SecretStore) -> Self {
-        Self { auth: settings.caller_auth, secret: SecretHolder::new(settings, store) }
+        Self { auth: settings.caller_auth, secret: CallerSecretCache::new(settings, store) }
     }
 
-    /// Tells who calls, by what stands in the headers.
+    /// Authenticates a caller by the request headers or the IAM identity.
     pub(crate) async fn admit(
         &self,
         headers: &HeaderMap,
@@ -110,16 +111,16 @@ impl Callers {
         }
     }
 
-    /// Whether a caller presents a signature of Standard Webhooks where others present a key: then the body decides.
+    /// Whether a request has a Standard Webhooks signature instead of a key, so that the body is needed to verify it.
     pub(crate) fn decides_by_body(&self, headers: &HeaderMap) -> bool {
-        let is_asked = match self.auth {
+        let requires_key = match self.auth {
             CallerAuth::ApiKey => true,
             CallerAuth::Iam | CallerAuth::Nobody => false,
         };
-        is_asked && standard_webhooks::is_signed(headers) && headers::key(headers).is_none()
+        requires_key && standard_webhooks::is_signed(headers) && headers::key(headers).is_none()
     }
 
-    /// Tells who signed this body by Standard Webhooks.
+    /// Authenticates a caller by the Standard Webhooks signature of the body.
     pub(crate) async fn admit_signed(
         &self,
         headers: &HeaderMap,
@@ -138,7 +139,8 @@ impl Callers {
         self.prove(ctx, verify).await
     }
 
-    /// Lets a hook prove its sender by its own secrets. Without a caller secret every hook is closed.
+    /// Runs the verification of an integration with its secrets. Without a caller secret, every integration is
+    /// disabled.
     pub(crate) async fn prove<T>(
         &self,
         ctx: &Context,
@@ -156,30 +158,30 @@ impl Callers {
         Ok(secret.map(|secret| secret.destinations()).unwrap_or_default())
     }
 
-    /// Whether somebody may ask whose answer can come after that to the request: a chat, or a hook that can name a
-    /// destination. While the secret is not known, they may.
-    pub(crate) fn may_ask_for_later(&self) -> bool {
-        self.secret.may_ask_for_later()
+    /// Whether some callers can get an answer after the response: chats, and integrations that can name a destination.
+    /// Without a cached secret it returns true.
+    pub(crate) fn may_send_late_answers(&self) -> bool {
+        self.secret.may_send_late_answers()
     }
 
-    /// What the caller secret holds.
+    /// The content of the caller secret.
     #[cfg(feature = "cli")]
     pub(crate) async fn secret(&self, ctx: &Context) -> Result<Option<Arc<CallerSecret>>, AuthError> {
         self.secret.content(ctx).await
     }
 
-    /// What had to be understood in the caller secret.
+    /// The mistakes that were corrected in the caller secret.
     #[cfg(feature = "cli")]
-    pub(crate) fn mends(&self) -> Mends {
-        self.secret.mends()
+    pub(crate) fn corrections(&self) -> Corrections {
+        self.secret.corrections()
     }
 
-    /// Lets the next request read the secret although reading it has failed just now.
-    pub(crate) fn forgive(&self) {
-        self.secret.forgive();
+    /// Lets the next request read the secret immediately after a failed read.
+    pub(crate) fn allow_retry(&self) {
+        self.secret.allow_retry();
     }
 
-    /// Reads what will be needed, before it is.
+    /// Reads the caller secret before the first request needs it.
     pub(crate) async fn warm(&self, ctx: &Context) {
         self.secret.warm(ctx).await;
     }
@@ -187,19 +189,19 @@ impl Callers {
 
 #[cfg(feature = "cli")]
 impl CallerSecret {
-    /// The names of those who hold keys.
+    /// The names of callers with keys.
     pub(crate) fn names(&self) -> Result<Vec<Arc<str>>, AuthError> {
         Ok(self.keys.as_ref().map_err(|error| *error)?.names())
     }
 
-    /// The names of those who hold a key that can be guessed.
+    /// The names of callers with a key that can be guessed.
     pub(crate) fn weak_holders(&self) -> &[Arc<str>] {
         self.keys.as_ref().map(Keys::weak_holders).unwrap_or_default()
     }
 }
 
 impl IamIdentity {
-    /// The part of the ARN after the account: `role/soar`, `assumed-role/soar/session`.
+    /// The caller, named by the part of the ARN after the account: `role/soar`, `assumed-role/soar/session`.
     fn caller(&self) -> Caller {
         let name: String = self.arn.splitn(6, ':').last().unwrap_or_default().chars().take(128).collect();
         Caller { name: if name.is_empty() { "iam".into() } else { name.into() } }
@@ -211,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_identity_is_named_without_its_account() {
+    fn an_iam_caller_is_named_without_the_account() {
         let name = |arn: &str| IamIdentity { arn: arn.to_owned() }.caller().name;
         assert_eq!(&*name("arn:aws:iam::123456789012:role/soar"), "role/soar");
         assert_eq!(&*name("arn:aws:sts::123456789012:assumed-role/soar/x"), "assumed-role/soar/x");

@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
     };
     service.warm_up().await;
     let extension = Extension::arrange(service.background_tasks(), service.wants_time_after_answers()).await;
-    // As a task: whatever wakes the main future has tokio ask the system for events before it goes on.
+    // Spawned, because each wake-up of the main future makes tokio poll the system for events first.
     let outcome = tokio::spawn(lambda::run(service.router(), extension)).await;
     match outcome.map_err(Error::from).flatten() {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// For the line that says that the log's own settings are wrong.
+/// Used to log that the log settings themselves are wrong.
 const DEFAULT_LOG: LogSettings = LogSettings { json: true, level: LevelFilter::INFO, color: false };
 
 fn service() -> Result<Arc<Service>, SettingError> {

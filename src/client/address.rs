@@ -1,10 +1,10 @@
-//! Addresses of an API: built by segments, and recognised as its own.
+//! URLs of an API: builds them from path segments, and checks whether a link belongs to the API.
 
 use url::Url;
 
 use super::error::ClientError;
 
-/// An address below a base, each part one percent-encoded segment.
+/// Builds a URL below a base. Each part of `path` becomes one percent-encoded segment.
 pub(crate) fn address(base: &Url, path: &[&str]) -> Result<Url, ClientError> {
     let mut url = base.clone();
     let Ok(mut segments) = url.path_segments_mut() else {
@@ -15,7 +15,7 @@ pub(crate) fn address(base: &Url, path: &[&str]) -> Result<Url, ClientError> {
     Ok(url)
 }
 
-/// Whether a link stays on the API's own origin, and below `root`, the first segment of its paths.
+/// Whether a link has the origin of the API and a path below `root`, the first segment of the API's paths.
 pub(super) fn is_within(link: &Url, base: &Url, root: &str) -> bool {
     link.origin() == base.origin()
         && link.username().is_empty()
@@ -28,14 +28,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_stays_one_segment() {
+    fn an_id_is_encoded_as_one_segment() {
         let base = Url::parse("https://defender.example").expect("a URL");
         let url = address(&base, &["api", "users", "a b/../c?d#e%2f", "alerts"]).expect("an address");
         assert_eq!(url.as_str(), "https://defender.example/api/users/a%20b%2F..%2Fc%3Fd%23e%252f/alerts");
     }
 
     #[test]
-    fn only_the_own_origin_is_followed() {
+    fn only_links_to_the_api_itself_are_within_it() {
         let base = Url::parse("https://defender.example/proxy").expect("a URL");
         for (link, right) in [
             ("https://defender.example/proxy/api/machines/x/alerts?$skip=20", true),

@@ -1,7 +1,7 @@
-//! How many bytes one request may hold at a time of what comes back: bodies, and what is made of them.
+//! Limits the bytes that one request holds in memory: response bodies, and the values parsed from them.
 //!
-//! What is made of one body is bounded by its length (`Json::spend`), and counted when it is made. So a bound on what is
-//! held is a bound on memory.
+//! The length of a body limits the size of the values parsed from it (`Json::spend`), and these values count against
+//! the budget as soon as they exist. Therefore a limit on the bytes held is a limit on memory.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,24 +13,25 @@ use tokio::time::{sleep_until, timeout_at};
 use super::context::Deadline;
 use super::error::ClientError;
 
-/// Bytes that all items of a request hold at a time.
-const MAX_OF_ALL: usize = 56 << 20;
-/// Bytes that one item holds.
-const MAX_OF_ONE: usize = 40 << 20;
-/// Bytes that an item holds while another has more. Beyond, items go one after the other.
-const SMALL: usize = 512 << 10;
+/// Bytes that all items of a request together may hold.
+const MAX_REQUEST_BYTES: usize = 56 << 20;
+/// Bytes that one item may hold.
+const MAX_ITEM_BYTES: usize = 40 << 20;
+/// Bytes that an item may hold without waiting for its turn. Larger items are read one after the other.
+const MAX_SMALL_ITEM_BYTES: usize = 512 << 10;
 
-/// The bytes that the items of a request share.
+/// The byte budget that all items of one request share.
 #[derive(Debug)]
 struct Budget {
-    left: Mutex<usize>,
-    /// Whichever item reads more than is small holds it.
+    available: Mutex<usize>,
+    /// The item that holds more than `MAX_SMALL_ITEM_BYTES` holds its permit.
     turn: Arc<Semaphore>,
-    /// The same for what names stand for: items that have their turn may wait for names.
-    turn_of_names: Arc<Semaphore>,
+    /// The same for name lookups. They need their own semaphore because an item that has its turn may wait for a name
+    /// lookup.
+    name_lookup_turn: Arc<Semaphore>,
 }
 
-/// What one item holds of its request's budget. All of it is given back when the share is dropped.
+/// The bytes that one item holds of the budget of its request. Dropping the share releases all of them.
 #[derive(Debug)]
 pub(crate) struct Share {
     budget: Arc<Budget>,
@@ -40,83 +41,84 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// The share of the only item of a request, or of its first.
-    pub(super) fn of_a_new_budget() -> Self {
+    /// The share of the first item of a request, with a new budget.
+    pub(super) fn with_new_budget() -> Self {
         let budget = Budget {
-            left: Mutex::new(MAX_OF_ALL),
+            available: Mutex::new(MAX_REQUEST_BYTES),
             turn: Arc::new(Semaphore::new(1)),
-            turn_of_names: Arc::new(Semaphore::new(1)),
+            name_lookup_turn: Arc::new(Semaphore::new(1)),
         };
         Self::new(budget.turn.clone(), Arc::new(budget))
     }
 
     /// The share of another item of the same request.
-    pub(super) fn of_the_same_budget(&self) -> Self {
+    pub(super) fn for_another_item(&self) -> Self {
         Self::new(self.budget.turn.clone(), self.budget.clone())
     }
 
-    /// The share of a lookup of what a name stands for.
-    pub(super) fn of_a_name(&self) -> Self {
-        Self::new(self.budget.turn_of_names.clone(), self.budget.clone())
+    /// The share of a name lookup.
+    pub(super) fn for_name_lookup(&self) -> Self {
+        Self::new(self.budget.name_lookup_turn.clone(), self.budget.clone())
     }
 
     fn new(turns: Arc<Semaphore>, budget: Arc<Budget>) -> Self {
         Self { budget, turns, held: Mutex::default(), turn: AsyncMutex::default() }
     }
 
-    /// Takes so many bytes more, when it is this item's turn. `TooLarge`: it would be too much for the item, or for what
-    /// the others hold.
+    /// Reserves more bytes, and first waits for this item's turn if the item becomes large. Fails with `TooLarge` where
+    /// the bytes exceed the limit of the item or the budget that the other items leave.
     async fn take(&self, bytes: usize, deadline: Deadline) -> Result<(), ClientError> {
         let wanted = self.held().saturating_add(bytes);
-        if wanted > MAX_OF_ONE {
+        if wanted > MAX_ITEM_BYTES {
             return Err(ClientError::TooLarge);
         }
-        if wanted > SMALL {
+        if wanted > MAX_SMALL_ITEM_BYTES {
             timeout_at(deadline.instant(), self.wait_for_turn()).await.map_err(|_| ClientError::TimedOut)?;
         }
         self.hold(bytes)
     }
 
-    /// One item reads several bodies at once, and waits for its turn once.
+    /// Waits for the turn of this item. An item that reads several bodies concurrently takes one permit for all of
+    /// them.
     async fn wait_for_turn(&self) {
         let mut turn = self.turn.lock().await;
         if turn.is_none() {
-            // Never closed.
+            // `acquire_owned` fails only on a closed semaphore, and nothing closes this one.
             *turn = self.turns.clone().acquire_owned().await.ok();
         }
     }
 
-    /// Takes so many bytes more, for something that is there already.
+    /// Reserves more bytes for values that exist already, without waiting.
     pub(super) fn hold(&self, bytes: usize) -> Result<(), ClientError> {
         let mut held = self.held();
-        if held.saturating_add(bytes) > MAX_OF_ONE {
+        if held.saturating_add(bytes) > MAX_ITEM_BYTES {
             return Err(ClientError::TooLarge);
         }
-        let mut left = lock(&self.budget.left);
-        *left = left.checked_sub(bytes).ok_or(ClientError::TooLarge)?;
+        let mut available = lock(&self.budget.available);
+        *available = available.checked_sub(bytes).ok_or(ClientError::TooLarge)?;
         *held += bytes;
         Ok(())
     }
 
-    /// The item is dealt with, and what it holds is kept: another may have its turn.
+    /// Lets the next large item begin. This item keeps the bytes that it holds.
     pub(super) fn end_turn(&self) {
-        // Locked only by who takes: an item that is dealt with takes no more.
+        // Only `take` locks it, and an item that ends its turn takes no more bytes.
         if let Ok(mut turn) = self.turn.try_lock() {
             *turn = None;
         }
     }
 
-    /// Begins to read a body.
+    /// Starts the reservation for one body.
     pub(super) fn reading(&self) -> Reading<'_> {
         Reading { share: self, bytes: 0, is_too_late: false }
     }
 
-    fn give_back(&self, bytes: usize) {
+    fn release(&self, bytes: usize) {
         let mut held = self.held();
         let bytes = bytes.min(*held);
         *held -= bytes;
-        let is_small = *held <= SMALL;
-        *lock(&self.budget.left) += bytes;
+        let is_small = *held <= MAX_SMALL_ITEM_BYTES;
+        *lock(&self.budget.available) += bytes;
         drop(held);
         if is_small {
             self.end_turn();
@@ -130,11 +132,11 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.give_back(usize::MAX);
+        self.release(usize::MAX);
     }
 }
 
-/// A body that is being read. What it has taken is given back, unless it comes to its end.
+/// The reservation for a body that is being read. Dropping it before `keep` releases the bytes.
 pub(super) struct Reading<'s> {
     share: &'s Share,
     bytes: usize,
@@ -142,27 +144,28 @@ pub(super) struct Reading<'s> {
 }
 
 impl Reading<'_> {
-    /// Takes what is missing to so many bytes of the body. `TimedOut`: what comes so late could not be shown in time.
+    /// Raises the reservation to `bytes`. Fails with `TimedOut` where the time left is too short to render an answer of
+    /// this size.
     pub(super) async fn take_up_to(&mut self, bytes: usize, deadline: Deadline) -> Result<(), ClientError> {
         let missing = bytes.saturating_sub(self.bytes);
         if missing > 0 {
             self.share.take(missing, deadline).await?;
             self.bytes += missing;
         }
-        self.is_too_late = self.bytes > SMALL && deadline.remaining() < time_to_show(self.bytes);
+        self.is_too_late = self.bytes > MAX_SMALL_ITEM_BYTES && deadline.remaining() < rendering_time(self.bytes);
         if self.is_too_late { Err(ClientError::TimedOut) } else { Ok(()) }
     }
 
-    /// The body did not come to its end, and is dropped.
+    /// Releases the bytes of a body that was not read to its end.
     pub(super) async fn give_up(mut self, deadline: Deadline) {
-        self.share.give_back(mem::take(&mut self.bytes));
+        self.share.release(mem::take(&mut self.bytes));
         if self.is_too_late {
-            // To send it again would take longer still.
+            // Waits for the deadline, so that no retry follows: it would take even longer.
             sleep_until(deadline.instant()).await;
         }
     }
 
-    /// The body is whole: the item holds it.
+    /// Leaves the bytes of a complete body with the item.
     pub(super) fn keep(mut self) {
         self.bytes = 0;
     }
@@ -171,15 +174,15 @@ impl Reading<'_> {
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
         if self.bytes > 0 {
-            self.share.give_back(self.bytes);
+            self.share.release(self.bytes);
         }
     }
 }
 
-/// How long it takes at a seventh of a processor to make an answer of so many bytes, which nothing interrupts.
-fn time_to_show(bytes: usize) -> Duration {
-    const OF_A_KIBIBYTE: Duration = Duration::from_micros(100);
-    OF_A_KIBIBYTE.saturating_mul(u32::try_from(bytes >> 10).unwrap_or(u32::MAX))
+/// The time that rendering an answer of this size takes on a seventh of a processor. Nothing can interrupt it.
+fn rendering_time(bytes: usize) -> Duration {
+    const RENDERING_TIME_PER_KIBIBYTE: Duration = Duration::from_micros(100);
+    RENDERING_TIME_PER_KIBIBYTE.saturating_mul(u32::try_from(bytes >> 10).unwrap_or(u32::MAX))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -194,7 +197,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(10);
 
-    /// Takes and keeps; `None`: it waits.
+    /// Reserves and keeps bytes. Returns `None` if the reservation has to wait.
     fn take(share: &Share, bytes: usize) -> Option<Result<(), ClientError>> {
         let mut reading = share.reading();
         let outcome = reading.take_up_to(bytes, Deadline::after(LONG)).now_or_never()?;
@@ -203,56 +206,60 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_item_holds_so_much_and_no_more() {
-        let share = Share::of_a_new_budget();
+    async fn one_item_cannot_exceed_its_limit() {
+        let share = Share::with_new_budget();
         assert_eq!(take(&share, 16 << 20), Some(Ok(())));
-        assert_eq!(share.hold(MAX_OF_ONE - (16 << 20)), Ok(()), "what is made of a body counts");
+        assert_eq!(share.hold(MAX_ITEM_BYTES - (16 << 20)), Ok(()), "parsed values count");
         assert_eq!(take(&share, 1), Some(Err(ClientError::TooLarge)));
         assert_eq!(share.hold(1), Err(ClientError::TooLarge));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn large_items_go_one_after_the_other_and_small_ones_beside_them() {
-        let large = Share::of_a_new_budget();
-        let (other, small) = (large.of_the_same_budget(), large.of_the_same_budget());
+    async fn large_items_are_read_one_after_the_other_and_small_ones_concurrently() {
+        let large = Share::with_new_budget();
+        let (other, small) = (large.for_another_item(), large.for_another_item());
         assert_eq!(take(&large, 10 << 20), Some(Ok(())));
-        assert_eq!(take(&small, SMALL), Some(Ok(())));
-        assert_eq!(take(&other, SMALL + 1), None);
-        assert_eq!(take(&large.of_a_name(), SMALL + 1), Some(Ok(())), "names wait for names only");
+        assert_eq!(take(&small, MAX_SMALL_ITEM_BYTES), Some(Ok(())));
+        assert_eq!(take(&other, MAX_SMALL_ITEM_BYTES + 1), None);
+        assert_eq!(
+            take(&large.for_name_lookup(), MAX_SMALL_ITEM_BYTES + 1),
+            Some(Ok(())),
+            "name lookups wait only for each other"
+        );
         drop(large);
         assert_eq!(take(&other, 10 << 20), Some(Ok(())));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_waits_for_a_turn_past_the_deadline() {
-        let large = Share::of_a_new_budget();
+    async fn waiting_for_a_turn_ends_at_the_deadline() {
+        let large = Share::with_new_budget();
         assert_eq!(take(&large, 10 << 20), Some(Ok(())));
-        let other = large.of_the_same_budget();
-        let waiting = other.take(SMALL + 1, Deadline::after(LONG)).await;
+        let other = large.for_another_item();
+        let waiting = other.take(MAX_SMALL_ITEM_BYTES + 1, Deadline::after(LONG)).await;
         assert_eq!(waiting, Err(ClientError::TimedOut));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_too_late_to_be_shown_is_not_read() {
-        let share = Share::of_a_new_budget();
+    async fn a_body_too_late_to_be_rendered_is_given_up() {
+        let share = Share::with_new_budget();
         let deadline = Deadline::after(Duration::from_millis(1500));
         let mut reading = share.reading();
         assert_eq!(reading.take_up_to(10 << 20, deadline).await, Ok(()));
         assert_eq!(reading.take_up_to(16 << 20, deadline).await, Err(ClientError::TimedOut));
         let mut waiting = Box::pin(reading.give_up(deadline));
         assert!((&mut waiting).now_or_never().is_none(), "there is no other attempt");
-        assert_eq!(take(&share.of_the_same_budget(), MAX_OF_ONE), Some(Ok(())), "it is another's turn");
+        assert_eq!(take(&share.for_another_item(), MAX_ITEM_BYTES), Some(Ok(())), "the next item has its turn");
         waiting.await;
         assert!(deadline.remaining().is_zero());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_kept_leaves_the_others_less() {
-        let first = Share::of_a_new_budget();
-        let (second, third) = (first.of_the_same_budget(), first.of_the_same_budget());
-        assert_eq!(take(&first, MAX_OF_ONE), Some(Ok(())));
+    async fn bytes_that_an_item_keeps_reduce_the_budget_of_the_others() {
+        let first = Share::with_new_budget();
+        let (second, third) = (first.for_another_item(), first.for_another_item());
+        assert_eq!(take(&first, MAX_ITEM_BYTES), Some(Ok(())));
         first.end_turn();
-        assert_eq!(take(&second, MAX_OF_ALL - MAX_OF_ONE), Some(Ok(())));
+        assert_eq!(take(&second, MAX_REQUEST_BYTES - MAX_ITEM_BYTES), Some(Ok(())));
         second.end_turn();
         assert_eq!(take(&third, 1), Some(Err(ClientError::TooLarge)));
         drop(first);
@@ -260,12 +267,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_is_not_read_to_its_end_costs_nothing() {
-        let share = Share::of_a_new_budget();
+    async fn an_incomplete_body_releases_its_bytes() {
+        let share = Share::with_new_budget();
         for _ in 0..3 {
             let mut reading = share.reading();
-            assert_eq!(reading.take_up_to(MAX_OF_ONE, Deadline::after(LONG)).now_or_never(), Some(Ok(())));
+            assert_eq!(reading.take_up_to(MAX_ITEM_BYTES, Deadline::after(LONG)).now_or_never(), Some(Ok(())));
         }
-        assert_eq!(take(&share.of_the_same_budget(), MAX_OF_ONE), Some(Ok(())), "its turn is over as well");
+        assert_eq!(take(&share.for_another_item(), MAX_ITEM_BYTES), Some(Ok(())), "its turn has ended as well");
     }
 }

@@ -1,4 +1,4 @@
-//! What travels with one request through the house: its deadline, its names, and what it has cost.
+//! The context of one request: its deadline, its identifiers, the calls it has made, and its memory budget.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,92 +9,92 @@ use tokio::time::Instant;
 use super::budget::Share;
 use super::error::ClientError;
 
-/// The moment by which a request has to be answered. Nobody sleeps past it.
+/// The time by which a request has to be answered. No wait continues past it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// A deadline so long from now.
+    /// A deadline `span` from now.
     pub fn after(span: Duration) -> Self {
         Self(Instant::now() + span)
     }
 
-    /// What is left.
+    /// The time left, zero after the deadline.
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// The earlier of the two: this one, or one so long from now.
+    /// The earlier of this deadline and one `span` from now.
     #[must_use]
     pub fn within(self, span: Duration) -> Self {
         self.min(Self::after(span))
     }
 
-    /// The instant, for timers.
+    /// The deadline as an instant, for timers.
     pub(crate) fn instant(self) -> Instant {
         self.0
     }
 }
 
-/// One request on its way.
+/// The deadline, identifiers, counters and memory budget of one request.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// By when it has to be answered.
+    /// The time by which the request has to be answered.
     pub deadline: Deadline,
-    /// The request's name in logs, sent on as `client-request-id`.
+    /// The request's id in logs, sent to Microsoft as `client-request-id`.
     pub request_id: Arc<str>,
-    /// The caller's W3C trace context, sent on as it came.
+    /// The caller's W3C trace context, forwarded unchanged.
     pub traceparent: Option<Arc<str>>,
     calls: Arc<AtomicU32>,
     share: Arc<Share>,
 }
 
 impl Context {
-    /// The context of one request.
+    /// A context for a new request, with no calls made and a new memory budget.
     pub fn new(deadline: Deadline, request_id: impl Into<Arc<str>>, traceparent: Option<Arc<str>>) -> Self {
         Self {
             deadline,
             request_id: request_id.into(),
             traceparent,
             calls: Arc::default(),
-            share: Arc::new(Share::of_a_new_budget()),
+            share: Arc::new(Share::with_new_budget()),
         }
     }
 
-    /// The same request, with an earlier deadline for a part of it.
+    /// The context of the same request with an earlier deadline, for a part of the work.
     #[must_use]
     pub(crate) fn within(&self, span: Duration) -> Self {
         Self { deadline: self.deadline.within(span), ..self.clone() }
     }
 
-    /// The same request, for one of its items: it has a share of its own of what the request may hold.
+    /// The context of one item of the request, with its own share of the memory budget.
     #[must_use]
     pub(crate) fn of_an_item(&self) -> Self {
-        Self { share: Arc::new(self.share.of_the_same_budget()), ..self.clone() }
+        Self { share: Arc::new(self.share.for_another_item()), ..self.clone() }
     }
 
-    /// What this item holds of what came back. It is given back with the last context of the item.
+    /// The share of the memory budget that this item holds. Dropping the item's last context releases it.
     pub(super) fn share(&self) -> &Share {
         &self.share
     }
 
-    /// The same request, for what a name stands for.
+    /// The context of a name lookup within the request, with its own share of the memory budget.
     #[must_use]
     pub(crate) fn of_a_name(&self) -> Self {
-        Self { share: Arc::new(self.share.of_a_name()), ..self.clone() }
+        Self { share: Arc::new(self.share.for_name_lookup()), ..self.clone() }
     }
 
-    /// Counts so many bytes that were made of what came back. `TooLarge`: the item would hold too much.
+    /// Counts bytes of values parsed from responses. Fails with `TooLarge` where the item would hold too much.
     pub(crate) fn hold(&self, bytes: usize) -> Result<(), ClientError> {
         self.share.hold(bytes)
     }
 
-    /// The item is read: others may read what is large.
+    /// Marks the item as read, so that the next large item may be read.
     pub(crate) fn end_turn(&self) {
         self.share.end_turn();
     }
 
-    /// How many calls this request has made upstream.
+    /// The number of calls that this request has made to Microsoft.
     pub fn calls(&self) -> u32 {
         self.calls.load(Ordering::Relaxed)
     }

@@ -1,93 +1,95 @@
-//! How a call to Microsoft can fail, by meaning.
+//! The errors of a call to Microsoft, by meaning.
 
 use std::time::Duration;
 
 use super::retry::Retry;
 
-/// How far a call came that met an outage.
+/// How far a call got before it failed as unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reached {
-    /// It was not sent, or was turned away: nothing was done about it.
-    Nobody,
-    /// A gateway has it that got no answer, or another one: what is behind may be at work.
+    /// The call was not sent, or it was rejected: no work has begun.
+    NotProcessed,
+    /// A gateway accepted it but got no valid answer: the service behind it may be working on the call.
     Gateway,
-    /// The connection broke: the next try takes a new one, at once. What was sent may be at work.
+    /// The connection broke: the next attempt uses a new one immediately. The service may be working on the call.
     BrokenConnection,
 }
 
-/// A call that brought no answer.
+/// The failure of a call to Microsoft. Each variant says whether the call is retried.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ClientError {
-    /// 429, or our own quota: not tried again unless the wait fits into the deadline.
+    /// 429, or our own quota: retried only if the wait fits into the deadline.
     #[error("throttled")]
     Throttled {
-        /// When to come again, where that was told.
+        /// The time to wait before the next attempt, if it is known.
         retry_after: Option<Duration>,
     },
-    /// 502, 503, 504, refused, reset, closed early: tried again.
+    /// 502, 503, 504, or a connection that was refused, reset or closed early: retried.
     #[error("unavailable: {reason}")]
     Unavailable {
-        /// When to come again, where that was told.
+        /// The time to wait before the next attempt, if it is known.
         retry_after: Option<Duration>,
         /// What happened, in our words.
         reason: &'static str,
-        /// How far the call came.
+        /// How far the call got.
         reached: Reached,
     },
-    /// The host's name has no address: tried again, as a resolver can be wrong for a moment.
+    /// The host name has no address: retried, because a resolver can be wrong for a moment.
     #[error("the host has no address")]
     NoAddress,
-    /// 500: tried once more.
+    /// 500: retried once.
     #[error("internal server error")]
     ServerError,
-    /// No answer in time: tried again while there is time.
+    /// No answer in time: retried while time is left.
     #[error("no answer in time")]
     TimedOut,
-    /// 401: the credential is renewed by whoever holds it; here it is not tried again.
+    /// 401: not retried here. The owner of the credential renews it.
     #[error("the token was refused")]
     Unauthorized,
-    /// 403 in the API's own envelope: never tried again.
+    /// 403 with the API's own error envelope: never retried.
     #[error("the token lacks a permission")]
     Forbidden,
-    /// 404 in the API's own envelope: the entity is not known.
+    /// 404 with the API's own error envelope: the entity does not exist.
     #[error("not found")]
     NotFound,
-    /// Any other status: never tried again.
+    /// Any other status: never retried.
     #[error("refused with status {status}")]
     Rejected {
         /// The status.
         status: u16,
     },
-    /// 400 by advanced hunting, which does not find a table: the tenant or the app may not see it. Never tried again.
+    /// 400 from advanced hunting because it does not find a table: the tenant or the app may not see the table. Never
+    /// retried.
     #[error("a table that cannot be seen")]
     TableNotVisible,
-    /// The body is not what is documented: never tried again.
+    /// The body does not have the documented form: never retried.
     #[error("malformed answer: {reason}")]
     Malformed {
         /// What is wrong with it, in our words.
         reason: &'static str,
     },
-    /// More than is read: never tried again.
+    /// The body exceeds a size limit: never retried.
     #[error("the answer is too large")]
     TooLarge,
 }
 
 impl ClientError {
-    /// An outage that names no end.
+    /// `Unavailable` without a wait, for a call that was not sent.
     pub(crate) fn unavailable(reason: &'static str) -> Self {
-        Self::Unavailable { retry_after: None, reason, reached: Reached::Nobody }
+        Self::Unavailable { retry_after: None, reason, reached: Reached::NotProcessed }
     }
 
-    pub(super) fn connection_died(reason: &'static str) -> Self {
+    /// `Unavailable` for a connection that broke after the call was sent.
+    pub(super) fn broken_connection(reason: &'static str) -> Self {
         Self::Unavailable { retry_after: None, reason, reached: Reached::BrokenConnection }
     }
 
-    /// A body that is not what is documented.
+    /// A body that does not have the documented form.
     pub(crate) fn malformed(reason: &'static str) -> Self {
         Self::Malformed { reason }
     }
 
-    /// The wait that was asked for.
+    /// The wait before the next attempt, if the error carries one.
     pub(crate) fn wait(&self) -> Option<Duration> {
         match self {
             Self::Throttled { retry_after } | Self::Unavailable { retry_after, .. } => *retry_after,
@@ -104,7 +106,7 @@ impl ClientError {
         }
     }
 
-    /// The same error for somebody who comes later, with what is left of the wait.
+    /// The same error with another wait, for a caller who receives a cached error later.
     pub(crate) fn after(self, wait: Duration) -> Self {
         match self {
             Self::Throttled { .. } => Self::Throttled { retry_after: Some(wait) },
@@ -122,13 +124,13 @@ impl ClientError {
         }
     }
 
-    /// What this failure means for the next attempt.
+    /// Whether and how the call may be retried.
     pub(crate) fn retry(&self) -> Retry {
         match self {
             Self::Unavailable { reached: Reached::BrokenConnection, .. } => Retry::Reconnect,
             Self::Throttled { retry_after } | Self::Unavailable { retry_after, .. } => Retry::after(*retry_after),
             Self::NoAddress => Retry::Backoff,
-            Self::TimedOut => Retry::Afresh,
+            Self::TimedOut => Retry::NewConnection,
             Self::ServerError => Retry::Once,
             Self::Unauthorized
             | Self::Forbidden

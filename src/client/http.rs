@@ -1,8 +1,8 @@
-//! The one HTTP client of the process: for Microsoft, for Entra, under the AWS SDK, and for the destinations of answers.
+//! The HTTP client of the process: for Microsoft, Entra, the AWS SDK, and the destinations of answers.
 //!
-//! HTTP/1.1 only (one request is in flight per environment), rustls with ring, the roots compiled in. aws-lc would
-//! gather jitter entropy for 30 to 50 ms at the first handshake of every cold start; a scan of the system's
-//! certificates costs about 4 ms.
+//! It speaks HTTP/1.1 only, because one request is in flight per environment. It uses rustls with ring and compiled-in
+//! trust roots: aws-lc would gather jitter entropy for 30 to 50 ms at the first handshake of every cold start, and a
+//! scan of the system's certificates costs about 4 ms.
 
 use std::fmt;
 use std::path::Path;
@@ -16,12 +16,12 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::config::SettingError;
 
-/// Longer than a handshake across an ocean; short enough to try again.
+/// Longer than a handshake across an ocean, and short enough to leave time for a retry.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Below what load balancers allow (60 s and more): we hang up first.
+/// Shorter than the idle timeout of load balancers (60 s and more), so that this side closes the connection first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// Two faces of one client: connections that are kept, and connections that are surely new.
+/// Holds two clients: one with a connection pool, and one that always opens a new connection.
 #[derive(Clone)]
 pub struct HttpClient {
     pub(super) pooled: reqwest::Client,
@@ -36,31 +36,31 @@ impl fmt::Debug for HttpClient {
 }
 
 impl HttpClient {
-    /// Builds the client; `extra_ca_file` is a PEM file of further trust roots.
+    /// Builds the client. `extra_ca_file` is a PEM file of additional trust roots.
     pub fn new(extra_ca_file: Option<&Path>) -> Result<Self, SettingError> {
         let tls = tls(extra_ca_file)?;
         let pooled = built(client(tls.clone(), usize::MAX))?;
         Ok(Self { pooled, fresh: built(client(tls.clone(), 0))?, tls })
     }
 
-    /// The client that keeps its connections.
+    /// The client with a connection pool.
     pub(crate) fn pooled(&self) -> &reqwest::Client {
         &self.pooled
     }
 
-    /// The client whose connections are surely new.
+    /// The client that opens a new connection for every request.
     pub(crate) fn fresh(&self) -> &reqwest::Client {
         &self.fresh
     }
 
-    /// A face for addresses that are neither Microsoft's nor AWS's: `names` decides where a name may lead, and every
-    /// connection is new, so that it decides each time.
-    pub(crate) fn resolving_with(&self, names: impl Resolve + 'static) -> Result<reqwest::Client, SettingError> {
-        built(client(self.tls.clone(), 0).dns_resolver(names))
+    /// A client for hosts that belong neither to Microsoft nor to AWS. `resolver` decides which addresses a name may
+    /// have. Every request opens a new connection, so that the resolver checks each of them.
+    pub(crate) fn resolving_with(&self, resolver: impl Resolve + 'static) -> Result<reqwest::Client, SettingError> {
+        built(client(self.tls.clone(), 0).dns_resolver(resolver))
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place that builds clients")]
+#[expect(clippy::disallowed_methods, reason = "this is the only place that builds clients")]
 fn client(tls: ClientConfig, idle_per_host: usize) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)

@@ -1,5 +1,6 @@
-//! What every outbound call shares: one HTTP client, one deadline, retries, quota, a limit on what is read, and errors by
-//! meaning. It knows no JSON, no route and no token.
+//! Outbound HTTP: one client, one deadline per request, retries, quota, limits on body sizes, and errors by meaning.
+//!
+//! This module knows no JSON, no routes and no tokens.
 
 mod address;
 mod budget;

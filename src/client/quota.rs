@@ -1,15 +1,16 @@
-//! Microsoft's quota, kept on our side before a call is spent.
+//! Microsoft's quota, enforced on our side before a call is made.
 //!
-//! Defender allows 100 calls a minute and 1500 an hour, 50 a minute for incidents, to everything that shares the app
-//! registration; a refused call still counts. Whether its windows slide is not documented, so ours do: in *any* 60
-//! seconds no more than the limit is spent.
+//! Defender allows 100 calls a minute and 1500 an hour, and 50 a minute for incidents. All users of one app
+//! registration share this quota, and a refused call still counts. Microsoft does not document whether its windows
+//! slide, so ours do: *any* 60 seconds contain no more calls than the limit.
 //!
 //! Microsoft Graph allows 150 calls a minute for alerts, where every item of a batch counts, and 45 for hunting.
-//! Each of these is divided by the number of processes that share them. What the operator has set replaces them all,
-//! undivided.
+//! Each limit is divided by the number of processes that share it. Limits that the operator sets replace all of these
+//! and are not divided.
 //!
 //! Sources: <https://learn.microsoft.com/defender-endpoint/api/get-alerts>, section Limitations, and its siblings;
-//! <https://learn.microsoft.com/graph/throttling-limits>, <https://learn.microsoft.com/defender-xdr/advanced-hunting-limits>.
+//! <https://learn.microsoft.com/graph/throttling-limits>,
+//! <https://learn.microsoft.com/defender-xdr/advanced-hunting-limits>.
 
 use std::collections::VecDeque;
 use std::iter;
@@ -24,7 +25,7 @@ use super::error::ClientError;
 use super::retry::leaves_time;
 use crate::config::QuotaLimits;
 
-/// The API that a call goes to: each can close its door by a 429 of its own.
+/// The API that a call goes to. A 429 from one API blocks only calls to that API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Api {
     /// Defender for Endpoint.
@@ -38,7 +39,7 @@ pub(crate) enum Api {
 }
 
 impl Api {
-    /// Whether this is one of the two that Graph replaces.
+    /// Whether this is one of the two APIs that Graph replaces.
     pub(crate) fn is_older(self) -> bool {
         match self {
             Self::Endpoint | Self::Xdr => true,
@@ -47,8 +48,8 @@ impl Api {
     }
 }
 
-/// Our clock starts when a call leaves, Microsoft's when it arrives.
-const MARGIN: Duration = Duration::from_secs(1);
+/// Added to each window, because we count a call when it is sent and Microsoft counts it when it arrives.
+const CLOCK_MARGIN: Duration = Duration::from_secs(1);
 
 /// The calls that this process may still make.
 #[derive(Debug)]
@@ -59,56 +60,57 @@ pub(crate) struct Quota {
     graph: SlidingWindow,
     hunting: SlidingWindow,
     graph_hour: Option<SlidingWindow>,
-    endpoint_door: RateGate,
-    xdr_door: RateGate,
-    graph_door: RateGate,
-    hunting_door: RateGate,
+    endpoint_gate: RateGate,
+    xdr_gate: RateGate,
+    graph_gate: RateGate,
+    hunting_gate: RateGate,
 }
 
-/// Defender's calls a minute and an hour.
-const DEFENDER: (u32, u32) = (100, 1500);
-/// Defender's calls a minute for incidents.
-const INCIDENTS: u32 = 50;
-/// Graph's calls a minute for alerts and incidents.
-const GRAPH: u32 = 150;
-/// Graph's calls a minute for advanced hunting.
-const HUNTING: u32 = 45;
-/// Completing one list may spend one in so many of a minute's calls, and one at least, so that others are served as well.
-const MINUTE_BY_LISTS: u32 = 3;
+/// Defender's limits for calls a minute and calls an hour.
+const DEFENDER_LIMITS: (u32, u32) = (100, 1500);
+/// Defender's limit for incident calls a minute.
+const INCIDENTS_PER_MINUTE: u32 = 50;
+/// Graph's limit for alert and incident calls a minute.
+const GRAPH_PER_MINUTE: u32 = 150;
+/// Graph's limit for advanced hunting calls a minute.
+const HUNTING_PER_MINUTE: u32 = 45;
+/// Completing one list may use this fraction of the calls of a minute (a third), and at least one call. The rest is
+/// left for other requests.
+const LIST_COMPLETION_DIVISOR: u32 = 3;
 
-/// A limit as it is set, or this process's share of what is documented; one call is always allowed.
+/// The limit that the operator set, or this process's share of the documented limit. It is at least one call.
 fn limit(set: Option<u32>, documented: u32, share: NonZeroU32) -> u32 {
     set.unwrap_or((documented / share).max(1))
 }
 
-/// Alerts of Graph's that may be got to complete one list.
+/// The number of alerts that may be fetched from Graph to complete one list.
 pub(crate) fn completions_of_a_list(limits: QuotaLimits) -> usize {
-    let completions = limit(limits.per_minute, GRAPH, limits.share) / MINUTE_BY_LISTS;
+    let completions = limit(limits.per_minute, GRAPH_PER_MINUTE, limits.share) / LIST_COMPLETION_DIVISOR;
     usize::try_from(completions.max(1)).unwrap_or(usize::MAX)
 }
 
 impl Quota {
-    /// The calls that these limits allow.
+    /// A quota with nothing used yet.
     pub(crate) fn new(limits: QuotaLimits) -> Self {
-        let minute = Duration::from_secs(60) + MARGIN;
-        let hour = Duration::from_secs(3600) + MARGIN;
+        let minute = Duration::from_secs(60) + CLOCK_MARGIN;
+        let hour = Duration::from_secs(3600) + CLOCK_MARGIN;
         let per_minute = |documented| SlidingWindow::new(limit(limits.per_minute, documented, limits.share), minute);
         Self {
-            minute: per_minute(DEFENDER.0),
-            hour: SlidingWindow::new(limit(limits.per_hour, DEFENDER.1, limits.share), hour),
-            incidents: per_minute(INCIDENTS),
-            graph: per_minute(GRAPH),
-            hunting: per_minute(HUNTING),
+            minute: per_minute(DEFENDER_LIMITS.0),
+            hour: SlidingWindow::new(limit(limits.per_hour, DEFENDER_LIMITS.1, limits.share), hour),
+            incidents: per_minute(INCIDENTS_PER_MINUTE),
+            graph: per_minute(GRAPH_PER_MINUTE),
+            hunting: per_minute(HUNTING_PER_MINUTE),
             graph_hour: limits.per_hour.map(|per_hour| SlidingWindow::new(per_hour, hour)),
-            endpoint_door: RateGate::default(),
-            xdr_door: RateGate::default(),
-            graph_door: RateGate::default(),
-            hunting_door: RateGate::default(),
+            endpoint_gate: RateGate::default(),
+            xdr_gate: RateGate::default(),
+            graph_gate: RateGate::default(),
+            hunting_gate: RateGate::default(),
         }
     }
 
-    /// Takes what a call costs out of the quota: at once, or after a wait that the deadline allows. A caller who cannot
-    /// be served in time is refused at once, with the wait that would do.
+    /// Takes the cost of a call from the quota, immediately or after a wait that the deadline allows. If the wait is
+    /// too long, it fails immediately with `Throttled` and the wait.
     pub(super) async fn take(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), ClientError> {
         loop {
             let Err(wait) = self.try_take(api, cost) else { return Ok(()) };
@@ -119,62 +121,62 @@ impl Quota {
         }
     }
 
-    /// Takes what a call costs out of every window, or out of none.
+    /// Takes the cost of a call from every window of the API, or from none. The error is the time to wait.
     fn try_take(&self, api: Api, cost: u32) -> Result<(), Duration> {
-        self.door(api).check()?;
-        // Always in this order, so that nobody waits for one who waits for him.
+        self.gate(api).check()?;
+        // The locks are always taken in this order, so that two callers cannot deadlock.
         let windows = match api {
             Api::Endpoint => [Some(&self.minute), Some(&self.hour), None],
             Api::Xdr => [Some(&self.incidents), Some(&self.minute), Some(&self.hour)],
             Api::Graph => [Some(&self.graph), self.graph_hour.as_ref(), None],
             Api::Hunting => [Some(&self.hunting), self.graph_hour.as_ref(), None],
         };
-        let mut open: Vec<_> = windows.into_iter().flatten().map(SlidingWindow::open).collect();
+        let mut locked: Vec<_> = windows.into_iter().flatten().map(SlidingWindow::lock).collect();
         let now = Instant::now();
-        if let Some(wait) = open.iter_mut().find_map(|window| window.wait(cost, now)) {
+        if let Some(wait) = locked.iter_mut().find_map(|window| window.wait(cost, now)) {
             return Err(wait);
         }
-        for window in &mut open {
+        for window in &mut locked {
             window.take(cost, now);
         }
         Ok(())
     }
 
-    /// A 429: nobody calls this API until then.
+    /// Blocks all calls to this API for `wait`, after a 429.
     pub(super) fn close(&self, api: Api, wait: Duration) {
-        self.door(api).close_for(wait);
+        self.gate(api).close_for(wait);
     }
 
-    fn door(&self, api: Api) -> &RateGate {
+    fn gate(&self, api: Api) -> &RateGate {
         match api {
-            Api::Endpoint => &self.endpoint_door,
-            Api::Xdr => &self.xdr_door,
-            Api::Graph => &self.graph_door,
-            Api::Hunting => &self.hunting_door,
+            Api::Endpoint => &self.endpoint_gate,
+            Api::Xdr => &self.xdr_gate,
+            Api::Graph => &self.graph_gate,
+            Api::Hunting => &self.hunting_gate,
         }
     }
 }
 
-/// Shut until a moment.
+/// Blocks calls until a given time.
 #[derive(Debug, Default)]
 struct RateGate {
-    shut_until: Mutex<Option<Instant>>,
+    closed_until: Mutex<Option<Instant>>,
 }
 
 impl RateGate {
     fn check(&self) -> Result<(), Duration> {
-        let until = *self.shut_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
         if wait.is_zero() { Ok(()) } else { Err(wait) }
     }
 
     fn close_for(&self, wait: Duration) {
-        let mut until = self.shut_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut until = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
         *until = (*until).max(Some(Instant::now() + wait));
     }
 }
 
-/// At most `limit` calls in any `period`: when those of the last one were made.
+/// Allows at most `limit` calls in any `period`. `calls` holds the times of the calls in the last period.
 #[derive(Debug)]
 struct SlidingWindow {
     limit: usize,
@@ -187,28 +189,29 @@ impl SlidingWindow {
         Self { limit: usize::try_from(limit).unwrap_or(usize::MAX).max(1), period, calls: Mutex::default() }
     }
 
-    fn open(&self) -> OpenWindow<'_> {
+    fn lock(&self) -> LockedWindow<'_> {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        OpenWindow { limit: self.limit, period: self.period, calls }
+        LockedWindow { limit: self.limit, period: self.period, calls }
     }
 }
 
-/// A window that nobody else takes from meanwhile.
-struct OpenWindow<'w> {
+/// A window while its lock is held.
+struct LockedWindow<'w> {
     limit: usize,
     period: Duration,
     calls: MutexGuard<'w, VecDeque<Instant>>,
 }
 
-impl OpenWindow<'_> {
-    /// How long it takes until there is room for so many; `None`: there is. More than the limit is all of it.
+impl LockedWindow<'_> {
+    /// The time until `cost` calls fit into the window, or `None` if they fit now. A cost above the limit counts as the
+    /// whole limit.
     fn wait(&mut self, cost: u32, now: Instant) -> Option<Duration> {
         while self.calls.front().is_some_and(|call| *call + self.period <= now) {
             self.calls.pop_front();
         }
         let too_many = (self.calls.len() + self.places(cost)).checked_sub(self.limit)?;
-        let last_in_the_way = self.calls.get(too_many.checked_sub(1)?)?;
-        Some(*last_in_the_way + self.period - now)
+        let last_blocking_call = self.calls.get(too_many.checked_sub(1)?)?;
+        Some(*last_blocking_call + self.period - now)
     }
 
     fn take(&mut self, cost: u32, now: Instant) {
@@ -238,12 +241,12 @@ mod tests {
         Context::new(Deadline::after(span), "test", None)
     }
 
-    async fn taken(quota: &Quota, api: Api, tries: u32) -> usize {
-        let mut taken = 0;
+    async fn successful(quota: &Quota, api: Api, tries: u32) -> usize {
+        let mut successful = 0;
         for _ in 0..tries {
-            taken += usize::from(quota.take(api, 1, &context(Duration::from_secs(1))).await.is_ok());
+            successful += usize::from(quota.take(api, 1, &context(Duration::from_secs(1))).await.is_ok());
         }
-        taken
+        successful
     }
 
     #[tokio::test(start_paused = true)]
@@ -264,39 +267,39 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refused_caller_who_waits_as_told_is_served() {
+    async fn a_refused_call_succeeds_after_the_given_wait() {
         let quota = quota(100, 1500);
-        assert_eq!(taken(&quota, Api::Endpoint, 200).await, 100);
+        assert_eq!(successful(&quota, Api::Endpoint, 200).await, 100);
         let refused = quota.take(Api::Endpoint, 1, &context(Duration::from_secs(10))).await;
         let Err(ClientError::Throttled { retry_after: Some(wait) }) = refused else { panic!("{refused:?}") };
         assert!(wait > Duration::from_secs(55) && wait <= Duration::from_secs(61), "{wait:?}");
         tokio::time::advance(wait).await;
-        assert_eq!(taken(&quota, Api::Endpoint, 100).await, 100);
+        assert_eq!(successful(&quota, Api::Endpoint, 100).await, 100);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_hour_holds_as_well() {
+    async fn the_hourly_limit_applies_as_well() {
         let quota = quota(100, 150);
-        assert_eq!(taken(&quota, Api::Endpoint, 120).await, 100);
+        assert_eq!(successful(&quota, Api::Endpoint, 120).await, 100);
         tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!(taken(&quota, Api::Endpoint, 120).await, 50);
+        assert_eq!(successful(&quota, Api::Endpoint, 120).await, 50);
         tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!(taken(&quota, Api::Endpoint, 10).await, 0);
+        assert_eq!(successful(&quota, Api::Endpoint, 10).await, 0);
         tokio::time::advance(Duration::from_secs(3500)).await;
-        assert_eq!(taken(&quota, Api::Endpoint, 120).await, 100);
+        assert_eq!(successful(&quota, Api::Endpoint, 120).await, 100);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn incidents_get_half_and_leave_the_rest_to_others() {
+    async fn incidents_use_at_most_half_of_the_minute() {
         let quota = Quota::new(shared_by(1));
-        assert_eq!(taken(&quota, Api::Xdr, 80).await, 50);
-        assert_eq!(taken(&quota, Api::Endpoint, 80).await, 50);
+        assert_eq!(successful(&quota, Api::Xdr, 80).await, 50);
+        assert_eq!(successful(&quota, Api::Endpoint, 80).await, 50);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_short_wait_is_waited() {
+    async fn a_call_waits_where_the_deadline_allows_it() {
         let quota = quota(1, 100);
-        assert_eq!(taken(&quota, Api::Endpoint, 1).await, 1);
+        assert_eq!(successful(&quota, Api::Endpoint, 1).await, 1);
         tokio::time::advance(Duration::from_secs(58)).await;
         assert!(quota.take(Api::Endpoint, 1, &context(Duration::from_secs(10))).await.is_ok());
     }
@@ -309,13 +312,13 @@ mod tests {
             assert!(quota.take(Api::Graph, 20, &now).await.is_ok());
         }
         assert!(quota.take(Api::Graph, 20, &now).await.is_err(), "10 are left, and 20 are wanted");
-        assert_eq!(taken(&quota, Api::Graph, 20).await, 10, "what was refused has cost nothing");
-        assert_eq!(taken(&quota, Api::Hunting, 60).await, 45);
-        assert_eq!(taken(&quota, Api::Endpoint, 1).await, 1);
+        assert_eq!(successful(&quota, Api::Graph, 20).await, 10, "a refused call costs nothing");
+        assert_eq!(successful(&quota, Api::Hunting, 60).await, 45);
+        assert_eq!(successful(&quota, Api::Endpoint, 1).await, 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_hour_refuses_costs_nothing_of_the_minute_and_closes_nothing() {
+    async fn a_call_refused_by_the_hour_takes_nothing_from_the_minute() {
         let quota = quota(150, 30);
         let now = context(Duration::from_secs(1));
         assert!(quota.take(Api::Graph, 20, &now).await.is_ok());
@@ -324,69 +327,70 @@ mod tests {
             let Err(ClientError::Throttled { retry_after: Some(wait) }) = refused else { panic!("{refused:?}") };
             assert!(wait > Duration::from_secs(3500), "{wait:?}");
         }
-        assert_eq!(taken(&quota, Api::Graph, 20).await, 10, "whoever costs less still fits");
+        assert_eq!(successful(&quota, Api::Graph, 20).await, 10, "cheaper calls still fit");
         tokio::time::advance(Duration::from_secs(3601)).await;
         assert!(quota.take(Api::Graph, 30, &now).await.is_ok());
-        assert_eq!(quota.graph.open().calls.len(), 30, "what the hour has refused is nowhere");
+        assert_eq!(quota.graph.lock().calls.len(), 30, "calls refused by the hour are not counted");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn incidents_that_the_minute_refuses_cost_none_of_their_own() {
+    async fn incident_calls_refused_by_the_minute_take_nothing_from_the_incident_limit() {
         let quota = Quota::new(shared_by(1));
-        assert_eq!(taken(&quota, Api::Endpoint, 100).await, 100);
-        assert_eq!(taken(&quota, Api::Xdr, 60).await, 0);
+        assert_eq!(successful(&quota, Api::Endpoint, 100).await, 100);
+        assert_eq!(successful(&quota, Api::Xdr, 60).await, 0);
         tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!(taken(&quota, Api::Endpoint, 50).await, 50);
-        assert_eq!(taken(&quota, Api::Xdr, 60).await, 50);
+        assert_eq!(successful(&quota, Api::Endpoint, 50).await, 50);
+        assert_eq!(successful(&quota, Api::Xdr, 60).await, 50);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_share_of_every_limit_is_rounded_down_to_one_at_least() {
+    async fn shares_of_limits_are_rounded_down_but_at_least_one() {
         for (share, right) in [(4, [25, 12, 37, 11]), (7, [14, 7, 21, 6]), (1000, [1; 4])] {
-            let of = async |api| taken(&Quota::new(shared_by(share)), api, 60).await;
-            let taken = [of(Api::Endpoint).await, of(Api::Xdr).await, of(Api::Graph).await, of(Api::Hunting).await];
-            assert_eq!(taken, right, "{share}");
+            let of = async |api| successful(&Quota::new(shared_by(share)), api, 60).await;
+            let successful =
+                [of(Api::Endpoint).await, of(Api::Xdr).await, of(Api::Graph).await, of(Api::Hunting).await];
+            assert_eq!(successful, right, "{share}");
         }
         let quota = Quota::new(shared_by(40));
         let mut within_an_hour = 0;
         for _ in 0..30 {
-            within_an_hour += taken(&quota, Api::Endpoint, 3).await;
+            within_an_hour += successful(&quota, Api::Endpoint, 3).await;
             tokio::time::advance(Duration::from_secs(61)).await;
         }
         assert_eq!(within_an_hour, 37);
     }
 
     #[test]
-    fn a_third_of_the_minute_completes_a_list_and_one_alert_at_least() {
+    fn completing_a_list_uses_a_third_of_the_minute_and_at_least_one_call() {
         assert_eq!([1, 3, 50, 51, 75, 150].map(|share| completions_of_a_list(shared_by(share))), [50, 16, 1, 1, 1, 1]);
         let agreed = QuotaLimits { per_minute: Some(90), ..shared_by(3) };
         assert_eq!(completions_of_a_list(agreed), 30);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_operator_sets_replaces_every_limit_and_is_not_divided() {
+    async fn operator_limits_replace_every_limit_and_are_not_divided() {
         let set = QuotaLimits { per_minute: Some(80), per_hour: Some(1500), ..shared_by(4) };
         for api in [Api::Endpoint, Api::Xdr, Api::Graph, Api::Hunting] {
-            assert_eq!(taken(&Quota::new(set), api, 100).await, 80, "{api:?}");
+            assert_eq!(successful(&Quota::new(set), api, 100).await, 80, "{api:?}");
         }
         let quota = quota(200, 210);
-        assert_eq!(taken(&quota, Api::Hunting, 250).await, 200);
-        assert_eq!(taken(&quota, Api::Graph, 250).await, 10, "the hour is for both");
+        assert_eq!(successful(&quota, Api::Hunting, 250).await, 200);
+        assert_eq!(successful(&quota, Api::Graph, 250).await, 10, "both share the hour");
         let tight = self::quota(3, 1000);
         assert!(
             tight.take(Api::Graph, 20, &context(Duration::ZERO)).await.is_ok(),
-            "more than there are is all of them"
+            "a cost above the limit counts as the whole limit"
         );
-        assert_eq!(taken(&tight, Api::Graph, 5).await, 0);
+        assert_eq!(successful(&tight, Api::Graph, 5).await, 0);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_closed_door_is_closed_for_everybody() {
+    async fn a_closed_gate_blocks_every_call_to_its_api() {
         let quota = quota(100, 1500);
         quota.close(Api::Endpoint, Duration::from_secs(30));
-        assert_eq!(taken(&quota, Api::Endpoint, 3).await, 0);
-        assert_eq!(taken(&quota, Api::Xdr, 1).await, 1);
+        assert_eq!(successful(&quota, Api::Endpoint, 3).await, 0);
+        assert_eq!(successful(&quota, Api::Xdr, 1).await, 1);
         tokio::time::advance(Duration::from_secs(30)).await;
-        assert_eq!(taken(&quota, Api::Endpoint, 1).await, 1);
+        assert_eq!(successful(&quota, Api::Endpoint, 1).await, 1);
     }
 }

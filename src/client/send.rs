@@ -1,4 +1,4 @@
-//! One call, within its deadline: sent, read, judged, and tried again where that helps.
+//! Sends one call within its deadline, reads its response, and retries where that can help.
 
 use std::io;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use super::retry::{Attempts, Retry, longest_silence};
 use super::status::error_from_status;
 use crate::domain::shared_str::SharedStr;
 
-/// What is read of an answer, decompressed.
-const MAX_BODY: usize = 16 << 20;
-/// What is read of an error's body.
-const MAX_ERROR_BODY: usize = 64 << 10;
-/// How long an error's body is waited for where its status says it all.
-const ERROR_BODY_TIME: Duration = Duration::from_millis(500);
+/// Decompressed bytes that are read of a successful response.
+const MAX_BODY_BYTES: usize = 16 << 20;
+/// Bytes that are read of an error response.
+const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
+/// How long to wait for the body of an error whose status alone determines its meaning.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Calls to the outside.
+/// Makes calls to Microsoft: HTTP client and quota.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
     http: HttpClient,
@@ -35,26 +35,26 @@ pub(crate) struct Upstream {
 /// One call to make.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    /// GET, or POST where there is a body.
+    /// GET, or POST if there is a body.
     pub(crate) method: Method,
-    /// Built by segments, never by formatting.
+    /// The URL, built by segments, never by formatting.
     pub(crate) url: Url,
     /// A bearer token, marked sensitive.
     pub(crate) authorization: Option<HeaderValue>,
-    /// The `Prefer` header, for an API that knows one.
+    /// The `Prefer` header, for an API that supports it.
     pub(crate) prefer: Option<&'static str>,
-    /// What is sent.
+    /// The request body.
     pub(crate) body: Body,
-    /// The quota it comes out of; Entra's token endpoint has none of ours.
+    /// The API whose quota the call uses, or `None` for Entra's token endpoint, for which we keep no quota.
     pub(crate) api: Option<Api>,
-    /// How many calls it counts for: a batch counts for each of its items.
+    /// The number of calls that it counts for: a batch counts for each of its items.
     pub(crate) cost: u32,
 }
 
-/// The body of a call. Whatever is sent here only reads: it may be sent again.
+/// The body of a call. Every call only reads, so it may be sent again.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
-    /// Nothing.
+    /// No body.
     None,
     /// `application/x-www-form-urlencoded`.
     Form(String),
@@ -63,7 +63,7 @@ pub(crate) enum Body {
 }
 
 impl Call {
-    /// A GET that a token opens.
+    /// A GET with a bearer token.
     pub(crate) fn get(api: Api, url: Url, authorization: HeaderValue) -> Self {
         Self {
             method: Method::GET,
@@ -76,8 +76,9 @@ impl Call {
         }
     }
 
-    /// Whether its answer may take all the time that there is, and it costs much to be answered. Its silence tells nothing
-    /// then: to send it again would only begin it anew, and its connection has to be a good one.
+    /// Whether the call is sent only once, over a new connection. This applies to calls whose answer is expensive and
+    /// may take all the remaining time: silence does not mean that the connection is dead, and a retry would restart
+    /// the work.
     fn is_sent_once(&self) -> bool {
         match self.api {
             Some(Api::Hunting) => true,
@@ -85,7 +86,7 @@ impl Call {
         }
     }
 
-    /// Whether an error of this status means one thing or another by what its body says.
+    /// Whether the meaning of an error with this status depends on its body.
     fn is_explained_in_the_body(&self, status: StatusCode) -> bool {
         match self.api {
             None => matches!(status.as_u16(), 400 | 401),
@@ -94,7 +95,8 @@ impl Call {
         }
     }
 
-    /// What a failure means for the next attempt. What is sent once is repeated only where nobody is at work on it.
+    /// Whether and how this call is retried after `error`. A call that is sent once is retried only if no service can
+    /// be working on it.
     fn retry(&self, error: &ClientError) -> Retry {
         match error {
             ClientError::TimedOut
@@ -108,7 +110,7 @@ impl Call {
     }
 }
 
-/// What came back.
+/// A response whose body is read.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -116,7 +118,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The body of a 2xx answer; what any other stands for.
+    /// The body of a 2xx response, or the error that another status stands for.
     pub(crate) fn into_body(self) -> Result<SharedStr, ClientError> {
         if self.status.is_success() {
             SharedStr::try_from(self.body).map_err(|_| ClientError::malformed("not UTF-8"))
@@ -131,7 +133,8 @@ impl Upstream {
         Self { http, quota }
     }
 
-    /// Makes a call and lets `read` say what its answer means; what `read` calls a passing trouble is tried again.
+    /// Makes a call and passes its response to `read`. The call is retried after errors of `read` in the same way as
+    /// after its own.
     pub(crate) async fn send<T>(
         &self,
         call: &Call,
@@ -141,7 +144,7 @@ impl Upstream {
         self.send_within(call, &mut Attempts::until(ctx.deadline), ctx, read).await
     }
 
-    /// The same with the attempts that are left of a call, of which there has to be one.
+    /// The same with the remaining attempts of a call. At least one has to remain.
     pub(crate) async fn send_within<T>(
         &self,
         call: &Call,
@@ -174,7 +177,7 @@ impl Upstream {
         }
     }
 
-    /// One attempt. It ends when nothing has come for too long, and not before the deadline as long as something does.
+    /// Makes one attempt. It fails when no data has arrived for too long. While data arrive, only the deadline ends it.
     async fn attempt(&self, client: &reqwest::Client, call: &Call, ctx: &Context) -> Result<Reply, ClientError> {
         let remaining = ctx.deadline.remaining();
         let silence = if call.is_sent_once() { remaining } else { longest_silence(remaining) };
@@ -203,13 +206,13 @@ impl Upstream {
             }
         };
         let response = timeout_at(silent_until(), request.send()).await.map_err(|_| ClientError::TimedOut)?;
-        let response = response.map_err(|error| transport(&error))?;
+        let response = response.map_err(|error| transport_error(&error))?;
         let status = response.status();
         let mut reading = ctx.share().reading();
         if !(status.is_success() || call.is_explained_in_the_body(status)) {
-            // It is read so that the connection can be kept, and whatever becomes of it, the status and the headers are there.
+            // Reading the body lets the connection be reused. If it fails, status and headers are enough.
             let bare = Reply { status, headers: response.headers().clone(), body: Bytes::new() };
-            let end = ctx.deadline.within(ERROR_BODY_TIME).instant();
+            let end = ctx.deadline.within(ERROR_BODY_TIMEOUT).instant();
             let read = timeout_at(end, read_body(response, silent_until, ctx, &mut reading)).await;
             return Ok(read.ok().and_then(Result::ok).unwrap_or(bare));
         }
@@ -226,7 +229,7 @@ impl Upstream {
     }
 }
 
-/// Reads an answer, no further than the cap, and than the request's budget goes.
+/// Reads a response up to the size limit and the memory budget of the request.
 async fn read_body(
     mut response: reqwest::Response,
     silent_until: impl Fn() -> Instant,
@@ -234,35 +237,36 @@ async fn read_body(
     reading: &mut Reading<'_>,
 ) -> Result<Reply, ClientError> {
     let status = response.status();
-    let most = if status.is_success() { MAX_BODY } else { MAX_ERROR_BODY };
+    let max_bytes = if status.is_success() { MAX_BODY_BYTES } else { MAX_ERROR_BODY_BYTES };
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-    if status.is_success() && announced > most {
+    if status.is_success() && announced > max_bytes {
         return Err(ClientError::TooLarge);
     }
-    // What an error says is little, and held by nobody.
+    // The body of an error is small and not kept, so it does not count against the budget.
     if status.is_success() {
         reading.take_up_to(announced, ctx.deadline).await?;
     }
-    let mut body = BytesMut::with_capacity(announced.min(most));
+    let mut body = BytesMut::with_capacity(announced.min(max_bytes));
     loop {
-        let piece = timeout_at(silent_until(), response.chunk()).await.map_err(|_| ClientError::TimedOut)?;
-        let Some(piece) = piece.map_err(|error| transport(&error))? else { break };
-        if body.len() + piece.len() > most {
+        let chunk = timeout_at(silent_until(), response.chunk()).await.map_err(|_| ClientError::TimedOut)?;
+        let Some(chunk) = chunk.map_err(|error| transport_error(&error))? else { break };
+        if body.len() + chunk.len() > max_bytes {
             if status.is_success() {
                 return Err(ClientError::TooLarge);
             }
             break;
         }
         if status.is_success() {
-            reading.take_up_to(body.len() + piece.len(), ctx.deadline).await?;
+            reading.take_up_to(body.len() + chunk.len(), ctx.deadline).await?;
         }
-        body.extend_from_slice(&piece);
+        body.extend_from_slice(&chunk);
     }
     Ok(Reply { status, headers: std::mem::take(response.headers_mut()), body: body.freeze() })
 }
 
-/// What went wrong below HTTP. reqwest's own text holds the URL, and with it the subject: it is not used.
-fn transport(error: &reqwest::Error) -> ClientError {
+/// The error that a failure below HTTP stands for. reqwest's own text contains the URL and so the subject, so it is not
+/// used.
+fn transport_error(error: &reqwest::Error) -> ClientError {
     if error.is_timeout() && !error.is_connect() {
         ClientError::TimedOut
     } else if error.is_connect() {
@@ -270,12 +274,12 @@ fn transport(error: &reqwest::Error) -> ClientError {
     } else if is_undecodable(error) {
         ClientError::malformed("the body does not decompress")
     } else {
-        ClientError::connection_died("the connection broke")
+        ClientError::broken_connection("the connection broke")
     }
 }
 
-/// The standard library keeps the resolver's code to itself: what is left are the C libraries' sentences for
-/// `EAI_NONAME` and `EAI_NODATA`.
+/// Whether a resolver's error text means that the name does not exist. The standard library does not expose the
+/// resolver's error code, so this compares the sentences of the C libraries for `EAI_NONAME` and `EAI_NODATA`.
 fn says_no_such_name(text: &str) -> bool {
     const SENTENCES: [&str; 5] = [
         "Name or service not known",
@@ -287,7 +291,7 @@ fn says_no_such_name(text: &str) -> bool {
     SENTENCES.iter().any(|sentence| text.contains(sentence))
 }
 
-/// Whether the resolver says that there is no such name.
+/// Whether the resolver reported that the name does not exist.
 fn has_no_address(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(source) = cause {
@@ -299,7 +303,8 @@ fn has_no_address(error: &reqwest::Error) -> bool {
     false
 }
 
-/// Whether the bytes came and make no sense. reqwest says "decode" of a body that ended early as well.
+/// Whether the body arrived but cannot be decompressed. reqwest's own `is_decode` is also true for a body that ended
+/// early.
 fn is_undecodable(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(source) = cause {
@@ -318,9 +323,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_without_an_address_is_told_from_a_resolver_in_trouble() {
-        let said = |sentence| says_no_such_name(&format!("failed to lookup address information: {sentence}"));
-        assert!(said("Name or service not known") && said("nodename nor servname provided, or not known"));
-        assert!(!said("Temporary failure in name resolution") && !said("Try again"));
+    fn a_missing_name_differs_from_a_failing_resolver() {
+        let is_missing = |sentence| says_no_such_name(&format!("failed to lookup address information: {sentence}"));
+        assert!(is_missing("Name or service not known") && is_missing("nodename nor servname provided, or not known"));
+        assert!(!is_missing("Temporary failure in name resolution") && !is_missing("Try again"));
     }
 }

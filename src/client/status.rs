@@ -1,4 +1,4 @@
-//! What a status and its headers mean: the same for both older APIs and for Graph.
+//! The meaning of HTTP statuses and `Retry-After`, the same for both older APIs and for Graph.
 //!
 //! Sources: <https://learn.microsoft.com/defender-endpoint/api/common-errors>,
 //! <https://learn.microsoft.com/defender-xdr/api-error-codes>.
@@ -11,8 +11,9 @@ use serde::Deserialize;
 use super::error::{ClientError, Reached};
 use crate::domain::timestamp::Timestamp;
 
-/// A wait that Microsoft asks for is taken between these: nobody means zero, nobody waits longer than the quota's hour.
+/// The shortest wait that is accepted from `Retry-After`: zero would mean an immediate retry.
 const MIN_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait that is accepted from `Retry-After`: the quota's longest window is an hour.
 const MAX_WAIT: Duration = Duration::from_secs(3600);
 
 /// The error that a status other than 2xx stands for.
@@ -26,13 +27,14 @@ pub(crate) fn error_from_status(status: StatusCode, headers: &HeaderMap, body: &
         502..=504 => ClientError::Unavailable {
             retry_after: retry_after(headers, Timestamp::now()),
             reason: "the service says that it is unavailable",
-            reached: if status == StatusCode::SERVICE_UNAVAILABLE { Reached::Nobody } else { Reached::Gateway },
+            reached: if status == StatusCode::SERVICE_UNAVAILABLE { Reached::NotProcessed } else { Reached::Gateway },
         },
         status => ClientError::Rejected { status },
     }
 }
 
-/// The code of the error envelope `{"error":{"code":…}}`; `None` if the body is none: a proxy's page, a wrong route.
+/// The code in the error envelope `{"error":{"code":…}}`, or `None` for any other body, such as the error page of a
+/// proxy.
 fn error_code(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Envelope {
@@ -45,7 +47,8 @@ fn error_code(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Envelope>(body).ok().map(|envelope| envelope.error.code)
 }
 
-/// `Retry-After` in seconds, with or without a fraction, or as an HTTP date. More seconds than a number holds are many.
+/// The wait in `Retry-After`, given in seconds (with or without a fraction) or as an HTTP date. It is clamped to the
+/// limits above, also where the number of seconds is too large for a `Duration`.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -77,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_stays_within_reason() {
+    fn a_wait_is_clamped_to_its_limits() {
         assert_eq!(wait("0"), Some(MIN_WAIT));
         assert_eq!(wait("Wed, 31 Dec 2025 00:00:00 GMT"), Some(MIN_WAIT));
         assert_eq!(wait("999999999"), Some(MAX_WAIT));
@@ -90,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_apis_own_404_is_a_missing_entity_and_its_own_403_a_missing_permission() {
+    fn not_found_and_forbidden_require_the_apis_error_envelope() {
         let headers = HeaderMap::new();
         let own = br#"{"error":{"code":"ResourceNotFound","message":"x"}}"#;
         assert_eq!(error_from_status(StatusCode::NOT_FOUND, &headers, own), ClientError::NotFound);

@@ -1,4 +1,4 @@
-//! Microsoft's clouds and regions, and the hosts that each has.
+//! Microsoft's clouds and regions, and their hosts.
 //!
 //! Sources: <https://learn.microsoft.com/defender-endpoint/gov>, <https://learn.microsoft.com/defender-xdr/usgov>,
 //! <https://learn.microsoft.com/defender-endpoint/api/exposed-apis-list>,
@@ -6,10 +6,10 @@
 
 use crate::domain::portal::Portal;
 
-/// A cloud of Microsoft's.
+/// A Microsoft cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cloud {
-    /// The public one.
+    /// The public cloud.
     Commercial,
     /// US Government Community Cloud.
     Gcc,
@@ -19,7 +19,7 @@ pub enum Cloud {
     Dod,
 }
 
-/// A region of the commercial cloud: a host that is nearer, for the same data.
+/// A region of the commercial cloud. Its host is nearer and serves the same data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region(&'static str);
 
@@ -29,7 +29,7 @@ pub(super) struct CloudEndpoints {
     pub(super) api_audience: &'static str,
     pub(super) xdr: String,
     pub(super) xdr_audience: &'static str,
-    /// Its audience as well.
+    /// Both the address and the audience of Microsoft Graph.
     pub(super) graph: &'static str,
     pub(super) login: &'static str,
 }
@@ -39,7 +39,7 @@ impl Cloud {
     pub(super) const WORDS: &'static [(&'static str, Self)] =
         &[("commercial", Self::Commercial), ("gcc", Self::Gcc), ("gcc_high", Self::GccHigh), ("dod", Self::Dod)];
 
-    /// The portal that shows what this cloud holds.
+    /// The Defender portal of this cloud.
     pub fn portal(self) -> Portal {
         match self {
             Self::Commercial | Self::Gcc => Portal::Commercial,
@@ -48,7 +48,8 @@ impl Cloud {
         }
     }
 
-    /// Defender for Endpoint keeps the audience of its older host in the commercial cloud, whatever host is asked.
+    /// The addresses and audiences of this cloud. In the commercial cloud, Defender for Endpoint uses the audience of
+    /// its older host for all hosts.
     pub(super) fn endpoints(self, region: Option<Region>) -> CloudEndpoints {
         match self {
             Self::Commercial => {

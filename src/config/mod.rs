@@ -1,6 +1,6 @@
-//! Settings: read once at the start, from a lookup function, into types that cannot be wrong.
+//! Settings: read once at the start through a lookup function, and parsed into checked types.
 //!
-//! A wrong setting is a sentence that names the variable and says what it should be; what it holds is never echoed.
+//! The error of a wrong setting names the variable and says what its value should be. It never contains the value.
 
 mod cloud;
 mod source;
@@ -19,7 +19,7 @@ use crate::domain::portal::Portal;
 use crate::integrations::splunk::Fields;
 use source::Source;
 
-/// A setting that cannot be right.
+/// The error of a wrong setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name} {problem}")]
 pub struct SettingError {
@@ -28,18 +28,18 @@ pub struct SettingError {
 }
 
 impl SettingError {
-    /// A sentence about one variable: "NAME must be …".
+    /// An error that reads as a sentence: "NAME must be …".
     pub fn new(name: &'static str, problem: impl Into<String>) -> Self {
         Self { name, problem: problem.into() }
     }
 
-    /// The variable.
+    /// The name of the variable.
     pub fn name(&self) -> &'static str {
         self.name
     }
 }
 
-/// `ENRICH_EXTRA_CA_FILE` alone, where no other setting is needed.
+/// Reads only `ENRICH_EXTRA_CA_FILE`, for commands that need no other setting.
 #[cfg(feature = "cli")]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(crate) fn extra_ca_file() -> Option<PathBuf> {
@@ -57,43 +57,43 @@ impl SecretId {
     }
 }
 
-/// Who may call.
+/// How callers authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerAuth {
-    /// Who presents a key of the caller secret.
+    /// By a key in the caller secret.
     ApiKey,
-    /// Whom the front door has identified by IAM.
+    /// By IAM, which AWS verifies.
     Iam,
-    /// Everybody who can reach it.
+    /// Not at all: everyone who can reach the service may call it.
     Nobody,
 }
 
-/// Which addresses a destination of answers may have.
+/// Which network addresses a destination may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DestinationAddresses {
-    /// Those of the public internet.
+    /// Addresses of the public internet.
     Public,
-    /// Those of the own network and of this machine as well.
+    /// Also addresses of private networks and of this machine.
     PublicAndPrivate,
 }
 
-/// Which API family is asked.
+/// Which APIs are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendChoice {
     /// Defender for Endpoint and Defender XDR.
     Defender,
     /// Microsoft Graph security.
     Graph,
-    /// Graph for what the token's roles allow, the older APIs for the rest.
+    /// Graph where the roles of its token allow it, and the older APIs otherwise.
     Auto,
 }
 
-/// Where Microsoft is reached, and the audience of the token for each API.
+/// The addresses of Microsoft's APIs, and the audience of the token for each.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     /// Defender for Endpoint.
     pub api: Url,
-    /// Audience of its tokens; not always its host.
+    /// Audience of its tokens. It differs from the host in some clouds.
     pub api_audience: String,
     /// Defender XDR.
     pub xdr: Url,
@@ -107,22 +107,22 @@ pub struct Endpoints {
     pub login: Url,
 }
 
-/// How AWS is reached.
+/// The AWS settings.
 #[derive(Clone)]
 pub struct Aws {
-    /// The region, where the environment names one.
+    /// `AWS_REGION` or `AWS_DEFAULT_REGION`.
     pub region: Option<String>,
-    /// Keys of the environment, as Lambda sets them.
+    /// The keys in environment variables, as Lambda sets them.
     pub keys: Option<AwsKeys>,
     /// `AWS_PROFILE`, for the command line.
     pub profile: Option<String>,
-    /// Secrets Manager, elsewhere than AWS has it.
+    /// Another endpoint for Secrets Manager.
     pub secrets_manager_url: Option<Url>,
-    /// STS, elsewhere than AWS has it.
+    /// Another endpoint for STS.
     pub sts_url: Option<Url>,
 }
 
-/// AWS credentials of the environment.
+/// AWS credentials from environment variables.
 #[derive(Clone)]
 pub struct AwsKeys {
     /// `AWS_ACCESS_KEY_ID`.
@@ -139,23 +139,24 @@ impl fmt::Debug for Aws {
     }
 }
 
-/// What this process may spend upstream: its share of what Microsoft allows each API, or what the operator has set.
+/// The calls that this process may make to Microsoft: its share of the documented limits, or the limits that the
+/// operator sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotaLimits {
-    /// So many processes share the limits that Microsoft documents. What the operator has set is not divided.
+    /// The number of processes that share the documented limits. Limits that the operator sets are not divided.
     pub share: NonZeroU32,
-    /// Calls in any 60 seconds.
+    /// The operator's limit for calls in any 60 seconds.
     pub per_minute: Option<u32>,
-    /// Calls in any 3600 seconds.
+    /// The operator's limit for calls in any 3600 seconds.
     pub per_hour: Option<u32>,
 }
 
-/// How long answers are remembered.
+/// How long answers are cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheTimes {
-    /// For so long an answer is fresh; zero switches all remembering off.
+    /// How long an answer is fresh. Zero disables the cache.
     pub fresh: Duration,
-    /// For so long it may still be served when Microsoft throttles or is down.
+    /// How long an answer may be served while Microsoft throttles or is unavailable.
     pub stale: Duration,
 }
 
@@ -188,13 +189,13 @@ pub struct Settings {
     pub quota: QuotaLimits,
     /// `SPLUNK_FIELDS`.
     pub splunk_fields: Fields,
-    /// `SLACK_RESPONSE_URL`: what stands for `https://hooks.slack.com` on this machine.
+    /// `SLACK_RESPONSE_URL`: replaces `https://hooks.slack.com` in tests, on loopback.
     pub slack_response_url: Option<Url>,
     /// `ENRICH_EXTRA_CA_FILE`.
     pub extra_ca_file: Option<PathBuf>,
-    /// The AWS SDK's own.
+    /// The variables of the AWS SDK.
     pub aws: Aws,
-    /// Where Lambda's Extensions API is, if Lambda freezes this process between invocations.
+    /// The address of Lambda's Extensions API, if Lambda freezes this process between invocations.
     pub extensions_api: Option<Uri>,
 }
 
@@ -205,8 +206,8 @@ impl Settings {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
-    /// Reads the settings of a demonstration: given ones, and from the process only which backend is to be shown. The
-    /// older APIs are, if none is named: the answers in the documents are theirs.
+    /// Reads the settings of a demonstration: the given values, and only `DEFENDER_BACKEND` from the process. The
+    /// default is the older APIs, because the documentation shows their answers.
     #[cfg(feature = "cli")]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub(crate) fn for_demo(given: &[(&'static str, String)]) -> Result<Self, SettingError> {
@@ -264,7 +265,8 @@ impl Settings {
         })
     }
 
-    /// Whether somebody without a key may call where everybody can reach the service.
+    /// Rejects a service that everyone can reach and that authenticates nobody, unless the operator allows it
+    /// explicitly.
     pub fn require_callers(&self) -> Result<(), SettingError> {
         if self.caller_auth == CallerAuth::Nobody && !self.allow_anonymous {
             let problem =
@@ -275,7 +277,7 @@ impl Settings {
     }
 }
 
-/// The settings that are more than one variable, or no plain word, number or address.
+/// Settings that combine several variables or have a form of their own.
 impl Source<'_> {
     fn destination_addresses(&self) -> Result<DestinationAddresses, SettingError> {
         let words = &[("true", DestinationAddresses::PublicAndPrivate), ("false", DestinationAddresses::Public)];
@@ -318,8 +320,8 @@ impl Source<'_> {
         })
     }
 
-    /// `AWS_LAMBDA_RUNTIME_API`, but not on Lambda Managed Instances: those are never frozen, and take no extension that
-    /// wants to hear of invocations.
+    /// Reads `AWS_LAMBDA_RUNTIME_API`, but not on Lambda Managed Instances. Lambda never freezes those, and accepts no
+    /// extension there that registers for invocations.
     ///
     /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html>.
     fn extensions_api(&self) -> Result<Option<Uri>, SettingError> {
@@ -353,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_those_of_the_contract() {
+    fn settings_have_the_documented_defaults() {
         let settings = settings(&[]).expect("only the secret is required");
         assert_eq!(settings.timeout, Duration::from_secs(10));
         assert_eq!(settings.secret_ttl, Duration::from_secs(300));
@@ -368,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_named_and_not_echoed() {
+    fn the_error_of_a_wrong_setting_names_it_and_hides_its_value() {
         for (name, value) in [
             ("DEFENDER_SECRET_ID", ""),
             ("DEFENDER_SECRET_ID", "has spaces canary"),
@@ -402,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn regions_are_for_the_commercial_cloud() {
+    fn only_the_commercial_cloud_has_regions() {
         let eu = settings(&[("DEFENDER_REGION", "eu")]).expect("a region");
         assert_eq!(eu.endpoints.api.as_str(), "https://eu.api.security.microsoft.com/");
         assert_eq!(eu.endpoints.api_audience, "https://api.securitycenter.microsoft.com");
@@ -411,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn government_clouds_have_hosts_of_their_own() {
+    fn government_clouds_have_their_own_hosts() {
         let gcc = settings(&[("DEFENDER_CLOUD", "gcc")]).expect("a cloud").endpoints;
         assert_eq!(gcc.api.as_str(), "https://api-gcc.securitycenter.microsoft.us/");
         assert_eq!(gcc.login.as_str(), "https://login.microsoftonline.com/");
@@ -427,21 +429,21 @@ mod tests {
     }
 
     #[test]
-    fn http_is_for_loopback() {
+    fn http_is_allowed_only_on_loopback() {
         for url in ["http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9", "https://proxy.example"] {
             assert!(settings(&[("DEFENDER_API_URL", url)]).is_ok(), "{url}");
         }
     }
 
     #[test]
-    fn open_to_everybody_has_to_be_meant() {
+    fn anonymous_access_requires_an_explicit_setting() {
         assert!(settings(&[("ENRICH_AUTH", "none")]).is_ok_and(|settings| settings.require_callers().is_err()));
-        let meant = settings(&[("ENRICH_AUTH", "none"), ("ENRICH_ALLOW_ANONYMOUS", "true")]);
-        assert!(meant.is_ok_and(|settings| settings.require_callers().is_ok()));
+        let explicit = settings(&[("ENRICH_AUTH", "none"), ("ENRICH_ALLOW_ANONYMOUS", "true")]);
+        assert!(explicit.is_ok_and(|settings| settings.require_callers().is_ok()));
     }
 
     #[test]
-    fn only_a_lambda_that_freezes_has_an_extensions_api() {
+    fn lambda_managed_instances_use_no_extensions_api() {
         let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
         for (kind, freezes) in [("", true), ("on-demand", true), ("lambda-managed-instances", false)] {
             let api = settings(&[lambda, ("AWS_LAMBDA_INITIALIZATION_TYPE", kind)]).expect("settings").extensions_api;
@@ -451,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_not_shown() {
+    fn debug_output_does_not_contain_keys() {
         let settings =
             settings(&[("AWS_ACCESS_KEY_ID", "canary"), ("AWS_SECRET_ACCESS_KEY", "canary")]).expect("settings");
         assert!(!format!("{settings:?}").contains("canary"));

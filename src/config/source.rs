@@ -1,4 +1,4 @@
-//! Single variables: a text, a word of several, a number, a secret's name, an address.
+//! Parsers for single variables: texts, words from a list, numbers, secret names and URLs.
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 use super::{SecretId, SettingError};
 
-/// Variables by their names; an empty one counts as absent.
+/// Looks up variables by name. An empty variable counts as absent.
 pub(super) struct Source<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
 
 impl Source<'_> {
@@ -52,14 +52,14 @@ impl Source<'_> {
 
     pub(super) fn secret(&self, name: &'static str) -> Result<Option<SecretId>, SettingError> {
         let Some(value) = self.text(name) else { return Ok(None) };
-        // Secrets Manager: 1 to 512 of these characters, or an ARN of at most 2048.
+        // Secrets Manager allows names of 1 to 512 of these characters, and ARNs of at most 2048.
         let fits = value.len() <= 2048
             && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+=.@-:!".contains(&byte));
         fits.then_some(Some(SecretId(value)))
             .ok_or_else(|| SettingError::new(name, "must be the name or the ARN of a secret in AWS Secrets Manager"))
     }
 
-    /// An address of this machine.
+    /// A URL on loopback.
     pub(super) fn loopback(&self, name: &'static str) -> Result<Option<Url>, SettingError> {
         let url = self.optional_url(name)?;
         if url.as_ref().is_some_and(|url| url.scheme() != "http") {
@@ -77,7 +77,7 @@ impl Source<'_> {
     }
 }
 
-/// An origin to talk to: https, or http on loopback; no credentials, query or fragment in it.
+/// Parses a base URL: https, or http on loopback, without credentials, query and fragment.
 fn parse_url(name: &'static str, value: &str) -> Result<Url, SettingError> {
     let problem = "must be an https:// address without user, query and fragment (http:// only for loopback)";
     let refused = || SettingError::new(name, problem);

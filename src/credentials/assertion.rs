@@ -1,7 +1,7 @@
-//! A client assertion signed with a certificate's key, as Entra wants it.
+//! Client assertions for Entra, signed with the key of a certificate.
 //!
-//! Source: <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>: PS256, `x5t#S256`, an end
-//! within ten minutes.
+//! Source: <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>: PS256, `x5t#S256`, valid for
+//! at most ten minutes.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,11 +16,12 @@ use super::error::CredentialError;
 use super::secret_text::SecretProblem;
 use crate::domain::timestamp::Timestamp;
 
-/// From a little before now, for clocks that differ, to ten minutes after.
+/// An assertion is valid from this many seconds before now, because clocks differ.
 const CLOCK_SKEW_S: i64 = 60;
-const LIFE_S: i64 = 600;
+/// The lifetime of an assertion, the longest that Entra accepts.
+const LIFETIME_S: i64 = 600;
 
-/// Signs an assertion that this client is who it says, for this token endpoint.
+/// Signs an assertion that identifies the client to a token endpoint.
 pub(super) fn sign(
     certificate_pem: &str,
     private_key_pem: &str,
@@ -47,7 +48,7 @@ pub(super) fn sign(
         "jti": URL_SAFE_NO_PAD.encode(id),
         "nbf": now - CLOCK_SKEW_S,
         "iat": now,
-        "exp": now + LIFE_S,
+        "exp": now + LIFETIME_S,
     });
     let signed =
         format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));

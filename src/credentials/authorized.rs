@@ -1,4 +1,4 @@
-//! Calls that carry a token: one more try with a new token when the API refuses the old one.
+//! Calls with a bearer token, retried once with a new token if the API refuses the old one.
 
 use http::HeaderValue;
 use url::Url;
@@ -8,16 +8,16 @@ use super::token_cache::TokenCache;
 use crate::client::{Api, Attempts, Call, ClientError, Context, Reply, Upstream};
 use crate::domain::shared_str::SharedStr;
 
-/// A call that carries a token, and brought no answer.
+/// The failure of a call with a bearer token.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    /// There was no token to carry.
+    /// There was no token.
     #[error(transparent)]
     Credential(#[from] CredentialError),
     /// The token lacks an application permission.
     #[error("the token lacks {permission}")]
     Forbidden {
-        /// The least permission that opens the route.
+        /// The least permission that the route requires.
         permission: &'static str,
     },
     /// The call itself failed.
@@ -26,7 +26,7 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
-    /// `None` where the API says that it does not know the entity.
+    /// Turns `NotFound` into `None`, for entities that may not exist.
     pub(crate) fn known<T>(outcome: Result<T, Self>) -> Result<Option<T>, Self> {
         match outcome {
             Ok(body) => Ok(Some(body)),
@@ -35,13 +35,13 @@ impl CallError {
         }
     }
 
-    /// An alert or an incident that does not say which.
+    /// The error for an alert or an incident without an id.
     pub(crate) fn without_id() -> Self {
         Self::Upstream(ClientError::malformed("an answer without an id"))
     }
 }
 
-/// Calls with the tokens of one credential.
+/// Makes calls with the tokens of one credential.
 #[derive(Clone, Debug)]
 pub(crate) struct Authorized {
     upstream: Upstream,
@@ -53,7 +53,8 @@ impl Authorized {
         Self { upstream, tokens }
     }
 
-    /// Gets a document of an API. `permission` is what the route needs, to be named when it lacks.
+    /// Gets a document from an API. `permission` is the permission that the route needs, for the error if it is
+    /// missing.
     pub(crate) async fn get(
         &self,
         api: Api,
@@ -64,7 +65,7 @@ impl Authorized {
         self.send(api, permission, ctx, |token| Call::get(api, url.clone(), token), Reply::into_body).await
     }
 
-    /// Makes any call of an API; `call` is given the token, and `read` says what the answer means.
+    /// Makes any call to an API. `call` builds the call from a token, and `read` interprets the response.
     pub(crate) async fn send<T>(
         &self,
         api: Api,
@@ -76,7 +77,7 @@ impl Authorized {
         self.send_within(Attempts::until(ctx.deadline), api, permission, ctx, call, read).await
     }
 
-    /// The same in so many attempts, the one with another token among them.
+    /// The same with the given attempts. The attempt with a new token counts as one of them.
     pub(crate) async fn send_within<T>(
         &self,
         mut attempts: Attempts,
@@ -91,7 +92,8 @@ impl Authorized {
             Err(ClientError::Unauthorized) => {
                 let renewed = self.tokens.renew(api, &token, ctx).await?;
                 if attempts.are_spent() {
-                    // Others had failed before: whoever asks again has a good token.
+                    // Earlier attempts failed for other reasons. The token is renewed, so the caller's next request can
+                    // succeed.
                     return Err(CallError::Upstream(ClientError::unavailable("the token was refused at last")));
                 }
                 self.upstream.send_within(&call(renewed.header()), &mut attempts, ctx, &read).await

@@ -1,4 +1,4 @@
-//! How AWS is reached: credentials and region, and the SDK's calls over the process's own HTTP client.
+//! Access to AWS: credentials, region, and the SDK's calls over the HTTP client of the process.
 
 use std::time::Duration;
 
@@ -24,17 +24,18 @@ use url::Url;
 use crate::client::HttpClient;
 use crate::config::{Aws, SettingError};
 
-/// One try of an SDK call; the SDK tries up to three times, inside the request's deadline.
+/// The time for one attempt of an SDK call. The SDK makes up to three attempts within the deadline of the request.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The base of the SDK's first pause between attempts.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Where AWS is, and who we are there.
+/// The region, the credentials and the endpoints for calls to AWS.
 #[derive(Clone, Debug)]
 pub struct AwsAccess {
     region: Region,
     credentials: SharedCredentialsProvider,
     http: SharedHttpClient,
-    /// The profile that the environment names.
+    /// `AWS_PROFILE`.
     #[cfg(feature = "cli")]
     profile: Option<String>,
     secrets_manager_url: Option<Url>,
@@ -42,7 +43,7 @@ pub struct AwsAccess {
 }
 
 impl AwsAccess {
-    /// The credentials and the region of the environment, as Lambda sets them.
+    /// Takes credentials and region from environment variables, as Lambda sets them.
     pub fn from_environment(aws: &Aws, http: &HttpClient) -> Result<Self, SettingError> {
         let keys = aws.keys.as_ref().ok_or_else(|| {
             SettingError::new("AWS_ACCESS_KEY_ID", "and AWS_SECRET_ACCESS_KEY must be set, as Lambda sets them")
@@ -58,7 +59,7 @@ impl AwsAccess {
         Ok(Self::new(aws, http, Region::new(region), SharedCredentialsProvider::new(credentials)))
     }
 
-    /// The credentials and the region that the AWS command line would use: environment, profile, SSO, instance.
+    /// Finds credentials and region as the AWS CLI does: environment, profile, SSO, instance metadata.
     #[cfg(feature = "cli")]
     pub async fn from_profile(aws: &Aws, http: &HttpClient) -> Result<Self, SettingError> {
         if aws.keys.is_some() && aws.region.is_some() {
@@ -81,13 +82,14 @@ impl AwsAccess {
         Ok(Self::new(aws, http, region, credentials))
     }
 
-    /// Why nothing could sign a call to AWS from this shell.
+    /// Why calls to AWS from this shell cannot be signed, or `None` if they can.
     #[cfg(feature = "cli")]
     pub(crate) async fn missing_credentials(&self, within: Duration) -> Option<MissingCredentials> {
         match timeout(within, self.credentials.provide_credentials()).await {
             Ok(Ok(_)) => None,
             Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => Some(MissingCredentials::None),
-            // The last that is asked is the instance that this may run on: without a profile, no answer means none.
+            // The SDK asks the instance metadata last. Without a profile, no answer means that there are no
+            // credentials.
             Ok(Err(_)) | Err(_) if self.profile.is_none() && !has_credentials("default", self.http.clone()).await => {
                 Some(MissingCredentials::None)
             }
@@ -143,18 +145,18 @@ impl AwsAccess {
 #[cfg(feature = "cli")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MissingCredentials {
-    /// Nothing names any.
+    /// No source of credentials is configured.
     #[error("there are none in this shell: set AWS_PROFILE, or run aws configure or aws configure sso")]
     None,
-    /// They are named, and cannot be had: a session that has expired, a role that may not be assumed.
+    /// A source is configured but gives none: the session has expired, or the role may not be assumed.
     #[error("they cannot be had: run aws sso login, or see what aws sts get-caller-identity says")]
     Unusable,
-    /// What gives them does not answer.
+    /// The configured source does not answer.
     #[error("what gives them does not answer in time: see what aws sts get-caller-identity says")]
     TimedOut,
 }
 
-/// Whether a profile is there and says where its credentials come from.
+/// Whether a profile exists and names a source of credentials.
 #[cfg(feature = "cli")]
 async fn has_credentials(profile: &str, http: SharedHttpClient) -> bool {
     let configuration = ProviderConfig::default().with_http_client(http);
@@ -170,7 +172,7 @@ fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }
 
-/// The SDK's HTTP client: ours, so that there is one TLS stack, one pool and one set of trust roots.
+/// The HTTP client for the SDK. It is our own, so that there is one TLS stack, one pool and one set of trust roots.
 fn sdk_http_client(http: &HttpClient) -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Connector(http.pooled().clone()));
     http_client_fn(move |_, _| connector.clone())
@@ -185,7 +187,7 @@ impl HttpConnector for Connector {
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let (parts, body) = request.into_parts();
-            // Neither service streams: its requests are always in memory.
+            // Neither service streams requests, so the body is always in memory.
             let body = body.bytes().map(<[u8]>::to_vec).unwrap_or_default();
             let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
                 .map_err(|error| ConnectorError::user(error.without_url().into()))?;

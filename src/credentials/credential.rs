@@ -1,22 +1,22 @@
-//! The forms that the Defender secret may have.
+//! The forms of the Defender secret, and its parser.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::secret_text::{Content, Mend, Mends, SecretProblem, parsed, trim, trimmed};
+use super::secret_text::{Content, Correction, Corrections, SecretProblem, parsed, trim, trimmed};
 use super::token::Token;
 use crate::client::Api;
 use crate::domain::timestamp::Timestamp;
 
-/// What the secret holds.
+/// The parsed Defender secret.
 #[derive(Debug)]
 pub(crate) enum Credential {
-    /// One token for whatever it opens: bare, or as `access_token`.
+    /// One token for all APIs: as plain text, or as `access_token`.
     Token(Token),
     /// A token per API.
     Tokens(TokenPerApi),
-    /// An app registration, and how it proves itself to Entra.
+    /// An app registration and its proof for Entra.
     App(App),
 }
 
@@ -42,15 +42,15 @@ impl TokenPerApi {
 /// An app registration in Entra.
 #[derive(Debug)]
 pub(crate) struct App {
-    /// Its tenant: a GUID or a domain.
+    /// The tenant: a GUID or a domain.
     pub(crate) tenant_id: String,
-    /// Its id.
+    /// The application id.
     pub(crate) client_id: String,
-    /// How it proves itself.
+    /// The proof of its identity.
     pub(crate) proof: Proof,
 }
 
-/// How an app proves itself to Entra.
+/// How an app authenticates to Entra.
 pub(crate) enum Proof {
     /// A client secret.
     Secret(String),
@@ -61,7 +61,7 @@ pub(crate) enum Proof {
         /// Its RSA key, PKCS#8 or PKCS#1.
         private_key_pem: String,
     },
-    /// A token of AWS STS, which Entra was told to trust.
+    /// A token from AWS STS, which Entra trusts through a federated credential.
     Federated,
 }
 
@@ -75,9 +75,9 @@ impl fmt::Debug for Proof {
     }
 }
 
-/// The documented names of the members, and what else they are found under: other spellings, and the names that the
-/// Azure CLI gives them (`az ad sp create-for-rbac`).
-const NAMES: [(&str, &[&str]); 9] = [
+/// The documented names of the members, each with the other names that are accepted: other spellings, and the names
+/// that the Azure CLI writes (`az ad sp create-for-rbac`).
+const MEMBER_NAMES: [(&str, &[&str]); 9] = [
     ("access_token", &["accessToken"]),
     ("expires_at", &["expiresAt"]),
     ("tokens", &[]),
@@ -90,7 +90,7 @@ const NAMES: [(&str, &[&str]); 9] = [
 ];
 
 impl Credential {
-    /// The name of its form.
+    /// The name of the form, for `check`.
     #[cfg(feature = "cli")]
     pub(crate) fn form(&self) -> &'static str {
         match self {
@@ -102,30 +102,30 @@ impl Credential {
         }
     }
 
-    /// Reads a secret. What is wrong with it is told without any of it.
-    pub(crate) fn parse(secret: &str, now: Timestamp, mends: &mut Mends) -> Result<Self, SecretProblem> {
-        match Content::read(secret, mends)? {
+    /// Parses a secret. The error never contains any of its content.
+    pub(crate) fn parse(secret: &str, now: Timestamp, corrections: &mut Corrections) -> Result<Self, SecretProblem> {
+        match Content::read(secret, corrections)? {
             Content::Bare(text) => {
                 let problem = SecretProblem::Other("it is neither JSON nor a bearer token");
-                token(&text, "it", None, now, mends).map(Self::Token).ok_or(problem)
+                token(&text, "it", None, now, corrections).map(Self::Token).ok_or(problem)
             }
-            Content::Document(document) => Document { members: &document, now, mends }.credential(),
+            Content::Document(document) => Document { members: &document, now, corrections }.credential(),
         }
     }
 }
 
-/// The members of a secret.
+/// A parser for the members of a secret.
 struct Document<'a> {
     members: &'a Map<String, Value>,
     now: Timestamp,
-    mends: &'a mut Mends,
+    corrections: &'a mut Corrections,
 }
 
 impl Document<'_> {
     fn credential(&mut self) -> Result<Credential, SecretProblem> {
         if let Some(text) = self.text("access_token")? {
             let end = self.end("expires_at")?;
-            let token = token(&text, "access_token", end, self.now, self.mends);
+            let token = token(&text, "access_token", end, self.now, self.corrections);
             let problem = SecretProblem::member("access_token", "is no bearer token");
             return token.map(Credential::Token).ok_or(problem);
         }
@@ -170,20 +170,20 @@ impl Document<'_> {
         Err(SecretProblem::Other(problem))
     }
 
-    /// A member that is there: null counts as absent, and so does an empty text.
+    /// Finds a member by its documented name or another accepted name. Null and an empty text count as absent.
     fn member(&mut self, member: &'static str) -> Option<&Value> {
-        let is_there = |value: &&Value| match value {
+        let is_present = |value: &&Value| match value {
             Value::Null => false,
             Value::String(text) => !trimmed(text).is_empty(),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
         };
-        if let Some(value) = self.members.get(member).filter(is_there) {
+        if let Some(value) = self.members.get(member).filter(is_present) {
             return Some(value);
         }
-        let others = NAMES.iter().find(|(name, _)| *name == member).map_or(&[][..], |(_, others)| others);
+        let others = MEMBER_NAMES.iter().find(|(name, _)| *name == member).map_or(&[][..], |(_, others)| others);
         let (found, value) =
-            others.iter().find_map(|found| Some((*found, self.members.get(*found).filter(is_there)?)))?;
-        self.mends.add(Mend::OtherName { found, member });
+            others.iter().find_map(|found| Some((*found, self.members.get(*found).filter(is_present)?)))?;
+        self.corrections.add(Correction::OtherName { found, member });
         Some(value)
     }
 
@@ -193,17 +193,17 @@ impl Document<'_> {
             Some(Value::String(text)) => text.clone(),
             Some(_) => return Err(SecretProblem::member(member, "has to be a text")),
         };
-        Ok(Some(trim(&text, member, self.mends).to_owned()))
+        Ok(Some(trim(&text, member, self.corrections).to_owned()))
     }
 
-    /// A text whose line breaks may have been escaped once too often.
+    /// A PEM text. Line breaks that were escaped twice are corrected.
     fn pem(&mut self, member: &'static str) -> Result<Option<String>, SecretProblem> {
         let text = self.text(member)?;
         Ok(text.map(|text| {
             if text.contains('\n') || !text.contains("\\n") {
                 return text;
             }
-            self.mends.add(Mend::EscapedLineBreaks(member));
+            self.corrections.add(Correction::EscapedLineBreaks(member));
             text.replace("\\r", "").replace("\\n", "\n")
         }))
     }
@@ -220,11 +220,11 @@ impl Document<'_> {
             "false" => false,
             _ => return Err(SecretProblem::member(member, "has to be true or false")),
         };
-        self.mends.add(Mend::TextForBoolean(member));
+        self.corrections.add(Correction::TextForBoolean(member));
         Ok(flag)
     }
 
-    /// A time: seconds since 1970, as a number or as digits, or RFC 3339.
+    /// A time: seconds since 1970, as a number or as digits, or an RFC 3339 text.
     fn end(&mut self, member: &'static str) -> Result<Option<Timestamp>, SecretProblem> {
         let end = match self.member(member) {
             None => return Ok(None),
@@ -244,16 +244,16 @@ impl Document<'_> {
             None => return Ok(None),
             Some(Value::Object(members)) => members,
             Some(Value::String(text)) => {
-                let Some(Value::Object(members)) = parsed(&text, self.mends) else { return Err(problem) };
-                self.mends.add(Mend::EncodedTwice("tokens"));
+                let Some(Value::Object(members)) = parsed(&text, self.corrections) else { return Err(problem) };
+                self.corrections.add(Correction::EncodedTwice("tokens"));
                 members
             }
             Some(_) => return Err(problem),
         };
-        let mut own = Document { members: &members, now: self.now, mends: &mut *self.mends };
+        let mut own = Document { members: &members, now: self.now, corrections: &mut *self.corrections };
         let mut read = |member, problem| {
             let Some(text) = own.text(member)? else { return Ok(None) };
-            let token = token(&text, "one of tokens", None, own.now, own.mends);
+            let token = token(&text, "one of tokens", None, own.now, own.corrections);
             token.map(Some).ok_or(SecretProblem::member(member, problem))
         };
         let problem = "of tokens is no bearer token";
@@ -266,11 +266,17 @@ impl Document<'_> {
     }
 }
 
-/// A bearer token, also with the word that stands before it in a header.
-fn token(text: &str, member: &'static str, end: Option<Timestamp>, now: Timestamp, mends: &mut Mends) -> Option<Token> {
+/// Parses a bearer token, also with the prefix `Bearer ` of the header.
+fn token(
+    text: &str,
+    member: &'static str,
+    end: Option<Timestamp>,
+    now: Timestamp,
+    corrections: &mut Corrections,
+) -> Option<Token> {
     let bare = match text.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
-            mends.add(Mend::Scheme(member));
+            corrections.add(Correction::Scheme(member));
             rest
         }
         _ => text,
@@ -278,7 +284,7 @@ fn token(text: &str, member: &'static str, end: Option<Timestamp>, now: Timestam
     Token::new(bare, end, now)
 }
 
-/// What may stand in the path to Entra.
+/// Whether a text is safe as a segment of the path to Entra: letters, digits, `-` and `.`.
 fn is_name(text: &str) -> bool {
     (1..=253).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
@@ -290,14 +296,14 @@ mod tests {
     use super::*;
 
     fn parse(secret: &str) -> Result<Credential, SecretProblem> {
-        Credential::parse(secret, Timestamp::from_unix_seconds(1_000_000), &mut Mends::default())
+        Credential::parse(secret, Timestamp::from_unix_seconds(1_000_000), &mut Corrections::default())
     }
 
-    /// What a secret is read as, and what had to be understood for that.
+    /// Describes the parsed secret, and the corrections that were made.
     fn read(secret: &str) -> (String, String) {
-        let mut mends = Mends::default();
-        let credential = Credential::parse(secret, Timestamp::from_unix_seconds(1_000_000), &mut mends);
-        let told = match credential {
+        let mut corrections = Corrections::default();
+        let credential = Credential::parse(secret, Timestamp::from_unix_seconds(1_000_000), &mut corrections);
+        let description = match credential {
             Ok(Credential::App(app)) => match app.proof {
                 Proof::Secret(secret) => format!("{} {} {secret}", app.tenant_id, app.client_id),
                 Proof::Certificate { certificate_pem, private_key_pem } => {
@@ -309,11 +315,11 @@ mod tests {
             Ok(Credential::Tokens(tokens)) => format!("{}", tokens.token(Api::Endpoint).is_some()),
             Err(problem) => problem.to_string(),
         };
-        (told, mends.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        (description, corrections.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
     #[test]
-    fn every_form_is_known() {
+    fn every_documented_form_is_parsed() {
         assert!(matches!(parse(" a.b.c\n"), Ok(Credential::Token(_))));
         assert!(matches!(parse(r#"{"access_token":"t","expires_at":1000060}"#), Ok(Credential::Token(_))));
         assert!(matches!(
@@ -334,8 +340,8 @@ mod tests {
     }
 
     #[test]
-    fn slips_of_the_hand_are_understood_and_reported() {
-        for (secret, understood, mends) in [
+    fn common_mistakes_are_corrected_and_reported() {
+        for (secret, understood, corrections) in [
             (
                 "\u{feff}{\"tenant_id\":\"t\",\"client_id\":\"c\",\"client_secret\":\"s\"}",
                 "t c s",
@@ -385,12 +391,12 @@ mod tests {
             ),
             ("Bearer a.b.c", r#"Ok("Bearer a.b.c")"#, "it begins with the word Bearer"),
         ] {
-            assert_eq!(read(secret), (understood.to_owned(), mends.to_owned()), "{secret}");
+            assert_eq!(read(secret), (understood.to_owned(), corrections.to_owned()), "{secret}");
         }
     }
 
     #[test]
-    fn what_makes_no_sense_is_named_by_its_place_and_member() {
+    fn an_invalid_secret_is_reported_by_position_and_member() {
         for (secret, problem) in [
             ("", "it is empty"),
             ("\u{feff} ", "it is empty"),
@@ -413,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_told_without_it() {
+    fn errors_never_contain_the_secret() {
         for secret in [
             "",
             "two words canary",

@@ -1,7 +1,7 @@
-//! Entra's token endpoint, v2.0, client credentials.
+//! Entra's token endpoint (v2.0, client credentials flow).
 //!
-//! Source: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>; the numbers of its
-//! refusals: <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
+//! Sources: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>, and for the error
+//! codes <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -28,10 +28,10 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 pub(super) struct Entra {
     upstream: Upstream,
     login: Url,
-    closed: Mutex<Option<Closed>>,
+    retry_after_period: Mutex<Option<RetryAfterPeriod>>,
 }
 
-/// Entra's answer: a token, or a refusal that trying again does not change.
+/// Entra's answer: a token, or a refusal that a retry does not change.
 enum Answer {
     Token(Token),
     Refused(Refusal),
@@ -39,10 +39,10 @@ enum Answer {
 
 impl Entra {
     pub(super) fn new(upstream: Upstream, login: Url) -> Self {
-        Self { upstream, login, closed: Mutex::default() }
+        Self { upstream, login, retry_after_period: Mutex::default() }
     }
 
-    /// Gets a token for an audience.
+    /// Requests a token for an audience.
     pub(super) async fn token(
         &self,
         app: &App,
@@ -51,7 +51,7 @@ impl Entra {
         ctx: &Context,
     ) -> Result<Token, CredentialError> {
         let endpoint = self.endpoint(&app.tenant_id)?;
-        self.opens(ctx).await.map_err(CredentialError::Entra)?;
+        self.wait_until_open(ctx).await.map_err(CredentialError::Entra)?;
         let proof = match &app.proof {
             Proof::Secret(secret) => vec![("client_secret", secret.clone())],
             Proof::Certificate { certificate_pem, private_key_pem } => {
@@ -95,20 +95,22 @@ impl Entra {
         Ok(url)
     }
 
-    /// Waits until Entra takes calls again. Where that is too late, one call a second finds out whether it takes them
-    /// already; an error for everybody else.
-    async fn opens(&self, ctx: &Context) -> Result<(), ClientError> {
+    /// Waits for the end of a `Retry-After`. If that is after the deadline, one call a second is let through as a
+    /// probe, and all others fail.
+    async fn wait_until_open(&self, ctx: &Context) -> Result<(), ClientError> {
         loop {
             let now = Instant::now();
             let (wait, is_probe) = {
-                let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(closed) = closed.as_mut().filter(|closed| closed.until > now) else { return Ok(()) };
-                let wait = closed.until - now;
+                let mut period = self.retry_after_period.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(period) = period.as_mut().filter(|period| period.until > now) else {
+                    return Ok(());
+                };
+                let wait = period.until - now;
                 if wait < ctx.deadline.remaining() {
                     (wait, false)
                 } else {
-                    let probe = closed.take_probe(now, ctx.deadline.remaining());
-                    (probe.ok_or_else(|| closed.error.clone().after(wait))?, true)
+                    let probe = period.take_probe(now, ctx.deadline.remaining());
+                    (probe.ok_or_else(|| period.error.clone().after(wait))?, true)
                 }
             };
             sleep(wait).await;
@@ -124,28 +126,28 @@ impl Entra {
             && let Some(wait) = error.wait()
         {
             let now = Instant::now();
-            let closed = Closed { until: now + wait, next_probe: now + PROBE_INTERVAL, error: error.clone() };
-            *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(closed);
+            let period = RetryAfterPeriod { until: now + wait, next_probe: now + PROBE_INTERVAL, error: error.clone() };
+            *self.retry_after_period.lock().unwrap_or_else(PoisonError::into_inner) = Some(period);
         }
         answer
     }
 }
 
-/// Between calls that only find out whether Entra takes calls again.
+/// The interval between calls that probe whether Entra accepts calls again.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What Entra has said last with a `Retry-After`.
+/// The time in which Entra accepts no calls, from the last error with a `Retry-After`.
 #[derive(Debug)]
-struct Closed {
-    /// Until when it wants no call.
+struct RetryAfterPeriod {
+    /// The end of the wait that Entra requested.
     until: Instant,
-    /// When the next call may find out whether that still holds.
+    /// The time of the next probe.
     next_probe: Instant,
     error: ClientError,
 }
 
-impl Closed {
-    /// How long to wait for the next probe, if nobody has taken it and it is in time.
+impl RetryAfterPeriod {
+    /// Reserves the next probe and returns the wait for it. `None` if another request has it, or if it is too late.
     fn take_probe(&mut self, now: Instant, remaining: Duration) -> Option<Duration> {
         let at = self.next_probe.max(now);
         let wait = at - now;
@@ -166,10 +168,10 @@ fn read(reply: &Reply) -> Result<Answer, ClientError> {
             let refusal: Option<RefusalBody> = serde_json::from_slice(&reply.body).ok();
             let status = reply.status.as_u16();
             match refusal {
-                Some(body) if body.is_passing() => Err(ClientError::Unavailable {
+                Some(body) if body.is_transient() => Err(ClientError::Unavailable {
                     retry_after: retry_after(&reply.headers, Timestamp::now()),
                     reason: "Entra says that it is unavailable for now",
-                    reached: Reached::Nobody,
+                    reached: Reached::NotProcessed,
                 }),
                 Some(body) => Ok(Answer::Refused(body.meaning())),
                 None => Err(ClientError::Rejected { status }),
@@ -210,12 +212,12 @@ struct RefusalBody {
 }
 
 impl RefusalBody {
-    /// Whether it is Entra's own trouble, told with a status that means a refusal.
-    fn is_passing(&self) -> bool {
-        /// A transient error, a budget that is spent, a tenant that is throttled.
-        const PASSING: [i64; 4] = [90006, 90024, 90033, 90055];
+    /// Whether it is a temporary error of Entra, sent with a status that otherwise means a refusal.
+    fn is_transient(&self) -> bool {
+        /// A transient error, an exceeded budget, a throttled tenant.
+        const TRANSIENT_CODES: [i64; 4] = [90006, 90024, 90033, 90055];
         matches!(self.error.as_str(), "temporarily_unavailable" | "server_error")
-            || self.error_codes.iter().any(|number| PASSING.contains(number))
+            || self.error_codes.iter().any(|number| TRANSIENT_CODES.contains(number))
     }
 
     fn meaning(&self) -> Refusal {
@@ -253,7 +255,7 @@ mod tests {
 
     use super::*;
 
-    fn told(status: u16, body: &Value) -> Result<Refusal, ClientError> {
+    fn refusal(status: u16, body: &Value) -> Result<Refusal, ClientError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
         let body = body.to_string().into();
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_refusals_are_known() {
+    fn error_codes_determine_the_reason() {
         for (number, reason) in [
             (90002, RefusalReason::UnknownTenant),
             (700_016, RefusalReason::UnknownApplication),
@@ -278,22 +280,22 @@ mod tests {
             (53003, RefusalReason::ConditionalAccess),
             (1, RefusalReason::Other),
         ] {
-            let refusal = Refusal { reason, number: Some(number) };
-            assert_eq!(told(400, &json!({"error": "invalid_client", "error_codes": [number]})), Ok(refusal));
-            assert!(refusal.to_string().ends_with(&format!(" (AADSTS{number})")), "{refusal}");
+            let expected = Refusal { reason, number: Some(number) };
+            assert_eq!(refusal(400, &json!({"error": "invalid_client", "error_codes": [number]})), Ok(expected));
+            assert!(expected.to_string().ends_with(&format!(" (AADSTS{number})")), "{expected}");
         }
-        assert_eq!(told(401, &json!({"error": "invalid_scope"})), Ok(RefusalReason::UnknownApi.into()));
+        assert_eq!(refusal(401, &json!({"error": "invalid_scope"})), Ok(RefusalReason::UnknownApi.into()));
     }
 
     #[test]
-    fn temporary_trouble_is_no_refusal() {
+    fn a_temporary_error_is_not_a_refusal() {
         for body in [
             json!({"error": "temporarily_unavailable"}),
             json!({"error": "server_error"}),
             json!({"error": "invalid_request", "error_codes": [90033]}),
         ] {
             for status in [400, 401] {
-                let outcome = told(status, &body);
+                let outcome = refusal(status, &body);
                 let wait = Some(Duration::from_secs(7));
                 assert!(
                     matches!(&outcome, Err(ClientError::Unavailable { retry_after, .. }) if *retry_after == wait),

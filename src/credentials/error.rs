@@ -1,4 +1,4 @@
-//! Why there is no token.
+//! The errors of getting a token.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use super::secret_text::SecretProblem;
 use super::store::StoreError;
 use crate::client::ClientError;
 
-/// A request that got no token.
+/// Why there is no token.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum CredentialError {
     /// The secret could not be read.
     #[error("the secret store failed: {0}")]
     Store(#[source] StoreError),
-    /// AWS STS gave no token that says who we are.
+    /// AWS STS gave no identity token for Entra.
     #[error("AWS STS gave no token for Entra: {0}")]
     Federation(#[source] StoreError),
-    /// The secret holds nothing that is known here.
+    /// The content of the secret is invalid.
     #[error("the secret makes no sense: {0}")]
     Unusable(SecretProblem),
     /// The secret holds tokens, but none for this API.
     #[error("the secret holds no token for this API")]
     NoTokenForApi,
-    /// Entra, or the API itself, refuses the credential, also after the secret was read again.
+    /// Entra or the API refused the credential, also after the secret was read again.
     #[error("the credential is refused: {0}")]
     Refused(Refusal),
-    /// Entra could not be reached, or talked nonsense.
+    /// Entra could not be reached, or sent an invalid response.
     #[error("Entra did not answer: {0}")]
     Entra(#[source] ClientError),
 }
@@ -40,10 +40,10 @@ impl From<SecretError> for CredentialError {
 }
 
 impl CredentialError {
-    /// Whether it may be over with the next try.
-    pub(super) fn is_passing(&self) -> bool {
+    /// Whether a later attempt may succeed without a change by the operator.
+    pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Store(error) | Self::Federation(error) => error.is_passing(),
+            Self::Store(error) | Self::Federation(error) => error.is_transient(),
             Self::Entra(error) => match error {
                 ClientError::Throttled { .. }
                 | ClientError::Unavailable { .. }
@@ -63,12 +63,12 @@ impl CredentialError {
     }
 }
 
-/// A refused credential: why, and Entra's number for it, by which its documentation can be searched.
+/// A refused credential, with the error code that Entra's documentation uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// Why.
+    /// The reason.
     pub(crate) reason: RefusalReason,
-    /// The number after `AADSTS`, where Entra gave one.
+    /// The number after `AADSTS`, if Entra gave one.
     pub(crate) number: Option<i64>,
 }
 
@@ -87,7 +87,7 @@ impl From<RefusalReason> for Refusal {
     }
 }
 
-/// Why a credential was refused, as far as the operator can do something about it.
+/// Why a credential was refused, by what the operator can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RefusalReason {
     /// AADSTS90002.
@@ -117,13 +117,13 @@ pub(crate) enum RefusalReason {
     /// AADSTS53003.
     #[error("a Conditional Access policy blocks the application")]
     ConditionalAccess,
-    /// Any other refusal of Entra's.
+    /// Any other refusal by Entra.
     #[error("Entra refuses it")]
     Other,
-    /// 401 by the API.
+    /// 401 from the API.
     #[error("the API refuses the token")]
     Token,
-    /// A token of the secret's own, which was not sent.
+    /// The token in the secret has expired, and was not sent.
     #[error("the token in the secret has expired")]
     ExpiredToken,
 }

@@ -1,4 +1,4 @@
-//! From a secret in AWS Secrets Manager to a bearer token for each of Microsoft's APIs.
+//! Credentials: reads secrets from AWS Secrets Manager, and gets a bearer token for each of Microsoft's APIs.
 
 mod assertion;
 mod authorized;
@@ -17,7 +17,7 @@ mod token_cache;
 pub(crate) use authorized::{Authorized, CallError};
 pub(crate) use error::{CredentialError, Refusal, RefusalReason};
 pub(crate) use secret_cache::{Patience, SecretCache, SecretError, SecretRules};
-pub(crate) use secret_text::{Content, Mend, Mends, SecretProblem, parsed, trim};
+pub(crate) use secret_text::{Content, Correction, Corrections, SecretProblem, parsed, trim};
 pub use store::SecretStore;
 pub(crate) use store::StoreError;
 pub(crate) use token::{Token, carries};

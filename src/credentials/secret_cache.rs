@@ -1,5 +1,5 @@
-//! The secret cache, for the Defender secret and for the caller secret: read once however many wait, kept for a time,
-//! read again, and given up when Secrets Manager says definitely that it is gone.
+//! The secret cache, for the Defender secret and for the caller secret. Concurrent requests share one read. The content
+//! is cached for a time and then read again, and it is discarded when Secrets Manager reports a permanent error.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,82 +8,85 @@ use std::time::Duration;
 use ring::digest::{SHA256, digest};
 use tokio::time::Instant;
 
-use super::secret_text::{Mends, SecretProblem};
+use super::secret_text::{Corrections, SecretProblem};
 use super::single_flight::SingleFlight;
 use super::store::{SecretStore, StoreError};
 use super::timepoint::Timepoint;
 use crate::client::{Context, Deadline};
 use crate::config::SecretId;
 
-/// One read. It goes on when the request that has started it is over; the SDK tries three times in it.
+/// The time for one read, in which the SDK makes up to three attempts. A read continues after the request that started
+/// it.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// While a content is known, a request waits no longer than this for the next one, nor than a third of its time.
+/// The longest wait for a refresh while a cached content exists. A request also waits no longer than a third of its
+/// time.
 const REFRESH_WAIT: Duration = Duration::from_secs(1);
-/// Between failed reads while a content is known.
+/// The interval after a failed read while a cached content exists.
 const REFRESH_RETRY_INTERVAL: Duration = Duration::from_secs(30);
-/// Between failed reads while none is: strangers must not cost a call to AWS each.
+/// The interval after a failed read without a cached content. Without it, each request of an unauthenticated caller
+/// would cost a call to AWS.
 const READ_RETRY_INTERVAL: Duration = Duration::from_secs(5);
-/// A refused credential makes the secret be read again immediately, but not more often than this: a revoked one must
-/// not become a storm on Secrets Manager.
+/// The shortest interval between reads that refused credentials cause. It protects Secrets Manager from a flood of
+/// reads when a credential is revoked.
 const FORCED_READ_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Why there is no secret.
+/// Why the content of a secret is not available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SecretError {
     /// It could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It holds nothing that is known here.
+    /// Its content is invalid.
     #[error("its content cannot be used: {0}")]
     Content(#[from] SecretProblem),
 }
 
 impl SecretError {
-    /// Whether the secret may well be as it was, and only cannot be read for now.
-    pub(super) fn is_passing(self) -> bool {
+    /// Whether the secret may be unchanged and only cannot be read for now.
+    pub(super) fn is_transient(self) -> bool {
         match self {
-            Self::Store(error) => error.is_passing(),
+            Self::Store(error) => error.is_transient(),
             Self::Content(_) => false,
         }
     }
 }
 
-/// How long a request waits for a read where no content is known.
+/// How long a request waits for a read if no content is cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
     /// Until its deadline.
     UntilDeadline,
-    /// Briefly: it can go on without.
+    /// Briefly, because the request can continue without the content.
     Brief,
 }
 
 /// One version of a secret.
 #[derive(Debug)]
 pub(crate) struct Secret<T> {
-    /// What it holds.
+    /// The parsed content.
     pub(crate) content: T,
-    /// What had to be understood for that.
-    pub(crate) mends: Mends,
-    /// Differs from that of every other content.
+    /// The mistakes that were corrected while it was parsed.
+    pub(crate) corrections: Corrections,
+    /// A number that differs for every content.
     pub(super) version: u64,
     fingerprint: Vec<u8>,
 }
 
 type Outcome<T> = Result<Arc<Secret<T>>, SecretError>;
-type Parse<T> = Box<dyn Fn(&str, &mut Mends) -> Result<T, SecretProblem> + Send + Sync>;
+type Parse<T> = Box<dyn Fn(&str, &mut Corrections) -> Result<T, SecretProblem> + Send + Sync>;
 
-/// Which secret is cached, and for how long.
+/// The name of a cached secret and its cache times.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SecretRules {
-    /// What it is called in the log.
+    /// The name of the secret in the log.
     pub(crate) name: &'static str,
-    /// After this time it is read again.
+    /// The time after which the secret is read again.
     pub(crate) ttl: Duration,
-    /// How long it may be used while Secrets Manager is out; `None`: until it is back.
+    /// How long the content may be used during an outage of Secrets Manager. `None` is without limit.
     pub(crate) outage_limit: Option<Duration>,
 }
 
-/// A secret, and its content as it was read last.
+/// A cache for the content of one secret.
 pub(crate) struct SecretCache<T> {
     inner: Arc<Inner<T>>,
 }
@@ -101,11 +104,13 @@ struct State<T> {
     known: Option<Arc<Secret<T>>>,
     /// Why the last read failed.
     failure: Option<SecretError>,
-    /// Since when reads fail for a passing reason.
+    /// The start of the current outage: the first of the reads that failed with a transient error.
     out_since: Option<Timepoint>,
-    /// No sooner than this the secret is read again; `None`: with the next request.
+    /// The earliest time for the next read. `None` is immediately.
     read_after: Option<Timepoint>,
+    /// The time of the last read that a refused credential caused.
     forced_at: Option<Instant>,
+    /// The number of different contents so far.
     versions: u64,
 }
 
@@ -122,19 +127,19 @@ impl<T> fmt::Debug for SecretCache<T> {
 }
 
 impl<T: Send + Sync + 'static> SecretCache<T> {
-    /// A cache of one secret. `parse` reads its text.
+    /// A cache of one secret. `parse` parses its text.
     pub(crate) fn new(
         store: SecretStore,
         id: SecretId,
         rules: SecretRules,
-        parse: impl Fn(&str, &mut Mends) -> Result<T, SecretProblem> + Send + Sync + 'static,
+        parse: impl Fn(&str, &mut Corrections) -> Result<T, SecretProblem> + Send + Sync + 'static,
     ) -> Self {
         let (parse, state, flight): (Parse<T>, _, _) = (Box::new(parse), Mutex::default(), SingleFlight::default());
         Self { inner: Arc::new(Inner { store, id, rules, parse, state, flight }) }
     }
 
-    /// The content as it was read last, read again when its time is over. An outage of Secrets Manager is not noticed
-    /// while a content is known.
+    /// Returns the cached content, and reads the secret first if the TTL has ended. During an outage of Secrets Manager
+    /// it returns the cached content.
     pub(crate) async fn get(&self, patience: Patience, ctx: &Context) -> Outcome<T> {
         loop {
             let known = match self.inner.lock().due(self.inner.rules) {
@@ -147,8 +152,8 @@ impl<T: Send + Sync + 'static> SecretCache<T> {
                 (Some(_), _) | (None, Patience::Brief) => joined.briefly(REFRESH_WAIT, ctx.deadline).await,
             };
             match (outcome, known) {
-                (Some(Err(error)), Some(known)) if error.is_passing() => return Ok(known),
-                // It was read for somebody who came before us: there may be time for another read.
+                (Some(Err(error)), Some(known)) if error.is_transient() => return Ok(known),
+                // The read began before this request, so there may be time for another read.
                 (Some(Err(SecretError::Store(StoreError::TimedOut))), None)
                     if joined.was_running && !ctx.deadline.remaining().is_zero() => {}
                 (Some(outcome), _) => return outcome,
@@ -158,7 +163,7 @@ impl<T: Send + Sync + 'static> SecretCache<T> {
         }
     }
 
-    /// The content, read now: something that the version `seen` gave was refused.
+    /// Reads the secret now, because a credential from the version `seen` was refused.
     pub(super) async fn read_again(&self, seen: u64, patience: Patience, ctx: &Context) -> Outcome<T> {
         let recent = self.inner.lock().read_since(seen);
         if let Some(outcome) = recent {
@@ -172,13 +177,13 @@ impl<T: Send + Sync + 'static> SecretCache<T> {
         outcome.unwrap_or(Err(StoreError::TimedOut.into()))
     }
 
-    /// The content as it was read last, if there is one.
+    /// The cached content, if there is one.
     pub(crate) fn known(&self) -> Option<Arc<Secret<T>>> {
         self.inner.lock().known.clone()
     }
 
-    /// Lets the next request read the secret although reading it has failed just now.
-    pub(crate) fn forgive(&self) {
+    /// Lets the next request read the secret immediately after a failed read.
+    pub(crate) fn allow_retry(&self) {
         let mut state = self.inner.lock();
         if state.failure.is_some() {
             state.read_after = None;
@@ -198,11 +203,11 @@ impl<T: Send + Sync + 'static> SecretCache<T> {
     }
 }
 
-/// Whether the secret is to be read.
+/// Whether the secret has to be read.
 enum Due<T> {
-    /// Not yet: this is what is known.
+    /// Not yet. This is the cached outcome.
     NotYet(Outcome<T>),
-    /// Now; meanwhile, this content may still be used.
+    /// Now. The cached content may be used if the read fails or takes too long.
     Now(Option<Arc<Secret<T>>>),
 }
 
@@ -219,7 +224,8 @@ impl<T> State<T> {
         }
     }
 
-    /// What a forced read would find, where there was one not long ago, or the content is another already.
+    /// The cached outcome, if it replaces another forced read: there was one recently, or the content has changed since
+    /// version `seen`.
     fn read_since(&self, seen: u64) -> Option<Outcome<T>> {
         let known = self.known.clone().map(Ok).or(self.failure.map(Err))?;
         let is_new = known.as_ref().is_ok_and(|known| known.version != seen);
@@ -243,7 +249,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
             }
             Err(error) => {
                 state.failure = Some(*error);
-                if error.is_passing() {
+                if error.is_transient() {
                     state.out_since = state.out_since.or(Some(started));
                 } else {
                     state.known = None;
@@ -251,7 +257,8 @@ impl<T: Send + Sync + 'static> Inner<T> {
                 }
                 let kept = state.known.is_some();
                 let interval = if kept { REFRESH_RETRY_INTERVAL } else { READ_RETRY_INTERVAL };
-                // From the start: a read that was frozen with its process holds up nobody.
+                // The interval counts from the start of the read, so that a read that was frozen with its process does
+                // not delay the next one.
                 state.read_after = Some(started.later(interval.min(self.rules.ttl)));
                 drop(state);
                 tracing::warn!(secret = self.rules.name, %error, kept, "the secret could not be read");
@@ -265,13 +272,13 @@ impl<T: Send + Sync + 'static> Inner<T> {
         if let Some(known) = state.known.as_ref().filter(|known| known.fingerprint == fingerprint) {
             return Ok(known.clone());
         }
-        let mut mends = Mends::default();
-        let content = (self.parse)(text, &mut mends)?;
-        for mend in mends.iter() {
-            tracing::warn!(secret = self.rules.name, %mend, "the secret was understood, and should be corrected");
+        let mut corrections = Corrections::default();
+        let content = (self.parse)(text, &mut corrections)?;
+        for correction in corrections.iter() {
+            tracing::warn!(secret = self.rules.name, %correction, "the secret has a mistake that is tolerated and should be corrected");
         }
         state.versions += 1;
-        Ok(Arc::new(Secret { content, mends, version: state.versions, fingerprint }))
+        Ok(Arc::new(Secret { content, corrections, version: state.versions, fingerprint }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {

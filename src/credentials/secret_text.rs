@@ -1,5 +1,5 @@
-//! The text of a secret as people write it: what can be understood is understood and reported, and what cannot is named
-//! by line, column and member. Neither shows anything of the content.
+//! Lenient parsing of secrets that people write. Common mistakes are corrected and reported. Other errors are reported
+//! by line, column and member. No report contains any of the content.
 
 use std::borrow::Cow;
 
@@ -11,12 +11,12 @@ pub(crate) enum SecretProblem {
     /// Nothing but white space.
     #[error("it is empty")]
     Empty,
-    /// A syntax error, by its place in the text as it is stored.
+    /// A syntax error, by its position in the stored text.
     #[error("it is not valid JSON: line {line}, column {column}")]
     Syntax {
-        /// From 1.
+        /// The line, counted from 1.
         line: usize,
-        /// In bytes, from 1; 0 at the end of a line.
+        /// The column in bytes, counted from 1. 0 is the end of the previous line.
         column: usize,
     },
     /// Valid JSON of another type.
@@ -25,9 +25,9 @@ pub(crate) enum SecretProblem {
     /// A member that is missing or has another form.
     #[error("{member} {problem}")]
     Member {
-        /// Its documented name.
+        /// The documented name.
         member: &'static str,
-        /// What it should be.
+        /// What is wrong, as the end of the sentence.
         problem: &'static str,
     },
     /// Anything else.
@@ -41,31 +41,31 @@ impl SecretProblem {
     }
 }
 
-/// A slip that was understood. `check` reports it, so that the operator can correct the secret.
+/// A mistake in a secret that was corrected. `check` reports it, so that the operator can correct the secret itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Mend {
+pub(crate) enum Correction {
     /// U+FEFF, as some editors and shells write it.
     #[error("it begins with a byte order mark")]
     ByteOrderMark,
     /// A comma after the last member or item.
     #[error("it has a comma before a closing brace or bracket")]
     TrailingComma,
-    /// JSON within a JSON string, as the console's key/value form stores it.
+    /// JSON inside a JSON string, as the key/value form of the AWS console stores it.
     #[error("{0} is encoded twice: JSON inside a JSON text")]
     EncodedTwice(&'static str),
     /// White space, line breaks or invisible characters at either end of a text.
     #[error("{0} has white space around it")]
     WhiteSpace(&'static str),
-    /// One text where there is a list.
+    /// One text instead of a list.
     #[error("{0} is a text and should be a list of texts")]
     TextForList(&'static str),
-    /// `"true"` and `"false"`.
+    /// `"true"` or `"false"` instead of a boolean.
     #[error("{0} is a text and should be true or false")]
     TextForBoolean(&'static str),
-    /// Another spelling of a member's name, or the name that another tool gives it.
+    /// Another spelling of a member's name, or the name that another tool writes.
     #[error("{member} is named {found}")]
     OtherName {
-        /// The name as it is written, from a fixed list.
+        /// The name that was found, one of a fixed list.
         found: &'static str,
         /// The documented name.
         member: &'static str,
@@ -76,30 +76,30 @@ pub(crate) enum Mend {
     /// `\n` as two characters in a PEM text.
     #[error("{0} has \\n where line breaks should be")]
     EscapedLineBreaks(&'static str),
-    /// A key that is kept and that nobody can present.
+    /// A key that is accepted but that no client can send.
     #[error("{0} holds a key with characters that no header can carry: nobody can present it")]
     NotPresentable(&'static str),
 }
 
-/// What was understood while a secret was read, each slip once.
+/// The mistakes that were corrected while a secret was parsed, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mends(Vec<Mend>);
+pub(crate) struct Corrections(Vec<Correction>);
 
-impl Mends {
-    /// Adds a slip unless it is there already.
-    pub(crate) fn add(&mut self, mend: Mend) {
-        if !self.0.contains(&mend) {
-            self.0.push(mend);
+impl Corrections {
+    /// Adds a correction unless it is there already.
+    pub(crate) fn add(&mut self, correction: Correction) {
+        if !self.0.contains(&correction) {
+            self.0.push(correction);
         }
     }
 
-    /// In the order in which they were met.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Mend> {
+    /// The corrections in the order in which they were made.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Correction> {
         self.0.iter()
     }
 }
 
-/// The content of a secret.
+/// The content of a secret before its members are interpreted.
 #[derive(Debug)]
 pub(crate) enum Content {
     /// A text that is not JSON, such as a bare token.
@@ -109,16 +109,17 @@ pub(crate) enum Content {
 }
 
 /// The name of the whole secret in reports.
-const WHOLE: &str = "it";
+const WHOLE_SECRET: &str = "it";
 
 impl Content {
-    /// Reads a secret's text.
-    pub(crate) fn read(text: &str, mends: &mut Mends) -> Result<Self, SecretProblem> {
+    /// Parses the text of a secret.
+    pub(crate) fn read(text: &str, corrections: &mut Corrections) -> Result<Self, SecretProblem> {
         let marked = text.trim_start_matches(is_space);
         if marked.starts_with('\u{feff}') {
-            mends.add(Mend::ByteOrderMark);
+            corrections.add(Correction::ByteOrderMark);
         }
-        // The place of a syntax error is told in the text as it is stored: nothing but the mark is cut off before.
+        // Syntax errors are reported by their position in the stored text, so only the byte order mark is removed
+        // first.
         let stored = text.strip_prefix('\u{feff}').unwrap_or(text);
         let trimmed = trimmed(stored);
         if trimmed.is_empty() {
@@ -127,12 +128,12 @@ impl Content {
         if !trimmed.starts_with(['{', '[', '"']) {
             return Ok(Self::Bare(trimmed.to_owned()));
         }
-        match json(stored, mends)? {
+        match json(stored, corrections)? {
             Value::Object(document) => Ok(Self::Document(document)),
             Value::String(inner) if self::trimmed(&inner).is_empty() => Err(SecretProblem::Empty),
             Value::String(inner) => {
-                mends.add(Mend::EncodedTwice(WHOLE));
-                match parsed(&inner, mends) {
+                corrections.add(Correction::EncodedTwice(WHOLE_SECRET));
+                match parsed(&inner, corrections) {
                     Some(Value::Object(document)) => Ok(Self::Document(document)),
                     Some(_) => Err(SecretProblem::NotAnObject),
                     None => Ok(Self::Bare(self::trimmed(&inner).to_owned())),
@@ -145,69 +146,74 @@ impl Content {
 
 /// A text without white space and invisible characters at its ends.
 pub(crate) fn trimmed(text: &str) -> &str {
-    text.trim_matches(|letter| is_space(letter) || letter == '\u{feff}')
+    text.trim_matches(|character| is_space(character) || character == '\u{feff}')
 }
 
-/// The same, with a report where something was cut off.
-pub(crate) fn trim<'a>(text: &'a str, member: &'static str, mends: &mut Mends) -> &'a str {
+/// The same, and reports it if something was removed.
+pub(crate) fn trim<'a>(text: &'a str, member: &'static str, corrections: &mut Corrections) -> &'a str {
     let rest = trimmed(text);
     if rest.len() != text.len() {
-        mends.add(Mend::WhiteSpace(member));
+        corrections.add(Correction::WhiteSpace(member));
     }
     rest
 }
 
-/// JSON within a text; `None` where the text is no JSON object or list.
-pub(crate) fn parsed(text: &str, mends: &mut Mends) -> Option<Value> {
+/// Parses JSON inside a text. Returns `None` if the text is not a JSON object or list.
+pub(crate) fn parsed(text: &str, corrections: &mut Corrections) -> Option<Value> {
     let text = trimmed(text);
-    if text.starts_with(['{', '[']) { json(text, mends).ok() } else { None }
+    if text.starts_with(['{', '[']) { json(text, corrections).ok() } else { None }
 }
 
-fn is_space(letter: char) -> bool {
-    letter.is_whitespace() || matches!(letter, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\0')
+fn is_space(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\0')
 }
 
-fn json(text: &str, mends: &mut Mends) -> Result<Value, SecretProblem> {
+fn json(text: &str, corrections: &mut Corrections) -> Result<Value, SecretProblem> {
     let text = padded(text);
     let error = match serde_json::from_str(&text) {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
-    if let Some(mended) = without_trailing_commas(&text)
-        && let Ok(value) = serde_json::from_str(&mended)
+    if let Some(corrected) = without_trailing_commas(&text)
+        && let Ok(value) = serde_json::from_str(&corrected)
     {
-        mends.add(Mend::TrailingComma);
+        corrections.add(Correction::TrailingComma);
         return Ok(value);
     }
     Err(SecretProblem::Syntax { line: error.line(), column: error.column() })
 }
 
-/// The text with spaces in place of what is white space to people and not to JSON, at its ends only.
+/// Replaces leading white space that JSON does not allow by spaces, and removes trailing white space. The positions of
+/// syntax errors stay the same.
 fn padded(text: &str) -> Cow<'_, str> {
     let rest = trimmed(text);
     let Some(begin) = text.find(rest).filter(|_| rest.len() != text.len()) else { return Cow::Borrowed(text) };
-    let lead: String =
-        text.get(..begin).unwrap_or_default().chars().map(|letter| if letter == '\n' { '\n' } else { ' ' }).collect();
+    let lead: String = text
+        .get(..begin)
+        .unwrap_or_default()
+        .chars()
+        .map(|character| if character == '\n' { '\n' } else { ' ' })
+        .collect();
     Cow::Owned(lead + rest)
 }
 
-/// The text without commas that stand before a closing brace or bracket; `None` where there is no such comma.
+/// Removes commas before a closing brace or bracket. Returns `None` if there is no such comma.
 fn without_trailing_commas(text: &str) -> Option<String> {
     let mut kept = String::with_capacity(text.len());
     let (mut in_string, mut escaped) = (false, false);
-    for (at, letter) in text.char_indices() {
+    for (at, character) in text.char_indices() {
         if in_string {
-            in_string = escaped || letter != '"';
-            escaped = !escaped && letter == '\\';
-        } else if letter == '"' {
+            in_string = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+        } else if character == '"' {
             in_string = true;
-        } else if letter == ',' {
+        } else if character == ',' {
             let rest = text.get(at + 1..).unwrap_or_default().trim_start();
             if rest.starts_with(['}', ']']) {
                 continue;
             }
         }
-        kept.push(letter);
+        kept.push(character);
     }
     (kept.len() != text.len()).then_some(kept)
 }
@@ -216,35 +222,35 @@ fn without_trailing_commas(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Result<String, SecretProblem>, Vec<Mend>) {
-        let mut mends = Mends::default();
-        let content = Content::read(text, &mut mends).map(|content| match content {
+    fn read(text: &str) -> (Result<String, SecretProblem>, Vec<Correction>) {
+        let mut corrections = Corrections::default();
+        let content = Content::read(text, &mut corrections).map(|content| match content {
             Content::Bare(text) => text,
             Content::Document(document) => Value::Object(document).to_string(),
         });
-        (content, mends.0)
+        (content, corrections.0)
     }
 
     #[test]
-    fn slips_are_understood_and_reported() {
+    fn common_mistakes_are_corrected_and_reported() {
         let whole = |text: &str| Ok(text.to_owned());
-        for (text, expected, mends) in [
+        for (text, expected, corrections) in [
             ("{\"a\":1}", whole("{\"a\":1}"), vec![]),
             (" \r\n{\"a\":1}\u{a0}\n", whole("{\"a\":1}"), vec![]),
-            ("\u{feff}{\"a\":1}", whole("{\"a\":1}"), vec![Mend::ByteOrderMark]),
-            ("\u{feff}token\n", whole("token"), vec![Mend::ByteOrderMark]),
-            ("{\"a\":[1,],\r\n}", whole("{\"a\":[1]}"), vec![Mend::TrailingComma]),
-            ("{\"a\":\",}\\\",]\",}", whole("{\"a\":\",}\\\",]\"}"), vec![Mend::TrailingComma]),
-            ("\"{\\\"a\\\":1}\"", whole("{\"a\":1}"), vec![Mend::EncodedTwice("it")]),
-            ("\"token\"", whole("token"), vec![Mend::EncodedTwice("it")]),
+            ("\u{feff}{\"a\":1}", whole("{\"a\":1}"), vec![Correction::ByteOrderMark]),
+            ("\u{feff}token\n", whole("token"), vec![Correction::ByteOrderMark]),
+            ("{\"a\":[1,],\r\n}", whole("{\"a\":[1]}"), vec![Correction::TrailingComma]),
+            ("{\"a\":\",}\\\",]\",}", whole("{\"a\":\",}\\\",]\"}"), vec![Correction::TrailingComma]),
+            ("\"{\\\"a\\\":1}\"", whole("{\"a\":1}"), vec![Correction::EncodedTwice("it")]),
+            ("\"token\"", whole("token"), vec![Correction::EncodedTwice("it")]),
             ("two words", whole("two words"), vec![]),
         ] {
-            assert_eq!(read(text), (expected, mends), "{text:?}");
+            assert_eq!(read(text), (expected, corrections), "{text:?}");
         }
     }
 
     #[test]
-    fn what_cannot_be_understood_is_named_by_its_place() {
+    fn syntax_errors_are_reported_by_their_position() {
         let syntax = |line, column| Err(SecretProblem::Syntax { line, column });
         for (text, expected) in [
             ("", Err(SecretProblem::Empty)),

@@ -1,4 +1,4 @@
-//! One operation at a time: whoever asks for the same while it runs waits for its outcome.
+//! Single flight: runs one operation at a time, and concurrent requests for it share the outcome.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,9 +10,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::client::Deadline;
 
-/// The operation that runs at the moment, if any.
+/// Holds the operation that currently runs, if any.
 ///
-/// It runs as a task of its own, until its own deadline: those who wait may leave, and its outcome is kept all the same.
+/// The operation runs as a separate task until its own deadline. It completes even if all waiters give up.
 pub(super) struct SingleFlight<T: Clone> {
     current: Mutex<Option<Current<T>>>,
 }
@@ -23,16 +23,16 @@ struct Current<T: Clone> {
     deadline: Deadline,
 }
 
-/// An operation that was joined.
+/// A running operation that a request waits for.
 pub(super) struct Joined<T: Clone> {
     outcome: Shared<BoxFuture<'static, T>>,
     started: Instant,
     deadline: Deadline,
-    /// Whether it was running before.
+    /// Whether it was already running when this request joined it.
     pub(super) was_running: bool,
 }
 
-/// Deadlines that differ by less are one: a crowd of requests arrives within some milliseconds.
+/// Deadlines that differ by less count as equal, because concurrent requests arrive within some milliseconds.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
 
 impl<T: Clone> Default for SingleFlight<T> {
@@ -48,7 +48,7 @@ impl<T: Clone> fmt::Debug for SingleFlight<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
-    /// Joins the operation that runs, or starts one, which keeps to this deadline. `start` is called under a lock.
+    /// Joins the running operation, or starts one with this deadline. `start` is called under a lock.
     pub(super) fn join_or_start<F>(&self, deadline: Deadline, start: impl FnOnce() -> F) -> Joined<T>
     where
         F: Future<Output = T> + Send + 'static,
@@ -70,7 +70,7 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Current<T> {
-    /// `None` where it has ended.
+    /// Joins the operation, or returns `None` if it has ended.
     fn join(&self) -> Option<Joined<T>> {
         let outcome = self.outcome.upgrade().filter(|outcome| outcome.peek().is_none())?;
         Some(Joined { outcome, started: self.started, deadline: self.deadline, was_running: true })
@@ -78,17 +78,17 @@ impl<T: Clone + Send + Sync + 'static> Current<T> {
 }
 
 impl<T: Clone> Joined<T> {
-    /// The outcome; `None` where there is none by then.
+    /// The outcome, or `None` if there is none by the deadline.
     pub(super) async fn by(&self, deadline: Deadline) -> Option<T> {
         timeout_at(deadline.instant(), self.outcome.clone()).await.ok()
     }
 
-    /// Whether somebody else has started it with less time than this deadline leaves: with more, it may go well.
+    /// Whether another request started it with an earlier deadline than this one, so that a new attempt may succeed.
     pub(super) fn had_less_time_than(&self, deadline: Deadline) -> bool {
         self.was_running && self.deadline.instant() + DEADLINE_MARGIN < deadline.instant()
     }
 
-    /// The outcome, as far as it comes within `span` of the operation's start, or in a third of the time that is left.
+    /// The outcome, if it arrives within `span` of the start of the operation and within a third of the time left.
     pub(super) async fn briefly(&self, span: Duration, deadline: Deadline) -> Option<T> {
         let end = (self.started + span).min(Instant::now() + deadline.remaining() / 3);
         timeout_at(end, self.outcome.clone()).await.ok()
@@ -110,9 +110,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_crowd_shares_one_operation_and_the_next_one_starts_another() {
+    async fn concurrent_requests_share_one_operation() {
         let (flight, runs) = (SingleFlight::default(), Arc::new(AtomicU32::new(0)));
-        let ask = || async {
+        let request = || async {
             let runs = runs.clone();
             let joined = flight.join_or_start(after(10), || async move {
                 sleep(Duration::from_secs(1)).await;
@@ -120,12 +120,12 @@ mod tests {
             });
             joined.by(after(10)).await
         };
-        assert_eq!(join_all((0..50).map(|_| ask())).await, vec![Some(0); 50]);
-        assert_eq!(ask().await, Some(1));
+        assert_eq!(join_all((0..50).map(|_| request())).await, vec![Some(0); 50]);
+        assert_eq!(request().await, Some(1), "a later request starts another operation");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_operation_goes_on_when_nobody_waits_for_it() {
+    async fn an_operation_continues_without_waiters() {
         let (flight, done) = (SingleFlight::default(), Arc::new(AtomicU32::new(0)));
         let inner = done.clone();
         let joined = flight.join_or_start(after(10), || async move {
@@ -142,12 +142,12 @@ mod tests {
     async fn a_brief_wait_counts_from_the_start_of_the_operation() {
         let flight = SingleFlight::default();
         let start = Instant::now();
-        let ask = || flight.join_or_start(after(10), || sleep(Duration::from_secs(60)));
-        let first = ask();
+        let join = || flight.join_or_start(after(10), || sleep(Duration::from_secs(60)));
+        let first = join();
         assert_eq!(first.briefly(Duration::from_secs(1), after(30)).await, None);
         assert_eq!(start.elapsed().as_secs(), 1);
-        assert_eq!(ask().briefly(Duration::from_secs(1), after(30)).await, None);
-        assert_eq!(start.elapsed().as_secs(), 1, "who comes later does not wait again");
-        assert!(ask().had_less_time_than(after(10)) && !first.had_less_time_than(after(30)));
+        assert_eq!(join().briefly(Duration::from_secs(1), after(30)).await, None);
+        assert_eq!(start.elapsed().as_secs(), 1, "a later request does not wait again");
+        assert!(join().had_less_time_than(after(10)) && !first.had_less_time_than(after(30)));
     }
 }

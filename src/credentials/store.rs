@@ -1,4 +1,4 @@
-//! AWS: secrets out of Secrets Manager, and a web identity token from STS.
+//! Calls to AWS: reads secrets from Secrets Manager, and gets a web identity token from STS.
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
@@ -9,28 +9,28 @@ use super::aws::AwsAccess;
 use crate::client::Context;
 use crate::config::SecretId;
 
-/// Why AWS gave nothing.
+/// The failure of a call to AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StoreError {
     /// There is no secret of that name in this account and region.
     #[error("there is no such secret")]
     NotFound,
-    /// The secret is there, and nobody can read it: it is marked for deletion, or in another state of that kind.
+    /// The secret exists but cannot be read: it is marked for deletion, or in a similar state.
     #[error("the secret is marked for deletion: restore it, or name another")]
     MarkedForDeletion,
     /// IAM or the key's policy does not allow it.
     #[error("access is denied")]
     Denied,
-    /// The KMS key that encrypts the secret does not decrypt it.
+    /// Decryption with the KMS key of the secret failed.
     #[error("the key that encrypts the secret does not decrypt it")]
     NotDecrypted,
-    /// AWS knows the credentials not, or no more.
+    /// AWS does not accept the AWS credentials, or no longer does.
     #[error("AWS does not accept the AWS credentials")]
     CredentialsRefused,
-    /// There is nothing to sign a call to AWS with.
+    /// There are no AWS credentials to sign the call.
     #[error("there are no AWS credentials")]
     NoCredentials,
-    /// AWS's own trouble, or no way to it.
+    /// AWS has an outage, or cannot be reached.
     #[error("AWS did not answer")]
     Unavailable,
     /// No answer before the deadline.
@@ -42,8 +42,8 @@ pub(crate) enum StoreError {
 }
 
 impl StoreError {
-    /// Whether AWS is in trouble; else this is what it has to say, and asking again does not change it.
-    pub(super) fn is_passing(self) -> bool {
+    /// Whether a later attempt may succeed. All other errors are definite answers of AWS.
+    pub(super) fn is_transient(self) -> bool {
         match self {
             Self::Unavailable | Self::TimedOut | Self::NoCredentials => true,
             Self::NotFound
@@ -56,37 +56,38 @@ impl StoreError {
     }
 }
 
-/// Reads secrets.
+/// A client for AWS Secrets Manager and STS.
 #[derive(Clone, Debug)]
 pub struct SecretStore {
     secrets_manager: aws_sdk_secretsmanager::Client,
     access: AwsAccess,
 }
 
-/// What Entra asks for in an assertion that AWS signs; STS answers with ES384 unless told otherwise, which Entra refuses.
+/// The audience that Entra requires in an assertion from AWS.
 ///
 /// Source: <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations>.
 const FEDERATION_AUDIENCE: &str = "api://AzureADTokenExchange";
+/// The algorithm of an assertion from AWS. The default of STS is ES384, which Entra refuses (same source).
 const FEDERATION_ALGORITHM: &str = "RS256";
-/// The assertion is used at once.
+/// The lifetime of an assertion. It is short because the assertion is used immediately.
 const FEDERATION_SECONDS: i32 = 300;
 
 impl SecretStore {
-    /// Secrets of this account and region.
+    /// A client for the account and region of `access`.
     pub fn new(access: AwsAccess) -> Self {
         Self { secrets_manager: access.secrets_manager(), access }
     }
 
     /// Reads the current version of a secret.
     pub(crate) async fn read(&self, id: &SecretId, ctx: &Context) -> Result<String, StoreError> {
-        // The SDK's futures are large: boxed, they do not make every future around them so.
+        // The futures of the SDK are large. Boxing keeps the futures that contain them small.
         let call = Box::pin(self.secrets_manager.get_secret_value().secret_id(id.as_str()).send());
         let output = timeout_at(ctx.deadline.instant(), call).await.map_err(|_| StoreError::TimedOut)?;
         let output = output.map_err(|error| meaning(&error))?;
         output.secret_string.ok_or(StoreError::NoText)
     }
 
-    /// Gets a token of STS that says who we are, for Entra to believe.
+    /// Gets a token from STS that proves the identity of this process to Entra.
     ///
     /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetWebIdentityToken.html>.
     pub(crate) async fn web_identity_token(&self, ctx: &Context) -> Result<String, StoreError> {
@@ -104,9 +105,10 @@ impl SecretStore {
     }
 }
 
-/// What an error of AWS means.
+/// The error that a failure of the SDK stands for.
 ///
-/// Source: <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html#API_GetSecretValue_Errors>.
+/// Source:
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html#API_GetSecretValue_Errors>.
 fn meaning<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> StoreError {
     match error {
         SdkError::TimeoutError(_) => StoreError::TimedOut,
@@ -115,7 +117,7 @@ fn meaning<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkErr
             Some("InvalidRequestException") => StoreError::MarkedForDeletion,
             Some("DecryptionFailure") => StoreError::NotDecrypted,
             Some(code) if is_throttle(code) => StoreError::Unavailable,
-            Some(code) if is_about_credentials(code) => StoreError::CredentialsRefused,
+            Some(code) if is_credential_error(code) => StoreError::CredentialsRefused,
             Some(_) if context.raw().status().is_client_error() => StoreError::Denied,
             Some(_) | None => StoreError::Unavailable,
         },
@@ -124,15 +126,15 @@ fn meaning<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkErr
     }
 }
 
-/// Whether a call was not sent because nothing could sign it.
+/// Whether a call was not sent because there were no credentials to sign it.
 fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     error.is::<CredentialsError>() || error.source().is_some_and(lacks_credentials)
 }
 
-/// Whether AWS refuses the credentials themselves, and not what they may do.
+/// Whether AWS refuses the credentials themselves, rather than their permissions.
 ///
 /// Source: <https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html>.
-fn is_about_credentials(code: &str) -> bool {
+fn is_credential_error(code: &str) -> bool {
     matches!(
         code,
         "UnrecognizedClientException"
@@ -147,7 +149,7 @@ fn is_about_credentials(code: &str) -> bool {
     )
 }
 
-/// AWS throttles with status 400 as well as with 429.
+/// Whether an error code means throttling. AWS sends it with status 400 as well as with 429.
 ///
 /// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>.
 fn is_throttle(code: &str) -> bool {

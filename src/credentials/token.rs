@@ -1,4 +1,4 @@
-//! A bearer token: kept, sent, never shown.
+//! Bearer tokens. They are stored and sent, but never logged or displayed.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::timepoint::Timepoint;
 use crate::domain::timestamp::Timestamp;
 
-/// A bearer token, and until when it is good as far as anybody tells.
+/// A bearer token with its expiry and renewal times, if they are known.
 #[derive(Clone)]
 pub(crate) struct Token {
     header: HeaderValue,
@@ -20,7 +20,8 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// Takes a token's text; `None` if it cannot stand in a header. Its end is that given, else the `exp` of a JWT.
+    /// Creates a token. Returns `None` if the text is not valid in a header. Without `expires_at`, the expiry is the
+    /// `exp` claim of a JWT.
     pub(crate) fn new(text: &str, expires_at: Option<Timestamp>, now: Timestamp) -> Option<Self> {
         let text = text.trim();
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -39,29 +40,30 @@ impl Token {
         self.header.clone()
     }
 
-    /// Whether it is good and far from its end.
+    /// Whether it is valid and not yet due for renewal.
     pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
         self.renewal.is_none_or(|at| at.is_ahead_of(now))
     }
 
-    /// Whether it is good, if only for a moment.
-    pub(crate) fn is_alive(&self, now: Timestamp) -> bool {
+    /// Whether it has not expired.
+    pub(crate) fn is_valid(&self, now: Timestamp) -> bool {
         self.end.is_none_or(|at| at.is_ahead_of(now))
     }
 
-    /// Until when it is good, where that is known.
+    /// The time of expiry, if it is known.
     #[cfg(feature = "cli")]
     pub(crate) fn expires_at(&self) -> Option<Timestamp> {
         self.end.map(Timepoint::wall)
     }
 
-    /// The application roles that it carries, as far as it can be read; nothing is believed, only shown and chosen by.
+    /// The application roles in a JWT, without verification. They are used only for reports and for choosing a backend,
+    /// never for authorization.
     pub(crate) fn roles(&self) -> Option<Vec<String>> {
         let text = self.header.to_str().ok()?.strip_prefix("Bearer ")?;
         Some(Claims::of(text)?.roles)
     }
 
-    /// Whether both are the same text.
+    /// Whether both tokens have the same text.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.header == other.header
     }
@@ -73,20 +75,20 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Whether roles allow what `wanted` allows: `X.ReadWrite.All` reads as well as `X.Read.All`.
+/// Whether the roles include `wanted` or its stronger form: `X.ReadWrite.All` includes `X.Read.All`.
 pub(crate) fn carries(roles: &[String], wanted: &str) -> bool {
     let writing = wanted.replace(".Read.", ".ReadWrite.");
     roles.iter().any(|role| role == wanted || *role == writing)
 }
 
-/// After how much of its life a token is to be renewed: five minutes or a tenth before its end, but never in its first
-/// half.
+/// The age at which a token with this lifetime is renewed: five minutes or a tenth of its lifetime before its expiry,
+/// but never in the first half.
 fn renewal(life: Duration) -> Duration {
     let margin = Duration::from_secs(300).max(life / 10).min(life / 2);
     life.saturating_sub(margin)
 }
 
-/// What of a JWT's claims is of use here.
+/// The claims of a JWT that are used here.
 #[derive(Deserialize)]
 struct Claims {
     exp: Option<i64>,
@@ -95,7 +97,7 @@ struct Claims {
 }
 
 impl Claims {
-    /// Reads the claims of something that looks like a JWT, without verifying anything.
+    /// Reads the claims of a JWT without verifying its signature.
     fn of(token: &str) -> Option<Self> {
         let claims = token.split('.').nth(1)?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
@@ -107,33 +109,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_renewed_before_it_ends() {
+    fn a_token_is_renewed_before_it_expires() {
         let now = Timestamp::from_unix_seconds(1_000_000);
         let of = |life: u64| Token::new("t", Some(now.later(Duration::from_secs(life))), now).expect("a token");
         let at = |seconds: u64| now.later(Duration::from_secs(seconds));
-        assert!(of(3600).is_fresh(at(3200)) && !of(3600).is_fresh(at(3240)) && of(3600).is_alive(at(3599)));
-        assert!(of(2).is_fresh(now) && !of(2).is_fresh(at(1)) && !of(2).is_alive(at(2)));
+        assert!(of(3600).is_fresh(at(3200)) && !of(3600).is_fresh(at(3240)) && of(3600).is_valid(at(3599)));
+        assert!(of(2).is_fresh(now) && !of(2).is_fresh(at(1)) && !of(2).is_valid(at(2)));
         assert!(Token::new("t", None, now).expect("a token").is_fresh(at(1_000_000)));
     }
 
     #[test]
-    fn the_end_of_a_jwt_is_read_from_it() {
+    fn the_expiry_of_a_jwt_is_its_exp_claim() {
         let claims = URL_SAFE_NO_PAD.encode(r#"{"exp":1000060,"roles":["Alert.Read.All"]}"#);
         let token =
             Token::new(&format!("e30.{claims}.x"), None, Timestamp::from_unix_seconds(1_000_000)).expect("a token");
-        assert!(!token.is_alive(Timestamp::from_unix_seconds(1_000_060)));
+        assert!(!token.is_valid(Timestamp::from_unix_seconds(1_000_060)));
         assert_eq!(token.roles(), Some(vec!["Alert.Read.All".to_owned()]));
     }
 
     #[test]
-    fn a_text_that_cannot_be_a_header_is_no_token() {
+    fn a_text_that_is_not_valid_in_a_header_is_rejected() {
         for text in ["", " ", "a b", "a\r\nX-Evil: 1", "ü"] {
             assert!(Token::new(text, None, Timestamp::from_unix_seconds(0)).is_none(), "{text:?}");
         }
     }
 
     #[test]
-    fn a_token_is_not_shown() {
+    fn debug_output_does_not_contain_the_token() {
         let token = Token::new("canary", None, Timestamp::from_unix_seconds(0)).expect("a token");
         assert!(!format!("{token:?} {:?}", token.header()).contains("canary"));
     }

@@ -1,5 +1,5 @@
-//! The token cache: a token for each API, fetched once however many wait, renewed before it ends, and replaced when it
-//! is refused.
+//! The token cache: one token for each API. Concurrent requests share one fetch. A token is renewed before it expires,
+//! and replaced when it is refused.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,14 +18,15 @@ use crate::client::{Api, ClientError, Context, Deadline, Upstream};
 use crate::config::Settings;
 use crate::domain::timestamp::Timestamp;
 
-/// While a token is good, a request waits no longer than this for the next one, nor than a third of its time.
+/// The longest wait for a renewal while the current token is valid. A request also waits no longer than a third of its
+/// time.
 const RENEWAL_WAIT: Duration = Duration::from_secs(1);
-/// The renewal itself goes on for so long.
+/// The time for the renewal itself, which continues in the background.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between renewals of a token that is good, if one has failed.
+/// The interval after a failed renewal while the current token is valid.
 const RENEWAL_RETRY_INTERVAL: Duration = Duration::from_secs(30);
-/// For so long a refusal counts for everybody: it does not change unless the secret does.
-const REFUSAL_TIME: Duration = Duration::from_secs(5);
+/// How long a refusal is cached. It does not change unless the secret does.
+const REFUSAL_TTL: Duration = Duration::from_secs(5);
 
 /// The tokens of one credential.
 #[derive(Clone)]
@@ -39,11 +40,11 @@ struct Inner {
     entra: Entra,
     endpoint: Slot,
     xdr: Slot,
-    /// One for alerts, incidents and hunting.
+    /// One token for alerts, incidents and hunting.
     graph: Slot,
 }
 
-/// The token of one API.
+/// The cached token of one API.
 struct Slot {
     audience: String,
     state: Mutex<State>,
@@ -53,14 +54,14 @@ struct Slot {
 #[derive(Default)]
 struct State {
     token: Option<Token>,
-    /// The version of the secret from which the token came.
+    /// The version of the secret that the token was fetched with.
     version: u64,
-    /// The version of the secret from which it was to be renewed last, and when.
+    /// The version of the secret that the last renewal used, and its time.
     renewal: Option<(u64, Instant)>,
     refusal: Option<Refused>,
 }
 
-/// A refusal that counts for everybody.
+/// A cached refusal.
 struct Refused {
     error: CredentialError,
     /// The version of the secret that was refused.
@@ -68,11 +69,11 @@ struct Refused {
     until: Instant,
 }
 
-/// What to do for a request that needs a token.
+/// The next step for a request that needs a token.
 enum Step {
     Use(Token),
     Fail(CredentialError),
-    /// There is a token, and it is time for the next one.
+    /// The token is valid, but due for renewal.
     Renew(Token),
     Fetch,
 }
@@ -91,8 +92,8 @@ impl TokenCache {
             flight: SingleFlight::default(),
         };
         let rules = SecretRules { name: "Defender secret", ttl: settings.secret_ttl, outage_limit: None };
-        let secret = SecretCache::new(store.clone(), settings.defender_secret.clone(), rules, |text, mends| {
-            Credential::parse(text, Timestamp::now(), mends)
+        let secret = SecretCache::new(store.clone(), settings.defender_secret.clone(), rules, |text, corrections| {
+            Credential::parse(text, Timestamp::now(), corrections)
         });
         Self {
             inner: Arc::new(Inner {
@@ -106,15 +107,15 @@ impl TokenCache {
         }
     }
 
-    /// A token that is good for an API.
+    /// Returns a valid token for an API.
     pub(crate) async fn token(&self, api: Api, ctx: &Context) -> Result<Token, CredentialError> {
         let slot = self.inner.slot(api);
         loop {
-            let alive = slot.lock().alive();
+            let alive = slot.lock().valid_token();
             let patience = if alive.is_some() { Patience::Brief } else { Patience::UntilDeadline };
             let secret = match (self.inner.secret.get(patience, ctx).await, alive) {
                 (Ok(secret), _) => secret,
-                // Trouble with the secret does not matter while a token is good.
+                // An error of the secret does not matter while the token is valid.
                 (Err(_), Some(token)) => return Ok(token),
                 (Err(error), None) => return Err(error.into()),
             };
@@ -135,8 +136,8 @@ impl TokenCache {
                     let joined =
                         self.start(api, ctx, |inner, _, ctx| async move { inner.fetch(api, secret, &ctx).await });
                     match joined.by(ctx.deadline).await {
-                        // Whoever began had less time than we have: now it is our turn.
-                        Some(Err(error)) if error.is_passing() && joined.had_less_time_than(ctx.deadline) => {}
+                        // The fetch had an earlier deadline than this request, so another attempt may succeed.
+                        Some(Err(error)) if error.is_transient() && joined.had_less_time_than(ctx.deadline) => {}
                         Some(outcome) => return outcome,
                         None => return Err(self.inner.timed_out()),
                     }
@@ -145,7 +146,7 @@ impl TokenCache {
         }
     }
 
-    /// Another token than the one that the API has refused: after the secret was read again, once.
+    /// Returns another token than the one that the API refused. It first reads the secret again.
     pub(crate) async fn renew(&self, api: Api, refused: &Token, ctx: &Context) -> Result<Token, CredentialError> {
         let slot = self.inner.slot(api);
         loop {
@@ -157,30 +158,30 @@ impl TokenCache {
             let joined =
                 self.start(api, ctx, |inner, _, ctx| async move { inner.fetch_instead_of(api, &other, &ctx).await });
             match joined.by(ctx.deadline).await {
-                // Somebody renewed a token that had come to its end, and did not know that it is refused.
+                // The joined operation renewed an expired token and did not know that this one is refused.
                 Some(Ok(token)) if joined.was_running && token.is_same(refused) => {}
-                Some(Err(error)) if error.is_passing() && joined.had_less_time_than(ctx.deadline) => {}
+                Some(Err(error)) if error.is_transient() && joined.had_less_time_than(ctx.deadline) => {}
                 Some(outcome) => return outcome,
                 None => return Err(self.inner.timed_out()),
             }
         }
     }
 
-    /// Lets the next request try again what has failed just now.
-    pub(crate) fn forgive(&self) {
-        self.inner.secret.forgive();
+    /// Lets the next request retry immediately after a failure.
+    pub(crate) fn allow_retry(&self) {
+        self.inner.secret.allow_retry();
         for slot in [&self.inner.endpoint, &self.inner.xdr, &self.inner.graph] {
             slot.lock().refusal = None;
         }
     }
 
-    /// The secret, read if it is time.
+    /// The Defender secret, read again if its TTL has ended.
     #[cfg(feature = "cli")]
     pub(crate) async fn secret(&self, ctx: &Context) -> Result<Arc<Secret<Credential>>, CredentialError> {
         Ok(self.inner.secret.get(Patience::UntilDeadline, ctx).await?)
     }
 
-    /// Joins what is under way for an API, or starts this.
+    /// Joins the running operation for an API, or starts this one.
     fn start<F>(
         &self,
         api: Api,
@@ -208,12 +209,12 @@ impl Slot {
 }
 
 impl State {
-    fn alive(&self) -> Option<Token> {
-        self.token.clone().filter(|token| token.is_alive(Timestamp::now()))
+    fn valid_token(&self) -> Option<Token> {
+        self.token.clone().filter(|token| token.is_valid(Timestamp::now()))
     }
 
     fn step(&self, version: u64) -> Step {
-        let Some(token) = self.alive() else {
+        let Some(token) = self.valid_token() else {
             return self.refusal_of(version).map_or(Step::Fetch, Step::Fail);
         };
         let is_current = self.version == version && token.is_fresh(Timestamp::now());
@@ -227,9 +228,10 @@ impl State {
         (refused.version == version && Instant::now() < refused.until).then(|| refused.error.clone())
     }
 
-    /// What is known instead of a token that an API has refused, which is good no more.
+    /// Discards a token that an API refused. Returns another cached token, or the cached refusal of this version of the
+    /// secret, if there is one.
     fn instead_of(&mut self, refused: &Token, version: Option<u64>) -> Option<Result<Token, CredentialError>> {
-        match self.alive() {
+        match self.valid_token() {
             Some(token) if !token.is_same(refused) => return Some(Ok(token)),
             Some(_) => self.token = None,
             None => {}
@@ -247,7 +249,7 @@ impl Inner {
         }
     }
 
-    /// Whoever was waited for in vain: Entra, if the secret is one to ask it with.
+    /// The error of a timeout: of Entra if the secret holds an app registration, otherwise of Secrets Manager.
     fn timed_out(&self) -> CredentialError {
         match self.secret.known() {
             Some(secret) if matches!(secret.content, Credential::App(_)) => {
@@ -257,14 +259,15 @@ impl Inner {
         }
     }
 
-    /// A token from this secret, or from the next where this one is refused or over.
+    /// Gets a token with this secret. If it is refused or the token is due for renewal, the secret is read again and
+    /// used if it has changed.
     async fn fetch(&self, api: Api, secret: Arc<Secret<Credential>>, ctx: &Context) -> Result<Token, CredentialError> {
         let outcome = self.exchange(api, &secret, ctx).await;
-        let is_over = match &outcome {
+        let needs_new_secret = match &outcome {
             Ok(token) => !token.is_fresh(Timestamp::now()),
             Err(error) => matches!(error, CredentialError::Refused(_)),
         };
-        if !is_over {
+        if !needs_new_secret {
             return self.keep(api, secret.version, outcome);
         }
         match self.secret.read_again(secret.version, Patience::UntilDeadline, ctx).await {
@@ -275,7 +278,8 @@ impl Inner {
         }
     }
 
-    /// A token from the secret as it is read now. Where it cannot be read, an application may still get one.
+    /// Reads the secret again and gets a token with it. If the secret cannot be read, the cached app registration is
+    /// used.
     async fn fetch_instead_of(&self, api: Api, refused: &Token, ctx: &Context) -> Result<Token, CredentialError> {
         let known = self.secret.known();
         let application = known.clone().filter(|secret| matches!(secret.content, Credential::App(_)));
@@ -283,7 +287,7 @@ impl Inner {
         let seen = known.map_or(0, |secret| secret.version);
         let secret = match (self.secret.read_again(seen, patience, ctx).await, application) {
             (Ok(secret), _) => secret,
-            (Err(error), Some(application)) if error.is_passing() => application,
+            (Err(error), Some(application)) if error.is_transient() => application,
             (Err(error), _) => return Err(error.into()),
         };
         let outcome = match self.exchange(api, &secret, ctx).await {
@@ -293,11 +297,11 @@ impl Inner {
         self.keep(api, secret.version, outcome)
     }
 
-    /// Keeps the outcome for everybody: a token that is good, or a refusal for a short time.
+    /// Caches the outcome: a valid token, or a refusal for a short time.
     fn keep(&self, api: Api, version: u64, outcome: Result<Token, CredentialError>) -> Result<Token, CredentialError> {
-        // A token that has ended is not sent.
+        // An expired token is not sent.
         let outcome = outcome.and_then(|token| {
-            if token.is_alive(Timestamp::now()) {
+            if token.is_valid(Timestamp::now()) {
                 Ok(token)
             } else {
                 Err(CredentialError::Refused(RefusalReason::ExpiredToken.into()))
@@ -306,12 +310,13 @@ impl Inner {
         let mut state = self.slot(api).lock();
         match &outcome {
             Ok(token) => {
-                // A token of the secret's own may be near its end, and be all that there is.
+                // A token that is stored in the secret may be due for renewal although there is no other. Keeping the
+                // time of the last renewal prevents constant reads.
                 let renewal = state.renewal.filter(|_| !token.is_fresh(Timestamp::now()));
                 *state = State { token: Some(token.clone()), version, renewal, refusal: None };
             }
             Err(error @ CredentialError::Refused(_)) => {
-                let until = Instant::now() + REFUSAL_TIME;
+                let until = Instant::now() + REFUSAL_TTL;
                 state.refusal = Some(Refused { error: error.clone(), version, until });
             }
             Err(_) => {}

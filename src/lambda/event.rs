@@ -1,7 +1,7 @@
-//! From an event to a request.
+//! Converts a Lambda event to an HTTP request.
 //!
-//! Lambda hands an event over as JSON, in a form of the front door's. Of all forms a dozen members matter; they are read
-//! at once, and tell which form it is.
+//! Lambda passes an event as JSON, in a form that depends on the entry point. Only a dozen members of all forms matter.
+//! One struct reads them all, and they show which form it is.
 //!
 //! Sources: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>,
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>.
@@ -21,55 +21,57 @@ use serde_json::value::RawValue;
 use super::response::EntryPoint;
 use crate::api::IamIdentity;
 
-/// A body that cannot be decoded is passed on as one that is surely no JSON: the edge answers it as any other such body.
-const UNDECODABLE: &[u8] = b"\0";
+/// Replaces a body that cannot be decoded. It is never valid JSON, so the API rejects it like any other invalid body.
+const UNDECODABLE_BODY: &[u8] = b"\0";
 
-/// A request, and the front door through which it came.
+/// A request with the entry point that it came through.
 #[derive(Debug)]
 pub struct Event {
-    pub(super) door: EntryPoint,
+    pub(super) entry_point: EntryPoint,
     pub(super) request: Request<Body>,
 }
 
 impl Event {
-    /// Reads what Lambda hands over; `None` for what is no request.
+    /// Reads an event. Returns `None` if it is not an HTTP request.
     pub fn read(json: &[u8]) -> Option<Self> {
         let mut wire: Wire<'_> = serde_json::from_slice(json).ok()?;
         let context = &mut wire.request_context;
-        let (door, method) = if let Some(http) = context.http.take() {
+        let (entry_point, method) = if let Some(http) = context.http.take() {
             (EntryPoint::V2, http.method)
         } else {
             (if context.elb.is_some() { EntryPoint::Alb } else { EntryPoint::V1 }, wire.http_method.take()?)
         };
         let mut request = Request::new(Body::from(wire.decoded_body()));
         *request.method_mut() = method.parse::<Method>().ok()?;
-        *request.uri_mut() = match door {
+        *request.uri_mut() = match entry_point {
             EntryPoint::V2 => address(wire.path_without_stage(), wire.raw_query_string.as_deref().unwrap_or_default()),
-            EntryPoint::V1 | EntryPoint::Alb => address(wire.path.as_deref().unwrap_or_default(), &wire.query(door)),
+            EntryPoint::V1 | EntryPoint::Alb => {
+                address(wire.path.as_deref().unwrap_or_default(), &wire.query(entry_point))
+            }
         };
         *request.headers_mut() = wire.headers();
-        if let Some(arn) = wire.identity(door).filter(|arn| !arn.is_empty()) {
+        if let Some(arn) = wire.identity(entry_point).filter(|arn| !arn.is_empty()) {
             request.extensions_mut().insert(IamIdentity { arn });
         }
-        Some(Self { door, request })
+        Some(Self { entry_point, request })
     }
 }
 
-/// What matters of an event of any form.
+/// The relevant members of events of all forms: payload versions 1.0 and 2.0, and ALB.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire<'a> {
     #[serde(borrow)]
     request_context: Context<'a>,
-    /// Of 1.0 and an ALB; the same of 2.0 is in the context.
+    /// In 1.0 and ALB events. In 2.0 events the method is in the context.
     http_method: Option<String>,
-    /// Of 1.0, without the stage; of an ALB.
+    /// In 1.0 events (without the stage) and ALB events.
     path: Option<String>,
-    /// Of 2.0, with the stage.
+    /// In 2.0 events, with the stage.
     raw_path: Option<String>,
-    /// Of 2.0, as it came.
+    /// In 2.0 events, still encoded.
     raw_query_string: Option<String>,
-    /// Of 1.0 decoded, of an ALB as they came.
+    /// In 1.0 events (decoded) and ALB events (still encoded).
     #[serde(borrow)]
     query_string_parameters: Option<Lists<'a>>,
     #[serde(borrow)]
@@ -84,15 +86,15 @@ struct Wire<'a> {
 
 #[derive(Deserialize)]
 struct Context<'a> {
-    /// Only an ALB has it.
+    /// Only in ALB events.
     elb: Option<IgnoredAny>,
-    /// Only 2.0 has it.
+    /// Only in 2.0 events.
     http: Option<Http>,
     stage: Option<String>,
-    /// Whatever an authorizer of the caller's own says, or `{"iam":{"userArn":…}}` of 2.0.
+    /// The output of a custom authorizer in any form, or `{"iam":{"userArn":…}}` in 2.0 events.
     #[serde(borrow)]
     authorizer: Option<&'a RawValue>,
-    /// Of 1.0.
+    /// In 1.0 events.
     identity: Option<Identity>,
 }
 
@@ -118,7 +120,7 @@ impl Wire<'_> {
         if self.is_base64_encoded != Some(true) {
             return text.into_bytes();
         }
-        STANDARD.decode(text).unwrap_or_else(|_| UNDECODABLE.to_vec())
+        STANDARD.decode(text).unwrap_or_else(|_| UNDECODABLE_BODY.to_vec())
     }
 
     fn path_without_stage(&self) -> &str {
@@ -128,24 +130,24 @@ impl Wire<'_> {
         rest.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
     }
 
-    fn query(&self, door: EntryPoint) -> String {
+    fn query(&self, entry_point: EntryPoint) -> String {
         let lists = self.multi_value_query_string_parameters.as_ref().filter(|lists| !lists.is_empty());
         let pairs = lists.or(self.query_string_parameters.as_ref()).into_iter().flat_map(pairs);
-        if door == EntryPoint::Alb {
-            // An ALB hands the query over as it came, still encoded.
+        if entry_point == EntryPoint::Alb {
+            // An ALB passes the query still encoded.
             let pairs: Vec<_> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
             return pairs.join("&");
         }
         Serializer::new(String::new()).extend_pairs(pairs).finish()
     }
 
-    /// All values of all headers: single values only count where there are no lists.
+    /// All values of all headers. A single value counts only if there is no list for the same name.
     fn headers(&self) -> HeaderMap {
-        // What is no header cannot have come as one.
+        // Members that are not valid headers cannot come from an HTTP request, so they are ignored.
         let header = |(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
         let all = |lists| Option::into_iter(lists).flat_map(pairs).filter_map(header);
         let mut headers = HeaderMap::new();
-        // More names than the map takes are left out: no front door lets so many through.
+        // More names than the map can hold are omitted. No entry point accepts so many.
         for (name, value) in all(self.multi_value_headers.as_ref()) {
             drop(headers.try_append(name, value));
         }
@@ -157,10 +159,10 @@ impl Wire<'_> {
         headers
     }
 
-    /// Whom a door that checks signatures found to be calling.
-    fn identity(&mut self, door: EntryPoint) -> Option<String> {
+    /// The ARN of the caller, if the entry point has verified a signature.
+    fn identity(&mut self, entry_point: EntryPoint) -> Option<String> {
         let context = &mut self.request_context;
-        match door {
+        match entry_point {
             EntryPoint::V1 => context.identity.take()?.user_arn,
             EntryPoint::V2 => serde_json::from_str::<Authorizer>(context.authorizer?.get()).ok()?.iam.user_arn,
             EntryPoint::Alb => None,
@@ -168,7 +170,7 @@ impl Wire<'_> {
     }
 }
 
-/// Names with a value each, or with a list of them.
+/// Names, each with one value or a list of values.
 type Lists<'a> = BTreeMap<String, Values<'a>>;
 
 #[derive(Deserialize)]
@@ -176,7 +178,7 @@ type Lists<'a> = BTreeMap<String, Values<'a>>;
 enum Values<'a> {
     One(#[serde(borrow)] Cow<'a, str>),
     Several(#[serde(borrow)] Vec<Option<Cow<'a, str>>>),
-    /// `null`.
+    /// The value is `null`.
     Absent,
 }
 
@@ -191,7 +193,7 @@ fn pairs<'l>(lists: &'l Lists<'_>) -> impl Iterator<Item = (&'l str, &'l str)> {
     })
 }
 
-/// Path and query as a request target; one that cannot be any leads to no route.
+/// Joins path and query to a request target. An invalid target becomes `/-`, which matches no route.
 fn address(path: &str, query: &str) -> Uri {
     let path = if path.starts_with('/') { path } else { "/" };
     let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
@@ -222,21 +224,21 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_headers_count_before_single_values() {
+    fn header_lists_take_precedence_over_single_values() {
         let event = read(&json!({
             "httpMethod": "GET", "path": "/healthz", "requestContext": {},
             "headers": {"Accept": "text/plain", "X-One": "1", "not a name": "x", "x-bad": "a\nb"},
             "multiValueHeaders": {"accept": ["text/markdown", "text/plain"], "x-none": []},
             "multiValueQueryStringParameters": null, "queryStringParameters": {"a b": "c&d", "e": ["1", "2"]},
         }));
-        assert_eq!(event.door, EntryPoint::V1);
+        assert_eq!(event.entry_point, EntryPoint::V1);
         assert_eq!(values(&event, "accept"), ["text/markdown", "text/plain"]);
         assert_eq!((values(&event, "x-one"), event.request.headers().keys_len()), (vec!["1".to_owned()], 2));
         assert_eq!(event.request.uri(), "/healthz?a+b=c%26d&e=1&e=2");
     }
 
     #[test]
-    fn null_is_no_value() {
+    fn null_values_are_ignored() {
         let event = read(&json!({
             "httpMethod": "GET", "path": "/healthz", "requestContext": {},
             "headers": {"x-one": null, "x-two": "2"}, "multiValueHeaders": {"x-many": [null, "1"]},
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn more_header_names_than_the_map_takes_are_left_out() {
+    fn more_header_names_than_the_map_holds_are_omitted() {
         let names = |count: u32| (0..count).map(|number| (format!("x-{number}"), json!("1"))).collect();
         for (member, values) in [("headers", json!("1")), ("multiValueHeaders", json!(["1"]))] {
             let mut headers: serde_json::Map<String, Value> = names(40_000);
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_door_that_checks_signatures_names_a_caller() {
+    fn only_an_entry_point_that_verifies_signatures_identifies_a_caller() {
         let arn = "arn:aws:iam::123456789012:user/soar";
         for (context, expected) in [
             (json!({"http": {"method": "GET"}, "authorizer": {"iam": {"userArn": arn}}}), Some(arn)),
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stage_is_no_part_of_the_path() {
+    fn the_stage_is_removed_from_the_path() {
         for (stage, path, expected) in [
             ("$default", "/v1/enrich", "/v1/enrich"),
             ("prod", "/prod/v1/enrich", "/v1/enrich"),
@@ -287,7 +289,7 @@ mod tests {
         ] {
             let context = json!({"http": {"method": "POST"}, "stage": stage});
             let event = read(&json!({"rawPath": path, "requestContext": context}));
-            assert_eq!((event.door, event.request.uri().path()), (EntryPoint::V2, expected));
+            assert_eq!((event.entry_point, event.request.uri().path()), (EntryPoint::V2, expected));
         }
     }
 }

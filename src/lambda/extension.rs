@@ -1,8 +1,8 @@
-//! This process as an internal extension of its own Lambda environment: the one that asks for the next event only when
-//! no work is left.
+//! An internal Lambda extension in this process. It requests the next event only when no background work is left, so
+//! that Lambda does not freeze the process before.
 //!
-//! Lambda freezes an environment when the runtime has asked for the next invocation and every extension for the next
-//! event. Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>.
+//! Lambda freezes an environment when the runtime has requested the next invocation and every extension has requested
+//! the next event. Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>.
 
 use std::convert::Infallible;
 use std::time::{Duration, UNIX_EPOCH};
@@ -18,27 +18,27 @@ use tokio::time::timeout;
 use crate::background::BackgroundTasks;
 use crate::domain::timestamp::Timestamp;
 
-const NAME: HeaderName = HeaderName::from_static("lambda-extension-name");
-const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identifier");
-/// Lambda answers within milliseconds; a stand-in that does not know the question may not answer at all.
-const REGISTRATION: Duration = Duration::from_secs(1);
-/// Before the function's timeout, which counts until the last extension has asked for the next event, and ends the
-/// environment.
-const MARGIN: Duration = Duration::from_millis(100);
+const NAME_HEADER: HeaderName = HeaderName::from_static("lambda-extension-name");
+const IDENTIFIER_HEADER: HeaderName = HeaderName::from_static("lambda-extension-identifier");
+/// Lambda answers within milliseconds. A local emulator without an Extensions API may not answer at all.
+const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(1);
+/// The extension stops waiting this long before the function's timeout. The timeout counts until the last extension has
+/// requested the next event, and then Lambda ends the environment.
+const TIMEOUT_MARGIN: Duration = Duration::from_millis(100);
 
-/// Why the Extensions API is of no use.
+/// The failure of a call to the Extensions API.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtensionError {
-    /// It cannot be reached, or broke off.
+    /// It cannot be reached, or the connection broke.
     #[error("the Extensions API cannot be reached: {0}")]
     Unreachable(#[source] BoxError),
-    /// It has not answered in time.
+    /// It did not answer in time.
     #[error("the Extensions API does not answer")]
     Silent,
-    /// It says no, or is not there.
+    /// It rejected the request, or does not exist.
     #[error("the Extensions API answers {0}")]
     Refused(StatusCode),
-    /// It says what nobody understands.
+    /// It sent an invalid response.
     #[error("the Extensions API gives no {0}")]
     Malformed(&'static str),
 }
@@ -51,7 +51,7 @@ pub struct Extension {
     tasks: BackgroundTasks,
 }
 
-/// An invocation, as extensions hear of it.
+/// An invocation event for extensions.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Invocation {
@@ -61,23 +61,24 @@ struct Invocation {
 }
 
 impl Invocation {
-    fn left(&self) -> Duration {
+    /// The time that the extension may wait for work of this invocation.
+    fn time_left(&self) -> Duration {
         let end = Timestamp::from(UNIX_EPOCH + Duration::from_millis(self.deadline_ms));
-        Timestamp::now().age_at(end).saturating_sub(MARGIN)
+        Timestamp::now().age_at(end).saturating_sub(TIMEOUT_MARGIN)
     }
 }
 
 impl Extension {
-    /// Arranges with Lambda that work may outlive an answer, if anybody wants that. Elsewhere there is nothing to do.
+    /// Registers the extension if it is `wanted` and this process runs in Lambda, so that work may outlive an answer.
     ///
-    /// To be called while Lambda initialises: once it has been asked for an invocation, it takes no extension. What is
-    /// returned has to be [run](Self::run). Where Lambda refuses, as a local stand-in for it may, the log says so, and
-    /// nothing outlives an answer.
+    /// It has to be called during initialisation: Lambda accepts no extension after the runtime has requested an
+    /// invocation. The caller has to [run](Self::run) the returned extension. If Lambda refuses it, as a local emulator
+    /// may, a warning is logged and no work outlives an answer.
     pub async fn arrange(tasks: &BackgroundTasks, wanted: bool) -> Option<Self> {
         let api = tasks.extensions_api().filter(|_| wanted)?;
         let extension = Self::register(api.clone(), tasks.clone())
             .await
-            .inspect_err(|error| tracing::warn!(%error, "no work can outlive an answer: Lambda takes no extension"))
+            .inspect_err(|error| tracing::warn!(%error, "background tasks are disabled: Lambda refused the extension"))
             .ok()?;
         tasks.outlive_answers();
         Some(extension)
@@ -88,42 +89,47 @@ impl Extension {
         let mut request = Request::new(Body::from(r#"{"events":["INVOKE"]}"#));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = Uri::from_static("/2020-01-01/extension/register");
-        request.headers_mut().insert(NAME, HeaderValue::from_static(env!("CARGO_PKG_NAME")));
-        let heard = timeout(REGISTRATION, hear(&client, request)).await.map_err(|_| ExtensionError::Silent)??;
-        let identifier = heard.headers().get(IDENTIFIER).cloned().ok_or(ExtensionError::Malformed("identifier"))?;
+        request.headers_mut().insert(NAME_HEADER, HeaderValue::from_static(env!("CARGO_PKG_NAME")));
+        let response =
+            timeout(REGISTRATION_TIMEOUT, send(&client, request)).await.map_err(|_| ExtensionError::Silent)??;
+        let identifier =
+            response.headers().get(IDENTIFIER_HEADER).cloned().ok_or(ExtensionError::Malformed("identifier"))?;
         Ok(Self { client, identifier, tasks })
     }
 
-    /// The work that Lambda is made to wait for.
+    /// The background work that the extension waits for.
     pub(crate) fn background_tasks(&self) -> &BackgroundTasks {
         &self.tasks
     }
 
-    /// Hears of one invocation after the other, and asks for the next when it is over.
+    /// Receives one invocation after the other, and requests the next when all work of the current one is done.
     ///
-    /// Ends only when Lambda cannot be reached or understood. Then the process has to end as well, as it does when the
-    /// runtime's own next fails: without this loop every invocation would last until the function's timeout.
+    /// It returns only if a call to Lambda fails. The process has to end then, as it does when the runtime's own
+    /// request fails: without this loop, every invocation would last until the function's timeout.
     pub async fn run(self) -> Result<Infallible, ExtensionError> {
         loop {
             let invocation = self.next().await?;
-            if timeout(invocation.left(), self.tasks.over(&invocation.request_id)).await.is_err() {
-                tracing::warn!(request_id = invocation.request_id, "work outlives its invocation: Lambda freezes it");
+            if timeout(invocation.time_left(), self.tasks.completed(&invocation.request_id)).await.is_err() {
+                tracing::warn!(
+                    request_id = invocation.request_id,
+                    "background work outlives its invocation: Lambda freezes it"
+                );
             }
         }
     }
 
-    /// Waits for the next event, however long that takes; meanwhile the process may be frozen.
+    /// Waits for the next event without a timeout, because Lambda may freeze the process meanwhile.
     async fn next(&self) -> Result<Invocation, ExtensionError> {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = Uri::from_static("/2020-01-01/extension/event/next");
-        request.headers_mut().insert(IDENTIFIER, self.identifier.clone());
-        let heard = hear(&self.client, request).await?;
-        serde_json::from_slice(heard.body()).map_err(|_| ExtensionError::Malformed("invocation"))
+        request.headers_mut().insert(IDENTIFIER_HEADER, self.identifier.clone());
+        let response = send(&self.client, request).await?;
+        serde_json::from_slice(response.body()).map_err(|_| ExtensionError::Malformed("invocation"))
     }
 }
 
-/// What the API says to a request, if that is a yes.
-async fn hear(client: &PooledClient, request: Request<Body>) -> Result<Response<Bytes>, ExtensionError> {
+/// Sends a request and returns the response if its status is 200.
+async fn send(client: &PooledClient, request: Request<Body>) -> Result<Response<Bytes>, ExtensionError> {
     let response = client.call(request).await.map_err(ExtensionError::Unreachable)?;
     if response.status() != StatusCode::OK {
         return Err(ExtensionError::Refused(response.status()));
@@ -138,7 +144,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn nothing_is_registered_unless_somebody_wants_it() {
+    async fn no_extension_is_registered_unless_it_is_wanted() {
         let tasks = BackgroundTasks::new(Some(Uri::from_static("127.0.0.1:9")));
         assert!(Extension::arrange(&tasks, false).await.is_none());
         assert!(!tasks.can_outlive_an_answer());

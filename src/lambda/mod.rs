@@ -1,8 +1,10 @@
-//! Lambda's front doors: Function URL, HTTP API 2.0 and 1.0, REST API and ALB events in, the matching answers out.
+//! AWS Lambda: converts the events of Function URL, HTTP API 2.0 and 1.0, REST API and ALB to requests, and responses
+//! to replies.
 //!
-//! `lambda_http`'s own conversion panics on an invalid base64 body and on a `Host` header that is no host, and decodes
-//! an ALB's query twice. Each of these can be had by one request from outside. It also reads an event as one of every
-//! form in turn. So events are read here. Its `lambda_runtime` fetches invocations and posts replies.
+//! `lambda_http`'s own conversion panics on an invalid base64 body and on an invalid `Host` header, and decodes the
+//! query of an ALB twice. One request from outside is enough for each of these. It also tries to parse an event in
+//! every form in turn. Therefore this module parses events itself. `lambda_runtime` fetches invocations and posts
+//! replies.
 
 mod event;
 mod extension;
@@ -30,25 +32,25 @@ use crate::background::BackgroundTasks;
 use crate::domain::timestamp::Timestamp;
 use crate::lookup::Deadline;
 
-/// What is kept of an invocation's time to hand the answer over.
-const MARGIN: Duration = Duration::from_millis(400);
-/// An ALB takes 1 MB from Lambda.
-const ALB_LIMIT: AnswerLimit = AnswerLimit(900_000);
+/// The part of an invocation's time that is reserved for posting the reply.
+const REPLY_MARGIN: Duration = Duration::from_millis(400);
+/// The limit of an ALB is 1 MB for the JSON of a reply.
+const ALB_ANSWER_LIMIT: AnswerLimit = AnswerLimit(900_000);
 
-/// Serves Lambda's events until the environment ends. With an extension, the environment is not frozen before the work
-/// is done that outlives the answers.
+/// Serves Lambda's events until the environment ends. With an extension, Lambda freezes the environment only after the
+/// background work is done.
 pub async fn run(router: Router, extension: Option<Extension>) -> Result<(), Error> {
     let tasks = extension.as_ref().map(|extension| extension.background_tasks().clone());
     let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| handle(router.clone(), event));
     let runtime = Runtime::new(handler).layer(layer_fn(move |inner| reporting(inner, tasks.clone())));
     tokio::select! {
-        ended = runtime.run_concurrent() => ended,
-        Err(broken) = listen(extension) => Err(broken.into()),
+        outcome = runtime.run_concurrent() => outcome,
+        Err(error) = listen(extension) => Err(error.into()),
     }
 }
 
-/// Answers an invocation. An error is what Lambda gets where there is no answer: for what is no event of a front door, or
-/// meets a bug of ours.
+/// Answers an invocation. Lambda gets an error if the payload is not an event of an entry point, or if the service
+/// panics.
 async fn handle(router: Router, event: LambdaEvent<Box<RawValue>>) -> Result<Reply, Diagnostic> {
     let LambdaEvent { payload, context } = event;
     let reply = async {
@@ -70,7 +72,7 @@ async fn listen(extension: Option<Extension>) -> Result<Infallible, ExtensionErr
     }
 }
 
-/// Reports to `afterwards` when the reply to an invocation is posted.
+/// Wraps the runtime's service, and reports to `tasks` when the reply to an invocation is posted.
 fn reporting<S>(
     inner: S,
     tasks: Option<BackgroundTasks>,
@@ -91,26 +93,26 @@ where
     })
 }
 
-/// Answers one event, with what its front door takes.
+/// Answers one event in the form of its entry point.
 pub async fn answer(router: Router, event: Event, context: &Context) -> Reply {
-    let Event { door, mut request } = event;
+    let Event { entry_point, mut request } = event;
     let extensions = request.extensions_mut();
     if let Some(deadline) = deadline(context) {
         extensions.insert(deadline);
     }
     extensions.insert(RequestId(context.request_id.clone()));
-    if door == EntryPoint::Alb {
-        extensions.insert(ALB_LIMIT);
+    if entry_point == EntryPoint::Alb {
+        extensions.insert(ALB_ANSWER_LIMIT);
     }
     let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-    door.reply(response).await
+    entry_point.reply(response).await
 }
 
-/// The invocation's deadline, less what it takes to hand the answer over. One that has passed on arrival is none: local
-/// stand-ins for Lambda, such as `cargo lambda watch`, tell a time that means nothing, and Lambda does not begin an
-/// invocation that is over.
+/// The deadline of an invocation, minus the time for posting the reply. A deadline in the past is ignored: local
+/// emulators such as `cargo lambda watch` send meaningless times, and Lambda never starts an invocation after its
+/// deadline.
 fn deadline(context: &Context) -> Option<Deadline> {
     let end = Timestamp::from(UNIX_EPOCH + Duration::from_millis(context.deadline));
     let left = Timestamp::now().age_at(end);
-    (!left.is_zero()).then(|| Deadline::after(left.saturating_sub(MARGIN.min(left / 4))))
+    (!left.is_zero()).then(|| Deadline::after(left.saturating_sub(REPLY_MARGIN.min(left / 4))))
 }

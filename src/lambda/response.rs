@@ -1,11 +1,11 @@
-//! From a response to what Lambda hands to the front door.
+//! Converts an HTTP response to the reply that Lambda passes to the entry point.
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, Response, header};
 use http_body_util::{BodyExt, Collected};
 use serde::{Serialize, Serializer};
 
-/// The doors, by the form of their replies.
+/// The entry points, by the form of their events and replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EntryPoint {
     /// HTTP API 1.0 and REST API.
@@ -17,13 +17,13 @@ pub(super) enum EntryPoint {
 }
 
 impl EntryPoint {
-    /// A response as this door takes it.
+    /// Converts a response to the reply of this entry point.
     pub(super) async fn reply(self, response: Response<Body>) -> Reply {
         let (parts, body) = response.into_parts();
-        // Every body of ours is in memory already: there is nothing that could fail.
+        // All response bodies are in memory already, so collecting them cannot fail.
         let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
         let (status, mut headers) = (parts.status, parts.headers);
-        // Of an answer to HEAD it counts the body that was taken away: the door counts what it sends.
+        // For HEAD, this header gives the length of the removed body. The entry point sets its own.
         headers.remove(header::CONTENT_LENGTH);
         let body = String::from_utf8_lossy(&body).into_owned();
         let reply = Reply { status_code: status.as_u16(), body, ..Reply::default() };
@@ -39,7 +39,7 @@ impl EntryPoint {
     }
 }
 
-/// What Lambda hands to the front door: JSON that holds the body as a string.
+/// The reply to an invocation: JSON with the body as a string.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
@@ -48,14 +48,14 @@ pub struct Reply {
     status_description: Option<String>,
     #[serde(serialize_with = "single_values", skip_serializing_if = "HeaderMap::is_empty")]
     headers: HeaderMap,
-    /// A target group takes these or the others, as it is set.
+    /// An ALB target group reads either these or `headers`, depending on its settings.
     #[serde(serialize_with = "lists_of_values", skip_serializing_if = "HeaderMap::is_empty")]
     multi_value_headers: HeaderMap,
     is_base64_encoded: bool,
     body: String,
 }
 
-/// Lines of one name become one, as RFC 9110 5.2 has it. Of ours, none is `Set-Cookie`.
+/// Joins the values of one name to one (RFC 9110, section 5.2). This is safe because no response has `Set-Cookie`.
 fn single_values<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
     let joined = |name: &HeaderName| values(headers, name).collect::<Vec<_>>().join(", ");
     serializer.collect_map(headers.keys().map(|name| (name.as_str(), joined(name))))

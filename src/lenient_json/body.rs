@@ -1,4 +1,4 @@
-//! Bodies as a whole: one object, or a list in the envelope that `OData` puts around it.
+//! Reads whole bodies: one object, or a list in its `OData` envelope.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ pub(crate) fn object<'de, S: ReadObject<'de>>(body: &'de SharedStr, reader: &mut
     counted(body, reader).map(|(object, _)| object)
 }
 
-/// The same, and how many bytes were made of the body.
+/// The same, and the number of bytes that the parsed values occupy.
 pub(crate) fn counted<'de, S: ReadObject<'de>>(
     body: &'de SharedStr,
     reader: &mut S,
@@ -29,11 +29,11 @@ pub(crate) fn counted<'de, S: ReadObject<'de>>(
 /// One page of a list.
 #[derive(Debug)]
 pub(crate) struct Page<T> {
-    /// What is on it.
+    /// The items of the page.
     pub(crate) items: Vec<T>,
-    /// Where the next one is, if there is one.
+    /// The link to the next page, if there is one.
     pub(crate) next_link: Option<String>,
-    /// How many bytes were made of its body.
+    /// The number of bytes that the parsed items occupy.
     pub(crate) made: usize,
 }
 
@@ -43,13 +43,14 @@ impl<T> Default for Page<T> {
     }
 }
 
-/// Where a list that stands within an object goes on, if it does. A link of another type leads nowhere.
+/// The link to the next page of a list inside an object, if there is one. A link that is not a string becomes empty.
 pub(crate) fn link(value: &Value<'_>) -> Option<String> {
     (!value.is_null()).then(|| value.string().map(Cow::into_owned).unwrap_or_default())
 }
 
 impl<T> Page<T> {
-    /// Puts what is on it after what was on the pages before, of which there is mostly none. Where the next one is.
+    /// Appends the items to those of the previous pages and returns the link to the next page. Usually there are no
+    /// previous pages, so the first list is moved.
     pub(crate) fn append_to(mut self, items: &mut Vec<T>) -> Option<String> {
         if items.is_empty() {
             *items = self.items;
@@ -60,13 +61,13 @@ impl<T> Page<T> {
     }
 }
 
-/// Reads `{"value":[…],"@odata.nextLink":"…"}`. `value` has to be a list of objects: anything else must not pass for
-/// an empty list.
+/// Reads `{"value":[…],"@odata.nextLink":"…"}`. `value` has to be a list of objects. Anything else is an error, so that
+/// it is not mistaken for an empty list.
 pub(crate) fn page<'de, S: ReadObject<'de>>(body: &'de SharedStr, items: &mut S) -> Result<Page<S::Item>, Malformed> {
     list(body, "value", items)
 }
 
-/// The same, with the list under another name.
+/// The same, for a list in a member named `name`.
 pub(crate) fn list<'de, S: ReadObject<'de>>(
     body: &'de SharedStr,
     name: &'static str,
@@ -102,12 +103,12 @@ impl<'de, S: ReadObject<'de>> ReadObject<'de> for PageReader<'_, S> {
     }
 }
 
-/// What an item of a list takes at least in most bodies, in bytes: room is made for as many as there may be.
-const USUAL: usize = 2 << 10;
+/// The size of a small item in most bodies. It determines the initial capacity of a list.
+const TYPICAL_ITEM_BYTES: usize = 2 << 10;
 
-/// A list that holds nothing but objects.
+/// Reads a list whose items all have to be objects.
 fn strict_list<'de, S: ReadObject<'de>>(json: &mut Json<'de>, reader: &mut S) -> Result<Vec<S::Item>, Malformed> {
-    let mut items = Vec::with_capacity(json.body().len() / USUAL);
+    let mut items = Vec::with_capacity(json.body().len() / TYPICAL_ITEM_BYTES);
     json.list(|json| {
         let is_one = object_among(json, reader, &mut items)?;
         if is_one { Ok(()) } else { Err(Malformed::OtherShape) }
@@ -116,7 +117,7 @@ fn strict_list<'de, S: ReadObject<'de>>(json: &mut Json<'de>, reader: &mut S) ->
     Ok(items)
 }
 
-/// Reads an object by its members.
+/// Reads an object through a function of its members.
 pub(crate) struct MembersReader<F>(pub(crate) F);
 
 impl<'de, T, F: FnMut(Members<'de>) -> T> ReadObject<'de> for MembersReader<F> {

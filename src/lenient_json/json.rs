@@ -1,8 +1,9 @@
-//! JSON, read once from its front to its end: what stands next is looked at, and then gone into, taken, or passed over.
+//! A pull reader for JSON that reads a body once, from start to end. The caller peeks at the next value, then enters,
+//! takes or skips it.
 //!
-//! A member of a foreign object may be of any type, so a value has to be had as it was written as well as read. Through
-//! serde's interface that takes two looks at each: one for its end, one for its text. Most of a body are strings, whose
-//! ends are found here; `serde_json` reads those with escapes, and whatever else a value is.
+//! A member of Microsoft's objects may have any type, so each value is needed both as raw JSON and parsed. Through
+//! serde's interface this takes two passes over each value: one to find its end, one to read its text. Most of a body
+//! is strings, and this reader finds their ends itself. `serde_json` reads strings with escapes and all other values.
 
 use std::borrow::Cow;
 
@@ -16,68 +17,70 @@ use crate::domain::shared_str::SharedStr;
 /// Why a body cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
-    /// It is no JSON.
+    /// It is not valid JSON.
     NotJson,
-    /// It is JSON, with something else where an object or a list has to be.
+    /// It is JSON, but has another type where an object or a list is required.
     OtherShape,
-    /// It is a list's envelope without the list.
+    /// The envelope of a list lacks the list.
     NoItems,
-    /// What it holds would take too much memory.
+    /// The parsed values would take too much memory.
     TooMuch,
 }
 
-/// A body, or a part of one, and how far it is read.
+/// A reader for a body or a part of one, with its position.
 pub(crate) struct Json<'de> {
     text: &'de str,
     at: usize,
     body: &'de SharedStr,
-    /// Whether it has any control character. Most bodies have none, and then no string does.
+    /// Whether the body contains control characters. Most bodies contain none, so their strings need no check.
     has_controls: bool,
-    /// Bytes that may still be made of it.
-    room: usize,
+    /// Bytes that the parsed values may still occupy.
+    parsed_bytes_left: usize,
 }
 
-/// What may be made of a body of no length, in bytes.
-const ROOM: usize = 256 << 10;
-/// How much more may be made of each byte. Of Microsoft's alerts about one byte is made of each; of `{}` hundreds.
-const ROOM_OF_A_BYTE: usize = 2;
+/// Bytes that the parsed values of an empty body may occupy.
+const MIN_PARSED_BYTES: usize = 256 << 10;
+/// Bytes of parsed values allowed for each byte of the body. Microsoft's alerts need about one; `{}` needs hundreds.
+const PARSED_BYTES_PER_BYTE: usize = 2;
 
 impl<'de> Json<'de> {
-    /// All of a body.
+    /// A reader for a whole body.
     pub(super) fn of(body: &'de SharedStr) -> Self {
-        #[expect(clippy::needless_bitwise_bool, reason = "without a branch, sixteen bytes are looked at in one go")]
+        #[expect(
+            clippy::needless_bitwise_bool,
+            reason = "without a branch, the compiler checks sixteen bytes per instruction"
+        )]
         let has_controls = body.bytes().fold(false, |any, byte| any | (byte < b' '));
-        Self { text: body, at: 0, body, has_controls, room: room(body) }
+        Self { text: body, at: 0, body, has_controls, parsed_bytes_left: max_parsed_bytes(body) }
     }
 
-    /// A part of a body that was read as a value of its own.
+    /// A reader for a value that was taken from a body.
     pub(crate) fn of_value(value: Value<'de>, body: &'de SharedStr) -> Self {
-        Self { text: value.json, at: 0, body, has_controls: false, room: room(value.json) }
+        Self { text: value.json, at: 0, body, has_controls: false, parsed_bytes_left: max_parsed_bytes(value.json) }
     }
 
-    /// Counts what is made of what was read, in bytes. There is a bound to it, by the length of what is read: so memory
-    /// is bounded, whatever comes.
+    /// Counts bytes of parsed values. The length of the input limits them, so memory is bounded for any input.
     pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Malformed> {
-        self.room = self.room.checked_sub(bytes).ok_or(Malformed::TooMuch)?;
+        self.parsed_bytes_left = self.parsed_bytes_left.checked_sub(bytes).ok_or(Malformed::TooMuch)?;
         Ok(())
     }
 
-    /// How much was made of it, in bytes.
+    /// The number of bytes counted so far.
     pub(super) fn spent(&self) -> usize {
-        room(self.body).saturating_sub(self.room)
+        max_parsed_bytes(self.body).saturating_sub(self.parsed_bytes_left)
     }
 
-    /// The body in which this stands.
+    /// The whole body, also when this reads only a part of it.
     pub(crate) fn body(&self) -> &'de SharedStr {
         self.body
     }
 
-    /// Goes into the object that has to stand next. `member` reads a name and its value.
+    /// Enters the next value, which has to be an object. `member` reads a name and its value.
     pub(crate) fn object(&mut self, member: impl FnMut(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
         self.each(b'{', member, b'}')
     }
 
-    /// Goes into the list that has to stand next. `item` reads each item.
+    /// Enters the next value, which has to be a list. `item` reads each item.
     pub(super) fn list(&mut self, item: impl FnMut(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
         self.each(b'[', item, b']')
     }
@@ -88,33 +91,33 @@ impl<'de> Json<'de> {
         mut read: impl FnMut(&mut Self) -> Result<(), Malformed>,
         last: u8,
     ) -> Result<(), Malformed> {
-        if !self.is_past(first) {
+        if !self.skip_if(first) {
             return self.value().and(Err(Malformed::OtherShape));
         }
-        if self.is_past(last) {
+        if self.skip_if(last) {
             return Ok(());
         }
         loop {
             read(self)?;
-            if !self.is_past(b',') {
-                return self.pass(last);
+            if !self.skip_if(b',') {
+                return self.skip(last);
             }
         }
     }
 
-    /// Takes the name of the member that stands next.
+    /// Takes the name of the next member.
     pub(crate) fn name(&mut self) -> Result<Cow<'de, str>, Malformed> {
         if self.peek() != Some(b'"') {
             return Err(Malformed::NotJson);
         }
         let string = self.string()?;
-        self.pass(b':')?;
+        self.skip(b':')?;
         string.string().ok_or(Malformed::NotJson)
     }
 
-    /// Goes past this name, if it stands next as it came before, without escapes. That is sooner seen than what other
-    /// name it is.
-    pub(super) fn is_past_name(&mut self, name: &str) -> bool {
+    /// Skips the next member name if it equals `name` and is written without escapes. Comparing with an expected name
+    /// is faster than reading an unknown one.
+    pub(super) fn skip_name_if(&mut self, name: &str) -> bool {
         if self.peek() != Some(b'"') {
             return false;
         }
@@ -126,18 +129,18 @@ impl<'de> Json<'de> {
         is_next
     }
 
-    /// Takes the value that stands next, as it was written.
+    /// Takes the next value as raw JSON.
     pub(crate) fn value(&mut self) -> Result<Value<'de>, Malformed> {
         const NULL: &str = "null";
         match self.peek() {
             Some(b'"') => self.string(),
             Some(b'n') if self.rest().starts_with(NULL) => self.taken(NULL.len(), Form::Other),
-            _ => self.foreign(Form::Other),
+            _ => self.validated(Form::Other),
         }
     }
 
-    /// A value that `serde_json` finds the end of, and finds well formed.
-    fn foreign(&mut self, form: Form) -> Result<Value<'de>, Malformed> {
+    /// Takes the next value with `serde_json`, which finds its end and validates it.
+    fn validated(&mut self, form: Form) -> Result<Value<'de>, Malformed> {
         let raw = <&RawValue>::deserialize(&mut serde_json::Deserializer::from_str(self.rest()));
         let raw = raw.map_err(|_| Malformed::NotJson)?;
         self.taken(raw.get().len(), form)
@@ -153,12 +156,12 @@ impl<'de> Json<'de> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// Makes sure that nothing is left.
+    /// Checks that nothing but white space follows.
     pub(super) fn end(mut self) -> Result<(), Malformed> {
         if self.peek().is_none() { Ok(()) } else { Err(Malformed::NotJson) }
     }
 
-    /// The first sign of what stands next.
+    /// The first byte of the next token, after white space.
     pub(super) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.text.as_bytes().get(self.at) {
@@ -168,26 +171,26 @@ impl<'de> Json<'de> {
         }
     }
 
-    /// Goes past this sign, if it stands next.
-    fn is_past(&mut self, sign: u8) -> bool {
-        let is_next = self.peek() == Some(sign);
+    /// Skips the next token if it is this byte, and returns whether it was.
+    fn skip_if(&mut self, token: u8) -> bool {
+        let is_next = self.peek() == Some(token);
         self.at += usize::from(is_next);
         is_next
     }
 
-    fn pass(&mut self, sign: u8) -> Result<(), Malformed> {
-        if self.is_past(sign) { Ok(()) } else { Err(Malformed::NotJson) }
+    fn skip(&mut self, token: u8) -> Result<(), Malformed> {
+        if self.skip_if(token) { Ok(()) } else { Err(Malformed::NotJson) }
     }
 
-    /// The string that stands next.
+    /// Takes the next value, which has to be a string.
     #[inline]
     fn string(&mut self) -> Result<Value<'de>, Malformed> {
         let inside = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
         let end = memchr2(b'"', b'\\', inside).ok_or(Malformed::NotJson)?;
         if inside.get(end) != Some(&b'"') {
-            let string = self.foreign(Form::Escaped)?;
-            // It is copied when it is read: never more than is there.
-            self.room = self.room.saturating_sub(string.json.len());
+            let string = self.validated(Form::Escaped)?;
+            // Reading a string with escapes copies it. The copy is never longer than its JSON.
+            self.parsed_bytes_left = self.parsed_bytes_left.saturating_sub(string.json.len());
             return Ok(string);
         }
         if self.has_controls && inside.iter().take(end).any(|byte| *byte < b' ') {
@@ -197,8 +200,8 @@ impl<'de> Json<'de> {
     }
 }
 
-fn room(text: &str) -> usize {
-    ROOM + ROOM_OF_A_BYTE * text.len()
+fn max_parsed_bytes(text: &str) -> usize {
+    MIN_PARSED_BYTES + PARSED_BYTES_PER_BYTE * text.len()
 }
 
 #[cfg(test)]
@@ -208,7 +211,7 @@ mod tests {
 
     use super::*;
 
-    /// A whole text by way of this reader; `None` if it is no JSON, or holds half a code point.
+    /// Parses a text with this reader. Returns `None` if it is not JSON or contains a lone surrogate.
     fn read(text: &str) -> Option<serde_json::Value> {
         let body = SharedStr::from(text);
         let mut json = Json::of(&body);
@@ -265,7 +268,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(value in value()) {
+        fn a_serialized_value_is_read_back(value in value()) {
             for text in [serde_json::to_string(&value), serde_json::to_string_pretty(&value)] {
                 let text = text.expect("JSON");
                 prop_assert_eq!(read(&text), Some(value.clone()), "{}", text);
@@ -273,12 +276,12 @@ mod tests {
         }
 
         #[test]
-        fn nothing_else_passes_for_json(text in "[{}\\[\\]:,\"\\\\ anulre10.\n\u{1}]{0,12}|\\{\"[ab\\\\\"\t]{0,3}\" ?:[\"1nul\\[\\]{}, ]{0,8}\\}") {
+        fn it_accepts_the_same_texts_as_serde_json(text in "[{}\\[\\]:,\"\\\\ anulre10.\n\u{1}]{0,12}|\\{\"[ab\\\\\"\t]{0,3}\" ?:[\"1nul\\[\\]{}, ]{0,8}\\}") {
             prop_assert_eq!(read(&text), serde_json::from_str(&text).ok(), "{}", text);
         }
 
         #[test]
-        fn what_is_cut_off_or_followed_by_more_is_no_json(value in value(), cut in 0_usize..40, more in "[\\]},:\"a]") {
+        fn truncated_json_and_trailing_text_are_rejected(value in value(), cut in 0_usize..40, more in "[\\]},:\"a]") {
             let text = serde_json::json!({ "value": [value] }).to_string();
             let short = text.get(..text.len().saturating_sub(cut + 1)).unwrap_or_default();
             prop_assert_eq!(read(short), None, "{}", short);
@@ -288,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_costs_no_stack() {
+    fn deep_nesting_does_not_overflow_the_stack() {
         for (depth, open, close) in [(1_000_000, "[", "]"), (1_000_000, "{\"a\":", "}")] {
             let body = SharedStr::from(format!("{}1{}", open.repeat(depth), close.repeat(depth)));
             assert_eq!(Json::of(&body).value().map(|value| value.json().len()).ok(), Some(body.len()));
@@ -298,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_control_character_makes_a_string_none() {
+    fn a_string_with_a_control_character_is_rejected() {
         for (text, is_json) in [
             ("{\n\t\"a\" : \"b\"\r\n}", true),
             ("{\"a\": \"b\u{7f}\u{80}\"}", true),

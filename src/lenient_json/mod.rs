@@ -1,4 +1,5 @@
-//! Reads other people's JSON without losing anything. Knows no HTTP.
+//! Lenient reading of JSON that others write. It keeps unknown members and members of unexpected types. It knows no
+//! HTTP.
 
 pub(crate) mod body;
 pub(crate) mod json;

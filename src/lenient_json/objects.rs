@@ -1,4 +1,5 @@
-//! Objects and lists of them, read one after the other as they come; what stands in their place is passed over.
+//! Reads objects and lists of objects one after the other. Values of other types in their place are skipped, and may be
+//! kept.
 
 use serde_json::value::RawValue;
 
@@ -7,27 +8,27 @@ use super::value::Value;
 use crate::domain::extra::Extra;
 use crate::domain::warning::Warnings;
 
-/// What a value that is passed over takes until it is kept, in bytes, beside its text.
-const PASSED_OVER: usize = 96;
+/// Bytes that a skipped value occupies, besides its text, until it is kept.
+const SKIPPED_VALUE_BYTES: usize = 96;
 
-/// Reads one object, with what it needs at hand.
+/// A reader for one kind of object. It holds the state that reading needs.
 pub(crate) trait ReadObject<'de> {
-    /// What an object becomes.
+    /// The value that an object is read into.
     type Item;
 
-    /// Reads the object that stands next.
+    /// Reads the next value, which has to be an object.
     fn read(&mut self, json: &mut Json<'de>) -> Result<Self::Item, Malformed>;
 
-    /// Roughly what an item occupies, in bytes, beside the body and what was counted while it was read.
+    /// The approximate size of an item in bytes, without the body and without bytes counted during `read`.
     fn weight(_: &Self::Item) -> usize {
         size_of::<Self::Item>()
     }
 
-    /// Takes note of something that stands where an object should, and is passed over.
+    /// Receives a value of another type that stands in the place of an object and is skipped.
     fn pass_over(&mut self, _: Value<'de>) {}
 }
 
-/// Reads what stands next and puts it to these, if it is an object; anything else is passed over. Which it was.
+/// Reads the next value into `items` if it is an object, and skips it otherwise. Returns whether it was an object.
 pub(super) fn object_among<'de, S: ReadObject<'de>>(
     json: &mut Json<'de>,
     reader: &mut S,
@@ -44,8 +45,8 @@ pub(super) fn object_among<'de, S: ReadObject<'de>>(
     Ok(is_object)
 }
 
-/// Reads the list of objects that stands next, one after the other, passing over what is none; a single object is a
-/// list of one. Anything else is no list and passed over: `None`.
+/// Reads the next value as a list of objects and skips items of other types. A single object is a list of one. Any
+/// other value is skipped, and the result is `None`.
 pub(crate) fn list_of<'de, S: ReadObject<'de>>(
     json: &mut Json<'de>,
     reader: &mut S,
@@ -54,7 +55,7 @@ pub(crate) fn list_of<'de, S: ReadObject<'de>>(
         Some(b'[') => {
             let mut items = Vec::new();
             json.list(|json| object_among(json, reader, &mut items).map(drop))?;
-            // Most lists are short and there are many of them: the room for more would be a third of what is kept.
+            // There are many lists and most are short: spare capacity would be a third of the memory kept.
             items.shrink_to_fit();
             Ok(Some(items))
         }
@@ -73,19 +74,20 @@ pub(crate) fn list_of<'de, S: ReadObject<'de>>(
 fn pass_over<'de, S: ReadObject<'de>>(json: &mut Json<'de>, reader: &mut S) -> Result<(), Malformed> {
     let value = json.value()?;
     if !value.is_null() {
-        json.spend(PASSED_OVER)?;
+        json.spend(SKIPPED_VALUE_BYTES)?;
         reader.pass_over(value);
     }
     Ok(())
 }
 
-/// Keeps under a name what stood there, or among the items of a list there, and was no object; and tells it.
+/// Keeps skipped values in `extra` and adds a warning. `values` stood in the member `name` or, with `is_list`, in its
+/// list.
 pub(crate) fn keep_passed_over(
     extra: &mut Extra,
     name: &str,
     values: &[Value<'_>],
     is_list: bool,
-    notes: &mut Warnings,
+    warnings: &mut Warnings,
 ) {
     let kept: Vec<_> = values.iter().filter_map(|value| value.kept()).collect();
     let value = if is_list && !kept.is_empty() {
@@ -95,7 +97,7 @@ pub(crate) fn keep_passed_over(
         kept.into_iter().next()
     };
     if let Some(value) = value {
-        notes.unexpected_type(name, "a list of objects");
+        warnings.unexpected_type(name, "a list of objects");
         extra.keep(name, value);
     }
 }

@@ -1,5 +1,4 @@
-//! What people and products say about an alert or an incident, in the words of whichever API: severity, status,
-//! verdict, remarks.
+//! Readers for the fields that the APIs share: severity, status, verdict, comments, users and determination.
 
 use super::members::Members;
 use crate::domain::alert::{Comment, LoggedOnUser};
@@ -9,98 +8,106 @@ use crate::domain::vocabulary::{
 };
 use crate::domain::warning::Warnings;
 
-/// The severity of an alert or an incident.
-pub(crate) fn severity(members: &mut Members<'_>, unfamiliar: &mut UnknownWords, notes: &mut Warnings) -> Severity {
-    let (severity, unknown) = closed_word("severity", "severity", Severity::parse, Severity::Other, members, notes);
-    unfamiliar.severity = unknown;
+/// Reads the severity of an alert or an incident.
+pub(crate) fn severity(
+    members: &mut Members<'_>,
+    unknown_words: &mut UnknownWords,
+    warnings: &mut Warnings,
+) -> Severity {
+    let (severity, unknown) = closed_word("severity", "severity", Severity::parse, Severity::Other, members, warnings);
+    unknown_words.severity = unknown;
     severity
 }
 
-/// The status of an alert.
+/// Reads the status of an alert.
 pub(crate) fn alert_status(
     members: &mut Members<'_>,
-    unfamiliar: &mut UnknownWords,
-    notes: &mut Warnings,
+    unknown_words: &mut UnknownWords,
+    warnings: &mut Warnings,
 ) -> AlertStatus {
-    let (status, unknown) = closed_word("status", "status", AlertStatus::parse, AlertStatus::Other, members, notes);
-    unfamiliar.status = unknown;
+    let (status, unknown) = closed_word("status", "status", AlertStatus::parse, AlertStatus::Other, members, warnings);
+    unknown_words.status = unknown;
     status
 }
 
-/// The status of an incident.
+/// Reads the status of an incident.
 pub(crate) fn incident_status(
     members: &mut Members<'_>,
-    unfamiliar: &mut UnknownWords,
-    notes: &mut Warnings,
+    unknown_words: &mut UnknownWords,
+    warnings: &mut Warnings,
 ) -> IncidentStatus {
-    let called = "incident status";
-    let (status, unknown) = closed_word("status", called, IncidentStatus::parse, IncidentStatus::Other, members, notes);
-    unfamiliar.status = unknown;
+    let label = "incident status";
+    let (status, unknown) =
+        closed_word("status", label, IncidentStatus::parse, IncidentStatus::Other, members, warnings);
+    unknown_words.status = unknown;
     status
 }
 
-/// The word of a closed set that a member holds. One that is not known is `other`, and returned beside it.
+/// Reads a member whose value is a word of a closed vocabulary. An unknown word becomes `other`, and is returned as
+/// well.
 ///
-/// Graph writes `unknownFutureValue` for words that the caller did not ask for:
-/// <https://learn.microsoft.com/graph/best-practices-concept#handling-future-members-in-evolvable-enumerations>. That
-/// is `unknown`, with the same warning.
+/// Graph writes `unknownFutureValue` for words that the caller did not request:
+/// <https://learn.microsoft.com/graph/best-practices-concept#handling-future-members-in-evolvable-enumerations>. It
+/// becomes `unknown`, with the same warning.
 fn closed_word<W: ClosedVocabulary + Default>(
     member: &'static str,
-    called: &str,
+    label: &str,
     parse: fn(&str) -> Option<W>,
     other: W,
     members: &mut Members<'_>,
-    notes: &mut Warnings,
+    warnings: &mut Warnings,
 ) -> (W, Option<SharedStr>) {
-    let Some(word) = members.word(member, notes) else { return (W::default(), None) };
+    let Some(word) = members.word(member, warnings) else { return (W::default(), None) };
     if let Some(known) = parse(&word) {
         return (known, None);
     }
-    notes.unknown_word::<W>(called, &word);
+    warnings.unknown_word::<W>(label, &word);
     if word.eq_ignore_ascii_case("unknownFutureValue") { (W::default(), None) } else { (other, Some(word.into())) }
 }
 
-/// What a classification and a determination come to.
+/// The verdict that a classification and a determination stand for.
 pub(crate) fn verdict(
     classification: Option<&str>,
     determination: Option<&str>,
     member: &str,
-    notes: &mut Warnings,
+    warnings: &mut Warnings,
 ) -> AlertVerdict {
     AlertVerdict::parse(classification, determination).unwrap_or_else(|| {
-        notes.unknown_word::<AlertVerdict>(member, classification.unwrap_or_default());
+        warnings.unknown_word::<AlertVerdict>(member, classification.unwrap_or_default());
         AlertVerdict::Other
     })
 }
 
-/// How an API names the parts of a remark.
+/// The names that an API uses for the members of a comment.
 pub(crate) struct CommentNames {
-    /// Who wrote it.
+    /// The author.
     pub(crate) author: &'static [&'static str],
-    /// When.
+    /// The time of creation.
     pub(crate) created: &'static [&'static str],
 }
 
-/// The comments of an alert or an incident; they stay whole among what has no home if they hold more than is read here.
-pub(crate) fn comments(members: &mut Members<'_>, names: &CommentNames, notes: &mut Warnings) -> Vec<Comment> {
-    members.whole_objects("comments", notes, |comment, notes| Comment {
-        text: comment.text(&["comment"], notes),
-        author: comment.text(names.author, notes),
-        created_at: comment.moment(names.created, notes),
+/// Reads the comments of an alert or an incident. If they hold more members than are read here, the whole list is also
+/// kept in `extra`.
+pub(crate) fn comments(members: &mut Members<'_>, names: &CommentNames, warnings: &mut Warnings) -> Vec<Comment> {
+    members.whole_objects("comments", warnings, |comment, warnings| Comment {
+        text: comment.text(&["comment"], warnings),
+        author: comment.text(names.author, warnings),
+        created_at: comment.moment(names.created, warnings),
     })
 }
 
-/// Who was logged on, of an alert or a device; they stay whole among what has no home if they hold more.
-pub(crate) fn logged_on_users(members: &mut Members<'_>, notes: &mut Warnings) -> Vec<LoggedOnUser> {
-    let mut users = members.whole_objects("loggedOnUsers", notes, |user, notes| LoggedOnUser {
-        name: user.text(&["accountName"], notes),
-        domain: user.text(&["domainName"], notes),
+/// Reads the users who were logged on to the device of an alert. If they hold more members than are read here, the
+/// whole list is also kept in `extra`.
+pub(crate) fn logged_on_users(members: &mut Members<'_>, warnings: &mut Warnings) -> Vec<LoggedOnUser> {
+    let mut users = members.whole_objects("loggedOnUsers", warnings, |user, warnings| LoggedOnUser {
+        name: user.text(&["accountName"], warnings),
+        domain: user.text(&["domainName"], warnings),
     });
     users.retain(|user| *user != LoggedOnUser::default());
     users
 }
 
-/// The determination; a word such as `NotAvailable` is none.
-pub(crate) fn determination(members: &mut Members<'_>, notes: &mut Warnings) -> Option<SharedStr> {
-    members.text(&["determination"], notes).filter(|word| vocabulary::is_determination(word))
+/// Reads the determination. A word such as `NotAvailable` counts as absent.
+pub(crate) fn determination(members: &mut Members<'_>, warnings: &mut Warnings) -> Option<SharedStr> {
+    members.text(&["determination"], warnings).filter(|word| vocabulary::is_determination(word))
 }

@@ -1,4 +1,4 @@
-//! Single values of JSON, as they were written.
+//! Single JSON values, kept as raw JSON.
 
 use std::borrow::Cow;
 
@@ -8,17 +8,17 @@ use serde_json::value::RawValue;
 use super::json::Json;
 use crate::domain::shared_str::SharedStr;
 
-/// A value nested deeper than this is no document of Microsoft's.
-const DEEPEST: usize = 64;
+/// The greatest depth of a value that is kept. No document of Microsoft's is nested deeper.
+const MAX_DEPTH: usize = 64;
 
-/// One value, as it was written.
+/// One value as raw JSON.
 #[derive(Clone, Copy)]
 pub(crate) struct Value<'de> {
     pub(super) json: &'de str,
     pub(super) form: Form,
 }
 
-/// What sort of value it is.
+/// The syntactic form of a value.
 #[derive(Clone, Copy)]
 pub(super) enum Form {
     /// A string without escapes.
@@ -40,7 +40,7 @@ impl<'de> Value<'de> {
         self.json.starts_with('n')
     }
 
-    /// A string's text, borrowed where it holds no escapes; `None` for anything else.
+    /// The text of a string, borrowed if it contains no escapes. `None` for other types.
     #[inline]
     pub(crate) fn string(self) -> Option<Cow<'de, str>> {
         match self.form {
@@ -50,7 +50,7 @@ impl<'de> Value<'de> {
         }
     }
 
-    /// A string's text, or a number or truth value as it is written; `None` for lists and objects.
+    /// The text of a string, or the raw JSON of a number or boolean. `None` for lists and objects.
     pub(super) fn text(self) -> Option<Cow<'de, str>> {
         match self.form {
             Form::Plain | Form::Escaped => self.string(),
@@ -63,7 +63,7 @@ impl<'de> Value<'de> {
         self.text()?.parse().ok()
     }
 
-    /// The items of a list that are not null; `None` if it is none.
+    /// The items of a list that are not null, or `None` if the value is not a list.
     pub(super) fn list(self, body: &'de SharedStr) -> Option<Vec<Self>> {
         let mut items = Vec::new();
         let list = Json::of_value(self, body).list(|json| {
@@ -75,21 +75,21 @@ impl<'de> Value<'de> {
         list.is_ok().then_some(items)
     }
 
-    /// A copy of it that stands by itself; `None` if it is nested deeper than any document of Microsoft's.
+    /// An owned copy, or `None` if the value is nested deeper than any document of Microsoft's.
     pub(super) fn kept(self) -> Option<Box<RawValue>> {
-        let is_too_deep = matches!(self.form, Form::Other) && is_deeper_than(self.json, DEEPEST);
+        let is_too_deep = matches!(self.form, Form::Other) && is_deeper_than(self.json, MAX_DEPTH);
         if is_too_deep { None } else { RawValue::from_string(self.json.to_owned()).ok() }
     }
 }
 
-/// The text of a string; `None` if it is half a code point, or no string.
+/// The text of a string, or `None` if it contains a lone surrogate or is not a string.
 fn unescaped(json: &str) -> Option<String> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
     with_short_escapes(inside).or_else(|| serde_json::from_str(json).ok())
 }
 
-/// What is between quotes as text; `None` if any of its escapes is a code point. Paths are full of the others, and read
-/// so with a third of the instructions.
+/// Unescapes the content of a string that uses only short escapes. Returns `None` if it contains any other escape. File
+/// paths are full of short escapes, and this needs a third of the instructions that `serde_json` needs.
 fn with_short_escapes(inside: &str) -> Option<String> {
     let mut text = String::with_capacity(inside.len());
     let mut rest = inside;
@@ -97,7 +97,7 @@ fn with_short_escapes(inside: &str) -> Option<String> {
         let (plain, escape) = rest.split_at_checked(at)?;
         text.push_str(plain);
         text.push(match escape.as_bytes().get(1)? {
-            sign @ (b'"' | b'\\' | b'/') => char::from(*sign),
+            byte @ (b'"' | b'\\' | b'/') => char::from(*byte),
             b'n' => '\n',
             b'r' => '\r',
             b't' => '\t',
@@ -109,8 +109,8 @@ fn with_short_escapes(inside: &str) -> Option<String> {
     Some(text)
 }
 
-/// Whether lists and objects nest deeper than `most`.
-fn is_deeper_than(json: &str, most: usize) -> bool {
+/// Whether lists and objects nest deeper than `max_depth`.
+fn is_deeper_than(json: &str, max_depth: usize) -> bool {
     let mut depth = 0_usize;
     let (mut quoted, mut escaped) = (false, false);
     for byte in json.bytes() {
@@ -122,7 +122,7 @@ fn is_deeper_than(json: &str, most: usize) -> bool {
             b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if depth > most {
+        if depth > max_depth {
             return true;
         }
     }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_that_of_lists_and_objects() {
+    fn only_lists_and_objects_count_as_depth() {
         assert!(!is_deeper_than(r#"{"a":"[[[[[[\"[["}"#, 1));
         assert!(is_deeper_than(r#"{"a":[]}"#, 1));
     }

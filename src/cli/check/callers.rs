@@ -30,7 +30,7 @@ pub(super) async fn check(session: &Session, post_test: bool, report: &mut Repor
             Err(error) => report.wrong(part, &secret_error_message(error)),
         },
     }
-    report_corrections("caller secret", &session.service.callers.mends(), report);
+    report_corrections("caller secret", &session.service.callers.corrections(), report);
     let Ok(Some(secret)) = secret else { return };
     for member in &secret.unknown {
         report.warning("caller secret", &member.to_string());

@@ -4,7 +4,7 @@ use super::context;
 use super::report::Report;
 use crate::api::one_line_message;
 use crate::cli::Session;
-use crate::credentials::{CallError, CredentialError, Mends, StoreError};
+use crate::credentials::{CallError, Corrections, CredentialError, StoreError};
 
 /// Checks whether the Defender secret contains a credential.
 pub(super) async fn check(session: &Session, report: &mut Report) -> bool {
@@ -13,7 +13,7 @@ pub(super) async fn check(session: &Session, report: &mut Report) -> bool {
         Ok(secret) => {
             let form = secret.content.form();
             report.good(part, &format!("{}: {form}", session.settings.defender_secret.as_str()));
-            report_corrections(part, &secret.mends, report);
+            report_corrections(part, &secret.corrections, report);
             true
         }
         Err(CredentialError::Store(error)) => {
@@ -28,9 +28,9 @@ pub(super) async fn check(session: &Session, report: &mut Report) -> bool {
 }
 
 /// Reports corrections that were applied to a secret. It works, but should be fixed.
-pub(super) fn report_corrections(part: &str, mends: &Mends, report: &mut Report) {
-    for mend in mends.iter() {
-        report.warning(part, &mend.to_string());
+pub(super) fn report_corrections(part: &str, corrections: &Corrections, report: &mut Report) {
+    for correction in corrections.iter() {
+        report.warning(part, &correction.to_string());
     }
 }
 

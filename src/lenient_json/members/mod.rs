@@ -1,5 +1,4 @@
-//! The members of objects that were written by somebody else: each is taken out by its name, and what is left at the
-//! end is kept as it came.
+//! The members of an object from outside. Readers take members out by name; the remaining ones are kept unchanged.
 
 mod typed;
 
@@ -15,16 +14,16 @@ use crate::domain::extra::Extra;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::warning::Warnings;
 
-/// The members of one JSON object, each as it was written.
+/// The members of one JSON object as raw JSON, with a small hash table of their names.
 pub(crate) struct Members<'de> {
     list: Vec<Member<'de>>,
-    /// Of each family the place of the last member, counted from 1.
-    last: [u32; FAMILIES],
-    /// What they stand in: the texts that are taken out become parts of it.
+    /// For each bucket, the position of its last member, counted from 1. 0 is empty.
+    last: [u32; BUCKETS],
+    /// The body that contains them. Texts that are taken out share its memory.
     body: &'de SharedStr,
 }
 
-/// The body of what stands in none.
+/// The body of members that do not come from a body.
 static NO_BODY: SharedStr = SharedStr::of_static("");
 
 impl Default for Members<'_> {
@@ -33,18 +32,18 @@ impl Default for Members<'_> {
     }
 }
 
-/// One member: no larger than it has to be, as there are many.
+/// One member. It is as small as possible because there are many.
 struct Member<'de> {
     name: Cow<'de, str>,
     json: &'de str,
     state: State,
-    /// The place of the one of its family that came before, counted from 1.
+    /// The position of the previous member in the same bucket, counted from 1. 0 is none.
     before: u32,
 }
 
 #[derive(Clone, Copy)]
 enum State {
-    /// It is as if it were not there: null, or read by others.
+    /// It counts as missing: it is null, an annotation, or read by another reader.
     Absent,
     Here(Form),
     TakenOut,
@@ -67,48 +66,48 @@ impl<'de> Member<'de> {
     }
 }
 
-/// Whether a name is of `OData`'s own: `@odata.etag` of the object, `alerts@odata.nextLink` of a member of it.
+/// Whether a name is an `OData` annotation: `@odata.etag` of the object, `alerts@odata.nextLink` of a member.
 fn is_annotation(name: &str) -> bool {
     name.find('@').and_then(|at| name.get(at..)).is_some_and(|rest| rest.starts_with("@odata."))
 }
 
-/// The family of a name: of the names of one object, few share it. All members over all families, whichever signs of
-/// their names differ.
-fn family(name: &str) -> usize {
+/// The hash bucket of a name, from its length and three of its bytes. Few names of one object share a bucket.
+fn bucket(name: &str) -> usize {
     const GOLDEN: u32 = 0x9E37_79B9;
     let bytes = name.as_bytes();
     let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
     let [length, ..] = bytes.len().to_le_bytes();
-    let mark = [at(0), at(bytes.len() / 2), at(bytes.len().wrapping_sub(1)), length];
-    (u32::from_le_bytes(mark).wrapping_mul(GOLDEN) >> (u32::BITS - FAMILIES.ilog2())) as usize
+    let sample = [at(0), at(bytes.len() / 2), at(bytes.len().wrapping_sub(1)), length];
+    (u32::from_le_bytes(sample).wrapping_mul(GOLDEN) >> (u32::BITS - BUCKETS.ilog2())) as usize
 }
 
-/// About as many as there are members in most objects: then most families have one.
-const FAMILIES: usize = 32;
+/// About the number of members of most objects, so that most buckets hold one member.
+const BUCKETS: usize = 32;
 
-/// More members than any documented object has. Beyond, looking for a later one of each name that is left would take a
-/// hostile body's sender no effort and us quadratic time.
-const MANY: usize = 128;
-/// What most objects within others have at most.
-const USUAL: usize = 8;
+/// More members than any documented object has. For larger objects `left` builds a map of the last positions: without
+/// it, a hostile body would cost quadratic time.
+const MAX_DOCUMENTED_MEMBERS: usize = 128;
+/// The number of members of most nested objects. It is the initial capacity.
+const TYPICAL_MEMBERS: usize = 8;
 
 impl<'de> Members<'de> {
-    /// None yet, of an object in this body.
+    /// No members yet, for an object in this body.
     pub(crate) fn within(body: &'de SharedStr) -> Self {
-        Self { list: Vec::new(), last: [0; FAMILIES], body }
+        Self { list: Vec::new(), last: [0; BUCKETS], body }
     }
 
-    /// Those of the object that has to stand next.
+    /// Reads the members of the next value, which has to be an object.
     pub(super) fn of(json: &mut Json<'de>) -> Result<Self, Malformed> {
         let mut members = Self::within(json.body());
         members.read_all(json)?;
         Ok(members)
     }
 
-    /// These replaced by the members of the object that has to stand next. Of each, `other` may read the value itself.
+    /// Replaces these members by those of the next value, which has to be an object. `other` may read the value of a
+    /// member itself, and then returns true.
     ///
-    /// Objects of one list mostly have the same members in the same order: then names and places are those of the
-    /// object before, and nothing but the values is new.
+    /// Objects of one list usually have the same members in the same order. In this case the names and positions of the
+    /// previous object are reused, and only the values change.
     pub(crate) fn read(
         &mut self,
         json: &mut Json<'de>,
@@ -118,7 +117,7 @@ impl<'de> Members<'de> {
         let mut count = 0;
         json.object(|json| {
             let name = self.list.get(count).map(|member| &member.name);
-            if !name.is_some_and(|name| matches!(name, Cow::Borrowed(name) if json.is_past_name(name))) {
+            if !name.is_some_and(|name| matches!(name, Cow::Borrowed(name) if json.skip_name_if(name))) {
                 self.cut(count);
                 self.add(json.name()?);
             }
@@ -129,7 +128,7 @@ impl<'de> Members<'de> {
                 }
             }
             count += 1;
-            if count > MANY {
+            if count > MAX_DOCUMENTED_MEMBERS {
                 json.spend(size_of::<Member<'_>>())?;
             }
             Ok(())
@@ -138,12 +137,12 @@ impl<'de> Members<'de> {
         Ok(())
     }
 
-    /// These replaced by the members of the object that has to stand next.
+    /// Replaces these members by those of the next value, which has to be an object.
     pub(crate) fn read_all(&mut self, json: &mut Json<'de>) -> Result<(), Malformed> {
         self.read(json, |_, _| Ok(false))
     }
 
-    /// Takes in a member; of two of one name the later counts.
+    /// Adds a member. If two members have the same name, the later one counts.
     pub(crate) fn put(&mut self, name: Cow<'de, str>, value: Value<'de>) {
         self.add(name);
         if let Some(member) = self.list.last_mut() {
@@ -151,46 +150,46 @@ impl<'de> Members<'de> {
         }
     }
 
-    /// A place for a member of this name.
+    /// Adds an absent member of this name.
     fn add(&mut self, name: Cow<'de, str>) {
         if self.list.capacity() == 0 {
-            self.list.reserve(USUAL);
+            self.list.reserve(TYPICAL_MEMBERS);
         }
-        // No body is large enough for more members than there are numbers.
-        let place = u32::try_from(self.list.len() + 1).unwrap_or_default();
-        let before = self.last.get_mut(family(&name)).map_or(0, |last| mem::replace(last, place));
+        // The size limit of bodies keeps the number of members within 32 bits.
+        let position = u32::try_from(self.list.len() + 1).unwrap_or_default();
+        let before = self.last.get_mut(bucket(&name)).map_or(0, |last| mem::replace(last, position));
         self.list.push(Member { name, json: "", state: State::Absent, before });
     }
 
-    /// Leaves the first few.
+    /// Keeps only the first `count` members.
     fn cut(&mut self, count: usize) {
         while self.list.len() > count
             && let Some(Member { name, before, .. }) = self.list.pop()
-            && let Some(last) = self.last.get_mut(family(&name))
+            && let Some(last) = self.last.get_mut(bucket(&name))
         {
             *last = before;
         }
     }
 
-    /// Roughly what they occupy, in bytes.
+    /// The approximate size in bytes.
     pub(crate) fn weight(&self) -> usize {
         size_of::<Self>() + size_of_val(&*self.list)
     }
 
-    /// The place of the last member of this name that is not absent.
-    fn place(&self, name: &str) -> Option<usize> {
-        let mut counted = self.last.get(family(name)).copied()?;
+    /// The position of the last member of this name that is not absent.
+    fn position(&self, name: &str) -> Option<usize> {
+        let mut counted = self.last.get(bucket(name)).copied()?;
         loop {
-            let place = counted.checked_sub(1)? as usize;
-            let member = self.list.get(place)?;
+            let position = counted.checked_sub(1)? as usize;
+            let member = self.list.get(position)?;
             if member.name == name && !member.is_absent() {
-                return Some(place);
+                return Some(position);
             }
             counted = member.before;
         }
     }
 
-    /// A text that outlives these members.
+    /// A text that outlives these members. A borrowed text shares the memory of the body.
     fn kept(&self, text: Cow<'de, str>) -> SharedStr {
         match text {
             Cow::Borrowed(part) => self.body.part(part),
@@ -198,35 +197,35 @@ impl<'de> Members<'de> {
         }
     }
 
-    /// Takes a member out.
+    /// Takes out a member.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value<'de>> {
-        let place = self.place(name)?;
-        let member = self.list.get_mut(place)?;
+        let position = self.position(name)?;
+        let member = self.list.get_mut(position)?;
         let value = member.value()?;
         member.state = State::TakenOut;
         Some(value)
     }
 
-    /// Takes the first of several spellings out.
+    /// Takes out the first member that has one of these names.
     pub(crate) fn take_any(&mut self, names: &[&'static str]) -> Option<(&'static str, Value<'de>)> {
         names.iter().find_map(|name| Some((*name, self.take(name)?)))
     }
 
-    /// Whether every member has been taken out, or there was none.
+    /// Whether no member is left.
     pub(crate) fn is_empty(&self) -> bool {
         self.left().next().is_none()
     }
 
-    /// The members that have not been taken out; of several of one name the last.
+    /// The members that have not been taken out. If several have the same name, only the last one.
     fn left(&self) -> impl Iterator<Item = (&Cow<'de, str>, Value<'de>)> {
         let mut last = HashMap::new();
-        if self.list.len() > MANY {
+        if self.list.len() > MAX_DOCUMENTED_MEMBERS {
             let known = self.list.iter().enumerate().filter(|(_, member)| !member.is_absent());
             last.extend(known.map(|(at, member)| (&member.name, at)));
         }
         self.list.iter().enumerate().filter_map(move |(at, member)| {
             let (name, value) = (&member.name, member.value()?);
-            let last = last.get(name).copied().or_else(|| self.place(name));
+            let last = last.get(name).copied().or_else(|| self.position(name));
             (last == Some(at)).then_some((name, value))
         })
     }
@@ -235,12 +234,12 @@ impl<'de> Members<'de> {
         self.put(Cow::Borrowed(name), value);
     }
 
-    /// A member, without taking it out.
+    /// Reads a member without taking it out.
     fn peek(&self, name: &str) -> Option<Value<'de>> {
-        self.list.get(self.place(name)?)?.value()
+        self.list.get(self.position(name)?)?.value()
     }
 
-    /// One member by itself, to look at without taking it out.
+    /// A copy that contains only one member. Reading the copy does not take the member out of the original.
     pub(crate) fn only(&self, name: &'static str) -> Self {
         let mut only = Self::within(self.body);
         if let Some(value) = self.peek(name) {
@@ -249,25 +248,25 @@ impl<'de> Members<'de> {
         only
     }
 
-    /// What no home was found for, as an object of its own, without lists and objects of nothing; `None` if that is all.
+    /// The members that are left, as one object without empty lists and objects. `None` if nothing remains.
     pub(crate) fn rest_as_object(self) -> Option<Box<RawValue>> {
         object_of(self.left().filter(|(_, value)| !matches!(value.json(), "[]" | "{}")))
     }
 
-    /// What no home was found for.
-    pub(crate) fn rest(&self, notes: &mut Warnings) -> Extra {
+    /// The members that are left, for `extra`.
+    pub(crate) fn rest(&self, warnings: &mut Warnings) -> Extra {
         let mut extra = Extra::default();
         for (name, value) in self.left() {
             match value.kept() {
                 Some(kept) => extra.keep(self.kept(name.clone()), kept),
-                None => notes.left_out(name),
+                None => warnings.left_out(name),
             }
         }
         extra
     }
 }
 
-/// These members as an object; `None` if there are none.
+/// These members as one object, or `None` if there are none.
 fn object_of<'m>(members: impl Iterator<Item = (&'m Cow<'m, str>, Value<'m>)>) -> Option<Box<RawValue>> {
     let part = |(name, value): (_, Value<'_>)| Some(format!("{}:{}", serde_json::to_string(name).ok()?, value.kept()?));
     let parts: Vec<String> = members.filter_map(part).collect();
@@ -288,39 +287,39 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_home_is_kept_as_it_was_written() {
-        let mut notes = Warnings::default();
+    fn members_that_are_not_taken_out_are_kept_unchanged() {
+        let mut warnings = Warnings::default();
         let mut members = members(
             r#"{"a":1.10,"b":null,"c":{"x":[123456789012345678901234567890]},"@odata.etag":"e","c@odata.nextLink":"f","d":"yes"}"#,
         );
-        assert_eq!(members.text(&["d"], &mut notes).as_deref(), Some("yes"));
-        let extra = serde_json::to_string(&members.rest(&mut notes)).expect("JSON");
+        assert_eq!(members.text(&["d"], &mut warnings).as_deref(), Some("yes"));
+        let extra = serde_json::to_string(&members.rest(&mut warnings)).expect("JSON");
         assert_eq!(extra, r#"{"a":1.10,"c":{"x":[123456789012345678901234567890]}}"#);
-        assert!(notes.into_vec().is_empty());
+        assert!(warnings.into_vec().is_empty());
     }
 
     #[test]
-    fn a_later_null_is_as_if_it_were_not_there() {
+    fn a_later_null_does_not_replace_an_earlier_value() {
         for others in [0, 1000] {
-            let mut notes = Warnings::default();
+            let mut warnings = Warnings::default();
             let others: Vec<_> = (0..others).map(|n| format!("\"m{n}\":null,")).collect();
             let json = format!("{{\"a\":1,\"b\":[2],{}\"a\":null,\"b\":null}}", others.concat());
             let mut members = members(&json);
-            assert_eq!(members.text(&["a"], &mut notes).as_deref(), Some("1"));
-            assert_eq!(serde_json::to_string(&members.rest(&mut notes)).expect("JSON"), "{\"b\":[2]}");
+            assert_eq!(members.text(&["a"], &mut warnings).as_deref(), Some("1"));
+            assert_eq!(serde_json::to_string(&members.rest(&mut warnings)).expect("JSON"), "{\"b\":[2]}");
         }
     }
 
     #[test]
-    fn of_two_members_of_one_name_the_later_counts_however_many_there_are() {
+    fn the_later_of_two_members_with_one_name_counts() {
         for others in [0, 1000] {
-            let mut notes = Warnings::default();
+            let mut warnings = Warnings::default();
             let others: Vec<_> = (0..others).map(|n| format!("\"m{n}\":{n},")).collect();
             let others = others.concat();
             let json = format!("{{\"a\":1,\"b\":1,{others}\"a\":2,\"b\":2}}");
             let mut members = members(&json);
-            assert_eq!(members.text(&["a"], &mut notes).as_deref(), Some("2"));
-            let extra = members.rest(&mut notes);
+            assert_eq!(members.text(&["a"], &mut warnings).as_deref(), Some("2"));
+            let extra = members.rest(&mut warnings);
             let of = |name| {
                 extra.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.get()).collect::<Vec<_>>()
             };
@@ -329,19 +328,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_deep_is_not_passed_on() {
-        let mut notes = Warnings::default();
+    fn a_value_nested_too_deeply_is_left_out_with_a_warning() {
+        let mut warnings = Warnings::default();
         let json = format!("{{\"deep\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
-        assert!(members(&json).rest(&mut notes).is_empty());
-        assert!(matches!(notes.into_vec().as_slice(), [note] if note.detail.contains("is left out")));
+        assert!(members(&json).rest(&mut warnings).is_empty());
+        assert!(matches!(warnings.into_vec().as_slice(), [warning] if warning.detail.contains("is left out")));
     }
 
-    /// The members of these objects by name, each object read by a reader of its own or after the one before.
-    fn all(objects: &SharedStr, is_after_another: bool) -> Vec<String> {
+    /// The members of all objects. With `reuse`, one `Members` reads all of them; otherwise each object gets a new one.
+    fn all(objects: &SharedStr, reuse: bool) -> Vec<String> {
         let mut members = Members::default();
         let mut all = Vec::new();
         let list = Json::of(objects).list(|json| {
-            if !is_after_another {
+            if !reuse {
                 members = Members::default();
             }
             members.read(json, |name, json| {
@@ -351,11 +350,11 @@ mod tests {
                 }
                 Ok(is_own)
             })?;
-            let notes = &mut Warnings::default();
+            let warnings = &mut Warnings::default();
             let taken =
-                (members.text(&["a", "b"], notes), members.integer(&["c"], notes), members.take("own").is_some());
-            let rest = serde_json::to_string(&members.rest(notes)).expect("JSON");
-            all.push(format!("{taken:?} {rest} {:?}", mem::take(notes).into_vec()));
+                (members.text(&["a", "b"], warnings), members.integer(&["c"], warnings), members.take("own").is_some());
+            let rest = serde_json::to_string(&members.rest(warnings)).expect("JSON");
+            all.push(format!("{taken:?} {rest} {:?}", mem::take(warnings).into_vec()));
             Ok(())
         });
         assert!(list.is_ok(), "{objects}");
@@ -364,7 +363,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_not_matter_what_was_read_before(
+        fn reused_members_read_the_same_as_new_ones(
             objects in vec(
                 vec((sample::select(NAMES.as_slice()), sample::select(VALUES.as_slice())), 0..8),
                 0..6,

@@ -1,7 +1,8 @@
-//! What members mean: leniently, and without losing anything.
+//! Typed access to members, lenient and without losing anything.
 //!
-//! Real bodies hold nulls or leave members out, write numbers as strings and single items without their list, and get
-//! new members at any time. A member of an unexpected type is kept as it came and told; it never fails the answer.
+//! Real bodies contain nulls or omit members, write numbers as strings and single items without a list, and get new
+//! members at any time. A member of an unexpected type is kept unchanged and reported in a warning. It never fails the
+//! answer.
 
 use std::borrow::Cow;
 
@@ -14,24 +15,24 @@ use crate::lenient_json::json::{Json, Malformed};
 use crate::lenient_json::value::Value;
 
 impl<'de> Members<'de> {
-    /// A text that only says which of several words it is.
-    pub(crate) fn word(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Cow<'de, str>> {
+    /// Takes out a text that is only compared with known words, so that it may stay borrowed.
+    pub(crate) fn word(&mut self, name: &'static str, warnings: &mut Warnings) -> Option<Cow<'de, str>> {
         let value = self.take(name)?;
         let word = value.text();
         if word.is_none() {
-            notes.unexpected_type(name, "a text");
+            warnings.unexpected_type(name, "a text");
             self.put_back(name, value);
         }
         word.filter(|word| !word.is_empty())
     }
 
-    /// A text: a string, or a number or truth value as it is written. An empty one is absent.
-    pub(crate) fn text(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<SharedStr> {
+    /// Takes out a text: a string, or the raw JSON of a number or boolean. An empty text counts as absent.
+    pub(crate) fn text(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Option<SharedStr> {
         for name in names {
             let Some(value) = self.take(name) else { continue };
             let text = self.text_of(value);
             if text.is_none() {
-                notes.unexpected_type(name, "a text");
+                warnings.unexpected_type(name, "a text");
                 self.put_back(name, value);
                 return None;
             }
@@ -42,12 +43,13 @@ impl<'de> Members<'de> {
         None
     }
 
-    /// A word of an open set as `snake_case`; it also stays as it came if that does not hold all of it.
-    pub(crate) fn snake_word(&mut self, name: &'static str, notes: &mut Warnings) -> Option<SharedStr> {
+    /// Takes out a word of an open vocabulary as `snake_case`. The original also stays if the conversion loses
+    /// characters.
+    pub(crate) fn snake_word(&mut self, name: &'static str, warnings: &mut Warnings) -> Option<SharedStr> {
         let value = self.take(name)?;
         let word = value.string();
         if word.is_none() {
-            notes.unexpected_type(name, "a text");
+            warnings.unexpected_type(name, "a text");
         }
         if !word.as_deref().is_some_and(is_plain) {
             self.put_back(name, value);
@@ -55,10 +57,11 @@ impl<'de> Members<'de> {
         word.map(|word| snake_case(&word)).filter(|word| !word.is_empty())
     }
 
-    /// The first of a list of words as `snake_case`; the list also stays as it came unless that holds all of it.
-    pub(crate) fn first_word(&mut self, name: &'static str, notes: &mut Warnings) -> Option<SharedStr> {
+    /// Takes out the first of a list of words as `snake_case`. The original list also stays if it contains more than
+    /// that.
+    pub(crate) fn first_word(&mut self, name: &'static str, warnings: &mut Warnings) -> Option<SharedStr> {
         let value = self.peek(name)?;
-        let words = self.texts(&[name], notes);
+        let words = self.texts(&[name], warnings);
         let first = words.first()?;
         if words.len() > 1 || !is_plain(first) {
             self.put_back(name, value);
@@ -66,38 +69,38 @@ impl<'de> Members<'de> {
         Some(snake_case(first)).filter(|word| !word.is_empty())
     }
 
-    /// A moment. .NET's "no time" is none; a text that is no time is kept.
-    pub(crate) fn moment(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<Timestamp> {
+    /// Takes out a timestamp. .NET's minimum time (year 1) counts as absent. A text that is not a time is kept.
+    pub(crate) fn moment(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Option<Timestamp> {
         let (name, value) = self.take_any(names)?;
         let text = value.string();
-        let moment = text.as_deref().and_then(Timestamp::parse);
-        if moment.is_none() && !text.is_some_and(|text| text.is_empty() || text.starts_with("0001-01-01T")) {
-            notes.unexpected_type(name, "a time");
+        let timestamp = text.as_deref().and_then(Timestamp::parse);
+        if timestamp.is_none() && !text.is_some_and(|text| text.is_empty() || text.starts_with("0001-01-01T")) {
+            warnings.unexpected_type(name, "a time");
             self.put_back(name, value);
         }
-        moment
+        timestamp
     }
 
-    /// A whole number, written as a number or as digits in a string.
-    pub(crate) fn integer(&mut self, names: &[&'static str], notes: &mut Warnings) -> Option<i64> {
+    /// Takes out a whole number, written as a number or as digits in a string.
+    pub(crate) fn integer(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Option<i64> {
         let (name, value) = self.take_any(names)?;
         let integer = value.number();
         if integer.is_none() {
-            notes.unexpected_type(name, "a whole number");
+            warnings.unexpected_type(name, "a whole number");
             self.put_back(name, value);
         }
         integer
     }
 
-    /// A list of texts; a single text is a list of one. Empty ones are left out.
-    pub(crate) fn texts(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<SharedStr> {
+    /// Takes out a list of texts. A single text is a list of one. Empty texts are omitted.
+    pub(crate) fn texts(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Vec<SharedStr> {
         let Some((name, value)) = self.take_any(names) else { return Vec::new() };
         let texts: Option<Vec<SharedStr>> = match value.list(self.body) {
             Some(list) => list.into_iter().map(|item| self.text_of(item)).collect(),
             None => self.text_of(value).map(|one| vec![one]),
         };
         let mut texts = texts.unwrap_or_else(|| {
-            notes.unexpected_type(name, "a list of texts");
+            warnings.unexpected_type(name, "a list of texts");
             self.put_back(name, value);
             Vec::new()
         });
@@ -105,44 +108,44 @@ impl<'de> Members<'de> {
         texts
     }
 
-    /// A list of objects; a single object is a list of one, an empty one a list of none.
-    pub(crate) fn objects(&mut self, names: &[&'static str], notes: &mut Warnings) -> Vec<Members<'de>> {
+    /// Takes out a list of objects. A single object is a list of one, and an empty object is an empty list.
+    pub(crate) fn objects(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Vec<Members<'de>> {
         let Some((name, value)) = self.take_any(names) else { return Vec::new() };
         let one = || Some(self.nested(value)?).map(|one| if one.is_empty() { vec![] } else { vec![one] });
         self.nested_list(value).or_else(one).unwrap_or_else(|| {
-            notes.unexpected_type(name, "a list of objects");
+            warnings.unexpected_type(name, "a list of objects");
             self.put_back(name, value);
             Vec::new()
         })
     }
 
-    /// A list of objects that also stays whole among what has no home.
-    pub(crate) fn kept_objects(&mut self, name: &'static str, notes: &mut Warnings) -> Vec<Members<'de>> {
+    /// Reads a list of objects that also stays in place, and so is kept in `extra`.
+    pub(crate) fn kept_objects(&mut self, name: &'static str, warnings: &mut Warnings) -> Vec<Members<'de>> {
         let value = self.peek(name);
-        let objects = self.objects(&[name], notes);
+        let objects = self.objects(&[name], warnings);
         if let Some(value) = value.filter(|_| !objects.is_empty()) {
             self.put_back(name, value);
         }
         objects
     }
 
-    /// A list of objects, each of which is read; it also stays whole if anything is left of any of them.
+    /// Takes out a list of objects and reads each. The whole list also stays if `read` leaves members in any of them.
     pub(crate) fn whole_objects<T>(
         &mut self,
         name: &'static str,
-        notes: &mut Warnings,
+        warnings: &mut Warnings,
         read: impl Fn(&mut Members<'de>, &mut Warnings) -> T,
     ) -> Vec<T> {
         let value = self.peek(name);
-        let mut objects = self.objects(&[name], notes);
-        let items = objects.iter_mut().map(|object| read(object, notes)).collect();
+        let mut objects = self.objects(&[name], warnings);
+        let items = objects.iter_mut().map(|object| read(object, warnings)).collect();
         if let Some(value) = value.filter(|_| !objects.iter().all(Members::is_empty)) {
             self.put_back(name, value);
         }
         items
     }
 
-    /// The objects that are a member's value or stand in its list, by the member's name. Nothing is taken out.
+    /// All members that are objects or lists of objects, with their names. Nothing is taken out.
     pub(crate) fn nested_objects(&self) -> impl Iterator<Item = (&str, Vec<Self>)> {
         self.left().filter_map(|(name, value)| {
             let objects = match value.json().as_bytes().first() {
@@ -154,12 +157,12 @@ impl<'de> Members<'de> {
         })
     }
 
-    /// One object; anything else is kept and told.
-    pub(crate) fn object(&mut self, name: &'static str, notes: &mut Warnings) -> Option<Members<'de>> {
+    /// Takes out one object. A value of another type is kept, with a warning.
+    pub(crate) fn object(&mut self, name: &'static str, warnings: &mut Warnings) -> Option<Members<'de>> {
         let value = self.take(name)?;
         let object = self.nested(value);
         if object.is_none() {
-            notes.unexpected_type(name, "an object");
+            warnings.unexpected_type(name, "an object");
             self.put_back(name, value);
         }
         object
@@ -170,35 +173,35 @@ impl<'de> Members<'de> {
         self.peek(name).is_some_and(|value| value.json().starts_with('{'))
     }
 
-    /// A text whose name is written in any case, as those of headers are.
+    /// Reads a text by a name in any case, as header names are written.
     pub(crate) fn text_in_any_case(&mut self, name: &str) -> Option<SharedStr> {
         let (_, value) = self.left().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
         self.text_of(value)
     }
 
-    /// Takes a member out if it is a list of nothing.
+    /// Takes out a member if it is an empty list.
     pub(crate) fn take_if_empty(&mut self, name: &str) {
         if self.peek(name).is_some_and(|value| value.json() == "[]") {
             self.take(name);
         }
     }
 
-    /// A text that is not empty, without taking it out.
+    /// Reads a text that is not empty, without taking it out.
     pub(crate) fn peek_text(&self, name: &str) -> Option<SharedStr> {
         self.peek(name).and_then(|value| self.text_of(value)).filter(|text| !text.is_empty())
     }
 
-    /// A text that outlives these members; `None` for lists and objects.
+    /// A text that outlives these members. `None` for lists and objects.
     fn text_of(&self, value: Value<'de>) -> Option<SharedStr> {
         value.text().map(|text| self.kept(text))
     }
 
-    /// The members of an object; `None` if it is none.
+    /// The members of an object, or `None` if the value is not an object.
     fn nested(&self, value: Value<'de>) -> Option<Self> {
         Self::of(&mut Json::of_value(value, self.body)).ok()
     }
 
-    /// The members of the objects of a list, without the nulls in it; `None` if it is none.
+    /// The members of the objects in a list, without its nulls. `None` if the value is not such a list.
     fn nested_list(&self, value: Value<'de>) -> Option<Vec<Self>> {
         let mut objects = Vec::new();
         let list = Json::of_value(value, self.body).list(|json| {
@@ -214,7 +217,7 @@ impl<'de> Members<'de> {
     }
 }
 
-/// Whether a word is made of nothing that `snake_case` does not hold.
+/// Whether `snake_case` keeps all characters of a word.
 fn is_plain(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'_' | b'-'))
 }
@@ -225,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_of_objects_may_hold_nulls_and_nothing_else() {
+    fn a_list_of_objects_may_also_contain_nulls() {
         for (json, found) in [
             (r#"[{"n":1},null,{"n":2}]"#, Some(2)),
             (r#"{"n":1}"#, Some(1)),
@@ -236,45 +239,46 @@ mod tests {
             ("[[{}]]", None),
             (r#""{""#, None),
         ] {
-            let mut notes = Warnings::default();
+            let mut warnings = Warnings::default();
             let json = format!("{{\"a\":{json}}}");
             let mut members = members(&json);
-            assert_eq!(members.objects(&["a"], &mut notes).len(), found.unwrap_or(0), "{json}");
-            let is_odd = found.is_none();
-            assert_eq!((!notes.into_vec().is_empty(), !members.is_empty()), (is_odd, is_odd), "{json}");
+            assert_eq!(members.objects(&["a"], &mut warnings).len(), found.unwrap_or(0), "{json}");
+            let is_unexpected = found.is_none();
+            let outcome = (!warnings.into_vec().is_empty(), !members.is_empty());
+            assert_eq!(outcome, (is_unexpected, is_unexpected), "{json}");
         }
     }
 
     #[test]
-    fn half_a_code_point_costs_no_more_than_its_member() {
-        let mut notes = Warnings::default();
+    fn a_lone_surrogate_affects_only_its_member() {
+        let mut warnings = Warnings::default();
         let mut members = members(r#"{"a":"\ud83d","b":"x"}"#);
-        assert_eq!(members.text(&["a"], &mut notes), None);
-        assert_eq!(members.text(&["b"], &mut notes).as_deref(), Some("x"));
-        let extra = serde_json::to_string(&members.rest(&mut notes)).expect("JSON");
-        assert_eq!((extra.as_str(), notes.into_vec().len()), (r#"{"a":"\ud83d"}"#, 1));
+        assert_eq!(members.text(&["a"], &mut warnings), None);
+        assert_eq!(members.text(&["b"], &mut warnings).as_deref(), Some("x"));
+        let extra = serde_json::to_string(&members.rest(&mut warnings)).expect("JSON");
+        assert_eq!((extra.as_str(), warnings.into_vec().len()), (r#"{"a":"\ud83d"}"#, 1));
     }
 
     #[test]
-    fn numbers_and_strings_stand_for_each_other() {
-        let mut notes = Warnings::default();
+    fn numbers_and_strings_are_interchangeable() {
+        let mut warnings = Warnings::default();
         let mut members = members(r#"{"a":77,"b":"88","c":true}"#);
-        assert_eq!(members.text(&["a"], &mut notes).as_deref(), Some("77"));
-        assert_eq!(members.integer(&["b"], &mut notes), Some(88));
-        assert_eq!(members.text(&["c"], &mut notes).as_deref(), Some("true"));
+        assert_eq!(members.text(&["a"], &mut warnings).as_deref(), Some("77"));
+        assert_eq!(members.integer(&["b"], &mut warnings), Some(88));
+        assert_eq!(members.text(&["c"], &mut warnings).as_deref(), Some("true"));
     }
 
     #[test]
-    fn a_member_of_an_unexpected_type_is_kept_and_told() {
-        let mut notes = Warnings::default();
+    fn a_member_of_an_unexpected_type_is_kept_with_a_warning() {
+        let mut warnings = Warnings::default();
         let mut members = members(r#"{"a":{"x":1},"b":"yesterday","c":"x","d":[[1]],"e":"0001-01-01T00:00:00Z"}"#);
-        assert_eq!(members.text(&["a"], &mut notes), None);
-        assert_eq!(members.moment(&["b"], &mut notes), None);
-        assert_eq!(members.integer(&["c"], &mut notes), None);
-        assert!(members.texts(&["d"], &mut notes).is_empty());
-        assert_eq!(members.moment(&["e"], &mut notes), None);
-        let extra = members.rest(&mut notes);
+        assert_eq!(members.text(&["a"], &mut warnings), None);
+        assert_eq!(members.moment(&["b"], &mut warnings), None);
+        assert_eq!(members.integer(&["c"], &mut warnings), None);
+        assert!(members.texts(&["d"], &mut warnings).is_empty());
+        assert_eq!(members.moment(&["e"], &mut warnings), None);
+        let extra = members.rest(&mut warnings);
         assert_eq!(extra.iter().count(), 4);
-        assert_eq!(notes.into_vec().len(), 4);
+        assert_eq!(warnings.into_vec().len(), 4);
     }
 }
