@@ -27,9 +27,9 @@ pub struct Findings {
     /// What came up while reading them.
     pub warnings: Vec<Warning>,
     /// They are about what was asked for: only then they may be shown to the next who asks.
-    pub is_to_the_point: bool,
+    pub matches_subject: bool,
     /// Nothing is missing that could come another time: only then they may be remembered.
-    pub is_whole: bool,
+    pub is_complete: bool,
     /// How many bytes of bodies their texts are parts of, and those of texts that had to be copied.
     held: usize,
 }
@@ -55,8 +55,8 @@ impl Findings {
             bodies,
             bodies_of: BodiesOf::Answers,
             warnings: warnings.into_vec(),
-            is_to_the_point: true,
-            is_whole: true,
+            matches_subject: true,
+            is_complete: true,
             held,
         }
     }
@@ -84,19 +84,22 @@ impl Findings {
             bodies: Vec::new(),
             bodies_of: BodiesOf::Answers,
             warnings: Vec::new(),
-            is_to_the_point: true,
-            is_whole: true,
+            matches_subject: true,
+            is_complete: true,
             held: 0,
         }
     }
 
     /// The same findings, marked if Defender speaks of another subject than was asked for.
     #[must_use]
-    pub fn about(mut self, kind: Kind, asked: &str, told: &str) -> Self {
-        if comparable_id(asked) != comparable_id(told) {
-            self.is_to_the_point = false;
-            let detail =
-                format!("{} {asked} was asked for, and Defender answered with {:?}.", kind.as_str(), quoted(told));
+    pub fn checked_against(mut self, kind: Kind, requested: &str, returned: &str) -> Self {
+        if comparable_id(requested) != comparable_id(returned) {
+            self.matches_subject = false;
+            let detail = format!(
+                "{} {requested} was asked for, and Defender answered with {:?}.",
+                kind.as_str(),
+                quoted(returned)
+            );
             self.warnings.insert(0, Warning { code: WarningCode::AnotherSubject, detail });
         }
         self
@@ -104,8 +107,8 @@ impl Findings {
 
     /// The same findings, marked if a part of them did not come.
     #[must_use]
-    pub fn whole_if(mut self, is_whole: bool) -> Self {
-        self.is_whole &= is_whole;
+    pub fn complete_if(mut self, is_complete: bool) -> Self {
+        self.is_complete &= is_complete;
         self
     }
 

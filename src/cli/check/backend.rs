@@ -79,7 +79,7 @@ pub(super) async fn check(stage: &Stage, report: &mut Report) {
             match auto.choice(&context()).await {
                 Ok(choice) => {
                     for kind in Kind::ALL {
-                        report.good(&format!("  {}", kind.as_str()), &choice.told_of(kind));
+                        report.good(&format!("  {}", kind.as_str()), &choice.explanation(kind));
                     }
                 }
                 Err(error) => report.wrong("backend", &told_in_full(error)),
