@@ -5,7 +5,7 @@
 //! Source: <https://learn.microsoft.com/defender-endpoint/api/alerts>, <https://learn.microsoft.com/defender-xdr/api-list-incidents>.
 
 use crate::domain::evidence::{
-    Address, Detail, Evidence, File, Ip, Mail, Mailbox, Named, Parent, Process, Registry, User,
+    Address, Detail, Evidence, File, Ip, Mail, Mailbox, NestedEntities, Parent, Process, Registry, User,
 };
 use crate::domain::shared_str::SharedStr;
 use crate::domain::warning::Warnings;
@@ -66,7 +66,7 @@ fn normalize(members: &mut Members<'_>, warnings: &mut Warnings) -> Evidence {
 }
 
 /// Reads the entities in members that do not belong to the type of the item.
-fn named(kind: &str, members: &Members<'_>) -> Option<Box<Named>> {
+fn named(kind: &str, members: &Members<'_>) -> Option<Box<NestedEntities>> {
     if members.is_empty() {
         return None;
     }
@@ -88,13 +88,13 @@ fn named(kind: &str, members: &Members<'_>) -> Option<Box<Named>> {
     // The rest of a process's image is not a separate file.
     let is_file = kind != "process" && (file.sha1.is_some() || file.sha256.is_some() || file.md5.is_some());
     let mailbox = Mailbox { address: text("mailboxAddress"), display_name: text("mailboxDisplayName"), user: None };
-    let named = Named {
+    let named = NestedEntities {
         users: user.is_named().then_some(user).into_iter().collect(),
         files: is_file.then_some(file).into_iter().collect(),
         ips: [text("ipAddress"), text("senderIP"), text("senderIp")].into_iter().flatten().collect(),
         urls: text("url").into_iter().collect(),
         mailboxes: mailbox.address.is_some().then_some(mailbox).into_iter().collect(),
-        ..Named::default()
+        ..NestedEntities::default()
     };
     named.unless_empty()
 }

@@ -7,7 +7,7 @@
 
 use super::evidence;
 use crate::domain::alert::Device;
-use crate::domain::evidence::{Detail, File, Mail, Mailbox, Named, User};
+use crate::domain::evidence::{Detail, File, Mail, Mailbox, NestedEntities, User};
 use crate::domain::shared_str::SharedStr;
 use crate::domain::warning::Warnings;
 use crate::lenient_json::members::Members;
@@ -20,8 +20,8 @@ const MAX_DEPTH: usize = 8;
 const SKIPPED_MEMBERS: [&str; 4] = ["imageFile", "parentProcessImageFile", "loggedOnUsers", "resourceAccessEvents"];
 
 /// Returns the entities in an item other than the item itself.
-pub(super) fn named(kind: &str, detail: &Detail, members: &Members<'_>) -> Option<Box<Named>> {
-    let mut named = Named::default();
+pub(super) fn named(kind: &str, detail: &Detail, members: &Members<'_>) -> Option<Box<NestedEntities>> {
+    let mut named = NestedEntities::default();
     match detail {
         Detail::Process(_)
         | Detail::File(_)
@@ -54,7 +54,7 @@ pub(super) fn device(members: &Members<'_>) -> Device {
 }
 
 /// Adds the entities in members whose meaning depends on the type of the item.
-fn add_by_type(kind: &str, members: &Members<'_>, named: &mut Named) {
+fn add_by_type(kind: &str, members: &Members<'_>, named: &mut NestedEntities) {
     let text = |name: &str| members.peek_text(name);
     match kind {
         "cloud_logon_session" | "iot_device" => named.devices.extend(text("deviceName").map(device_by_name)),
@@ -88,7 +88,7 @@ fn add_by_type(kind: &str, members: &Members<'_>, named: &mut Named) {
 }
 
 /// Adds the entities in an object and in its nested objects.
-fn search(members: &Members<'_>, depth: usize, named: &mut Named) {
+fn search(members: &Members<'_>, depth: usize, named: &mut NestedEntities) {
     let text = |name: &str| members.peek_text(name);
     named.ips.extend(text("ipAddress").into_iter().chain(text("senderIp")).chain(text("senderIP")));
     named.urls.extend(text("url").into_iter().chain(texts(members, "urls")));
@@ -113,7 +113,7 @@ fn search(members: &Members<'_>, depth: usize, named: &mut Named) {
 }
 
 /// Adds an object, if it is an account, a file or a device.
-fn add_object(object: &Members<'_>, named: &mut Named) {
+fn add_object(object: &Members<'_>, named: &mut NestedEntities) {
     let text = |name: &str| object.peek_text(name);
     let user = User {
         name: text("accountName"),
