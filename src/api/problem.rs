@@ -15,7 +15,7 @@ use crate::domain::resolution::StepName;
 use crate::domain::subject::{Kind, SubjectError};
 use crate::domain::warning::WarningCode;
 use crate::integrations::SignatureError;
-use crate::lookup::{DOWN_FOR, EnrichError, NotLookedUp};
+use crate::lookup::{EnrichError, NotLookedUp, OUTAGE_RETRY_AFTER};
 
 /// What a problem is: stable, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -401,7 +401,7 @@ impl From<EnrichError> for Problem {
                 let detail = format!(
                     "{service} cannot be reached, as its host has no address: check DEFENDER_CLOUD and the addresses that are set."
                 );
-                Self::new(Code::UpstreamUnavailable, detail).with_retry_after(whole_seconds(DOWN_FOR))
+                Self::new(Code::UpstreamUnavailable, detail).with_retry_after(whole_seconds(OUTAGE_RETRY_AFTER))
             }
             EnrichError::TimedOut { service } => {
                 Self::new(Code::UpstreamTimeout, format!("{service} did not answer before the deadline: ask again."))

@@ -1,4 +1,4 @@
-//! Microsoft's API families: their routes, and their private wire shapes, which become the domain's.
+//! Microsoft's API families: their routes, and the wire formats that they convert to domain types.
 
 pub mod defender;
 pub mod graph;

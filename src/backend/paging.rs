@@ -1,4 +1,4 @@
-//! Lists that come in pages: what came before stays, whatever becomes of a page after it.
+//! Reads lists that come in pages. If a page fails, the pages before it are kept.
 
 use std::time::Duration;
 
@@ -10,96 +10,96 @@ use crate::domain::shared_str::SharedStr;
 use crate::domain::warning::{WarningCode, Warnings};
 use crate::lenient_json::body::Page;
 
-/// Time that is left for the answer when a page does not come.
-const SPARED: Duration = Duration::from_millis(150);
-/// Of the time that is left, one in so many parts is for the later pages, where other calls follow.
-const SHARE_OF_PAGES: u32 = 3;
+/// The time that is reserved for writing the answer if a page does not come.
+const ANSWER_RESERVE: Duration = Duration::from_millis(150);
+/// If other calls follow, the later pages may take one part in this many of the remaining time.
+const PAGES_TIME_DIVISOR: u32 = 3;
 
 /// A list, as far as it was read.
 #[derive(Debug)]
 pub(crate) struct Listing<T> {
-    /// What is on the pages that came.
+    /// The items of the pages that came.
     pub(crate) items: Vec<T>,
-    /// The pages.
+    /// The bodies of these pages.
     pub(crate) bodies: Vec<SharedStr>,
-    unread: Option<Unread>,
+    incomplete: Option<Incomplete>,
 }
 
-/// Why a list was not read to its end.
+/// Why a list is incomplete.
 #[derive(Debug)]
-pub(crate) enum Unread {
-    /// Its next page is not asked for.
+pub(crate) enum Incomplete {
+    /// Its next page was not requested.
     Stopped(PagingStop),
-    /// Its next page did not come.
+    /// The request for its next page failed.
     Failed(CallError),
 }
 
-/// How the pages of a list are asked for.
+/// How the pages of a list are requested.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paging<'r> {
-    /// Out of whose quota, with whose token.
+    /// The API whose quota and token are used.
     pub(crate) api: Api,
-    /// What the route needs, to be named when it lacks.
+    /// The permission that the route needs. A 403 error names it.
     pub(crate) permission: &'static str,
-    /// The API's own origin.
+    /// The base URL of the API.
     pub(crate) base: &'r Url,
     /// The first segment of its paths.
     pub(crate) root: &'static str,
     /// The `Prefer` header.
     pub(crate) prefer: Option<&'static str>,
-    /// Whether other calls need what is read, and time.
+    /// Whether other calls follow that depend on the list and need time.
     pub(crate) calls_follow: bool,
 }
 
 impl<T> Listing<T> {
-    /// What is on the pages that came before others are asked for.
+    /// Creates a list from the items and bodies of the first page.
     pub(crate) fn of(items: Vec<T>, bodies: Vec<SharedStr>) -> Self {
-        Self { items, bodies, unread: None }
+        Self { items, bodies, incomplete: None }
     }
 
-    /// Why it was not read to its end, if it was not.
-    pub(crate) fn into_unread(self) -> Option<Unread> {
-        self.unread
+    /// Returns why the list is incomplete, if it is.
+    pub(crate) fn into_incomplete(self) -> Option<Incomplete> {
+        self.incomplete
     }
 
-    /// The list; or, where nothing has come, why the page failed that could have brought something.
-    pub(crate) fn unless_nothing_came(self) -> Result<Self, CallError> {
-        match self.unread {
-            Some(Unread::Failed(error)) if self.items.is_empty() => Err(error),
-            unread => Ok(Self { unread, ..self }),
+    /// Returns the list, or the error of the failed page if the list is empty.
+    pub(crate) fn error_if_empty(self) -> Result<Self, CallError> {
+        match self.incomplete {
+            Some(Incomplete::Failed(error)) if self.items.is_empty() => Err(error),
+            incomplete => Ok(Self { incomplete, ..self }),
         }
     }
 
-    /// Whether another time more could come.
-    pub(crate) fn is_whole(&self) -> bool {
-        !matches!(self.unread, Some(Unread::Failed(_)))
+    /// Whether no page failed. A page that failed may succeed another time.
+    pub(crate) fn is_complete(&self) -> bool {
+        !matches!(self.incomplete, Some(Incomplete::Failed(_)))
     }
 
-    /// Tells the caller of the answer that this is not all.
-    pub(crate) fn note_unread(&self, notes: &mut Warnings) {
-        let shown = self.items.len();
-        match &self.unread {
+    /// Adds a warning for the caller if the list is incomplete.
+    pub(crate) fn warn_if_incomplete(&self, warnings: &mut Warnings) {
+        let count = self.items.len();
+        match &self.incomplete {
             None => {}
-            Some(Unread::Stopped(stop)) => notes.add(WarningCode::Partial, stop.detail(shown)),
-            Some(Unread::Failed(CallError::Upstream(ClientError::TooLarge))) => {
-                notes.add(WarningCode::Partial, PagingStop::Enough.detail(shown));
+            Some(Incomplete::Stopped(stop)) => warnings.add(WarningCode::Partial, stop.detail(count)),
+            Some(Incomplete::Failed(CallError::Upstream(ClientError::TooLarge))) => {
+                warnings.add(WarningCode::Partial, PagingStop::Enough.detail(count));
             }
-            Some(Unread::Failed(_)) if shown == 0 => {
-                notes
+            Some(Incomplete::Failed(_)) if count == 0 => {
+                warnings
                     .add(WarningCode::Partial, "No alert came: Microsoft's list of them failed. Ask again.".to_owned());
             }
-            Some(Unread::Failed(_)) => {
+            Some(Incomplete::Failed(_)) => {
                 let detail =
-                    format!("Only the first {shown} alerts came: a later page of Microsoft's list failed. Ask again.");
-                notes.add(WarningCode::Partial, detail);
+                    format!("Only the first {count} alerts came: a later page of Microsoft's list failed. Ask again.");
+                warnings.add(WarningCode::Partial, detail);
             }
         }
     }
 }
 
 impl Authorized {
-    /// Reads a list on from the link to its next page, on the API's own origin. A page that fails, whatever its status,
-    /// ends it.
+    /// Reads the pages that follow, starting at the link to the next page. All must be on the API's own origin. The first
+    /// page that fails, with any status, ends the list.
     pub(crate) async fn read_on<T>(
         &self,
         listing: &mut Listing<T>,
@@ -110,19 +110,20 @@ impl Authorized {
     ) {
         let Paging { api, permission, base, root, prefer, calls_follow } = paging;
         let remaining = ctx.deadline.remaining();
-        let time = if calls_follow { remaining / SHARE_OF_PAGES } else { remaining.saturating_sub(SPARED) };
+        let time = if calls_follow { remaining / PAGES_TIME_DIVISOR } else { remaining.saturating_sub(ANSWER_RESERVE) };
         let ctx = &ctx.within(time);
-        let mut asked: Vec<Url> = Vec::new();
+        let mut requested: Vec<Url> = Vec::new();
         while let Some(next) = link {
             let page = next_page(&next, base, root, &listing.bodies);
-            let url = match page.and_then(|url| if asked.contains(&url) { Err(PagingStop::Again) } else { Ok(url) }) {
+            let url = match page.and_then(|url| if requested.contains(&url) { Err(PagingStop::Again) } else { Ok(url) })
+            {
                 Ok(url) => url,
                 Err(stop) => {
-                    listing.unread = Some(Unread::Stopped(stop));
+                    listing.incomplete = Some(Incomplete::Stopped(stop));
                     return;
                 }
             };
-            asked.push(url.clone());
+            requested.push(url.clone());
             let call = |token| Call { prefer, ..Call::get(api, url.clone(), token) };
             let body = self.send(api, permission, ctx, call, Reply::into_body).await;
             let page = body.and_then(|body| {
@@ -136,7 +137,7 @@ impl Authorized {
                     listing.bodies.push(body);
                 }
                 Err(error) => {
-                    listing.unread = Some(Unread::Failed(of_a_page(error)));
+                    listing.incomplete = Some(Incomplete::Failed(error_of_later_page(error)));
                     return;
                 }
             }
@@ -144,9 +145,9 @@ impl Authorized {
     }
 }
 
-/// What tells of the subject, or of the API, where a first page is refused, does not where another is: the list that leads
-/// there is not as documented.
-fn of_a_page(error: CallError) -> CallError {
+/// Converts the error of a later page. On a first page these statuses are about the subject or the API. On a later page
+/// they mean that the link of the list is wrong.
+fn error_of_later_page(error: CallError) -> CallError {
     match error {
         CallError::Upstream(ClientError::NotFound | ClientError::Rejected { status: 400 | 403 | 404 | 410 }) => {
             CallError::Upstream(ClientError::malformed("a list that goes on where nothing is"))

@@ -1,5 +1,5 @@
-//! A short memory in this process: equal questions in flight at once are one, an answer is remembered for a while, and
-//! an old one stands in when there is no new one to be had. Errors are never remembered.
+//! A cache of answers in this process. Concurrent requests for one key share one call. An answer is cached for a while. If
+//! no new answer is available, a stale one is returned. Errors are never cached.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -14,39 +14,39 @@ use crate::config::CacheTimes;
 use crate::domain::enrichment::CacheState;
 use crate::domain::timestamp::Timestamp;
 
-/// What one entry costs beside its content. It bounds their number as well: to 256 a mebibyte.
-const COST_OF_AN_ENTRY: usize = 4 << 10;
+/// The weight of an entry without its content. It also limits the number of entries, to 256 per mebibyte.
+const ENTRY_OVERHEAD_BYTES: usize = 4 << 10;
 
-/// That there is nothing is remembered no longer than this.
-const NEGATIVE: Duration = Duration::from_secs(15);
+/// The longest time that a negative answer is cached.
+const MAX_NEGATIVE_LIFETIME: Duration = Duration::from_secs(15);
 
-/// Something that can be remembered.
+/// A value that can be cached.
 pub(crate) trait Cacheable: Clone + Send + Sync + 'static {
-    /// Roughly what it occupies, in bytes.
+    /// Its approximate size in bytes.
     fn weight(&self) -> usize;
 
-    /// Nothing was found: this is forgotten sooner.
+    /// Whether nothing was found. Such an answer expires sooner.
     fn is_negative(&self) -> bool;
 
-    /// It may be shown to the next who asks.
-    fn may_be_kept(&self) -> bool {
+    /// Whether it may be returned to another request.
+    fn is_cacheable(&self) -> bool {
         true
     }
 }
 
-/// How an error bears on what is remembered.
+/// An error, by what it means for the cache.
 pub(crate) trait Outcome: Clone + Send + Sync + 'static {
-    /// There is no answer to be had for now: an old one is better than none.
+    /// Whether no answer is available for now. Then a stale answer is better than none.
     fn is_outage(&self) -> bool;
 
-    /// The time was over.
+    /// Whether the deadline passed.
     fn is_timeout(&self) -> bool;
 
-    /// The error of somebody whose time is over.
+    /// Creates the error of a request whose deadline passed.
     fn timed_out() -> Self;
 }
 
-/// A value, and how it was come by.
+/// A value, with its age and where it came from.
 #[derive(Clone, Debug)]
 pub(crate) struct Cached<V> {
     pub(crate) value: V,
@@ -55,11 +55,11 @@ pub(crate) struct Cached<V> {
     pub(crate) state: CacheState,
 }
 
-/// The memory for one sort of question.
+/// A cache for one type of key.
 pub(crate) struct AnswerCache<K, V: Cacheable, E: Outcome> {
-    /// `None`: nothing is remembered.
-    kept: Option<Arc<LruCache<K, Entry<V>>>>,
-    flights: SingleFlightGroup<K, Entry<V>, E>,
+    /// `None`: caching is switched off.
+    store: Option<Arc<LruCache<K, Entry<V>>>>,
+    in_flight: SingleFlightGroup<K, Entry<V>, E>,
     times: CacheTimes,
     clock: fn() -> Timestamp,
 }
@@ -68,7 +68,7 @@ pub(crate) struct AnswerCache<K, V: Cacheable, E: Outcome> {
 struct Entry<V> {
     value: V,
     fetched_at: Timestamp,
-    landed_at: Instant,
+    finished_at: Instant,
 }
 
 impl<K, V, E> AnswerCache<K, V, E>
@@ -77,45 +77,45 @@ where
     V: Cacheable,
     E: Outcome,
 {
-    /// Remembers so many bytes.
-    pub(crate) fn new(times: CacheTimes, most: usize, clock: fn() -> Timestamp) -> Self {
-        let kept = (!times.fresh.is_zero()).then(|| Arc::new(LruCache::new(most, times.fresh.max(times.stale))));
-        Self { kept, flights: SingleFlightGroup::new(), times, clock }
+    /// Creates a cache of this size in bytes.
+    pub(crate) fn new(times: CacheTimes, max_bytes: usize, clock: fn() -> Timestamp) -> Self {
+        let store = (!times.fresh.is_zero()).then(|| Arc::new(LruCache::new(max_bytes, times.fresh.max(times.stale))));
+        Self { store, in_flight: SingleFlightGroup::new(), times, clock }
     }
 
-    /// What is known, or what `fetch` brings: for everybody who asks meanwhile as well.
+    /// Returns the cached value, or the result of `fetch`, which concurrent requests for the same key share.
     pub(crate) async fn get_or_fetch<F, Fut>(&self, key: K, deadline: Deadline, fetch: F) -> Result<Cached<V>, E>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
         let now = (self.clock)();
-        let known = self.kept.as_ref().and_then(|kept| kept.get(&key, now));
+        let known = self.store.as_ref().and_then(|store| store.get(&key, now));
         if let Some(entry) = &known
             && entry.fetched_at.age_at(now) < self.fresh_for(&entry.value)
         {
-            return Ok(self.recalled(entry, CacheState::Hit));
+            return Ok(self.cached(entry, CacheState::Hit));
         }
         match self.fetch_once(&key, deadline, fetch).await {
-            Ok(entry) => Ok(self.recalled(&entry, CacheState::Miss)),
+            Ok(entry) => Ok(self.cached(&entry, CacheState::Miss)),
             Err(error) => {
                 let stale = known.filter(|entry| entry.fetched_at.age_at(now) < self.times.stale && error.is_outage());
-                stale.map(|entry| self.recalled(&entry, CacheState::Stale)).ok_or(error)
+                stale.map(|entry| self.cached(&entry, CacheState::Stale)).ok_or(error)
             }
         }
     }
 
-    fn recalled(&self, entry: &Entry<V>, state: CacheState) -> Cached<V> {
+    fn cached(&self, entry: &Entry<V>, state: CacheState) -> Cached<V> {
         let Entry { value, fetched_at, .. } = entry;
         Cached { value: value.clone(), fetched_at: *fetched_at, age: fetched_at.age_at((self.clock)()), state }
     }
 
-    /// Negative answers are fresh for a quarter of the time, and not for long: an alert may be minutes late.
+    /// Returns how long a value is fresh. A negative answer expires much sooner, because an alert may appear minutes late.
     fn fresh_for(&self, value: &V) -> Duration {
-        if value.is_negative() { NEGATIVE.min(self.times.fresh / 4) } else { self.times.fresh }
+        if value.is_negative() { MAX_NEGATIVE_LIFETIME.min(self.times.fresh / 4) } else { self.times.fresh }
     }
 
-    /// Fetches, or waits for somebody who is at it.
+    /// Fetches, or waits for a call in flight with the same key.
     async fn fetch_once<F, Fut>(&self, key: &K, deadline: Deadline, fetch: F) -> Result<Entry<V>, E>
     where
         F: Fn() -> Fut,
@@ -124,32 +124,32 @@ where
         let arrived = Instant::now();
         loop {
             let clock = self.clock;
-            let (flight, was_first) = self.flights.join(key, || {
-                let (fetched, kept, key) = (fetch(), self.kept.clone(), key.clone());
+            let (call, is_starter) = self.in_flight.join(key, || {
+                let (fetched, store, key) = (fetch(), self.store.clone(), key.clone());
                 async move {
                     let entry =
-                        fetched.await.map(|value| Entry { value, fetched_at: clock(), landed_at: Instant::now() });
-                    // Here, and not by the one who began: that one may have left.
-                    if let (Ok(entry), Some(kept)) = (&entry, kept)
-                        && entry.value.may_be_kept()
+                        fetched.await.map(|value| Entry { value, fetched_at: clock(), finished_at: Instant::now() });
+                    // The shared future stores the value, because the request that started it may be gone.
+                    if let (Ok(entry), Some(store)) = (&entry, store)
+                        && entry.value.is_cacheable()
                     {
-                        let weight = entry.value.weight() + COST_OF_AN_ENTRY;
-                        kept.put(key, entry.clone(), weight, entry.fetched_at);
+                        let weight = entry.value.weight() + ENTRY_OVERHEAD_BYTES;
+                        store.put(key, entry.clone(), weight, entry.fetched_at);
                     }
                     entry
                 }
             });
-            let landed = timeout_at(deadline.instant(), flight.clone()).await;
-            if landed.is_ok() {
-                self.flights.leave(key, &flight);
+            let outcome = timeout_at(deadline.instant(), call.clone()).await;
+            if outcome.is_ok() {
+                self.in_flight.remove_finished(key, &call);
             }
-            match landed {
+            match outcome {
                 Err(_) => return Err(E::timed_out()),
-                // Whoever began had less time than we have: now it is our turn.
-                Ok(Err(error)) if !was_first && error.is_timeout() && !deadline.remaining().is_zero() => {}
+                // The request that started the call had less time than this one, so this one calls again.
+                Ok(Err(error)) if !is_starter && error.is_timeout() && !deadline.remaining().is_zero() => {}
                 Ok(Err(error)) => return Err(error),
-                // It had landed before we came: that was another's.
-                Ok(Ok(entry)) if entry.landed_at < arrived => {}
+                // The call finished before this request arrived, so its answer is too old.
+                Ok(Ok(entry)) if entry.finished_at < arrived => {}
                 Ok(Ok(entry)) => return Ok(entry),
             }
         }
@@ -177,13 +177,13 @@ mod tests {
     }
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    enum Trouble {
+    enum TestError {
         Down,
         Refused,
         Late,
     }
 
-    impl Outcome for Trouble {
+    impl Outcome for TestError {
         fn is_outage(&self) -> bool {
             *self != Self::Refused
         }
@@ -198,10 +198,10 @@ mod tests {
     }
 
     const TIMES: CacheTimes = CacheTimes { fresh: Duration::from_secs(60), stale: Duration::from_secs(900) };
-    const MOST: usize = 1 << 20;
+    const MAX_BYTES: usize = 1 << 20;
     const OFF: CacheTimes = CacheTimes { fresh: Duration::ZERO, stale: Duration::ZERO };
 
-    /// Each test has a thread, and a clock, of its own.
+    /// The clock of the test. Each test runs in a thread of its own.
     fn clock() -> Timestamp {
         CLOCK.with(|seconds| Timestamp::from_unix_seconds(seconds.load(Ordering::Relaxed)))
     }
@@ -214,65 +214,65 @@ mod tests {
         CLOCK.with(|clock| clock.fetch_add(seconds, Ordering::Relaxed));
     }
 
-    async fn ask(
-        memory: &AnswerCache<u8, u32, Trouble>,
-        answer: Result<u32, Trouble>,
-    ) -> Result<(u32, CacheState), Trouble> {
+    async fn get(
+        cache: &AnswerCache<u8, u32, TestError>,
+        answer: Result<u32, TestError>,
+    ) -> Result<(u32, CacheState), TestError> {
         let deadline = Deadline::after(Duration::from_secs(10));
-        let recalled = memory.get_or_fetch(1, deadline, || async move { answer }).await;
-        recalled.map(|recalled| (recalled.value, recalled.state))
+        let cached = cache.get_or_fetch(1, deadline, || async move { answer }).await;
+        cached.map(|cached| (cached.value, cached.state))
     }
 
     #[tokio::test]
-    async fn an_answer_is_remembered_for_a_while() {
-        let memory = AnswerCache::new(TIMES, MOST, clock);
-        assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
-        assert_eq!(ask(&memory, Ok(2)).await, Ok((1, CacheState::Hit)));
+    async fn an_answer_is_cached_until_it_expires() {
+        let cache = AnswerCache::new(TIMES, MAX_BYTES, clock);
+        assert_eq!(get(&cache, Ok(1)).await, Ok((1, CacheState::Miss)));
+        assert_eq!(get(&cache, Ok(2)).await, Ok((1, CacheState::Hit)));
         pass(59);
-        assert_eq!(ask(&memory, Ok(2)).await, Ok((1, CacheState::Hit)));
+        assert_eq!(get(&cache, Ok(2)).await, Ok((1, CacheState::Hit)));
         pass(1);
-        assert_eq!(ask(&memory, Ok(2)).await, Ok((2, CacheState::Miss)));
+        assert_eq!(get(&cache, Ok(2)).await, Ok((2, CacheState::Miss)));
     }
 
     #[tokio::test]
-    async fn nothing_found_is_forgotten_sooner() {
-        let memory = AnswerCache::new(TIMES, MOST, clock);
-        assert_eq!(ask(&memory, Ok(0)).await, Ok((0, CacheState::Miss)));
+    async fn a_negative_answer_expires_sooner() {
+        let cache = AnswerCache::new(TIMES, MAX_BYTES, clock);
+        assert_eq!(get(&cache, Ok(0)).await, Ok((0, CacheState::Miss)));
         pass(14);
-        assert_eq!(ask(&memory, Ok(2)).await, Ok((0, CacheState::Hit)));
+        assert_eq!(get(&cache, Ok(2)).await, Ok((0, CacheState::Hit)));
         pass(1);
-        assert_eq!(ask(&memory, Ok(2)).await, Ok((2, CacheState::Miss)));
+        assert_eq!(get(&cache, Ok(2)).await, Ok((2, CacheState::Miss)));
     }
 
     #[tokio::test]
-    async fn an_old_answer_stands_in_during_an_outage_only() {
-        let memory = AnswerCache::new(TIMES, MOST, clock);
-        assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
+    async fn a_stale_answer_is_returned_only_during_an_outage() {
+        let cache = AnswerCache::new(TIMES, MAX_BYTES, clock);
+        assert_eq!(get(&cache, Ok(1)).await, Ok((1, CacheState::Miss)));
         pass(300);
-        assert_eq!(ask(&memory, Err(Trouble::Down)).await, Ok((1, CacheState::Stale)));
-        assert_eq!(ask(&memory, Err(Trouble::Refused)).await, Err(Trouble::Refused));
+        assert_eq!(get(&cache, Err(TestError::Down)).await, Ok((1, CacheState::Stale)));
+        assert_eq!(get(&cache, Err(TestError::Refused)).await, Err(TestError::Refused));
         pass(600);
-        assert_eq!(ask(&memory, Err(Trouble::Down)).await, Err(Trouble::Down));
+        assert_eq!(get(&cache, Err(TestError::Down)).await, Err(TestError::Down));
     }
 
     #[tokio::test]
-    async fn errors_are_not_remembered() {
-        let memory = AnswerCache::new(TIMES, MOST, clock);
-        assert_eq!(ask(&memory, Err(Trouble::Refused)).await, Err(Trouble::Refused));
-        assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
+    async fn errors_are_not_cached() {
+        let cache = AnswerCache::new(TIMES, MAX_BYTES, clock);
+        assert_eq!(get(&cache, Err(TestError::Refused)).await, Err(TestError::Refused));
+        assert_eq!(get(&cache, Ok(1)).await, Ok((1, CacheState::Miss)));
     }
 
     #[tokio::test]
-    async fn zero_switches_remembering_off() {
-        let memory = AnswerCache::new(OFF, MOST, clock);
-        assert_eq!(ask(&memory, Ok(1)).await, Ok((1, CacheState::Miss)));
-        assert_eq!(ask(&memory, Ok(2)).await, Ok((2, CacheState::Miss)));
-        assert_eq!(ask(&memory, Err(Trouble::Down)).await, Err(Trouble::Down));
+    async fn a_lifetime_of_zero_switches_the_cache_off() {
+        let cache = AnswerCache::new(OFF, MAX_BYTES, clock);
+        assert_eq!(get(&cache, Ok(1)).await, Ok((1, CacheState::Miss)));
+        assert_eq!(get(&cache, Ok(2)).await, Ok((2, CacheState::Miss)));
+        assert_eq!(get(&cache, Err(TestError::Down)).await, Err(TestError::Down));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn equal_questions_at_once_are_one() {
-        let memory = Arc::new(AnswerCache::<u8, u32, Trouble>::new(OFF, MOST, clock));
+    async fn concurrent_requests_for_one_key_share_one_call() {
+        let cache = Arc::new(AnswerCache::<u8, u32, TestError>::new(OFF, MAX_BYTES, clock));
         let calls = Arc::new(AtomicU32::new(0));
         let fetch = || {
             let calls = calls.clone();
@@ -282,16 +282,16 @@ mod tests {
                 Ok(7)
             }
         };
-        let one = || memory.get_or_fetch(1, Deadline::after(Duration::from_secs(10)), fetch);
+        let one = || cache.get_or_fetch(1, Deadline::after(Duration::from_secs(10)), fetch);
         let answers = join_all((0..500).map(|_| one())).await;
-        assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|recalled| recalled.value == 7)));
+        assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|cached| cached.value == 7)));
         assert_eq!(calls.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_goes_away_does_not_take_the_answer_along() {
+    async fn a_call_continues_when_the_request_that_started_it_is_dropped() {
         for (times, costs) in [(OFF, 2), (TIMES, 1)] {
-            let memory = AnswerCache::<u8, u32, Trouble>::new(times, MOST, clock);
+            let cache = AnswerCache::<u8, u32, TestError>::new(times, MAX_BYTES, clock);
             let calls = Arc::new(AtomicU32::new(0));
             let fetch = || {
                 let calls = calls.clone();
@@ -302,31 +302,31 @@ mod tests {
                 }
             };
             let deadline = Deadline::after(Duration::from_secs(10));
-            let leaver = tokio::time::timeout(Duration::from_secs(1), memory.get_or_fetch(1, deadline, fetch));
-            let (gone, stayed) = tokio::join!(leaver, memory.get_or_fetch(1, deadline, fetch));
-            assert!(gone.is_err());
-            assert_eq!(stayed.map(|recalled| recalled.value), Ok(7));
+            let leaver = tokio::time::timeout(Duration::from_secs(1), cache.get_or_fetch(1, deadline, fetch));
+            let (dropped, stayed) = tokio::join!(leaver, cache.get_or_fetch(1, deadline, fetch));
+            assert!(dropped.is_err());
+            assert_eq!(stayed.map(|cached| cached.value), Ok(7));
             assert_eq!(calls.load(Ordering::Relaxed), 1);
-            let again = memory.get_or_fetch(1, Deadline::after(Duration::from_secs(10)), fetch).await;
-            assert_eq!(again.map(|recalled| recalled.value), Ok(7));
-            assert_eq!(calls.load(Ordering::Relaxed), costs, "what was fetched for who left is remembered");
+            let again = cache.get_or_fetch(1, Deadline::after(Duration::from_secs(10)), fetch).await;
+            assert_eq!(again.map(|cached| cached.value), Ok(7));
+            assert_eq!(calls.load(Ordering::Relaxed), costs, "the answer of the dropped request is cached");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_has_more_time_goes_on_after_who_had_less() {
-        let memory = AnswerCache::<u8, u32, Trouble>::new(OFF, MOST, clock);
-        let ask = |seconds| {
+    async fn a_request_with_more_time_calls_again_after_a_shared_timeout() {
+        let cache = AnswerCache::<u8, u32, TestError>::new(OFF, MAX_BYTES, clock);
+        let get = |seconds| {
             let deadline = Deadline::after(Duration::from_secs(seconds));
-            memory.get_or_fetch(1, deadline, move || async move {
+            cache.get_or_fetch(1, deadline, move || async move {
                 timeout_at(deadline.instant(), sleep(Duration::from_secs(3)))
                     .await
-                    .map_err(|_| Trouble::Late)
+                    .map_err(|_| TestError::Late)
                     .map(|()| 7)
             })
         };
-        let (hasty, patient) = tokio::join!(ask(1), ask(9));
-        assert_eq!(hasty.map(|recalled| recalled.value), Err(Trouble::Late));
-        assert_eq!(patient.map(|recalled| recalled.value), Ok(7));
+        let (hasty, patient) = tokio::join!(get(1), get(9));
+        assert_eq!(hasty.map(|cached| cached.value), Err(TestError::Late));
+        assert_eq!(patient.map(|cached| cached.value), Ok(7));
     }
 }

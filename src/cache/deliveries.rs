@@ -1,4 +1,4 @@
-//! Deliveries that were here before: each is dealt with once, and a repetition gets the answer of the first time.
+//! Processes each delivery once. A repeated delivery gets the reply to the first.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,61 +12,61 @@ use super::lru::LruCache;
 use crate::client::Deadline;
 use crate::domain::timestamp::Timestamp;
 
-/// Deliveries that are remembered: more than come in the time in which one is repeated, and little memory.
+/// How many deliveries are kept. More arrive in no retry period, and they need little memory.
 const MAX_DELIVERIES: usize = 4096;
-/// `PagerDuty` delivers again for two days, but an environment of Lambda hardly lives for hours.
-const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
-/// Bytes of answers that are kept for repetitions: two of the largest that a front door lets through.
+/// How long a delivery is kept. `PagerDuty` retries for two days, but a Lambda environment lives only for hours.
+const DELIVERY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// The size of all kept replies: two of the largest that an entry point permits.
 const MAX_REPLY_BYTES: usize = 10 << 20;
-/// What an answer takes beside its body.
+/// The size of a reply without its body.
 const REPLY_OVERHEAD_BYTES: usize = 512;
 
-/// A digest, so that nobody's ids can be long.
+/// A digest, so that a long id needs no more memory.
 type Key = [u8; 32];
 
-/// What was delivered, and what was answered.
+/// The deliveries that were received, and the replies to them.
 #[derive(Debug)]
 pub(crate) struct SeenDeliveries<R> {
-    /// Dealt with.
+    /// Processed deliveries.
     known: LruCache<Key, ()>,
-    /// Their answers, as far as there is room for them.
+    /// The replies to processed deliveries; large ones are evicted earlier.
     replies: LruCache<Key, R>,
-    /// Being dealt with, each with an answer for the time being.
+    /// Deliveries that are being processed, each with an interim reply.
     pending: Mutex<HashMap<Key, watch::Sender<Option<R>>>>,
 }
 
-/// What is known of a delivery.
+/// The state of a delivery.
 #[derive(Debug)]
 pub(crate) enum Delivery<R> {
-    /// Nothing: it is the claim's holder who deals with it.
+    /// It is new. The holder of the claim processes it.
     New(Claim<R>),
-    /// Somebody deals with it.
+    /// Another request processes it.
     Pending(Pending<R>),
-    /// It was dealt with; `None`: the answer is not remembered any more.
+    /// It was processed. `None`: the reply was evicted.
     Known(Option<R>),
 }
 
-/// The right to deal with a delivery. Dropped, the delivery counts as never seen, and is dealt with when it comes again.
+/// The right to process a delivery. If it is dropped, the delivery counts as new when it comes again.
 #[derive(Debug)]
 pub(crate) struct Claim<R> {
     deliveries: Arc<SeenDeliveries<R>>,
     key: Key,
 }
 
-/// A delivery that somebody else deals with.
+/// A delivery that another request processes.
 #[derive(Debug)]
 pub(crate) struct Pending<R>(watch::Receiver<Option<R>>);
 
 impl<R: Clone> SeenDeliveries<R> {
     pub(crate) fn new() -> Self {
         Self {
-            known: LruCache::new(MAX_DELIVERIES, REMEMBERED),
-            replies: LruCache::new(MAX_REPLY_BYTES, REMEMBERED),
+            known: LruCache::new(MAX_DELIVERIES, DELIVERY_LIFETIME),
+            replies: LruCache::new(MAX_REPLY_BYTES, DELIVERY_LIFETIME),
             pending: Mutex::default(),
         }
     }
 
-    /// What is known of this sender's delivery; from now on it is known.
+    /// Returns the state of this sender's delivery. A new delivery is claimed.
     pub(crate) fn claim(self: &Arc<Self>, sender: &str, id: &[u8]) -> Delivery<R> {
         let key = key(sender, id);
         let mut pending = self.pending();
@@ -86,7 +86,7 @@ impl<R: Clone> SeenDeliveries<R> {
 }
 
 impl<R> Claim<R> {
-    /// What a repetition is answered until the delivery is dealt with.
+    /// Sets the interim reply to repetitions until the delivery is processed.
     pub(crate) fn answer_meanwhile(&self, reply: R)
     where
         R: Clone,
@@ -96,7 +96,7 @@ impl<R> Claim<R> {
         }
     }
 
-    /// The delivery is dealt with: repetitions get this answer, of so many bytes.
+    /// Marks the delivery as processed. Repetitions get this reply, whose body has this size.
     pub(crate) fn settle(self, reply: R, bytes: usize)
     where
         R: Clone,
@@ -114,8 +114,8 @@ impl<R> Drop for Claim<R> {
 }
 
 impl<R: Clone> Pending<R> {
-    /// Waits until the delivery is dealt with, or given up: then it can be claimed again. If that takes longer: what it
-    /// was answered so far.
+    /// Waits until the delivery is processed or its claim is dropped. Then it can be claimed again. If the deadline passes
+    /// first, returns the interim reply.
     pub(crate) async fn settled(mut self, until: Deadline) -> Result<(), Option<R>> {
         // The sender is dropped with the claim.
         let ended = async { while self.0.changed().await.is_ok() {} };
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_is_dealt_with_once_for_each_sender() {
+    fn a_delivery_is_processed_once_for_each_sender() {
         let deliveries = deliveries();
         claimed(&deliveries, "a", b"1").settle("done", 4);
         assert!(matches!(deliveries.claim("a", b"1"), Delivery::Known(Some("done"))));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_that_was_given_up_is_new_again() {
+    fn a_delivery_whose_claim_is_dropped_is_new_again() {
         let deliveries = deliveries();
         drop(claimed(&deliveries, "a", b"1"));
         claimed(&deliveries, "a", b"1").settle("done", 4);
@@ -170,14 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_room_is_forgotten_and_its_delivery_is_not() {
+    fn a_reply_that_is_too_large_is_dropped_but_its_delivery_is_kept() {
         let deliveries = deliveries();
         claimed(&deliveries, "a", b"1").settle("long", MAX_REPLY_BYTES + 1);
         assert!(matches!(deliveries.claim("a", b"1"), Delivery::Known(None)));
     }
 
     #[test]
-    fn the_memory_is_bounded_and_forgets_the_oldest() {
+    fn the_oldest_delivery_is_evicted_first() {
         let deliveries = deliveries();
         for number in 0..=MAX_DELIVERIES {
             claimed(&deliveries, "a", &number.to_be_bytes()).settle("done", 0);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_repetition_waits_for_the_first_and_no_longer_than_it_may() {
+    async fn a_repetition_waits_for_the_first_until_its_deadline() {
         let deliveries = deliveries();
         let claim = claimed(&deliveries, "a", b"1");
         let joined = || match deliveries.claim("a", b"1") {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_for_a_first_that_is_given_up_can_claim_it() {
+    async fn a_waiting_repetition_can_claim_after_a_dropped_claim() {
         let deliveries = deliveries();
         let claim = claimed(&deliveries, "a", b"1");
         let Delivery::Pending(waiting) = deliveries.claim("a", b"1") else { panic!("it is pending") };

@@ -1,4 +1,4 @@
-//! Values within a bound of weight and of age. Whichever was not asked for longest goes first.
+//! A least recently used (LRU) cache with a limit of weight and of age.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,74 +7,75 @@ use std::time::Duration;
 
 use crate::domain::timestamp::Timestamp;
 
-/// To make room, all that is there is looked at: insertions are rare, for each has cost a call or came with one.
+/// A cache that evicts the least recently used entry first. Eviction scans all entries, because insertions are rare: each
+/// follows a call or a request.
 #[derive(Debug)]
 pub(crate) struct LruCache<K, V> {
-    most: usize,
+    max_weight: usize,
     lifetime: Duration,
-    places: Mutex<Places<K, V>>,
+    entries: Mutex<Entries<K, V>>,
 }
 
 #[derive(Debug)]
-struct Places<K, V> {
-    of: HashMap<K, Place<V>>,
-    /// How often anything was asked for: a clock that always moves on.
+struct Entries<K, V> {
+    by_key: HashMap<K, Entry<V>>,
+    /// The number of uses so far. It serves as a clock that never stands still.
     uses: u64,
 }
 
 #[derive(Debug)]
-struct Place<V> {
+struct Entry<V> {
     value: V,
     weight: usize,
-    since: Timestamp,
+    stored_at: Timestamp,
     last_use: u64,
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> LruCache<K, V> {
-    /// Room for so much weight, of which each is forgotten after `lifetime`.
-    pub(crate) fn new(most: usize, lifetime: Duration) -> Self {
-        Self { most, lifetime, places: Mutex::new(Places { of: HashMap::new(), uses: 0 }) }
+    /// Creates a cache for this weight. Each entry expires after `lifetime`.
+    pub(crate) fn new(max_weight: usize, lifetime: Duration) -> Self {
+        Self { max_weight, lifetime, entries: Mutex::new(Entries { by_key: HashMap::new(), uses: 0 }) }
     }
 
-    /// What is there under this key.
+    /// Returns the value of this key, if it has not expired.
     pub(crate) fn get(&self, key: &K, now: Timestamp) -> Option<V> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.uses += 1;
-        let uses = places.uses;
-        let place = places.of.get_mut(key).filter(|place| place.since.age_at(now) < self.lifetime)?;
-        place.last_use = uses;
-        Some(place.value.clone())
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.uses += 1;
+        let uses = entries.uses;
+        let entry = entries.by_key.get_mut(key).filter(|entry| entry.stored_at.age_at(now) < self.lifetime)?;
+        entry.last_use = uses;
+        Some(entry.value.clone())
     }
 
-    /// Puts a value there, unless it is heavier than all there is room for. Whether one was there before.
+    /// Stores a value, unless it alone exceeds the weight limit. Returns whether the key already had a value.
     pub(crate) fn put(&self, key: K, value: V, weight: usize, now: Timestamp) -> bool {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.of.retain(|_, place| place.since.age_at(now) < self.lifetime);
-        let was_there = places.of.remove(&key).is_some();
-        if weight > self.most {
-            return was_there;
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.by_key.retain(|_, entry| entry.stored_at.age_at(now) < self.lifetime);
+        let was_present = entries.by_key.remove(&key).is_some();
+        if weight > self.max_weight {
+            return was_present;
         }
-        let mut excess = (places.weight() + weight).saturating_sub(self.most);
+        let mut excess = (entries.weight() + weight).saturating_sub(self.max_weight);
         while excess > 0
-            && let Some(idlest) = places.idlest()
+            && let Some(key) = entries.least_recently_used_key()
         {
-            excess = excess.saturating_sub(places.of.remove(&idlest).map_or(0, |place| place.weight));
+            excess = excess.saturating_sub(entries.by_key.remove(&key).map_or(0, |entry| entry.weight));
         }
-        places.uses += 1;
-        let last_use = places.uses;
-        places.of.insert(key, Place { value, weight, since: now, last_use });
-        was_there
+        entries.uses += 1;
+        let last_use = entries.uses;
+        entries.by_key.insert(key, Entry { value, weight, stored_at: now, last_use });
+        was_present
     }
 }
 
-impl<K: Clone, V> Places<K, V> {
+impl<K: Clone, V> Entries<K, V> {
     fn weight(&self) -> usize {
-        self.of.values().map(|place| place.weight).sum()
+        self.by_key.values().map(|entry| entry.weight).sum()
     }
 
-    /// The one that was not asked for longest.
-    fn idlest(&self) -> Option<K> {
-        self.of.iter().min_by_key(|(_, place)| place.last_use).map(|(key, _)| key.clone())
+    /// Returns the least recently used key.
+    fn least_recently_used_key(&self) -> Option<K> {
+        self.by_key.iter().min_by_key(|(_, entry)| entry.last_use).map(|(key, _)| key.clone())
     }
 }
 
@@ -89,44 +90,44 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_not_asked_for_longest_goes_first() {
-        let shelf = LruCache::new(3, HOUR);
+    fn the_least_recently_used_entry_is_evicted_first() {
+        let cache = LruCache::new(3, HOUR);
         for key in ["a", "b", "c"] {
-            assert!(!shelf.put(key, key.len(), 1, at(0)));
+            assert!(!cache.put(key, key.len(), 1, at(0)));
         }
-        assert_eq!(shelf.get(&"a", at(1)), Some(1));
-        assert!(!shelf.put("d", 1, 1, at(2)));
-        let there: Vec<_> = ["a", "b", "c", "d"].into_iter().filter(|key| shelf.get(key, at(3)).is_some()).collect();
-        assert_eq!(there, ["a", "c", "d"]);
+        assert_eq!(cache.get(&"a", at(1)), Some(1));
+        assert!(!cache.put("d", 1, 1, at(2)));
+        let kept: Vec<_> = ["a", "b", "c", "d"].into_iter().filter(|key| cache.get(key, at(3)).is_some()).collect();
+        assert_eq!(kept, ["a", "c", "d"]);
     }
 
     #[test]
-    fn the_bound_of_weight_holds_at_once() {
-        let shelf = LruCache::new(10, HOUR);
+    fn the_weight_limit_always_holds() {
+        let cache = LruCache::new(10, HOUR);
         for key in 0..100 {
-            shelf.put(key, (), 1 + key % 4, at(0));
-            assert!(shelf.places.lock().expect("a lock").weight() <= 10);
+            cache.put(key, (), 1 + key % 4, at(0));
+            assert!(cache.entries.lock().expect("a lock").weight() <= 10);
         }
-        assert!(!shelf.put(7, (), 11, at(0)));
-        assert_eq!(shelf.get(&7, at(0)), None);
-        assert!(shelf.get(&99, at(0)).is_some(), "too much for it takes nothing's place");
+        assert!(!cache.put(7, (), 11, at(0)));
+        assert_eq!(cache.get(&7, at(0)), None);
+        assert!(cache.get(&99, at(0)).is_some(), "a value that is too heavy evicts nothing");
     }
 
     #[test]
-    fn a_later_value_takes_the_place_of_an_earlier() {
-        let shelf = LruCache::new(10, HOUR);
-        shelf.put("a", 1, 6, at(0));
-        assert!(shelf.put("a", 2, 6, at(1)));
-        assert_eq!(shelf.get(&"a", at(1)), Some(2));
+    fn a_new_value_replaces_the_old_one() {
+        let cache = LruCache::new(10, HOUR);
+        cache.put("a", 1, 6, at(0));
+        assert!(cache.put("a", 2, 6, at(1)));
+        assert_eq!(cache.get(&"a", at(1)), Some(2));
     }
 
     #[test]
-    fn what_is_old_is_gone() {
-        let shelf = LruCache::new(10, HOUR);
-        shelf.put("a", 1, 1, at(0));
-        assert_eq!(shelf.get(&"a", at(3599)), Some(1));
-        assert_eq!(shelf.get(&"a", at(3600)), None);
-        assert!(!shelf.put("b", 2, 1, at(3600)));
-        assert_eq!(shelf.places.lock().expect("a lock").of.len(), 1);
+    fn entries_expire() {
+        let cache = LruCache::new(10, HOUR);
+        cache.put("a", 1, 1, at(0));
+        assert_eq!(cache.get(&"a", at(3599)), Some(1));
+        assert_eq!(cache.get(&"a", at(3600)), None);
+        assert!(!cache.put("b", 2, 1, at(3600)));
+        assert_eq!(cache.entries.lock().expect("a lock").by_key.len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Answers already known, questions already on their way, and deliveries that came before.
+//! Caches of this process: answers, calls in flight, and deliveries that were already received.
 
 mod answers;
 mod deliveries;

@@ -1,4 +1,4 @@
-//! Questions that are on their way: whoever asks the same meanwhile waits for the same answer.
+//! Single flight: concurrent requests for one key share one call.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,22 +7,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
-/// One question on its way. Whoever waits for it drives it: it goes on when the one who began goes away, and ends when
-/// nobody waits any more.
+/// A call in flight. Every waiter polls the shared future. So it continues when the request that started it is dropped, and
+/// is dropped with the last waiter.
 pub(super) type SharedCall<T, E> = Shared<BoxFuture<'static, Result<T, E>>>;
 
-type Known<K, T, E> = HashMap<K, WeakShared<BoxFuture<'static, Result<T, E>>>>;
+type CallsByKey<K, T, E> = HashMap<K, WeakShared<BoxFuture<'static, Result<T, E>>>>;
 
-/// The flights that are under way.
+/// The calls in flight, by key.
 pub(super) struct SingleFlightGroup<K, T, E>
 where
     Result<T, E>: Clone,
 {
-    known: Mutex<Known<K, T, E>>,
+    calls: Mutex<CallsByKey<K, T, E>>,
 }
 
-/// Abandoned flights are swept out when there are more than this.
-const MANY: usize = 256;
+/// The number of entries above which abandoned calls are removed.
+const SWEEP_THRESHOLD_ENTRIES: usize = 256;
 
 impl<K, T, E> SingleFlightGroup<K, T, E>
 where
@@ -31,38 +31,38 @@ where
     E: Clone + Send + Sync + 'static,
 {
     pub(super) fn new() -> Self {
-        Self { known: Mutex::default() }
+        Self { calls: Mutex::default() }
     }
 
-    /// The flight for a key, and whether it begins with this call.
-    pub(super) fn join<Fut>(&self, key: &K, begin: impl FnOnce() -> Fut) -> (SharedCall<T, E>, bool)
+    /// Returns the call for a key, and whether this request started it.
+    pub(super) fn join<Fut>(&self, key: &K, start: impl FnOnce() -> Fut) -> (SharedCall<T, E>, bool)
     where
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let mut known = self.lock();
-        if let Some(flight) = known.get(key).and_then(WeakShared::upgrade) {
-            return (flight, false);
+        let mut calls = self.lock();
+        if let Some(call) = calls.get(key).and_then(WeakShared::upgrade) {
+            return (call, false);
         }
-        let flight = begin().boxed().shared();
-        if known.len() > MANY {
-            known.retain(|_, flight| flight.upgrade().is_some());
+        let call = start().boxed().shared();
+        if calls.len() > SWEEP_THRESHOLD_ENTRIES {
+            calls.retain(|_, call| call.upgrade().is_some());
         }
-        if let Some(weak) = flight.downgrade() {
-            known.insert(key.clone(), weak);
+        if let Some(weak) = call.downgrade() {
+            calls.insert(key.clone(), weak);
         }
-        (flight, true)
+        (call, true)
     }
 
-    /// A flight has landed: who asks from now on begins another.
-    pub(super) fn leave(&self, key: &K, landed: &SharedCall<T, E>) {
-        let mut known = self.lock();
-        let is_it = |flight: SharedCall<T, E>| flight.ptr_eq(landed);
-        if known.get(key).is_some_and(|flight| flight.upgrade().is_none_or(is_it)) {
-            known.remove(key);
+    /// Removes a finished call. A later request for the key starts another.
+    pub(super) fn remove_finished(&self, key: &K, finished: &SharedCall<T, E>) {
+        let mut calls = self.lock();
+        let is_same = |call: SharedCall<T, E>| call.ptr_eq(finished);
+        if calls.get(key).is_some_and(|call| call.upgrade().is_none_or(is_same)) {
+            calls.remove(key);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known<K, T, E>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, CallsByKey<K, T, E>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

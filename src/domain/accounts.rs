@@ -1,12 +1,12 @@
-//! Accounts, each once, however it is spelled: evidence names one as `DOMAIN\name`, by name and domain, by its user
-//! principal name, in any case, and one item tells more of it than another.
+//! Merges the accounts of an answer, so that each is listed once. Evidence names an account as `DOMAIN\name`, by name and
+//! domain, or by its user principal name, in any case. Some items have more of its members than others.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
 use super::entities::UserEntity;
 
-/// A text of which the case of ASCII letters does not count.
+/// A text that is compared without regard to the case of ASCII letters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Caseless<'a>(pub(super) &'a str);
 
@@ -27,7 +27,7 @@ impl Hash for Caseless<'_> {
     }
 }
 
-/// What an account is recognized by.
+/// A key by which an account is recognized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Identity<'a> {
     Sid(Caseless<'a>),
@@ -37,36 +37,36 @@ enum Identity<'a> {
         domain: Caseless<'a>,
         name: Caseless<'a>,
     },
-    /// A name and nothing else: that it is the account of that name in some domain is not told.
+    /// Only a name. It may or may not be the account of that name in a domain.
     Name(Caseless<'a>),
 }
 
-/// The accounts of an answer, first sight first, and no more than so many.
+/// The accounts of an answer in the order of first occurrence, up to a limit.
 pub(super) struct Accounts<'a> {
-    /// Those that turned out to be another are `None`.
+    /// An account that was merged into another is `None`.
     list: Vec<Option<UserEntity<'a>>>,
-    places: HashMap<Identity<'a>, usize>,
+    indexes: HashMap<Identity<'a>, usize>,
     count: usize,
     max_count: usize,
     is_capped: bool,
-    /// What was added before: on most lists one user after the other is the same.
+    /// The account that was added last: on most lists consecutive users are equal.
     before: Option<UserEntity<'a>>,
 }
 
 impl<'a> Accounts<'a> {
     pub(super) fn new(max_count: usize) -> Self {
-        Self { list: Vec::new(), places: HashMap::new(), count: 0, max_count, is_capped: false, before: None }
+        Self { list: Vec::new(), indexes: HashMap::new(), count: 0, max_count, is_capped: false, before: None }
     }
 
-    /// Adds an account. If it is listed already, only what was not yet told of it is added.
+    /// Adds an account. If it is already listed, its missing members are filled in.
     pub(super) fn add(&mut self, user: UserEntity<'a>) {
         if self.before == Some(user) {
             return;
         }
         self.before = Some(user);
-        let user = with_domain_apart(user);
-        match self.place_of(&user, None) {
-            Some(place) => self.join(place, user),
+        let user = with_split_domain(user);
+        match self.index_of(&user, None) {
+            Some(index) => self.join(index, user),
             None if self.count == self.max_count => self.is_capped = true,
             None => {
                 self.count += 1;
@@ -76,51 +76,51 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// The accounts, and whether some were left out.
+    /// Returns the accounts, and whether some were left out.
     pub(super) fn finish(self) -> (Vec<UserEntity<'a>>, bool) {
         (self.list.into_iter().flatten().collect(), self.is_capped)
     }
 
-    /// Adds to the account at a place; two that were listed apart may turn out to be one.
-    fn join(&mut self, mut place: usize, user: UserEntity<'a>) {
-        let Some(listed) = self.take(place) else { return };
-        let mut joined = merged(listed, user);
-        while let Some(other) = self.place_of(&joined, Some(place))
+    /// Merges into the account at this index. Two listed accounts may thereby turn out to be one.
+    fn join(&mut self, mut index: usize, user: UserEntity<'a>) {
+        let Some(known) = self.take(index) else { return };
+        let mut joined = merged(known, user);
+        while let Some(other) = self.index_of(&joined, Some(index))
             && let Some(same) = self.take(other)
         {
             self.count -= 1;
-            joined = if other < place { merged(same, joined) } else { merged(joined, same) };
-            place = place.min(other);
-            self.places.extend(identities(&same).map(|identity| (identity, place)));
+            joined = if other < index { merged(same, joined) } else { merged(joined, same) };
+            index = index.min(other);
+            self.indexes.extend(identities(&same).map(|identity| (identity, index)));
         }
-        // Beside what is listed, it is known by its other spellings.
-        self.places.extend(identities(&user).map(|identity| (identity, place)));
-        self.put(place, joined);
+        // The spellings of this item also lead to the account.
+        self.indexes.extend(identities(&user).map(|identity| (identity, index)));
+        self.put(index, joined);
     }
 
-    fn take(&mut self, place: usize) -> Option<UserEntity<'a>> {
-        self.list.get_mut(place).and_then(Option::take)
+    fn take(&mut self, index: usize) -> Option<UserEntity<'a>> {
+        self.list.get_mut(index).and_then(Option::take)
     }
 
-    /// Where the same account stands, apart from this place.
-    fn place_of(&self, user: &UserEntity<'a>, except: Option<usize>) -> Option<usize> {
-        let is_same = |place: &usize| match self.list.get(*place) {
-            Some(Some(listed)) => Some(*place) != except && may_be_one(listed, user),
+    /// Returns the index of the same account, other than `except`.
+    fn index_of(&self, user: &UserEntity<'a>, except: Option<usize>) -> Option<usize> {
+        let is_same = |index: &usize| match self.list.get(*index) {
+            Some(Some(known)) => Some(*index) != except && may_be_one(known, user),
             Some(None) | None => false,
         };
-        identities(user).filter_map(|identity| self.places.get(&identity).copied()).find(is_same)
+        identities(user).filter_map(|identity| self.indexes.get(&identity).copied()).find(is_same)
     }
 
-    fn put(&mut self, place: usize, user: UserEntity<'a>) {
-        self.places.extend(identities(&user).map(|identity| (identity, place)));
-        if let Some(free) = self.list.get_mut(place) {
+    fn put(&mut self, index: usize, user: UserEntity<'a>) {
+        self.indexes.extend(identities(&user).map(|identity| (identity, index)));
+        if let Some(free) = self.list.get_mut(index) {
             *free = Some(user);
         }
     }
 }
 
-/// `DOMAIN\name` as a name is a name and a domain, unless another domain is told.
-fn with_domain_apart(user: UserEntity<'_>) -> UserEntity<'_> {
+/// Splits a name `DOMAIN\name` into name and domain, unless the item has a different domain.
+fn with_split_domain(user: UserEntity<'_>) -> UserEntity<'_> {
     let parts = user.name.and_then(|name| name.split_once('\\'));
     match parts.filter(|(domain, name)| !domain.is_empty() && !name.is_empty()) {
         Some((domain, name)) if user.domain.is_none_or(|own| own.eq_ignore_ascii_case(domain)) => {
@@ -130,12 +130,12 @@ fn with_domain_apart(user: UserEntity<'_>) -> UserEntity<'_> {
     }
 }
 
-/// The account name, unless a user principal name stands there.
+/// Returns the account name, unless it is a user principal name.
 fn name_of<'a>(user: &UserEntity<'a>) -> Option<&'a str> {
     user.name.filter(|name| !name.contains('@'))
 }
 
-/// The user principal name, also where it stands as the name.
+/// Returns the user principal name, also if it is in the member `name`.
 fn upn_of<'a>(user: &UserEntity<'a>) -> Option<&'a str> {
     user.upn.or(user.name.filter(|name| name.contains('@')))
 }
@@ -154,20 +154,21 @@ fn identities<'a>(user: &UserEntity<'a>) -> impl Iterator<Item = Identity<'a>> +
     all.into_iter().flatten()
 }
 
-/// Whether nothing that both tell differs. The domain does not count, as it has two names: `CONTOSO`, `contoso.com`.
+/// Whether no member that both have differs. The domain does not count, because it has two names: `CONTOSO` and
+/// `contoso.com`.
 fn may_be_one(one: &UserEntity<'_>, other: &UserEntity<'_>) -> bool {
     let same =
         |one: Option<&str>, other: Option<&str>| one.zip(other).map(|(one, other)| one.eq_ignore_ascii_case(other));
-    let told = [
+    let comparisons = [
         same(one.sid, other.sid),
         same(one.aad_id, other.aad_id),
         same(upn_of(one), upn_of(other)),
         same(name_of(one), name_of(other)),
     ];
-    !told.contains(&Some(false))
+    !comparisons.contains(&Some(false))
 }
 
-/// The first, with what only the second tells.
+/// Returns the first account, with the members that only the second has.
 fn merged<'a>(one: UserEntity<'a>, other: UserEntity<'a>) -> UserEntity<'a> {
     UserEntity {
         name: name_of(&one).or(name_of(&other)).or(one.name).or(other.name),
@@ -184,7 +185,7 @@ mod tests {
 
     const NOBODY: UserEntity<'_> = UserEntity { name: None, domain: None, upn: None, sid: None, aad_id: None };
 
-    fn listed<'a>(users: &[UserEntity<'a>]) -> Vec<UserEntity<'a>> {
+    fn merge_all<'a>(users: &[UserEntity<'a>]) -> Vec<UserEntity<'a>> {
         let mut accounts = Accounts::new(100);
         for user in users {
             accounts.add(*user);
@@ -193,27 +194,27 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_one_however_it_is_spelled() {
+    fn all_spellings_of_an_account_are_merged() {
         let split = UserEntity { name: Some("dana"), domain: Some("CONTOSO"), ..NOBODY };
         let joined = UserEntity { name: Some(r"contoso\Dana"), ..NOBODY };
-        let told = UserEntity { upn: Some("dana@contoso.com"), sid: Some("S-1-5-21-7"), ..split };
+        let complete = UserEntity { upn: Some("dana@contoso.com"), sid: Some("S-1-5-21-7"), ..split };
         let upn = UserEntity { upn: Some("Dana@contoso.com"), ..NOBODY };
         let upn_as_name = UserEntity { name: Some("dana@CONTOSO.com"), ..NOBODY };
         let sid = UserEntity { sid: Some("s-1-5-21-7"), domain: Some("contoso.com"), ..NOBODY };
-        let all = [split, joined, told, upn, upn_as_name, sid];
-        assert_eq!(listed(&all), [told]);
+        let all = [split, joined, complete, upn, upn_as_name, sid];
+        assert_eq!(merge_all(&all), [complete]);
         let mut reversed = all;
         reversed.reverse();
-        assert_eq!(listed(&reversed).len(), 1);
+        assert_eq!(merge_all(&reversed).len(), 1);
     }
 
     #[test]
-    fn accounts_that_turn_out_to_be_one_are_listed_where_the_first_was() {
+    fn merged_accounts_keep_the_position_of_the_first() {
         let (by_name, other) = (UserEntity { domain: Some("D"), ..named("dana") }, named("omar"));
         let by_upn = UserEntity { upn: Some("dana@d.example"), ..NOBODY };
         let both = UserEntity { upn: by_upn.upn, ..by_name };
-        assert_eq!(listed(&[by_name, other, by_upn, both]), [both, other]);
-        assert_eq!(listed(&[by_upn, other, by_name, both]), [both, other]);
+        assert_eq!(merge_all(&[by_name, other, by_upn, both]), [both, other]);
+        assert_eq!(merge_all(&[by_upn, other, by_name, both]), [both, other]);
     }
 
     fn named(name: &str) -> UserEntity<'_> {
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn namesakes_are_told_apart() {
+    fn namesakes_are_not_merged() {
         let of = |domain| UserEntity { name: Some("admin"), domain, ..NOBODY };
         let all = [
             of(None),
@@ -232,11 +233,11 @@ mod tests {
             UserEntity { upn: Some("a@contoso.com"), ..NOBODY },
             UserEntity { upn: Some("b@contoso.com"), ..NOBODY },
         ];
-        assert_eq!(listed(&all), all);
+        assert_eq!(merge_all(&all), all);
     }
 
     #[test]
-    fn no_more_than_so_many_are_listed() {
+    fn the_list_is_limited() {
         let names: Vec<_> = (0..5).map(|n| n.to_string()).collect();
         let mut accounts = Accounts::new(3);
         for name in names.iter().chain(&names) {

@@ -1,4 +1,4 @@
-//! An alert, in the one form that both shapes of the older APIs and Graph's are turned into.
+//! An alert: the type to which the formats of the older APIs and of Graph are converted.
 
 use std::fmt;
 
@@ -106,22 +106,22 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// The devices it was raised on.
+    /// Returns the devices it was raised on.
     pub fn devices(&self) -> impl Iterator<Item = &Device> {
         self.device.iter().chain(&self.further_devices)
     }
 
-    /// The categories that say something: Defender has been seen to write the text "null".
+    /// Returns the categories that have a meaning. Defender sometimes sends the text "null".
     pub fn named_categories(&self) -> impl Iterator<Item = &str> {
         self.categories.iter().map(SharedStr::as_str).filter(|category| !category.is_empty() && *category != "null")
     }
 
-    /// The page of its incident in the portal that its own page is in, in its tenant where that is known.
+    /// Returns the page of its incident, in the same portal as its own page, with its tenant if that is known.
     pub fn incident_url(&self) -> Option<String> {
         portal::incident_beside(self.url.as_deref()?, self.incident_id.as_deref()?, self.tenant_id.as_deref())
     }
 
-    /// The id that it has with the product that raised it.
+    /// Returns its id in the product that raised it.
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/security-alert>, member `providerAlertId`; the older
     /// API of Defender XDR calls it the same.
@@ -129,12 +129,12 @@ impl Alert {
         self.extra.text("providerAlertId")
     }
 
-    /// Roughly what it occupies, in bytes, beside the body that its texts are parts of.
+    /// Returns its approximate size in bytes, without the body that its texts are parts of.
     pub fn weight(&self) -> usize {
         self.weight_without_evidence() + self.evidence.iter().map(Evidence::weight).sum::<usize>()
     }
 
-    /// The same of all but its evidence.
+    /// Returns the same without its evidence.
     pub fn weight_without_evidence(&self) -> usize {
         let lists = size_of_val(&*self.categories)
             + size_of_val(&*self.techniques)

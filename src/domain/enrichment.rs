@@ -1,4 +1,4 @@
-//! The answer: what was found, rolled up, ordered, and bounded. Pure functions over [`Findings`].
+//! The answer: the findings, aggregated, ordered and limited. Pure functions over [`Findings`].
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use super::warning::{Warning, WarningCode, Warnings};
 /// The version of the answer's shape: inside 1.x only additions.
 pub const SCHEMA_VERSION: &str = "1.1";
 
-/// What is known about one question, before it is decided how much of it is shown.
+/// The complete answer to one question, before the render options limit it.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// What was asked about.
@@ -41,7 +41,7 @@ pub struct Answer {
     pub resolution: Vec<Step>,
     /// What came up on the way, before the findings.
     pub warnings: Vec<Warning>,
-    /// What Defender said.
+    /// What was found.
     pub findings: Arc<Findings>,
     /// Where that came from, and when.
     pub source: Source,
@@ -101,7 +101,7 @@ pub enum CacheState {
 }
 
 impl CacheState {
-    /// The word.
+    /// Returns the word in the answer.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Miss => "miss",
@@ -182,20 +182,20 @@ pub struct Enrichment<'a> {
 }
 
 impl Answer {
-    /// What says that something may be missing.
+    /// Returns the warnings that something may be missing.
     pub fn partial(&self) -> impl Iterator<Item = &Warning> {
         let all = self.warnings.iter().chain(&self.findings.warnings);
         all.filter(|warning| warning.code == WarningCode::Partial)
     }
 
-    /// The answer as it is shown.
-    pub fn enrichment(&self, showing: &RenderOptions) -> Enrichment<'_> {
+    /// Returns the answer as the caller gets it.
+    pub fn enrichment(&self, options: &RenderOptions) -> Enrichment<'_> {
         let findings = &*self.findings;
         let alerts = &findings.alerts;
         let incident = findings.incident.as_ref();
         let ordered = rollup::ordered(alerts);
         let (entities, capped) = entities::collect(ordered.iter().copied());
-        let listed: Vec<_> = ordered.iter().copied().take(showing.limit).collect();
+        let listed: Vec<_> = ordered.iter().copied().take(options.limit).collect();
 
         let counts = Counts::of(alerts);
         let own_severity = incident.map(|incident| incident.severity).filter(|severity| *severity != Severity::Unknown);
@@ -204,11 +204,11 @@ impl Answer {
         let span = Span::of(alerts);
 
         let mut warnings = Warnings::default();
-        warnings.extend(&showing.warnings);
+        warnings.extend(&options.warnings);
         warnings.extend(&self.warnings);
         warnings.extend(&findings.warnings);
         if !capped.is_empty() {
-            let detail = format!("Only the first {} are listed of: {}.", entities::MOST, capped.join(", "));
+            let detail = format!("Only the first {} are listed of: {}.", entities::MAX_ENTITIES, capped.join(", "));
             warnings.add(WarningCode::EntitiesCapped, detail);
         }
 
@@ -243,18 +243,18 @@ impl Answer {
             alerts: listed,
             warnings: warnings.into_vec(),
             source: &self.source,
-            notified: showing.notified.clone(),
-            raw: showing.raw.then_some(findings.raw()),
+            notified: options.notified.clone(),
+            raw: options.raw.then_some(findings.raw()),
         }
     }
 
-    /// How the subject is called in a sentence.
-    pub(super) fn shown_name(&self) -> Cow<'_, str> {
-        // An alert may be about several devices: only the one that was asked about lends its name.
-        let is_asked = |device: &&Device| device.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(&self.id));
-        let name_of_device = || self.findings.alerts.iter().flat_map(Alert::devices).find(is_asked)?.name.as_deref();
+    /// Returns the name of the subject for a sentence.
+    pub(super) fn display_name(&self) -> Cow<'_, str> {
+        // An alert may be about several devices; only the name of the requested one is used.
+        let is_requested = |device: &&Device| device.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(&self.id));
+        let device_name = || self.findings.alerts.iter().flat_map(Alert::devices).find(is_requested)?.name.as_deref();
         match self.kind {
-            Kind::Machine => name_of_device().unwrap_or(&self.input).into(),
+            Kind::Machine => device_name().unwrap_or(&self.input).into(),
             Kind::Alert | Kind::User | Kind::File | Kind::Incident | Kind::Ip | Kind::Domain => self.id.as_str().into(),
         }
     }
@@ -277,7 +277,7 @@ impl Answer {
         }
     }
 
-    /// The incident's own verdict first, then that over all alerts.
+    /// Returns the incident's own verdict, or else the verdict over all alerts.
     fn verdict(&self) -> Verdict {
         let own = self.findings.incident.as_ref().map(Incident::verdict);
         own.filter(|verdict| *verdict != Verdict::Undetermined)
@@ -294,7 +294,7 @@ impl Answer {
         }
     }
 
-    /// The incident, with the chain of merges that led to it.
+    /// Returns the incident, with the chain of merges that led to it.
     fn incident(&self) -> Option<Cow<'_, Incident>> {
         let mut incident = Cow::Borrowed(self.findings.incident.as_ref()?);
         let merges = self.resolution.iter().filter(|step| step.step == StepName::IncidentRedirect);

@@ -1,4 +1,4 @@
-//! Who and what the alerts touch: distinct over all of them, first sight first.
+//! The entities of all alerts: distinct, in the order of first occurrence.
 
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
@@ -15,8 +15,8 @@ use super::evidence::{Detail, Thing};
 use super::extra::Extra;
 use super::timestamp::Timestamp;
 
-/// More of one sort than anybody reads in an answer.
-pub const MOST: usize = 100;
+/// The most entities of one type in an answer.
+pub const MAX_ENTITIES: usize = 100;
 
 /// The entities of all alerts, at most 100 of each sort.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -158,7 +158,7 @@ pub struct OtherEntity<'a> {
 }
 
 impl<'a> OtherEntity<'a> {
-    /// Its members but for empty texts; the type has its own place.
+    /// Returns its members without empty texts and without `type`, which is written separately.
     fn members(&self) -> impl Iterator<Item = (&'a str, &'a RawValue)> {
         self.members.iter().filter(|(name, value)| *name != "type" && value.get() != "\"\"")
     }
@@ -209,11 +209,11 @@ impl JsonSchema for OtherEntity<'_> {
     }
 }
 
-/// A list that takes each entity once, and no more than [`MOST`].
+/// A list of distinct entities, at most [`MAX_ENTITIES`].
 struct Distinct<T> {
     list: Vec<T>,
     seen: HashSet<T>,
-    /// What was added before: on most lists one device, or one user, after the other is the same.
+    /// The entity that was added last: on most lists consecutive devices are equal.
     before: Option<T>,
     capped: bool,
 }
@@ -228,7 +228,7 @@ impl<T: Copy + Eq + Hash> Distinct<T> {
             return;
         }
         self.before = Some(entity);
-        if self.list.len() == MOST {
+        if self.list.len() == MAX_ENTITIES {
             self.capped = !self.seen.contains(&entity);
         } else if self.seen.insert(entity) {
             self.list.push(entity);
@@ -236,18 +236,18 @@ impl<T: Copy + Eq + Hash> Distinct<T> {
     }
 }
 
-/// Collects the entities of alerts in their order; the second value names the sorts of which some were left out.
+/// Collects the entities of alerts in their order. The second value names the types of which some were left out.
 pub fn collect<'a>(alerts: impl Iterator<Item = &'a Alert>) -> (Entities<'a>, Vec<&'static str>) {
-    let mut sorts = Sorts::new();
+    let mut lists = EntityLists::new();
     for alert in alerts {
-        sorts.add_alert(alert);
+        lists.add_alert(alert);
     }
-    sorts.finish()
+    lists.finish()
 }
 
-struct Sorts<'a> {
+struct EntityLists<'a> {
     devices: Distinct<DeviceEntity<'a>>,
-    /// Devices that are only named within other evidence: listed where nothing else names them.
+    /// Devices inside other evidence. They are listed only if no other item names them.
     further_devices: Distinct<DeviceEntity<'a>>,
     users: Accounts<'a>,
     files: Distinct<FileEntity<'a>>,
@@ -260,12 +260,12 @@ struct Sorts<'a> {
     other: Distinct<OtherEntity<'a>>,
 }
 
-impl<'a> Sorts<'a> {
+impl<'a> EntityLists<'a> {
     fn new() -> Self {
         Self {
             devices: Distinct::new(),
             further_devices: Distinct::new(),
-            users: Accounts::new(MOST),
+            users: Accounts::new(MAX_ENTITIES),
             files: Distinct::new(),
             processes: Distinct::new(),
             ips: Distinct::new(),
@@ -295,7 +295,7 @@ impl<'a> Sorts<'a> {
             for thing in item.things() {
                 self.add(thing);
             }
-            // A device stands among the devices, by what the alert says of it.
+            // A device is already in `devices`, from the alert.
             let is_other = matches!(item.detail, Detail::Other {}) && item.kind != "device";
             let entity = OtherEntity { kind: &item.kind, members: &item.extra };
             if is_other && entity.members().next().is_some() {
@@ -379,7 +379,7 @@ impl<'a> Sorts<'a> {
         }
     }
 
-    /// Adds the devices of which neither the id nor the name is known.
+    /// Adds the further devices whose id and name are both not listed yet.
     fn add_further_devices(&mut self) {
         let parts = |device: &DeviceEntity<'a>| [device.id, device.name].into_iter().flatten().map(Caseless);
         let mut known: HashSet<Caseless<'a>> = self.devices.list.iter().flat_map(parts).collect();
@@ -420,7 +420,7 @@ impl<'a> Sorts<'a> {
             mails: self.mails.list,
             other: self.other.list,
         };
-        (entities, capped.into_iter().filter(|(_, capped)| *capped).map(|(sort, _)| sort).collect())
+        (entities, capped.into_iter().filter(|(_, capped)| *capped).map(|(name, _)| name).collect())
     }
 }
 
@@ -430,8 +430,8 @@ fn add_device<'a>(devices: &mut Distinct<DeviceEntity<'a>>, device: &'a Device) 
     }
 }
 
-fn add_unless_empty<T: Copy + Eq + Hash>(sort: &mut Distinct<T>, entity: T, none: T) {
+fn add_unless_empty<T: Copy + Eq + Hash>(list: &mut Distinct<T>, entity: T, none: T) {
     if entity != none {
-        sort.add(entity);
+        list.add(entity);
     }
 }

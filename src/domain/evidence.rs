@@ -34,12 +34,12 @@ pub struct Evidence {
     pub extra: Extra,
     /// What those members name, if anything.
     #[serde(skip)]
-    pub named: Option<Box<Named>>,
+    pub named: Option<Box<NestedEntities>>,
 }
 
-/// What an item of evidence names in members that have no home: accounts, files, addresses. The members stay in `extra`.
+/// The entities in the unknown members of an evidence item: accounts, files, addresses. The members stay in `extra`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Named {
+pub struct NestedEntities {
     /// Devices.
     pub devices: Vec<Device>,
     /// Accounts.
@@ -64,7 +64,7 @@ pub struct Named {
     pub mails: Vec<Mail>,
 }
 
-/// One thing that an item of evidence is or names.
+/// An entity that an evidence item is or contains.
 #[derive(Clone, Copy, Debug)]
 pub enum Thing<'a> {
     /// A device.
@@ -147,7 +147,7 @@ pub struct Process {
     pub sha256: Option<SharedStr>,
     /// The process that started it.
     pub parent: Parent,
-    /// The account that it runs under; only there when it is told.
+    /// The account that it runs under; present only if Defender sends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<Box<User>>,
 }
@@ -196,7 +196,7 @@ pub struct Address {
     pub url: Option<SharedStr>,
 }
 
-/// A registry key, with a value where one is told.
+/// A registry key, with its value if Defender sends one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Registry {
     /// The hive: `HKEY_LOCAL_MACHINE` …
@@ -218,7 +218,7 @@ pub struct Mailbox {
     pub address: Option<SharedStr>,
     /// Its name.
     pub display_name: Option<SharedStr>,
-    /// The account that it belongs to; only there when it is told.
+    /// The account that it belongs to; present only if Defender sends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<Box<User>>,
 }
@@ -234,19 +234,19 @@ pub struct Mail {
     pub subject: Option<SharedStr>,
     /// What became of it: `Delivered`, `Blocked` …
     pub delivery_action: Option<SharedStr>,
-    /// The address that the sending server gave (P1), where bounces go; only there when it is told.
+    /// The address that the sending server gave (P1), where bounces go; present only if Defender sends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub envelope_sender: Option<SharedStr>,
-    /// The network address that it was sent from; only there when it is told.
+    /// The network address that it was sent from; present only if Defender sends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_ip: Option<SharedStr>,
-    /// Its header `Message-ID`; only there when it is told.
+    /// Its header `Message-ID`; present only if Defender sends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<SharedStr>,
-    /// Microsoft's id of this copy of it; only there when it is told.
+    /// Microsoft's id of this copy of it; present only if Defender sends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_message_id: Option<SharedStr>,
-    /// When it was received; only there when it is told.
+    /// When it was received; present only if Defender sends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received_at: Option<Timestamp>,
 }
@@ -258,9 +258,9 @@ impl Default for Detail {
 }
 
 impl Evidence {
-    /// What it is, and what it names within itself: whatever its type.
+    /// Returns the entity that the item is, and the entities that it contains.
     ///
-    /// The image of a process and the addresses that a device last had are none of these.
+    /// The image of a process and the last addresses of a device are not among them.
     pub fn things(&self) -> impl Iterator<Item = Thing<'_>> {
         let (own, beside) = match &self.detail {
             Detail::Process(process) => (Some(Thing::Process(process)), process.user.as_deref().map(Thing::User)),
@@ -276,7 +276,7 @@ impl Evidence {
         own.into_iter().chain(beside).chain(self.named.iter().flat_map(|named| named.things()))
     }
 
-    /// Roughly what it occupies, in bytes, beside the body that its texts are parts of.
+    /// Returns its approximate size in bytes, without the body that its texts are parts of.
     pub fn weight(&self) -> usize {
         let apart = match &self.detail {
             Detail::Process(process) => size_of::<Process>() + process.user.as_ref().map_or(0, |_| size_of::<User>()),
@@ -293,7 +293,7 @@ impl Evidence {
     }
 }
 
-impl Named {
+impl NestedEntities {
     fn things(&self) -> impl Iterator<Item = Thing<'_>> {
         let ends = [&self.source, &self.destination].into_iter().flatten();
         let processes = self.processes.iter().flat_map(|process| {
@@ -314,7 +314,7 @@ impl Named {
             .chain(mails)
     }
 
-    /// These, unless there are none.
+    /// Returns the entities, or `None` if there are none.
     pub fn unless_empty(self) -> Option<Box<Self>> {
         (self != Self::default()).then(|| Box::new(self))
     }
@@ -325,7 +325,7 @@ impl Named {
 }
 
 impl User {
-    /// Whether it says which account it is.
+    /// Whether it identifies an account.
     pub fn is_named(&self) -> bool {
         [&self.name, &self.upn, &self.sid, &self.aad_id].into_iter().any(Option::is_some)
     }

@@ -1,4 +1,4 @@
-//! Members that have no home in the normalized form: kept under their own names, unchanged.
+//! Members that the domain types do not have: kept unchanged under their own names.
 
 use std::borrow::Cow;
 
@@ -9,46 +9,46 @@ use serde_json::value::RawValue;
 
 use super::shared_str::SharedStr;
 
-/// Upstream members by their own names, each verbatim: numbers keep their digits.
+/// Upstream members under their own names, each verbatim: numbers keep their digits.
 #[derive(Clone, Debug, Default)]
 pub struct Extra {
     members: Vec<(SharedStr, Box<RawValue>)>,
 }
 
 impl Extra {
-    /// Keeps a member, of a name that is not there yet.
+    /// Adds a member. Its name must be new.
     pub fn keep(&mut self, name: impl Into<SharedStr>, value: Box<RawValue>) {
         self.members.push((name.into(), value));
     }
 
-    /// These, and what another has kept.
+    /// Returns these members and those of another.
     #[must_use]
     pub fn and(mut self, mut other: Self) -> Self {
         self.members.append(&mut other.members);
         self
     }
 
-    /// A member that is a text.
+    /// Returns a member that is a text.
     pub fn text(&self, name: &str) -> Option<String> {
         let (_, value) = self.iter().find(|(known, _)| *known == name)?;
         serde_json::from_str(value.get()).ok()
     }
 
-    /// Whether nothing was left over.
+    /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// The members, in the order in which they came.
+    /// Returns the members in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
         self.members.iter().map(|(name, value)| (name.as_str(), &**value))
     }
 
-    /// Roughly what it occupies, in bytes, beside the body that its names are parts of.
+    /// Returns its approximate size in bytes, without the body that its names are parts of.
     pub fn weight(&self) -> usize {
-        /// What it takes to allocate a value, at least.
-        const OVERHEAD: usize = 16;
-        let values: usize = self.members.iter().map(|(_, value)| value.get().len() + OVERHEAD).sum();
+        /// The least overhead of an allocation.
+        const ALLOCATION_BYTES: usize = 16;
+        let values: usize = self.members.iter().map(|(_, value)| value.get().len() + ALLOCATION_BYTES).sum();
         size_of_val(&*self.members) + values
     }
 }

@@ -1,4 +1,4 @@
-//! What one lookup brought back, before anybody asks how it is to be shown.
+//! The result of one lookup, before it is rendered.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash as _, Hasher, RandomState};
@@ -14,37 +14,37 @@ use super::warning::{Warning, WarningCode, Warnings, quoted};
 /// What a backend found for one subject.
 #[derive(Clone, Debug)]
 pub struct Findings {
-    /// The alerts, as they came.
+    /// The alerts, in the order in which they came.
     pub alerts: Vec<Alert>,
     /// The incident, where one was asked for and is known.
     pub incident: Option<Incident>,
-    /// Whether Defender knows the subject, as far as it tells.
+    /// Whether Defender knows the subject, as far as the API shows it.
     pub known: bool,
-    /// The upstream bodies, verbatim; several where a list came in pages. They are parts of what the alerts' texts are
-    /// parts of: to keep them costs nothing.
+    /// The upstream bodies, verbatim; several if a list came in pages. They share memory with the texts of the alerts, so
+    /// keeping them costs nothing.
     pub bodies: Vec<SharedStr>,
     bodies_of: BodiesOf,
-    /// What came up while reading them.
+    /// The warnings from reading them.
     pub warnings: Vec<Warning>,
-    /// They are about what was asked for: only then they may be shown to the next who asks.
-    pub is_to_the_point: bool,
-    /// Nothing is missing that could come another time: only then they may be remembered.
-    pub is_whole: bool,
-    /// How many bytes of bodies their texts are parts of, and those of texts that had to be copied.
+    /// Whether they are about the requested subject. Only then they may be returned to another request.
+    pub matches_subject: bool,
+    /// Whether nothing is missing that a later call could return. Only then they may be cached.
+    pub is_complete: bool,
+    /// The bytes of the bodies that the texts are parts of, and of texts that were copied.
     held: usize,
 }
 
-/// What each upstream body is of.
+/// What each upstream body contains.
 #[derive(Clone, Copy, Debug)]
 enum BodiesOf {
-    /// An answer, or a page of it.
+    /// A response, or a page of it.
     Answers,
-    /// An alert of a list.
+    /// One alert of a list.
     Alerts,
 }
 
 impl Findings {
-    /// The findings of a body, with alerts that came twice told apart.
+    /// Creates findings. Alerts that occur twice are merged.
     pub fn new(alerts: Vec<Alert>, incident: Option<Incident>, bodies: Vec<SharedStr>, mut warnings: Warnings) -> Self {
         let held = bodies.iter().map(|body| body.len() + body.in_escaped_strings()).sum();
         let alerts = distinct(alerts, &mut warnings);
@@ -55,19 +55,19 @@ impl Findings {
             bodies,
             bodies_of: BodiesOf::Answers,
             warnings: warnings.into_vec(),
-            is_to_the_point: true,
-            is_whole: true,
+            matches_subject: true,
+            is_complete: true,
             held,
         }
     }
 
-    /// The findings of a list that was put together from a body for each alert, and from others of so many bytes.
-    pub fn of_alerts(alerts: Vec<Alert>, bodies: Vec<SharedStr>, others: usize, warnings: Warnings) -> Self {
+    /// Creates findings with one body for each alert. `other_bytes`: the size of other bodies that they keep in memory.
+    pub fn of_alerts(alerts: Vec<Alert>, bodies: Vec<SharedStr>, other_bytes: usize, warnings: Warnings) -> Self {
         let findings = Self::new(alerts, None, bodies, warnings);
-        Self { bodies_of: BodiesOf::Alerts, held: findings.held + others, ..findings }
+        Self { bodies_of: BodiesOf::Alerts, held: findings.held + other_bytes, ..findings }
     }
 
-    /// The upstream bodies, to be shown.
+    /// Returns the upstream bodies for the answer.
     pub fn raw(&self) -> Raw<'_> {
         match self.bodies_of {
             BodiesOf::Answers => Raw::new(&self.bodies),
@@ -75,7 +75,7 @@ impl Findings {
         }
     }
 
-    /// What Defender answers about something that it does not know.
+    /// Creates the findings for a subject that Defender does not know.
     pub fn unknown() -> Self {
         Self {
             alerts: Vec::new(),
@@ -84,37 +84,40 @@ impl Findings {
             bodies: Vec::new(),
             bodies_of: BodiesOf::Answers,
             warnings: Vec::new(),
-            is_to_the_point: true,
-            is_whole: true,
+            matches_subject: true,
+            is_complete: true,
             held: 0,
         }
     }
 
-    /// The same findings, marked if Defender speaks of another subject than was asked for.
+    /// Returns the findings, marked with a warning if Defender returned another subject than the requested one.
     #[must_use]
-    pub fn about(mut self, kind: Kind, asked: &str, told: &str) -> Self {
-        if comparable_id(asked) != comparable_id(told) {
-            self.is_to_the_point = false;
-            let detail =
-                format!("{} {asked} was asked for, and Defender answered with {:?}.", kind.as_str(), quoted(told));
+    pub fn checked_against(mut self, kind: Kind, requested: &str, returned: &str) -> Self {
+        if comparable_id(requested) != comparable_id(returned) {
+            self.matches_subject = false;
+            let detail = format!(
+                "{} {requested} was asked for, and Defender answered with {:?}.",
+                kind.as_str(),
+                quoted(returned)
+            );
             self.warnings.insert(0, Warning { code: WarningCode::AnotherSubject, detail });
         }
         self
     }
 
-    /// The same findings, marked if a part of them did not come.
+    /// Returns the findings, marked as incomplete unless `is_complete`.
     #[must_use]
-    pub fn whole_if(mut self, is_whole: bool) -> Self {
-        self.is_whole &= is_whole;
+    pub fn complete_if(mut self, is_complete: bool) -> Self {
+        self.is_complete &= is_complete;
         self
     }
 
-    /// At least one alert, or the incident, came back.
+    /// Whether at least one alert, or the incident, was found.
     pub fn found(&self) -> bool {
         !self.alerts.is_empty() || self.incident.is_some()
     }
 
-    /// Roughly what they occupy, in bytes.
+    /// Returns their approximate size in bytes.
     pub fn weight(&self) -> usize {
         let alerts: usize = self.alerts.iter().map(Alert::weight).sum();
         let incident = self.incident.as_ref().map_or(0, Incident::weight);
@@ -123,22 +126,22 @@ impl Findings {
     }
 }
 
-/// The same alert twice is one alert; two different ones under one id are both kept, and told.
+/// Removes duplicate alerts. Different alerts with one id are all kept, with a warning.
 fn distinct(alerts: Vec<Alert>, warnings: &mut Warnings) -> Vec<Alert> {
     let mut ids = HashSet::with_capacity(alerts.len());
     if alerts.iter().filter_map(|alert| alert.id.as_deref()).all(|id| ids.insert(id)) {
         return alerts;
     }
     let hasher = RandomState::new();
-    let mut seen: HashMap<SharedStr, Twins> = HashMap::with_capacity(alerts.len());
+    let mut seen: HashMap<SharedStr, SameIdAlerts> = HashMap::with_capacity(alerts.len());
     let mut kept: Vec<Alert> = Vec::with_capacity(alerts.len());
     for alert in alerts {
         if let Some(id) = &alert.id {
-            let twins = seen.entry(id.clone()).or_default();
-            if twins.hold(&alert, &kept, &hasher) {
+            let same_id = seen.entry(id.clone()).or_default();
+            if same_id.contains_or_insert(&alert, &kept, &hasher) {
                 continue;
             }
-            if twins.count > 1 {
+            if same_id.count > 1 {
                 let detail = format!("Defender sent different alerts under the id {id:?}; both are listed.");
                 warnings.add(WarningCode::DuplicateAlertId, detail);
             }
@@ -148,10 +151,10 @@ fn distinct(alerts: Vec<Alert>, warnings: &mut Warnings) -> Vec<Alert> {
     kept
 }
 
-/// The different alerts of one id, by a hash of all that they hold: only those of one hash are compared.
+/// The different alerts of one id, by a hash of their content. Only alerts with equal hashes are compared.
 #[derive(Default)]
-struct Twins {
-    /// The place of the first, which is hashed when there is a second.
+struct SameIdAlerts {
+    /// The index of the first. It is hashed only if there is a second.
     first: Option<usize>,
     by_hash: HashMap<u64, Vec<usize>>,
     count: usize,
@@ -159,9 +162,9 @@ struct Twins {
     compared: usize,
 }
 
-impl Twins {
-    /// Whether an equal alert is among them; if not, this one is, as the next that is kept.
-    fn hold(&mut self, alert: &Alert, kept: &[Alert], hasher: &RandomState) -> bool {
+impl SameIdAlerts {
+    /// Whether an equal alert is known. If not, this alert is added, at the next index of `kept`.
+    fn contains_or_insert(&mut self, alert: &Alert, kept: &[Alert], hasher: &RandomState) -> bool {
         let Some(first) = self.first else {
             self.first = Some(kept.len());
             self.count = 1;
@@ -172,25 +175,25 @@ impl Twins {
         {
             self.by_hash.insert(hash(first_alert, hasher), vec![first]);
         }
-        let places = self.by_hash.entry(hash(alert, hasher)).or_default();
+        let indexes = self.by_hash.entry(hash(alert, hasher)).or_default();
         #[cfg(test)]
         {
-            self.compared += places.len();
+            self.compared += indexes.len();
         }
-        let is_known = places.iter().any(|place| kept.get(*place) == Some(alert));
+        let is_known = indexes.iter().any(|index| kept.get(*index) == Some(alert));
         if !is_known {
-            places.push(kept.len());
+            indexes.push(kept.len());
             self.count += 1;
         }
         is_known
     }
 }
 
-/// A hash of what an alert is written as, and of what is not written.
+/// Returns a hash of an alert: of its JSON, and of the members that are not in the JSON.
 fn hash(alert: &Alert, hasher: &RandomState) -> u64 {
-    struct Hashing<H>(H);
+    struct HashWriter<H>(H);
 
-    impl<H: Hasher> io::Write for Hashing<H> {
+    impl<H: Hasher> io::Write for HashWriter<H> {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.write(bytes);
             Ok(bytes.len())
@@ -201,36 +204,36 @@ fn hash(alert: &Alert, hasher: &RandomState) -> u64 {
         }
     }
 
-    let mut hashing = Hashing(hasher.build_hasher());
-    // Equal alerts are written the same, and all of an alert can be written.
-    let _ = serde_json::to_writer(&mut hashing, alert);
-    (&alert.further_devices, &alert.unfamiliar).hash(&mut hashing.0);
-    hashing.0.finish()
+    let mut writer = HashWriter(hasher.build_hasher());
+    // Equal alerts have equal JSON, and serializing an alert cannot fail.
+    let _ = serde_json::to_writer(&mut writer, alert);
+    (&alert.further_devices, &alert.unfamiliar).hash(&mut writer.0);
+    writer.0.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::alert::{Comment, LoggedOnUser};
-    use crate::domain::evidence::{Evidence, Named};
+    use crate::domain::evidence::{Evidence, NestedEntities};
     use crate::domain::vocabulary::{Severity, UnknownWords};
 
     #[test]
-    fn different_alerts_of_one_id_are_not_compared_in_pairs() {
+    fn different_alerts_of_one_id_are_not_compared_pairwise() {
         let alert = |n: usize| {
             let severity = Some(format!("word {n}").into());
             let unfamiliar = UnknownWords { severity, status: None };
             Alert { id: Some("da1_1".into()), severity: Severity::Other, unfamiliar, ..Alert::default() }
         };
         let hasher = RandomState::new();
-        let (mut twins, mut kept) = (Twins::default(), Vec::new());
+        let (mut same_id, mut kept) = (SameIdAlerts::default(), Vec::new());
         for alert in (0..1000).chain(0..1000).map(alert) {
-            if !twins.hold(&alert, &kept, &hasher) {
+            if !same_id.contains_or_insert(&alert, &kept, &hasher) {
                 kept.push(alert);
             }
         }
-        assert_eq!((kept.len(), twins.count), (1000, 1000));
-        assert!(twins.compared <= 1010, "{} comparisons", twins.compared);
+        assert_eq!((kept.len(), same_id.count), (1000, 1000));
+        assert!(same_id.compared <= 1010, "{} comparisons", same_id.compared);
     }
 
     fn weight(alert: Alert, bodies: Vec<SharedStr>) -> usize {
@@ -238,27 +241,27 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_held_has_its_weight() {
+    fn the_weight_counts_everything_in_memory() {
         let empty = weight(Alert::default(), Vec::new());
         let comments = Alert { comments: vec![Comment::default(); 1000], ..Alert::default() };
         let users = Alert { logged_on_users: vec![LoggedOnUser::default(); 1000], ..Alert::default() };
         let tags = Alert { tags: vec![SharedStr::default(); 1000], ..Alert::default() };
-        for (alert, least) in
+        for (alert, item_bytes) in
             [(comments, size_of::<Comment>()), (users, size_of::<LoggedOnUser>()), (tags, size_of::<SharedStr>())]
         {
-            assert_eq!(weight(alert, Vec::new()), empty + 1000 * least);
+            assert_eq!(weight(alert, Vec::new()), empty + 1000 * item_bytes);
         }
         assert_eq!(weight(Alert::default(), vec![SharedStr::from("x".repeat(1000))]), empty + 1000);
         let copied = SharedStr::from(format!(r#"{{"a":"{}","b":"C:\\Windows"}}"#, "x".repeat(1000)));
         assert_eq!(weight(Alert::default(), vec![copied.clone()]), empty + copied.len() + r"C:\\Windows".len());
-        let named = Named { urls: vec![SharedStr::default(); 1000], ..Named::default() };
+        let named = NestedEntities { urls: vec![SharedStr::default(); 1000], ..NestedEntities::default() };
         let evidence = Evidence { named: Some(Box::new(named)), ..Evidence::default() };
         let evidence = Alert { evidence: vec![evidence], ..Alert::default() };
         assert!(weight(evidence, Vec::new()) >= empty + 1000 * size_of::<SharedStr>());
         let incident = Incident { comments: vec![Comment::default(); 1000], ..Incident::default() };
         let incident = Findings::new(Vec::new(), Some(incident), Vec::new(), Warnings::default());
         assert!(incident.weight() >= 1000 * size_of::<Comment>());
-        let hunted = Findings::of_alerts(vec![Alert::default()], Vec::new(), 1000, Warnings::default());
-        assert_eq!(hunted.weight(), empty + 1000);
+        let by_alert = Findings::of_alerts(vec![Alert::default()], Vec::new(), 1000, Warnings::default());
+        assert_eq!(by_alert.weight(), empty + 1000);
     }
 }

@@ -62,19 +62,19 @@ pub struct Incident {
 }
 
 impl Incident {
-    /// What its own classification comes to.
+    /// Returns the verdict of its own classification.
     pub fn verdict(&self) -> Verdict {
         AlertVerdict::parse(self.classification.as_deref(), self.determination.as_deref())
             .unwrap_or(AlertVerdict::Other)
             .into()
     }
 
-    /// Roughly what it occupies, in bytes, beside the body that its texts are parts of.
+    /// Returns its approximate size in bytes, without the body that its texts are parts of.
     pub fn weight(&self) -> usize {
         size_of::<Self>() + size_of_val(&*self.tags) + size_of_val(&*self.comments) + self.extra.weight()
     }
 
-    /// Whether this one was merged into another, and holds nothing of its own any more.
+    /// Whether it was merged into another incident, and has no content of its own any more.
     pub fn is_merged(&self) -> bool {
         self.merged_into.is_some() || self.status == IncidentStatus::Redirected
     }

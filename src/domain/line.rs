@@ -1,44 +1,44 @@
-//! Foreign text on one line: nothing in it that cannot be seen, and no more of it than there is room for.
+//! Puts untrusted text on one line: without invisible characters, and with a limited length.
 
-/// Marks that may stand on one letter: written languages need no more, and a pile of them runs over other lines.
+/// The most combining marks on one letter. Written languages need no more, and a stack of them covers other lines.
 const MAX_MARKS: usize = 3;
 
-/// A foreign text on one line, without characters that cannot be seen, cut at a word to at most `most` characters.
+/// Returns an untrusted text on one line, without invisible characters, cut at a word to at most `max_chars` characters.
 ///
-/// What is past the cut is not looked at, however long the text is.
-pub fn one_line(text: &str, most: usize) -> String {
-    if text.len() <= most && is_one_line(text) { text.to_owned() } else { cleaned(text, most) }
+/// The cost depends on `max_chars`, not on the length of the text: the rest after the cut is not read.
+pub fn one_line(text: &str, max_chars: usize) -> String {
+    if text.len() <= max_chars && is_one_line(text) { text.to_owned() } else { cleaned(text, max_chars) }
 }
 
-fn cleaned(text: &str, most: usize) -> String {
-    let mut line = String::with_capacity(text.len().min(most));
+fn cleaned(text: &str, max_chars: usize) -> String {
+    let mut line = String::with_capacity(text.len().min(max_chars));
     let (mut length, mut gap, mut marks) = (0, false, 0);
-    for letter in text.chars() {
-        if letter.is_whitespace() || letter.is_control() {
+    for c in text.chars() {
+        if c.is_whitespace() || c.is_control() {
             gap = length > 0;
             continue;
         }
-        if !letter.is_ascii() && is_invisible(letter) {
+        if !c.is_ascii() && is_invisible(c) {
             continue;
         }
-        marks = if !letter.is_ascii() && is_stacked(letter) { marks + 1 } else { 0 };
+        marks = if !c.is_ascii() && is_stacked(c) { marks + 1 } else { 0 };
         if marks > MAX_MARKS || (marks > 0 && (gap || length == 0)) {
             continue;
         }
         length += 1 + usize::from(gap);
-        if length > most {
-            return cut(&line, most);
+        if length > max_chars {
+            return cut(&line, max_chars);
         }
         if gap {
             line.push(' ');
             gap = false;
         }
-        line.push(letter);
+        line.push(c);
     }
     line
 }
 
-/// Whether a text is plain already: ASCII that can be seen, with single spaces inside.
+/// Whether a text is already plain: visible ASCII with single inner spaces.
 fn is_one_line(text: &str) -> bool {
     let mut before = b' ';
     for byte in text.bytes() {
@@ -50,31 +50,31 @@ fn is_one_line(text: &str) -> bool {
     before != b' ' || text.is_empty()
 }
 
-/// The beginning of a line that goes on.
-fn cut(line: &str, most: usize) -> String {
-    let mut short: String = line.chars().take(most.saturating_sub(1)).collect();
+/// Returns the beginning of a longer line.
+fn cut(line: &str, max_chars: usize) -> String {
+    let mut short: String = line.chars().take(max_chars.saturating_sub(1)).collect();
     if let Some(at) = short.rfind(' ').filter(|at| 2 * at > short.len()) {
         short.truncate(at);
     }
-    if most > 0 {
+    if max_chars > 0 {
         short.push('…');
     }
     short
 }
 
-/// Characters that change how a line reads without being seen: directions, joiners, selectors, fillers, tags.
+/// Whether this character changes a line without being visible: directions, joiners, selectors, fillers, tags.
 ///
 /// Source: <https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point>, and the interlinear marks.
-fn is_invisible(letter: char) -> bool {
-    matches!(u32::from(letter),
+fn is_invisible(c: char) -> bool {
+    matches!(u32::from(c),
         0xAD | 0x34F | 0x61C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F
         | 0x2028..=0x202E | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFB
         | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF)
 }
 
-/// Marks that are drawn over or under the letter before them, any number of them.
-fn is_stacked(letter: char) -> bool {
-    matches!(u32::from(letter),
+/// Whether this mark is drawn over or under the letter before it.
+fn is_stacked(c: char) -> bool {
+    matches!(u32::from(c),
         0x300..=0x36F | 0x483..=0x489 | 0x1AB0..=0x1AFF | 0x1DC0..=0x1DFF | 0x20D0..=0x20FF | 0xFE20..=0xFE2F)
 }
 
@@ -94,29 +94,29 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_is_left_out() {
+    fn invisible_characters_are_removed() {
         assert_eq!(one_line("a\u{200b}b\u{2066}c\u{feff}d\u{e0041}e\u{3164}f\u{fe0f}", 40), "abcdef");
         assert_eq!(one_line("\u{1b}[31mred\u{9b}0m\u{0}", 40), "[31mred 0m");
     }
 
     #[test]
-    fn marks_do_not_pile_up() {
-        let pile = format!("\u{301}e{}x", "\u{301}".repeat(500));
-        assert_eq!(one_line(&pile, 40), "e\u{301}\u{301}\u{301}x");
+    fn combining_marks_are_limited() {
+        let stack = format!("\u{301}e{}x", "\u{301}".repeat(500));
+        assert_eq!(one_line(&stack, 40), "e\u{301}\u{301}\u{301}x");
     }
 
     proptest! {
         #[test]
-        fn a_line_is_one_line_of_bounded_length(text in "(\\PC|[\\x00-\\x1f\u{2028}\u{202e}\u{85}]){0,400}", most in 0_usize..200) {
-            let line = one_line(&text, most);
-            prop_assert!(line.chars().count() <= most);
-            let breaks = |letter: char| letter.is_control() || ['\u{2028}', '\u{2029}'].contains(&letter);
+        fn the_result_is_one_line_of_bounded_length(text in "(\\PC|[\\x00-\\x1f\u{2028}\u{202e}\u{85}]){0,400}", max_chars in 0_usize..200) {
+            let line = one_line(&text, max_chars);
+            prop_assert!(line.chars().count() <= max_chars);
+            let breaks = |c: char| c.is_control() || ['\u{2028}', '\u{2029}'].contains(&c);
             prop_assert!(!line.chars().any(breaks), "a line break");
         }
 
         #[test]
-        fn what_is_a_line_already_stays_as_it_is(text in "[ a-c~!]{0,12}|[ -~]{0,60}", most in 0_usize..80) {
-            prop_assert_eq!(one_line(&text, most), cleaned(&text, most));
+        fn a_plain_line_is_unchanged(text in "[ a-c~!]{0,12}|[ -~]{0,60}", max_chars in 0_usize..80) {
+            prop_assert_eq!(one_line(&text, max_chars), cleaned(&text, max_chars));
         }
     }
 }

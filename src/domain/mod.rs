@@ -1,6 +1,7 @@
-//! What Defender knows, in the one form that every backend's answer is turned into.
+//! The domain types, to which every backend converts its answers.
 //!
-//! Pure: no I/O, no clock but [`timestamp::Timestamp::now`], no knowledge of any API, front door or format.
+//! This module is pure: no I/O, no clock except [`timestamp::Timestamp::now`], no knowledge of an API, an entry point or a
+//! format.
 
 mod accounts;
 pub mod alert;

@@ -36,7 +36,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The word.
+    /// Returns the word in the answer.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",

@@ -1,8 +1,8 @@
-//! Paths on devices, Windows' and others', from the parts that Defender tells.
+//! File paths on Windows and other devices, built from the members that Defender sends.
 
 use std::borrow::Cow;
 
-/// Where a file is.
+/// The location of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place<'a> {
     /// Its directory.
@@ -12,9 +12,9 @@ pub struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// The place of a file by its path, as Defender calls its directory, and its name.
+    /// Creates a location from Defender's `path`, which is the directory, and the name.
     ///
-    /// Of some files the path ends in the name already.
+    /// For some files, `path` already ends in the name.
     pub fn new(path: Option<&'a str>, name: Option<&'a str>) -> Self {
         let Some(path) = path.filter(|path| !path.is_empty()) else { return Self::default() };
         let Some(name) = name.filter(|name| !name.is_empty()) else {
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_joined_unless_it_is_there() {
+    fn the_name_is_appended_unless_the_path_has_it() {
         for (path, name, directory, whole) in [
             (r"C:\Windows\System32", "rundll32.exe", r"C:\Windows\System32", r"C:\Windows\System32\rundll32.exe"),
             (

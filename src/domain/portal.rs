@@ -1,4 +1,4 @@
-//! Pages of the Microsoft Defender portal: links to them, and links from them.
+//! The Microsoft Defender portal: builds links to its pages, and reads links that callers send.
 
 use std::borrow::Cow;
 
@@ -22,12 +22,12 @@ pub enum Portal {
     Dod,
 }
 
-/// Every host that serves the portal, or served it: a link from any of them is understood.
+/// Every host that serves the portal, or once served it. A link to any of them is accepted.
 const HOSTS: [&str; 5] = [
     "security.microsoft.com",
     "security.microsoft.us",
     "security.apps.mil",
-    // Until 2023; old tickets have such links.
+    // Hosts until 2023; old tickets have such links.
     "securitycenter.microsoft.com",
     "securitycenter.windows.com",
 ];
@@ -41,29 +41,29 @@ impl Portal {
         }
     }
 
-    /// The page of an alert, in its tenant where that is known.
+    /// Returns the page of an alert, with its tenant if that is known.
     pub fn alert(self, id: &str, tenant: Option<&str>) -> Option<String> {
-        // The id came from Defender: only one of the known form is put into a link.
+        // The id comes from Defender. Only an id of the known form is put into a link.
         let id = AlertId::parse(id)?;
         Some(in_tenant([self.origin(), "/alerts/", id.as_str()], tenant))
     }
 
-    /// The page of an incident.
+    /// Returns the page of an incident.
     pub fn incident(self, id: IncidentId) -> String {
         format!("{}/incidents/{id}", self.origin())
     }
 
-    /// The page of a device.
+    /// Returns the page of a device.
     pub fn device(self, id: &DeviceId) -> String {
         format!("{}/machines/{}", self.origin(), id.as_str())
     }
 
-    /// The page of a file, by SHA-1 or SHA-256.
+    /// Returns the page of a file, by SHA-1 or SHA-256.
     pub fn file(self, hash: &str) -> String {
         format!("{}/files/{hash}", self.origin())
     }
 
-    /// The page that a subject has by what it was named with; where it has none, the portal's first page.
+    /// Returns the page of a subject, or the start page if the subject's id is not known.
     pub fn page_of(self, subject: &Subject) -> String {
         let page = match subject {
             Subject::Alert(id) => self.alert(id.as_str(), None),
@@ -75,27 +75,27 @@ impl Portal {
         page.unwrap_or_else(|| self.origin().to_owned())
     }
 
-    /// Whether this is the address that Defender itself gives for an incident's page.
+    /// Whether this is Defender's own URL of an incident's page.
     pub fn is_incident_page(self, address: &str, id: IncidentId) -> bool {
         let newer = format!("{}/incident2/{id}", self.origin());
         is_page(address, &self.incident(id)) || is_page(address, &newer)
     }
 
-    /// Whether this is the address that Defender itself gives for an alert's page.
+    /// Whether this is Defender's own URL of an alert's page.
     pub fn is_alert_page(self, address: &str, id: &str) -> bool {
         self.alert(id, None).is_some_and(|page| is_page(address, &page))
     }
 }
 
-/// The page of an incident in the portal that another page is in; `None` if that is none of a portal, or the id no
-/// incident's.
+/// Returns the page of an incident in the same portal as another page. `None`: the other page is not in a portal, or the
+/// id is not an incident id.
 pub fn incident_beside(page: &str, id: &str, tenant: Option<&str>) -> Option<String> {
     let of_page = |portal: &Portal| page.strip_prefix(portal.origin()).is_some_and(|path| path.starts_with('/'));
     let portal = [Portal::Commercial, Portal::GccHigh, Portal::Dod].into_iter().find(of_page)?;
     Some(in_tenant([&*portal.incident(IncidentId::parse(id)?), "", ""], tenant))
 }
 
-/// The page at this address, with its tenant where that is known.
+/// Returns the URL of a page, with its tenant if that is known.
 fn in_tenant(page: [&str; 3], tenant: Option<&str>) -> String {
     let [one, two, three] = page;
     match tenant.filter(|tenant| is_guid(tenant)) {
@@ -104,35 +104,35 @@ fn in_tenant(page: [&str; 3], tenant: Option<&str>) -> String {
     }
 }
 
-/// Whether an address is this page, or below it.
+/// Whether a URL is this page or a page below it.
 fn is_page(address: &str, page: &str) -> bool {
     address.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '/']))
         && !address.chars().any(char::is_control)
 }
 
-/// What a portal link points to: the kind, and the text of its id, not yet checked.
+/// The target of a portal link: the kind, and the text of the id, which is not checked yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// What the page shows: of a kind, or a URL.
+    /// The kind of subject on the page, or a URL.
     pub named: Named,
-    /// The id as the link has it.
+    /// The id in the link.
     pub id: String,
 }
 
-/// Why a text is no link to a subject.
+/// Why a text is not a link to a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoLink {
-    /// It is no link, or one to somewhere else.
+    /// It is not a link, or a link to another site.
     Elsewhere,
-    /// It leads to the portal, but to a page that names no subject.
+    /// It leads to a page of the portal that has no subject.
     NoSubject,
 }
 
-/// The pages that are understood, for people.
+/// The accepted pages, as a sentence for people.
 pub const PAGES: &str = "Pages that do: alerts/ID, machines/ID or devices/ID (also machines/v2/ID), files/HASH, incidents/ID, \
     user?upn=…, ?accountName=…, ?sid=… or ?aad=…, ip/ADDRESS, domains/overview?urlDomain=…, url/overview?url=….";
 
-/// Whether a text wants to be a link rather than a name or an id.
+/// Whether a text looks like a link rather than a name or an id.
 pub fn looks_like_link(text: &str) -> bool {
     text.contains("://")
         || ["http:", "https:", "javascript:", "data:"]
@@ -142,7 +142,7 @@ pub fn looks_like_link(text: &str) -> bool {
 
 /// Reads a link to a page of the portal.
 pub fn parse_link(text: &str) -> Result<Link, NoLink> {
-    // A guest's name, as people paste it: what follows the mark is no fragment.
+    // People paste the name of a guest unencoded; here `#` does not start a fragment.
     let text = text.trim().replace("#EXT#", "%23EXT%23");
     let url = Url::parse(&text).map_err(|_| NoLink::Elsewhere)?;
     if !url.host_str().is_some_and(|host| HOSTS.contains(&host)) {
@@ -152,7 +152,7 @@ pub fn parse_link(text: &str) -> Result<Link, NoLink> {
     if own { page_of(&url).ok_or(NoLink::NoSubject) } else { Err(NoLink::NoSubject) }
 }
 
-/// What a page of the portal shows.
+/// Returns the target of a portal page.
 fn page_of(url: &Url) -> Option<Link> {
     let segments: Vec<String> =
         url.path_segments()?.filter(|segment| !segment.is_empty()).map(decoded).collect::<Option<_>>()?;
@@ -160,12 +160,12 @@ fn page_of(url: &Url) -> Option<Link> {
     let of_kind = |kind, id: &str| Link { named: Named::Kind(kind), id: id.to_owned() };
     let first = || rest.first().map(String::as_str);
     match page.as_str() {
-        // Every family of ids has digits; `alerts/overview` and the like are no alert's.
+        // Every alert id has digits; pages such as `alerts/overview` are not about one alert.
         "alert" | "alerts" => first()
             .filter(|id| id.bytes().any(|byte| byte.is_ascii_digit()) && *id != "v2")
             .map(|id| of_kind(Kind::Alert, id)),
         "machines" | "devices" => {
-            // `machines/ID`, `machines/v2/ID`: nothing but a device's id is taken for one.
+            // `machines/ID` or `machines/v2/ID`: only a valid device id is accepted.
             let id = first().filter(|id| *id != "v2").or_else(|| rest.get(1).map(String::as_str))?;
             DeviceId::parse(id).map(|id| of_kind(Kind::Machine, id.as_str()))
         }
@@ -175,7 +175,7 @@ fn page_of(url: &Url) -> Option<Link> {
             Some(of_kind(Kind::Incident, id))
         }
         "user" | "users" => {
-            let named = || first().filter(|name| !VIEWS_OF_USERS.contains(name)).map(str::to_owned);
+            let named = || first().filter(|name| !GENERAL_USER_PAGES.contains(name)).map(str::to_owned);
             user_of(url).or_else(named).map(|id| of_kind(Kind::User, &id))
         }
         "ip" | "ips" => Some(of_kind(Kind::Ip, first()?)),
@@ -185,10 +185,10 @@ fn page_of(url: &Url) -> Option<Link> {
     }
 }
 
-/// Pages below `user/` and `users/` that are of no user in particular.
-const VIEWS_OF_USERS: [&str; 4] = ["overview", "timeline", "alerts", "v2"];
+/// Pages below `user/` and `users/` that are not about one user.
+const GENERAL_USER_PAGES: [&str; 4] = ["overview", "timeline", "alerts", "v2"];
 
-/// The account that a user's page is of, by what most of Defender's interfaces know.
+/// Returns the account of a user's page, by the form that most of Defender's APIs know.
 fn user_of(url: &Url) -> Option<String> {
     let by_name = || {
         let name = parameter(url, "accountName")?;
@@ -207,7 +207,7 @@ fn parameter(url: &Url, name: &str) -> Option<String> {
     named.next().map(|(_, value)| value.into_owned())
 }
 
-/// A path segment without its percent-encoding.
+/// Decodes the percent-encoding of a path segment.
 fn decoded(segment: &str) -> Option<String> {
     percent_decode_str(segment).decode_utf8().ok().map(Cow::into_owned)
 }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_the_portal_are_understood() {
+    fn links_to_portal_pages_are_read() {
         let device = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567";
         for (page, kind, id) in [
             ("security.microsoft.com/alerts/da1_-1?tid=x", Kind::Alert, "da1_-1"),
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn links_elsewhere_are_not() {
+    fn links_to_other_sites_are_rejected() {
         for text in [
             "https://security.microsoft.com.evil.example/alerts/da1_1",
             "https://security.microsoft.com@evil.example/alerts/da1_1",
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_no_subject_names_none() {
+    fn a_page_without_a_subject_is_rejected() {
         for page in [
             "",
             "settings",
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_is_in_the_portal_of_its_alert() {
+    fn an_incident_page_is_in_the_portal_of_its_alert() {
         let alert = "https://security.microsoft.us/alerts/da1_1?tid=x";
         assert_eq!(
             incident_beside(alert, "77", Some("x")).as_deref(),

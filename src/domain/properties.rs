@@ -1,4 +1,4 @@
-//! What holds for every answer, whatever was found: roll-up, order, caps, summary line.
+//! Properties of every answer: aggregation, order, limits and summary.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ fn word<W: ClosedVocabulary + std::fmt::Debug>() -> impl Strategy<Value = W> {
     prop::sample::select(W::ALL)
 }
 
-fn moment() -> impl Strategy<Value = Option<Timestamp>> {
+fn timestamp() -> impl Strategy<Value = Option<Timestamp>> {
     option::of((1_700_000_000_i64..1_700_000_050).prop_map(Timestamp::from_unix_seconds))
 }
 
@@ -46,7 +46,7 @@ prop_compose! {
         status in word::<AlertStatus>(),
         verdict in word::<AlertVerdict>(),
         (category, techniques) in (option::of(text("[A-C]|null")), vec(text("T[1-3]"), 0..3)),
-        (first_seen, last_seen, updated_at) in (moment(), moment(), moment()),
+        (first_seen, last_seen, updated_at) in (timestamp(), timestamp(), timestamp()),
         evidence in vec(evidence(), 0..40),
     ) -> Alert {
         Alert {
@@ -80,12 +80,12 @@ fn answer(kind: Kind, alerts: Vec<Alert>) -> Answer {
     }
 }
 
-fn shown(answer: &Answer, limit: usize) -> Enrichment<'_> {
+fn enrichment(answer: &Answer, limit: usize) -> Enrichment<'_> {
     answer.enrichment(&RenderOptions { limit, raw: false, warnings: Vec::new(), notified: None })
 }
 
-/// Where an alert belongs: the smaller, the earlier.
-fn place(alert: &Alert) -> (bool, Reverse<u8>, Reverse<Option<Timestamp>>, &str) {
+/// Returns the sort key of an alert; a smaller key comes earlier.
+fn sort_key(alert: &Alert) -> (bool, Reverse<u8>, Reverse<Option<Timestamp>>, &str) {
     let severity = match alert.severity {
         Severity::Critical => 6,
         Severity::High => 5,
@@ -103,51 +103,51 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn counts_are_over_all_alerts_whatever_is_listed(alerts in vec(alert(), 0..30), limit in 0_usize..40) {
+    fn counts_cover_all_alerts_independent_of_the_limit(alerts in vec(alert(), 0..30), limit in 0_usize..40) {
         let answer = answer(Kind::Machine, alerts);
         let alerts = &answer.findings.alerts;
-        let shown = shown(&answer, limit);
+        let enrichment = enrichment(&answer, limit);
         let open = alerts.iter().filter(|alert| alert.status != AlertStatus::Resolved).count();
-        prop_assert_eq!((shown.counts.alerts, shown.counts.open), (alerts.len(), open));
-        prop_assert_eq!(shown.counts.resolved, alerts.len() - open);
+        prop_assert_eq!((enrichment.counts.alerts, enrichment.counts.open), (alerts.len(), open));
+        prop_assert_eq!(enrichment.counts.resolved, alerts.len() - open);
         for severity in Severity::ALL {
             let times = alerts.iter().filter(|alert| alert.severity == *severity).count();
-            prop_assert_eq!(shown.counts.by_severity.count(*severity), times);
+            prop_assert_eq!(enrichment.counts.by_severity.count(*severity), times);
         }
         for verdict in AlertVerdict::ALL {
             let times = alerts.iter().filter(|alert| alert.verdict == *verdict).count();
-            prop_assert_eq!(shown.counts.by_verdict.count(*verdict), times);
+            prop_assert_eq!(enrichment.counts.by_verdict.count(*verdict), times);
         }
-        prop_assert_eq!(shown.alerts.len(), limit.min(alerts.len()));
-        prop_assert_eq!(shown.found, !alerts.is_empty());
+        prop_assert_eq!(enrichment.alerts.len(), limit.min(alerts.len()));
+        prop_assert_eq!(enrichment.found, !alerts.is_empty());
         let status = if alerts.is_empty() { ListStatus::None } else if open > 0 { ListStatus::Open } else { ListStatus::Resolved };
-        prop_assert_eq!(shown.status, Status::List(status));
+        prop_assert_eq!(enrichment.status, Status::List(status));
     }
 
     #[test]
-    fn alerts_stand_in_their_order_and_a_limit_lists_the_first(alerts in vec(alert(), 0..30), limit in 0_usize..40) {
+    fn alerts_are_sorted_and_a_limit_keeps_the_first(alerts in vec(alert(), 0..30), limit in 0_usize..40) {
         let answer = answer(Kind::Machine, alerts);
-        let all = shown(&answer, usize::MAX);
-        prop_assert!(all.alerts.windows(2).all(|pair| place(pair[0]) <= place(pair[1])));
-        let fewer = shown(&answer, limit);
+        let all = enrichment(&answer, usize::MAX);
+        prop_assert!(all.alerts.windows(2).all(|pair| sort_key(pair[0]) <= sort_key(pair[1])));
+        let fewer = enrichment(&answer, limit);
         prop_assert!(fewer.alerts.iter().zip(&all.alerts).all(|(one, other)| std::ptr::eq(*one, *other)));
     }
 
     #[test]
-    fn the_highest_severity_is_that_of_an_alert_and_no_other_is_higher(alerts in vec(alert(), 0..30)) {
+    fn the_severity_is_the_highest_of_all_alerts(alerts in vec(alert(), 0..30)) {
         let answer = answer(Kind::Machine, alerts);
         let alerts = &answer.findings.alerts;
-        let shown = shown(&answer, 50);
-        prop_assert_eq!(shown.severity.id(), shown.severity_id);
-        prop_assert_eq!(shown.severity_open.map(Severity::id), shown.severity_open_id);
+        let enrichment = enrichment(&answer, 50);
+        prop_assert_eq!(enrichment.severity.id(), enrichment.severity_id);
+        prop_assert_eq!(enrichment.severity_open.map(Severity::id), enrichment.severity_open_id);
         if alerts.is_empty() {
-            prop_assert_eq!((shown.severity, shown.severity_open), (Severity::Unknown, None));
+            prop_assert_eq!((enrichment.severity, enrichment.severity_open), (Severity::Unknown, None));
         } else {
-            prop_assert!(alerts.iter().any(|alert| alert.severity == shown.severity));
+            prop_assert!(alerts.iter().any(|alert| alert.severity == enrichment.severity));
         }
-        prop_assert!(alerts.iter().all(|alert| alert.severity.rank() <= shown.severity.rank() || alerts.is_empty()));
+        prop_assert!(alerts.iter().all(|alert| alert.severity.rank() <= enrichment.severity.rank() || alerts.is_empty()));
         let open = alerts.iter().filter(|alert| alert.status.is_open()).map(|alert| alert.severity.rank()).max();
-        prop_assert_eq!(shown.severity_open.map(Severity::rank), open);
+        prop_assert_eq!(enrichment.severity_open.map(Severity::rank), open);
     }
 
     #[test]
@@ -163,35 +163,35 @@ proptest! {
             Some(_) if has(AlertVerdict::Undetermined) => Verdict::Undetermined,
             Some(_) => Verdict::Mixed,
         };
-        prop_assert_eq!(shown(&answer, 50).verdict, right);
+        prop_assert_eq!(enrichment(&answer, 50).verdict, right);
     }
 
     #[test]
     fn times_span_all_alerts(alerts in vec(alert(), 0..30)) {
         let answer = answer(Kind::Machine, alerts);
-        let shown = shown(&answer, 1);
+        let enrichment = enrichment(&answer, 1);
         for alert in &answer.findings.alerts {
-            prop_assert!(alert.first_seen.is_none_or(|at| shown.first_seen.is_some_and(|first| first <= at)));
-            prop_assert!(alert.last_seen.is_none_or(|at| shown.last_seen.is_some_and(|last| last >= at)));
-            prop_assert!(alert.updated_at.is_none_or(|at| shown.updated_at.is_some_and(|last| last >= at)));
+            prop_assert!(alert.first_seen.is_none_or(|at| enrichment.first_seen.is_some_and(|first| first <= at)));
+            prop_assert!(alert.last_seen.is_none_or(|at| enrichment.last_seen.is_some_and(|last| last >= at)));
+            prop_assert!(alert.updated_at.is_none_or(|at| enrichment.updated_at.is_some_and(|last| last >= at)));
         }
     }
 
     #[test]
-    fn entities_are_distinct_bounded_and_told_when_capped(alerts in vec(alert(), 0..12)) {
+    fn entities_are_distinct_and_a_capped_list_has_a_warning(alerts in vec(alert(), 0..12)) {
         let answer = answer(Kind::Machine, alerts);
-        let shown = shown(&answer, usize::MAX);
+        let enrichment = enrichment(&answer, usize::MAX);
         let mut all: Vec<_> = answer.findings.alerts.iter().flat_map(|alert| &alert.evidence).map(|item| format!("{:?}", item.detail)).collect();
         all.sort();
         all.dedup();
-        let mut listed: Vec<_> = shown.entities.ips.iter().map(|ip| ip.address).collect();
-        prop_assert_eq!(listed.len(), all.len().min(entities::MOST));
+        let mut listed: Vec<_> = enrichment.entities.ips.iter().map(|ip| ip.address).collect();
+        prop_assert_eq!(listed.len(), all.len().min(entities::MAX_ENTITIES));
         listed.sort_unstable();
         listed.dedup();
-        prop_assert_eq!(listed.len(), shown.entities.ips.len());
-        let told = shown.warnings.iter().any(|warning| warning.code == WarningCode::EntitiesCapped);
-        prop_assert_eq!(told, all.len() > entities::MOST);
-        prop_assert_eq!(shown.truncated, told);
+        prop_assert_eq!(listed.len(), enrichment.entities.ips.len());
+        let is_warned = enrichment.warnings.iter().any(|warning| warning.code == WarningCode::EntitiesCapped);
+        prop_assert_eq!(is_warned, all.len() > entities::MAX_ENTITIES);
+        prop_assert_eq!(enrichment.truncated, is_warned);
     }
 
     #[test]
@@ -199,23 +199,23 @@ proptest! {
         let mut answer = answer(kind, alerts);
         answer.input.clone_from(&input);
         answer.id = input;
-        let summary = shown(&answer, 50).summary;
+        let summary = enrichment(&answer, 50).summary;
         prop_assert!(!summary.trim().is_empty());
         prop_assert!(summary.chars().count() <= 160, "{} characters", summary.chars().count());
-        prop_assert!(!summary.chars().any(|letter| letter.is_control() || letter == '\u{2028}' || letter == '\u{202e}'), "{summary:?}");
+        prop_assert!(!summary.chars().any(|c| c.is_control() || c == '\u{2028}' || c == '\u{202e}'), "{summary:?}");
     }
 
     #[test]
-    fn equal_alerts_are_one_and_different_ones_of_one_id_are_told(alerts in vec(alert(), 0..12)) {
+    fn equal_alerts_are_merged_and_different_ones_of_one_id_have_a_warning(alerts in vec(alert(), 0..12)) {
         let twice: Vec<_> = alerts.iter().flat_map(|alert| [alert.clone(), alert.clone()]).collect();
-        let once = Findings::new(alerts, None, Vec::new(), Warnings::default());
+        let deduplicated = Findings::new(alerts, None, Vec::new(), Warnings::default());
         let doubled = Findings::new(twice, None, Vec::new(), Warnings::default());
-        let nameless = once.alerts.iter().filter(|alert| alert.id.is_none()).count();
-        prop_assert_eq!(doubled.alerts.len(), once.alerts.len() + nameless);
-        let mut ids: Vec<_> = once.alerts.iter().filter_map(|alert| alert.id.as_deref()).collect();
+        let without_id = deduplicated.alerts.iter().filter(|alert| alert.id.is_none()).count();
+        prop_assert_eq!(doubled.alerts.len(), deduplicated.alerts.len() + without_id);
+        let mut ids: Vec<_> = deduplicated.alerts.iter().filter_map(|alert| alert.id.as_deref()).collect();
         let named = ids.len();
         ids.sort_unstable();
         ids.dedup();
-        prop_assert_eq!(once.warnings.is_empty(), ids.len() == named);
+        prop_assert_eq!(deduplicated.warnings.is_empty(), ids.len() == named);
     }
 }

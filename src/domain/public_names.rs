@@ -1,10 +1,10 @@
-//! The public list of top-level domains: what tells a host's name from a file's.
+//! The public list of top-level domains. It distinguishes host names from file names.
 
 use url::Host;
 
-/// Whether a dotted name ends in a top-level domain of IANA's list, in any case, one trailing dot allowed.
+/// Whether a dotted name ends in a top-level domain of IANA's list, in any case. One trailing dot is permitted.
 ///
-/// `invoice.xll` and `desk-042.corp.local` do not. Some endings are of files as well: `setup.zip`, `run.sh`.
+/// `invoice.xll` and `desk-042.corp.local` do not. Some top-level domains are also file extensions: `setup.zip`, `run.sh`.
 pub fn ends_in_public_tld(name: &str) -> bool {
     let Some((before, last)) = name.strip_suffix('.').unwrap_or(name).rsplit_once('.') else { return false };
     if before.is_empty() || last.is_empty() {
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_end_in_public_names_and_files_do_not() {
+    fn host_names_end_in_a_public_tld_and_file_names_do_not() {
         for name in [
             "evil.com",
             "EVIL.Com",

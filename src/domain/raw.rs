@@ -1,4 +1,4 @@
-//! What Defender sent, verbatim: as a whole, and cut into the alerts of a list.
+//! The upstream bodies, verbatim: as a whole, and split into the alerts of a list.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -19,17 +19,17 @@ pub struct Raw<'a> {
 }
 
 impl<'a> Raw<'a> {
-    /// The bodies of one answer, in the order in which they came.
+    /// Creates it from the bodies of one response, in the order in which they came.
     pub fn new(bodies: &'a [SharedStr]) -> Self {
         Self { bodies, are_alerts: false }
     }
 
-    /// The bodies of the alerts of a list, one each.
+    /// Creates it from one body for each alert of a list.
     pub fn of_alerts(bodies: &'a [SharedStr]) -> Self {
         Self { bodies, are_alerts: true }
     }
 
-    /// All of it as one text: the body, or a list of them where there were several.
+    /// Returns one text: the body, or a list if there are several.
     pub fn text(self) -> Option<Cow<'a, str>> {
         match self.bodies {
             [] if !self.are_alerts => None,
@@ -38,7 +38,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// The alerts of a list, each as it was sent, by their ids; without an id that stands for several.
+    /// Returns the alerts of a list verbatim, by id. An id with several different alerts is left out.
     pub fn alerts(self) -> HashMap<Cow<'a, str>, &'a str> {
         let mut alerts: HashMap<_, Option<&'a str>> = HashMap::new();
         let verbatim =
@@ -63,7 +63,7 @@ fn verbatim(body: &str) -> Option<&RawValue> {
     serde_json::from_str(body).ok()
 }
 
-/// The items of a list in the envelope of `OData`.
+/// Returns the items of a list in an `OData` envelope.
 fn items(body: &str) -> Vec<&RawValue> {
     #[derive(Deserialize)]
     struct Envelope<'a> {
@@ -73,7 +73,7 @@ fn items(body: &str) -> Vec<&RawValue> {
     serde_json::from_str::<Envelope<'_>>(body).map(|envelope| envelope.value).unwrap_or_default()
 }
 
-/// The id of an alert, or of the row of hunting that stands for it.
+/// Returns the id of an alert, or of a hunting row in its place.
 fn id_of(item: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Identified<'a> {
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_alert_of_a_list_is_found_as_it_was_sent() {
+    fn each_alert_of_a_list_is_found_verbatim() {
         let bodies = [
             SharedStr::of_static(r#"{"@odata.context":"x","value":[ {"id":"a","n":1.10}, {"id":"b"} ]}"#),
             SharedStr::of_static(r#"{"value":[{"id":"twice","n":1},{"id":"twice","n":2},{"id":"b"}]}"#),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_of_alerts_are_a_list_however_many_there_are() {
+    fn bodies_of_alerts_are_always_a_list() {
         let bodies = [r#"{"AlertId":"c","Title":"t"}"#, r#"{"id":7}"#, r#"{"n":1}"#].map(SharedStr::of_static);
         assert_eq!(Raw::of_alerts(&[]).text().as_deref(), Some("[]"));
         assert_eq!(Raw::of_alerts(&bodies[1..2]).text().as_deref(), Some(r#"[{"id":7}]"#));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_holds_no_alerts() {
+    fn a_body_that_is_not_a_list_has_no_alerts() {
         let bodies =
             [SharedStr::of_static("<html>"), SharedStr::of_static(r#"{"value":{}}"#), SharedStr::of_static("7")];
         assert!(Raw::new(&bodies).alerts().is_empty());

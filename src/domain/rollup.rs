@@ -1,4 +1,4 @@
-//! What all the alerts come to together.
+//! Aggregates all alerts of an answer.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -44,7 +44,7 @@ impl Counts {
     }
 }
 
-/// How often each word of a closed set came: every word is a key, 0 when it did not.
+/// A count for each word of a closed vocabulary. Every word is a key, also with count 0.
 #[derive(Clone, Debug)]
 pub struct Tally<W: ClosedVocabulary> {
     times: Vec<(W, usize)>,
@@ -61,7 +61,7 @@ impl<W: ClosedVocabulary> Tally<W> {
         }
     }
 
-    /// How often this word came.
+    /// Returns the count of this word.
     pub fn count(&self, word: W) -> usize {
         self.times.iter().find(|(known, _)| *known == word).map_or(0, |(_, times)| *times)
     }
@@ -90,12 +90,12 @@ impl<W: ClosedVocabulary + JsonSchema> JsonSchema for Tally<W> {
     }
 }
 
-/// The highest severity of these alerts; `None` if there are none.
+/// Returns the highest severity of these alerts; `None` if there are none.
 pub(super) fn highest<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Option<Severity> {
     alerts.map(|alert| alert.severity).max_by_key(|severity| severity.rank())
 }
 
-/// The verdict over these alerts.
+/// Returns the verdict over all these alerts.
 pub(super) fn verdict(alerts: &[Alert]) -> Verdict {
     let Some(first) = alerts.first() else { return Verdict::None };
     let any = |verdict| alerts.iter().any(|alert| alert.verdict == verdict);
@@ -110,7 +110,7 @@ pub(super) fn verdict(alerts: &[Alert]) -> Verdict {
     }
 }
 
-/// When the activity of these alerts began, was last seen, and when the last of them changed.
+/// The times of these alerts: first activity, last activity and last change.
 pub(super) struct Span {
     pub(super) first_seen: Option<Timestamp>,
     pub(super) last_seen: Option<Timestamp>,
@@ -127,7 +127,7 @@ impl Span {
     }
 }
 
-/// The alerts in the order of the answer: open first, then severity, then `last_seen` newest first, then id.
+/// Returns the alerts in the order of the answer: open first, then severity, then `last_seen` newest first, then id.
 pub(super) fn ordered(alerts: &[Alert]) -> Vec<&Alert> {
     let mut ordered: Vec<&Alert> = alerts.iter().collect();
     ordered.sort_by_key(|alert| {
@@ -141,7 +141,7 @@ pub(super) fn ordered(alerts: &[Alert]) -> Vec<&Alert> {
     ordered
 }
 
-/// The distinct texts, first sight first.
+/// Returns the distinct texts in the order of first occurrence.
 pub(super) fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut seen = HashSet::new();
     texts.filter(|text| seen.insert(*text)).collect()
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn however_many_texts_there_are_each_is_listed_once() {
+    fn each_text_is_listed_once() {
         for many in [0, 1, 2, 100] {
             let texts: Vec<_> = (0..many).map(|n| n.to_string()).collect();
             let all = texts.iter().chain(texts.iter().rev()).chain(&texts).map(String::as_str);

@@ -1,4 +1,4 @@
-//! A text that is a part of what Defender sent, and is kept without being copied.
+//! A text that shares the memory of the body that Defender sent.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -12,19 +12,19 @@ use memchr::{memchr, memchr2, memrchr};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 
-/// A text: a body, a part of one, or one of its own. To clone it, or to take a part of it, copies nothing.
+/// A text: a body, a part of a body, or a text of its own. Cloning it, or taking a part, copies nothing.
 ///
-/// A part keeps its whole body in memory.
+/// A part keeps the whole body in memory.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SharedStr(ByteString);
 
 impl SharedStr {
-    /// A text that is known before.
+    /// Creates a text from a static string.
     pub const fn of_static(text: &'static str) -> Self {
         Self(ByteString::from_static(text))
     }
 
-    /// A part of this text; of anything else a copy.
+    /// Returns a part of this text, or a copy if `part` is not a part of it.
     #[must_use]
     pub fn part(&self, part: &str) -> Self {
         let start = part.as_ptr().addr().checked_sub(self.as_ptr().addr());
@@ -32,7 +32,7 @@ impl SharedStr {
         if end.is_some_and(|end| end <= self.len()) { Self(self.0.slice_ref(part)) } else { Self::from(part) }
     }
 
-    /// Of a body of JSON: how many bytes stand in strings with escapes. Such a string cannot be kept as a part: it is copied.
+    /// Returns how many bytes of a JSON body are in strings with escapes. Such strings must be copied.
     pub(super) fn in_escaped_strings(&self) -> usize {
         let (mut bytes, mut rest) = (0, self.as_bytes());
         while let Some(at) = memchr(b'\\', rest) {
@@ -51,7 +51,7 @@ impl SharedStr {
         bytes
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -100,7 +100,7 @@ impl Borrow<str> for SharedStr {
     }
 }
 
-/// As `str` hashes, so that the one finds the other.
+/// Hashes like `str`, as `Borrow<str>` requires.
 impl Hash for SharedStr {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (**self).hash(state);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_with_escapes_are_counted_as_a_whole() {
+    fn strings_with_escapes_are_counted_in_full() {
         for (body, bytes) in [
             ("", 0),
             (r#"{"a":"plain"}"#, 0),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_part_is_copied() {
+    fn other_text_is_copied() {
         let body = SharedStr::from("a body");
         for other in ["", "a body", "another, longer body than that"] {
             let part = body.part(other);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_utf8_are_no_text() {
+    fn invalid_utf8_is_rejected() {
         assert!(SharedStr::try_from(Bytes::from_static(b"a\xffb")).is_err());
         assert_eq!(SharedStr::try_from(Bytes::from_static("ä".as_bytes())).expect("a text"), "ä");
     }

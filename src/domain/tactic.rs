@@ -1,4 +1,4 @@
-//! MITRE ATT&CK as far as Defender speaks of it: tactics by their categories, techniques by their ids.
+//! The parts of MITRE ATT&CK that Defender uses: tactics by category, techniques by id.
 //!
 //! Source: <https://attack.mitre.org/tactics/enterprise/>.
 
@@ -31,12 +31,12 @@ const TACTICS: [Tactic; 14] = [
 ];
 
 impl Tactic {
-    /// The tactic that a category of Defender's names: `CredentialAccess`. Categories as `Malware` name none.
+    /// Returns the tactic of a Defender category such as `CredentialAccess`. Categories such as `Malware` have none.
     pub fn of_category(category: &str) -> Option<Self> {
         TACTICS.into_iter().find(|tactic| same_letters(category, tactic.name))
     }
 
-    /// Its page.
+    /// Returns the URL of its page.
     pub fn url(self) -> String {
         format!("https://attack.mitre.org/tactics/{}/", self.id)
     }
@@ -54,7 +54,7 @@ pub struct Technique<'a> {
 }
 
 impl<'a> Technique<'a> {
-    /// Reads an id.
+    /// Parses an id.
     pub fn parse(id: &'a str) -> Option<Self> {
         let is_number = |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
         let (technique, subtechnique) = id.split_once('.').map_or((id, None), |(whole, part)| (whole, Some(part)));
@@ -62,13 +62,13 @@ impl<'a> Technique<'a> {
         fits.then_some(Self { id, technique, subtechnique })
     }
 
-    /// The technique that a subtechnique is part of; itself, if it is whole.
+    /// Returns the technique of a subtechnique, or the technique itself.
     #[must_use]
     pub fn whole(self) -> Self {
         Self { id: self.technique, technique: self.technique, subtechnique: None }
     }
 
-    /// Its page.
+    /// Returns the URL of its page.
     pub fn url(self) -> String {
         match self.subtechnique {
             Some(part) => format!("https://attack.mitre.org/techniques/{}/{part}/", self.technique),
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn categories_that_are_tactics_are_known() {
+    fn categories_map_to_their_tactics() {
         for (category, id) in [
             ("CredentialAccess", Some("TA0006")),
             ("Credential Access", Some("TA0006")),

@@ -1,4 +1,4 @@
-//! Moments in UTC, as Microsoft writes them and as the answer shows them.
+//! Times in UTC: read from the formats that Microsoft writes, and written as RFC 3339.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,37 +7,37 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
-/// A moment in UTC, cut to milliseconds; shown as RFC 3339, `2026-11-03T08:15:42.036Z`.
+/// A time in UTC, truncated to milliseconds and written as RFC 3339: `2026-11-03T08:15:42.036Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     unix_ms: i64,
 }
 
 impl Timestamp {
-    /// The wall clock.
+    /// Returns the current time of the wall clock.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }
 
-    /// A moment from seconds since 1970, as JWTs and Secrets Manager count.
+    /// Creates a time from seconds since 1970, as JWTs and Secrets Manager have.
     pub fn from_unix_seconds(seconds: i64) -> Self {
         Self { unix_ms: seconds.saturating_mul(1000) }
     }
 
-    /// Seconds since 1970.
+    /// Returns the seconds since 1970.
     pub fn unix_seconds(self) -> i64 {
         self.unix_ms.div_euclid(1000)
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the milliseconds since 1970.
     pub fn unix_milliseconds(self) -> i64 {
         self.unix_ms
     }
 
-    /// Reads ISO 8601 with 0 to 9 fraction digits, as Microsoft writes it (100 ns ticks, trailing zeros cut).
+    /// Parses ISO 8601 with 0 to 9 fraction digits. Microsoft writes 100 ns ticks without trailing zeros.
     ///
-    /// A time without a zone is UTC. `None`: no time at all, or .NET's "no time" of the year 1.
+    /// A time without a zone is UTC. `None`: the text is not a time, or it is .NET's default value in the year 1.
     pub fn parse(text: &str) -> Option<Self> {
         if text.starts_with("0001-01-01T") {
             return None;
@@ -46,18 +46,18 @@ impl Timestamp {
             Some(clock) if !clock.contains(['Z', 'z', '+', '-']) => Cow::Owned(format!("{text}Z")),
             _ => Cow::Borrowed(text),
         };
-        // Outside of these years there is no RFC 3339.
+        // RFC 3339 has only years of four digits.
         let parsed: jiff::Timestamp =
             zoned.parse().ok().filter(|_| zoned.starts_with(|first: char| first.is_ascii_digit()))?;
         Some(Self { unix_ms: i64::try_from(parsed.as_nanosecond().div_euclid(1_000_000)).ok()? })
     }
 
-    /// How long ago this was at `now`; zero for the future.
+    /// Returns how long before `now` this time was; zero for the future.
     pub fn age_at(self, now: Self) -> Duration {
         Duration::from_millis(u64::try_from(now.unix_ms - self.unix_ms).unwrap_or(0))
     }
 
-    /// This moment, later by `span`.
+    /// Returns this time plus `span`.
     #[must_use]
     pub fn later(self, span: Duration) -> Self {
         let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
@@ -106,12 +106,12 @@ mod tests {
 
     use super::*;
 
-    fn shown(text: &str) -> Option<String> {
+    fn parse_and_write(text: &str) -> Option<String> {
         Timestamp::parse(text).map(|at| at.to_string())
     }
 
     #[test]
-    fn any_number_of_fraction_digits_is_read_and_cut() {
+    fn any_number_of_fraction_digits_is_truncated_to_milliseconds() {
         for (text, right) in [
             ("2021-01-26T20:31:33Z", "2021-01-26T20:31:33.000Z"),
             ("2021-01-26T20:33:59.2Z", "2021-01-26T20:33:59.200Z"),
@@ -122,12 +122,12 @@ mod tests {
             ("2026-03-01T12:00:00", "2026-03-01T12:00:00.000Z"),
             ("2026-03-01T12:00:00.5+02:00", "2026-03-01T10:00:00.500Z"),
         ] {
-            assert_eq!(shown(text).as_deref(), Some(right), "{text}");
+            assert_eq!(parse_and_write(text).as_deref(), Some(right), "{text}");
         }
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
+    fn other_text_is_not_a_time() {
         for text in [
             "",
             "yesterday",
@@ -141,15 +141,15 @@ mod tests {
             "-000001-01-01T00:00:00Z",
             "5",
         ] {
-            assert_eq!(shown(text), None, "{text}");
+            assert_eq!(parse_and_write(text), None, "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read_as_the_same(ms in -62_135_510_400_000_i64..253_402_300_799_999) {
-            let moment = Timestamp { unix_ms: ms };
-            prop_assert_eq!(Timestamp::parse(&moment.to_string()), Some(moment));
+        fn a_written_time_is_read_back_unchanged(ms in -62_135_510_400_000_i64..253_402_300_799_999) {
+            let time = Timestamp { unix_ms: ms };
+            prop_assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
         }
     }
 }

@@ -1,23 +1,23 @@
-//! `value`: anything at all, whose kind is worked out from its form.
+//! The field `value`: a text of any kind. Its form decides which kinds are possible.
 
 use super::portal::{self, NoLink, is_guid, looks_like_link};
 use super::public_names::ends_in_public_tld;
 use super::resolution::{Step, StepName};
 use super::subject::{
-    Account, AlertId, IpAddress, Kind, Question, Subject, SubjectError, is_hex, meant, no_other_word,
-    no_page_of_a_subject, subject_of,
+    Account, AlertId, IpAddress, Kind, Question, Subject, SubjectError, is_hex, normalized_value, page_without_subject,
+    reject_several_words, subject_of,
 };
 
 impl Question {
-    /// Works out what a text is: a portal link, a URL, an id of any family, a hash, an address, an account, a name.
+    /// Detects the kind of a text: a portal link, a URL, an id of any family, a hash, an address, an account or a name.
     ///
-    /// Where its form allows several kinds, the first is the subject, and the others follow in `further`.
+    /// If the form permits several kinds, the first is the subject, and the others are in `further`.
     pub fn detect(input: &str) -> Result<Self, SubjectError> {
-        let text = meant(input)?;
+        let text = normalized_value(input)?;
         if looks_like_link(&text) {
             return match portal::parse_link(&text) {
                 Ok(link) => Self::from_link(input, &link),
-                Err(NoLink::NoSubject) => Err(no_page_of_a_subject()),
+                Err(NoLink::NoSubject) => Err(page_without_subject()),
                 Err(NoLink::Elsewhere) => {
                     let question = Self::from_url(input, &text, Vec::new())?;
                     let detected = Step::new(StepName::DetectedKind, input, question.subject.kind().as_str());
@@ -27,13 +27,13 @@ impl Question {
             };
         }
         let mut readings = readings(&text)?.into_iter();
-        let subject = readings.next().ok_or_else(|| none(&text))?;
+        let subject = readings.next().ok_or_else(|| unknown_form(&text))?;
         let step = Step::new(StepName::DetectedKind, input, subject.kind().as_str());
         Ok(Self { subject, further: readings.collect(), input: input.to_owned(), steps: vec![step] })
     }
 }
 
-/// Everything that a text can be by its form, in the order in which it is asked.
+/// Returns every subject that a text can mean by its form, in the order in which they are tried.
 fn readings(text: &str) -> Result<Vec<Subject>, SubjectError> {
     let certain = |kind| subject_of(kind, text).map(|subject| vec![subject]);
     let number = text.strip_prefix('#').unwrap_or(text);
@@ -50,7 +50,7 @@ fn readings(text: &str) -> Result<Vec<Subject>, SubjectError> {
     } else if text.contains(['\\', '@']) {
         return certain(Kind::User);
     } else if is_guid(text) {
-        // An alert's of some products, or an object's in Entra.
+        // The id of an alert of some products, or of an object in Entra.
         &[Kind::Alert, Kind::User]
     } else if is_alert_id_of_a_known_family(text) {
         return certain(Kind::Alert);
@@ -65,17 +65,17 @@ fn readings(text: &str) -> Result<Vec<Subject>, SubjectError> {
     } else {
         &[Kind::Machine, Kind::User]
     };
-    no_other_word(text)?;
-    let fits = |kind: &&Kind| **kind != Kind::User || !text.contains(NO_ACCOUNT);
+    reject_several_words(text)?;
+    let fits = |kind: &&Kind| **kind != Kind::User || !text.contains(NON_ACCOUNT_CHARS);
     Ok(kinds.iter().filter(fits).filter_map(|kind| subject_of(*kind, text).ok()).collect())
 }
 
-/// Characters that no account's name has in Windows: a text with one of them was not meant for an account.
+/// Characters that an account name cannot have in Windows. A text with one of them is not an account.
 ///
 /// Source: <https://learn.microsoft.com/windows/win32/adschema/a-samaccountname>.
-const NO_ACCOUNT: [char; 11] = ['"', '[', ']', ':', '|', '=', ',', '+', '*', '<', '>'];
+const NON_ACCOUNT_CHARS: [char; 11] = ['"', '[', ']', ':', '|', '=', ',', '+', '*', '<', '>'];
 
-fn none(text: &str) -> SubjectError {
+fn unknown_form(text: &str) -> SubjectError {
     let what = if text.is_empty() { "This is empty." } else { "This has the form of nothing that can be asked about." };
     SubjectError::Invalid(format!(
         "{what} Send an alert id, a device's name or id, an account, a SHA-1 or SHA-256, an incident's number, an address, a \
@@ -83,7 +83,7 @@ fn none(text: &str) -> SubjectError {
     ))
 }
 
-/// Ids as they have been seen: `da637472900382838869_1364969609`, `da637308392288907382_-880718168`,
+/// Whether a text has the form of an alert id that was seen: `da637472900382838869_1364969609`, `da637308392288907382_-880718168`,
 /// `636688558380765161_2136280442`, `da0c7e089d-5ff6-4e04-8000-17f4e35fa783_1`, `caD70CFEE2-1F54-32DB-9988-3A868A1EBFAC`,
 /// `ad` and 64 hexadecimal digits. Two letters name the product.
 pub(super) fn is_alert_id_of_a_known_family(text: &str) -> bool {
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kind_is_found_from_the_form() {
+    fn the_kind_is_detected_from_the_form() {
         let sha256 = "ab".repeat(32);
         let digits = "1".repeat(64);
         let device = "0A1B2C3D4E5F60718293A4B5C6D7E8F901234567";
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_several_things_is_asked_as_each_of_them() {
+    fn an_ambiguous_value_has_several_readings() {
         use Kind::{Alert, Domain, File, Machine, User};
         for (text, kinds) in [
             ("0123456789abcdef0123456789abcdef01234567", &[File, Machine][..]),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nothing_of_all_that_is_refused() {
+    fn a_value_without_a_known_form_is_rejected() {
         assert!(matches!(Question::detect(&"d".repeat(32)), Err(SubjectError::UnsupportedHash(_))));
         for text in [
             "",
@@ -225,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn detection_agrees_with_asking_for_the_kind(text in "\\PC{0,48}|[a-z]{2}[0-9]{18}_-?[0-9]{1,10}|[0-9]{1,22}|[a-zA-Z0-9@\\\\.-]{1,30}") {
+        fn detection_agrees_with_parsing_as_the_detected_kind(text in "\\PC{0,48}|[a-z]{2}[0-9]{18}_-?[0-9]{1,10}|[0-9]{1,22}|[a-zA-Z0-9@\\\\.-]{1,30}") {
             if let Ok(found) = Question::detect(&text) {
                 for reading in [found.subject].into_iter().chain(found.further) {
                     let asked = Question::parse(reading.kind(), &text);

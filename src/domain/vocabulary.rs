@@ -1,4 +1,4 @@
-//! The closed sets of words in which the answer speaks, and how Defender's words become them.
+//! The closed vocabularies of the answer, and the conversion of Defender's words to them.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -8,11 +8,11 @@ use serde::{Serialize, Serializer};
 
 use super::shared_str::SharedStr;
 
-/// A word of a closed set, in the set's order.
+/// An enumeration whose values the answer writes as words.
 pub trait ClosedVocabulary: Copy + Eq + 'static {
-    /// Every word of the set, in the order in which counts show them.
+    /// Every word, in the order in which counts list them.
     const ALL: &'static [Self];
-    /// The word as the answer writes it.
+    /// Returns the word in the answer.
     fn as_str(self) -> &'static str;
 }
 
@@ -59,7 +59,7 @@ words! {
 }
 
 impl Severity {
-    /// Reads Defender's word; `None` if it is not known.
+    /// Parses Defender's word; `None` if it is unknown.
     pub fn parse(word: &str) -> Option<Self> {
         known(
             word,
@@ -75,7 +75,7 @@ impl Severity {
         )
     }
 
-    /// Where this stands among severities: `other` outranks nothing.
+    /// Returns the rank among severities; `other` is lowest.
     pub fn rank(self) -> u8 {
         match self {
             Self::Other => 0,
@@ -88,7 +88,7 @@ impl Severity {
         }
     }
 
-    /// The number that OCSF gives this severity.
+    /// Returns the number of this severity in OCSF.
     pub fn id(self) -> SeverityId {
         SeverityId(self)
     }
@@ -155,7 +155,7 @@ words! {
 }
 
 impl AlertStatus {
-    /// Reads Defender's word; `None` if it is not known. Only alerts nested in incidents say `Active`.
+    /// Parses Defender's word; `None` if it is unknown. Only alerts nested in incidents have `Active`.
     pub fn parse(word: &str) -> Option<Self> {
         known(
             word,
@@ -169,7 +169,7 @@ impl AlertStatus {
         )
     }
 
-    /// Whether somebody still has to look: everything that is not resolved.
+    /// Whether the alert still needs work: it is not resolved.
     pub fn is_open(self) -> bool {
         self != Self::Resolved
     }
@@ -196,7 +196,7 @@ words! {
 }
 
 impl IncidentStatus {
-    /// Reads Defender's word; `None` if it is not known.
+    /// Parses Defender's word; `None` if it is unknown.
     pub fn parse(word: &str) -> Option<Self> {
         known(
             word,
@@ -237,7 +237,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The word.
+    /// Returns the word in the answer.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Alert(word) => word.as_str(),
@@ -268,7 +268,7 @@ words! {
 }
 
 impl AlertVerdict {
-    /// What a classification and its determination come to; `None` if the classification is not known.
+    /// Returns the verdict for a classification and its determination; `None` if the classification is unknown.
     pub fn parse(classification: Option<&str>, determination: Option<&str>) -> Option<Self> {
         let Some(classification) = classification else { return Some(Self::Undetermined) };
         let verdict = known(
@@ -321,7 +321,7 @@ impl From<AlertVerdict> for Verdict {
     }
 }
 
-/// Defender's own words, where the answer can say no more than `other`.
+/// Defender's own words, if the answer has only `other`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct UnknownWords {
     /// For the severity.
@@ -330,12 +330,12 @@ pub struct UnknownWords {
     pub status: Option<SharedStr>,
 }
 
-/// The entry whose key has the same letters as Defender's word: case, spaces and punctuation do not count.
+/// Returns the entry whose key has the same letters as Defender's word. Case, spaces and punctuation do not count.
 fn known<W: Copy>(word: &str, table: &[(&str, W)]) -> Option<W> {
     table.iter().find(|(letters, _)| same_letters(word, letters)).map(|(_, known)| *known)
 }
 
-/// Whether two words have the same letters and digits: case, spaces and punctuation do not count.
+/// Whether two words have the same letters and digits. Case, spaces and punctuation do not count.
 pub(super) fn same_letters(one: &str, other: &str) -> bool {
     fn letters(word: &str) -> impl Iterator<Item = u8> {
         word.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
@@ -343,34 +343,34 @@ pub(super) fn same_letters(one: &str, other: &str) -> bool {
     letters(one).eq(letters(other))
 }
 
-/// Words that say that there is no determination. `NotAvailable` is what an incident of the older API has by default.
+/// Words that mean that there is no determination. `NotAvailable` is the default in incidents of the older API.
 const NO_DETERMINATION: [&str; 3] = ["NotAvailable", "NotSet", "Unknown"];
 
-/// Whether a determination says anything.
+/// Whether a determination has a meaning.
 pub fn is_determination(word: &str) -> bool {
     !NO_DETERMINATION.iter().any(|none| same_letters(word, none))
 }
 
-/// Each category once, in the order of first sight.
+/// Returns the distinct categories in the order of first occurrence.
 pub fn categories(words: impl Iterator<Item = SharedStr>) -> Vec<SharedStr> {
     let mut seen = HashSet::new();
     words.filter(|word| !word.is_empty() && seen.insert(word.clone())).collect()
 }
 
-/// Defender's `PascalCase` or `camelCase` word as `snake_case`: `MailMessage` → `mail_message`.
+/// Converts Defender's `PascalCase` or `camelCase` word to `snake_case`: `MailMessage` → `mail_message`.
 pub fn snake_case(word: &str) -> SharedStr {
     let mut out = String::with_capacity(word.len() + 4);
     let mut before = ' ';
-    for letter in word.chars() {
-        if letter.is_ascii_alphanumeric() {
-            let starts_word = letter.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit());
+    for c in word.chars() {
+        if c.is_ascii_alphanumeric() {
+            let starts_word = c.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit());
             let follows_gap = !before.is_ascii_alphanumeric() && !out.is_empty();
             if starts_word || follows_gap {
                 out.push('_');
             }
-            out.push(letter.to_ascii_lowercase());
+            out.push(c.to_ascii_lowercase());
         }
-        before = letter;
+        before = c;
     }
     out.into()
 }
@@ -380,7 +380,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spellings_of_a_word_are_one_word() {
+    fn all_spellings_of_a_word_are_parsed_alike() {
         assert_eq!(Severity::parse("UnSpecified"), Some(Severity::Unknown));
         assert_eq!(Severity::parse("high"), Some(Severity::High));
         assert_eq!(Severity::parse("Catastrophic"), None);
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn other_outranks_nothing() {
+    fn other_has_the_lowest_rank() {
         let highest = |words: &[Severity]| words.iter().copied().max_by_key(|word| word.rank());
         assert_eq!(highest(&[Severity::Other, Severity::Unknown]), Some(Severity::Unknown));
         assert_eq!(highest(&[Severity::Other]), Some(Severity::Other));

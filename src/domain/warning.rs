@@ -1,4 +1,4 @@
-//! What the caller should know about an answer that is otherwise good.
+//! Warnings in an answer that is otherwise valid.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use super::vocabulary::ClosedVocabulary;
 pub enum WarningCode {
     /// Defender answered about another alert or incident than was asked for.
     AnotherSubject,
-    /// Alerts were listed fewer, or the raw body left out, to keep the answer within the front door's size.
+    /// Fewer alerts were listed, or the raw body was left out, to keep the answer within the entry point's size limit.
     AnswerCapped,
     /// Advanced hunting found nothing in its 30 days; an older API, which sees further back, was asked.
     BeyondHuntingWindow,
@@ -54,33 +54,33 @@ pub struct Warning {
     pub detail: String,
 }
 
-/// The warnings of one answer: each once, in the order in which they came up, at most 100.
+/// The distinct warnings of one answer, in the order in which they occurred, at most 100.
 #[derive(Clone, Debug, Default)]
 pub struct Warnings {
     list: Vec<Warning>,
 }
 
-/// More than anybody reads; a hostile body could raise one for each of its members.
-const MOST: usize = 100;
-/// A warning quotes at most this much of a foreign word.
-const QUOTED: usize = 80;
+/// The most warnings in an answer. A hostile body could cause one for each of its members.
+const MAX_WARNINGS: usize = 100;
+/// The longest quotation of an upstream word in a warning.
+const MAX_QUOTED_CHARS: usize = 80;
 
 impl Warnings {
-    /// Adds a warning, unless it is there already.
+    /// Adds a warning, unless it is already present.
     pub fn add(&mut self, code: WarningCode, detail: impl Into<String>) {
         let warning = Warning { code, detail: detail.into() };
-        if self.list.len() > MOST || self.list.contains(&warning) {
+        if self.list.len() > MAX_WARNINGS || self.list.contains(&warning) {
             return;
         }
-        if self.list.len() == MOST {
-            let detail = format!("There were more than {MOST} warnings; the rest is left out.");
+        if self.list.len() == MAX_WARNINGS {
+            let detail = format!("There were more than {MAX_WARNINGS} warnings; the rest is left out.");
             self.list.push(Warning { code: WarningCode::WarningsCapped, detail });
             return;
         }
         self.list.push(warning);
     }
 
-    /// Adds "Defender said WORD where the service knows …".
+    /// Adds "MEMBER is WORD, which is none of …".
     pub fn unknown_word<W: ClosedVocabulary>(&mut self, member: &str, word: &str) {
         let known: Vec<_> = W::ALL.iter().map(|word| word.as_str()).collect();
         let detail = format!("{member} is {:?}, which is none of {}.", quoted(word), known.join(", "));
@@ -99,22 +99,22 @@ impl Warnings {
         self.add(WarningCode::UnknownValue, detail);
     }
 
-    /// Adds all of another's.
+    /// Adds other warnings.
     pub fn extend(&mut self, others: &[Warning]) {
         for other in others {
             self.add(other.code, other.detail.clone());
         }
     }
 
-    /// The warnings.
+    /// Returns the warnings.
     pub fn into_vec(self) -> Vec<Warning> {
         self.list
     }
 }
 
-/// A foreign word, short enough for a sentence.
+/// Returns an upstream word, short enough for a sentence.
 pub fn quoted(word: &str) -> String {
-    let mut short: String = word.chars().take(QUOTED).collect();
+    let mut short: String = word.chars().take(MAX_QUOTED_CHARS).collect();
     if short.len() < word.len() {
         short.push('…');
     }
@@ -132,7 +132,7 @@ mod tests {
             warnings.add(WarningCode::UnknownValue, format!("word {}", n / 2));
         }
         let list = warnings.into_vec();
-        assert_eq!(list.len(), MOST + 1);
+        assert_eq!(list.len(), MAX_WARNINGS + 1);
         assert_eq!(list.last().map(|last| last.code), Some(WarningCode::WarningsCapped));
     }
 }

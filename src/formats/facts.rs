@@ -36,7 +36,7 @@ pub(super) fn of(enrichment: &Enrichment<'_>, names: &Names) -> Vec<Fact> {
     let technique_names = Names::terms(first(&techniques, MAX_TECHNIQUES));
     let threat_names = Names::terms(first(&threats, MAX_NAMES));
     let file_names = Names::terms(first(&files, MAX_NAMES));
-    let is_capped = |all: usize| all >= entities::MOST;
+    let is_capped = |all: usize| all >= entities::MAX_ENTITIES;
     let entries = [
         ("Severity", severity(enrichment), &text),
         ("Status", capitalized(&spaced(enrichment.status.as_str())), &text),
@@ -141,7 +141,7 @@ fn mails(mails: &[MailEntity<'_>]) -> String {
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     };
     let entries: Vec<_> = mails.iter().map(entries).filter(|mail| !mail.is_empty()).collect();
-    join_first(&entries, 1, mails.len() >= entities::MOST)
+    join_first(&entries, 1, mails.len() >= entities::MAX_ENTITIES)
 }
 
 fn seen(enrichment: &Enrichment<'_>) -> String {

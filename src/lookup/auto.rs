@@ -1,8 +1,8 @@
-//! `auto`: which API family answers which kind of question, by the roles in the token for Graph. They are looked at for
-//! each question, so that a consent counts from the next token on.
+//! The backend `auto`: it chooses an API family for each kind of question by the roles in the token for Graph. It reads
+//! the roles for each question, so that a new consent takes effect with the next token.
 //!
-//! Where both families can answer, one stands in for the other: Graph for an older API that has ended, and an older API
-//! for a list that hunting finds nothing for, as it sees further back.
+//! Where both families can answer, each is a fallback for the other. Graph replaces an older API that Microsoft has shut
+//! down. An older API answers a list for which hunting finds nothing, because it keeps alerts for longer.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,40 +21,40 @@ use crate::credentials::{CallError, CredentialError, Refusal, RefusalReason, Tok
 use crate::domain::subject::{Kind, Subject};
 use crate::domain::warning::{Warning, WarningCode};
 
-/// An older API that has ended is left alone for so long, and then tried again.
-const ENDED_FOR: Duration = Duration::from_secs(3600);
-/// Entra has said that the tenant does not know an API: it is asked again after so long.
-const UNKNOWN_FOR: Duration = Duration::from_secs(600);
+/// How long an older API that seems to be shut down is not called. Then it is tried again.
+const SHUTDOWN_RETRY_AFTER: Duration = Duration::from_secs(3600);
+/// How long no token is requested for an API that, according to Entra, the tenant does not know.
+const UNKNOWN_API_RETRY_AFTER: Duration = Duration::from_secs(600);
 
-/// Both families, and what is known of them.
+/// Both API families, and what is known about their availability.
 #[derive(Debug)]
 pub(crate) struct Auto {
     defender: Arc<Defender>,
     graph: Arc<Graph>,
     tokens: TokenCache,
     last: Mutex<Option<(Token, Arc<Choice>)>>,
-    graph_unknown: Mark,
-    endpoint: OlderMarks,
-    xdr: OlderMarks,
+    graph_unknown: ExpiringFlag,
+    endpoint: OlderApiState,
+    xdr: OlderApiState,
 }
 
-/// What is known of one of the older APIs.
+/// The availability of one of the older APIs.
 #[derive(Debug, Default)]
-struct OlderMarks {
-    ended: Mark,
-    unknown: Mark,
+struct OlderApiState {
+    shut_down: ExpiringFlag,
+    unknown: ExpiringFlag,
 }
 
-/// Something that holds for a while.
+/// A flag that expires.
 #[derive(Debug, Default)]
-struct Mark(Mutex<Option<Instant>>);
+struct ExpiringFlag(Mutex<Option<Instant>>);
 
-impl Mark {
+impl ExpiringFlag {
     fn is_set(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
     }
 
-    /// Sets it; whether it was not set before.
+    /// Sets the flag for this time. Returns whether it was not set before.
     fn set(&self, span: Duration) -> bool {
         let now = Instant::now();
         let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(now + span);
@@ -62,40 +62,40 @@ impl Mark {
     }
 }
 
-/// What the token for Graph allows.
+/// What the token for Graph permits.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
     /// It carries these roles.
     ByRoles(Vec<String>),
-    /// Its roles cannot be read: the older APIs are asked, and Graph where they have ended.
+    /// Its roles cannot be read: the older APIs are called, and Graph where they are shut down.
     Unreadable,
-    /// There is none.
+    /// There is no token, for this reason.
     WithoutToken(&'static str),
 }
 
-/// Who answers a kind of question.
+/// The order in which the API families are called for a kind of question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum First {
+enum FamilyOrder {
     Graph,
-    /// Graph would need these roles.
-    OlderAlone(Vec<&'static str>),
+    /// Only an older API is called: the token for Graph lacks these roles.
+    OlderOnly(Vec<&'static str>),
     OlderThenGraph,
 }
 
 impl Choice {
-    fn first(&self, kind: Kind) -> First {
+    fn family_order(&self, kind: Kind) -> FamilyOrder {
         match self {
             Self::ByRoles(roles) => {
                 let missing = graph::missing(kind, roles);
-                if missing.is_empty() { First::Graph } else { First::OlderAlone(missing) }
+                if missing.is_empty() { FamilyOrder::Graph } else { FamilyOrder::OlderOnly(missing) }
             }
-            Self::Unreadable => First::OlderThenGraph,
-            Self::WithoutToken(_) => First::OlderAlone(graph::missing(kind, &[])),
+            Self::Unreadable => FamilyOrder::OlderThenGraph,
+            Self::WithoutToken(_) => FamilyOrder::OlderOnly(graph::missing(kind, &[])),
         }
     }
 
-    /// Which backend answers a kind, and why.
-    pub(crate) fn told_of(&self, kind: Kind) -> String {
+    /// Returns which backend answers a kind of question, and why, as one sentence.
+    pub(crate) fn explanation(&self, kind: Kind) -> String {
         match self {
             Self::ByRoles(roles) => match graph::missing(kind, roles).as_slice() {
                 [] => "Microsoft Graph: its token carries the permissions".to_owned(),
@@ -109,10 +109,10 @@ impl Choice {
         }
     }
 
-    /// One sentence.
-    fn told(&self) -> String {
+    /// Returns which backend answers which kinds of question, and why, as one sentence.
+    fn summary(&self) -> String {
         let names = |graph: bool| {
-            let kinds = Kind::ALL.into_iter().filter(|kind| (self.first(*kind) == First::Graph) == graph);
+            let kinds = Kind::ALL.into_iter().filter(|kind| (self.family_order(*kind) == FamilyOrder::Graph) == graph);
             let names: Vec<_> = kinds.map(Kind::as_str).collect();
             if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
         };
@@ -132,23 +132,24 @@ impl Auto {
             graph,
             tokens,
             last: Mutex::default(),
-            graph_unknown: Mark::default(),
-            endpoint: OlderMarks::default(),
-            xdr: OlderMarks::default(),
+            graph_unknown: ExpiringFlag::default(),
+            endpoint: OlderApiState::default(),
+            xdr: OlderApiState::default(),
         }
     }
 
-    /// The family that is asked first.
+    /// Returns the family that is called first.
     pub(super) async fn family(&self, kind: Kind, ctx: &Context) -> Result<Family, EnrichError> {
-        let is_on_graph = match self.choice(ctx).await?.first(kind) {
-            First::Graph => true,
-            First::OlderAlone(_) => false,
-            First::OlderThenGraph => self.marks(OlderApi::of(kind)).ended.is_set(),
+        let is_on_graph = match self.choice(ctx).await?.family_order(kind) {
+            FamilyOrder::Graph => true,
+            FamilyOrder::OlderOnly(_) => false,
+            FamilyOrder::OlderThenGraph => self.state_of(OlderApi::of(kind)).shut_down.is_set(),
         };
-        Ok(if is_on_graph { self.on_graph() } else { self.on_the_older() })
+        Ok(if is_on_graph { self.graph_family() } else { self.older_family() })
     }
 
-    /// What the token allows that is good now. While Entra or the secret store is down, what the last one allowed.
+    /// Returns what the current token permits. While Entra or the secret store is down, this is what the last token
+    /// permitted.
     pub(crate) async fn choice(&self, ctx: &Context) -> Result<Arc<Choice>, EnrichError> {
         if self.graph_unknown.is_set() {
             return Ok(Arc::new(Choice::WithoutToken(UNKNOWN_TO_THE_TENANT)));
@@ -159,10 +160,10 @@ impl Auto {
                 Ok(Arc::new(Choice::WithoutToken("the secret holds no token for Graph")))
             }
             Err(CredentialError::Refused(Refusal { reason: RefusalReason::UnknownApi, .. })) => {
-                self.graph_unknown.set(UNKNOWN_FOR);
+                self.graph_unknown.set(UNKNOWN_API_RETRY_AFTER);
                 Ok(Arc::new(Choice::WithoutToken(UNKNOWN_TO_THE_TENANT)))
             }
-            // Where it is not Graph alone that it is refused for, the older APIs' token will say so.
+            // If the credential is refused for every API, the token request for the older API reports that.
             Err(CredentialError::Refused(_)) => Ok(Arc::new(Choice::WithoutToken("a token for Graph is refused"))),
             Err(error) => self.last_choice().map_or_else(|| Err(CallError::from(error).into()), Ok),
         }
@@ -177,7 +178,7 @@ impl Auto {
         }
         let choice = Arc::new(token.roles().map_or(Choice::Unreadable, Choice::ByRoles));
         if last.as_ref().is_none_or(|(_, before)| *before != choice) {
-            tracing::info!(backend = "auto", "{}", choice.told());
+            tracing::info!(backend = "auto", "{}", choice.summary());
         }
         *last = Some((token, choice.clone()));
         choice
@@ -188,31 +189,31 @@ impl Auto {
         last.as_ref().map(|(_, choice)| choice.clone())
     }
 
-    fn on_graph(&self) -> Family {
+    fn graph_family(&self) -> Family {
         Family::Graph(self.graph.clone())
     }
 
-    fn on_the_older(&self) -> Family {
+    fn older_family(&self) -> Family {
         Family::Defender(self.defender.clone())
     }
 
-    fn marks(&self, api: OlderApi) -> &OlderMarks {
+    fn state_of(&self, api: OlderApi) -> &OlderApiState {
         match api {
             OlderApi::Endpoint => &self.endpoint,
             OlderApi::Xdr => &self.xdr,
         }
     }
 
-    /// Whether an older API can answer, as far as its token tells.
+    /// Whether an older API can answer, judged by the roles in its token.
     async fn older_is_possible(&self, subject: &Subject, ctx: &Context) -> bool {
         let api = OlderApi::of(subject.kind());
-        if self.marks(api).unknown.is_set() {
+        if self.state_of(api).unknown.is_set() {
             return false;
         }
         match self.tokens.token(api.api(), ctx).await {
             Ok(token) => token.roles().is_none_or(|roles| defender::allow(subject, &roles)),
             Err(CredentialError::Refused(Refusal { reason: RefusalReason::UnknownApi, .. })) => {
-                self.marks(api).unknown.set(UNKNOWN_FOR);
+                self.state_of(api).unknown.set(UNKNOWN_API_RETRY_AFTER);
                 false
             }
             Err(CredentialError::NoTokenForApi) => false,
@@ -220,8 +221,8 @@ impl Auto {
         }
     }
 
-    /// Takes note of an older API that has ended, if that is what an error means.
-    fn notes_end(&self, api: OlderApi, error: &EnrichError) -> bool {
+    /// Records that an older API is shut down, if the error means that. Returns whether it does.
+    fn records_shutdown(&self, api: OlderApi, error: &EnrichError) -> bool {
         let status = match error {
             EnrichError::Failed { service: Service::Defender, status: status @ (403 | 404 | 410) } => Some(*status),
             EnrichError::NoAddress { service: Service::Defender } => None,
@@ -240,7 +241,7 @@ impl Auto {
             | EnrichError::FederationFailed { .. }
             | EnrichError::Misconfigured { .. } => return false,
         };
-        if self.marks(api).ended.set(ENDED_FOR) {
+        if self.state_of(api).shut_down.set(SHUTDOWN_RETRY_AFTER) {
             tracing::warn!(
                 backend = "auto",
                 api = api.name(),
@@ -256,8 +257,8 @@ impl Auto {
 const UNKNOWN_TO_THE_TENANT: &str = "the tenant does not know Graph's audience";
 
 impl Enricher {
-    /// Answers one question by the family that the token's roles choose, or by the one that stands in for it. Where that
-    /// fails, and the token was renewed meanwhile, its roles may choose another.
+    /// Answers one question by the family that the token's roles choose, or by its fallback. If that fails and the token
+    /// was renewed meanwhile, the new roles may choose another family.
     pub(super) async fn by_roles(
         &self,
         auto: &Auto,
@@ -265,56 +266,56 @@ impl Enricher {
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
         let kind = reading.subject.kind();
-        let first = auto.choice(scope.ctx).await?.first(kind);
-        let outcome = self.by_first(&first, auto, reading, scope).await;
+        let first = auto.choice(scope.ctx).await?.family_order(kind);
+        let outcome = self.by_family_order(&first, auto, reading, scope).await;
         if outcome.is_err()
             && let Ok(choice) = auto.choice(scope.ctx).await
-            && choice.first(kind) != first
+            && choice.family_order(kind) != first
         {
-            return self.by_first(&choice.first(kind), auto, reading, scope).await;
+            return self.by_family_order(&choice.family_order(kind), auto, reading, scope).await;
         }
         outcome
     }
 
-    async fn by_first(
+    async fn by_family_order(
         &self,
-        first: &First,
+        first: &FamilyOrder,
         auto: &Auto,
         reading: &Reading<'_>,
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
         let api = OlderApi::of(reading.subject.kind());
         match first {
-            First::Graph => {
-                let answer = self.by_family(auto.on_graph(), reading, scope).await?;
-                Ok(self.beyond_the_window(answer, auto, reading, scope).await)
+            FamilyOrder::Graph => {
+                let answer = self.by_family(auto.graph_family(), reading, scope).await?;
+                Ok(self.or_older_alerts(answer, auto, reading, scope).await)
             }
-            First::OlderAlone(roles) => {
-                let outcome = self.by_family(auto.on_the_older(), reading, scope).await;
+            FamilyOrder::OlderOnly(roles) => {
+                let outcome = self.by_family(auto.older_family(), reading, scope).await;
                 outcome.map_err(|error| {
-                    if auto.notes_end(api, &error) {
+                    if auto.records_shutdown(api, &error) {
                         EnrichError::Forbidden { permissions: roles.clone() }
                     } else {
                         error
                     }
                 })
             }
-            First::OlderThenGraph => {
-                if !auto.marks(api).ended.is_set() && auto.older_is_possible(reading.subject, scope.ctx).await {
-                    match self.by_family(auto.on_the_older(), reading, scope).await {
+            FamilyOrder::OlderThenGraph => {
+                if !auto.state_of(api).shut_down.is_set() && auto.older_is_possible(reading.subject, scope.ctx).await {
+                    match self.by_family(auto.older_family(), reading, scope).await {
                         Err(EnrichError::NotLookedUp(_)) => {}
-                        Err(error) if auto.notes_end(api, &error) => {}
+                        Err(error) if auto.records_shutdown(api, &error) => {}
                         outcome => return outcome,
                     }
                 }
-                let answer = self.by_family(auto.on_graph(), reading, scope).await?;
-                Ok(self.beyond_the_window(answer, auto, reading, scope).await)
+                let answer = self.by_family(auto.graph_family(), reading, scope).await?;
+                Ok(self.or_older_alerts(answer, auto, reading, scope).await)
             }
         }
     }
 
-    /// What hunting has found, or, where that is nothing, what an older API finds, which sees further back.
-    async fn beyond_the_window(
+    /// Returns what hunting found. If it found nothing, asks an older API, which keeps alerts for longer.
+    async fn or_older_alerts(
         &self,
         mut answer: Answer,
         auto: &Auto,
@@ -326,21 +327,21 @@ impl Enricher {
             return answer;
         }
         let api = OlderApi::of(kind);
-        if auto.marks(api).ended.is_set() {
+        if auto.state_of(api).shut_down.is_set() {
             answer.warnings.push(not_completed(api, "seems to have ended"));
             return answer;
         }
         if !auto.older_is_possible(reading.subject, scope.ctx).await {
             return answer;
         }
-        match self.by_family(auto.on_the_older(), reading, scope).await {
+        match self.by_family(auto.older_family(), reading, scope).await {
             Ok(mut older) if older.findings.found() => {
                 let detail =
                     format!("Advanced hunting has nothing in its 30 days: these alerts are what {} has.", api.name());
                 older.warnings.push(Warning { code: WarningCode::BeyondHuntingWindow, detail });
                 older
             }
-            // Hunting cannot tell a device that is not known from one without alerts, and this API can.
+            // Hunting cannot distinguish an unknown device from a device without alerts; this API can.
             Ok(older) if kind == Kind::Machine && !older.findings.known => older,
             Ok(older) if older.partial().next().is_some() => {
                 answer.warnings.push(not_completed(api, "was not read to its end"));
@@ -348,7 +349,7 @@ impl Enricher {
             }
             Ok(_) | Err(EnrichError::NotLookedUp(NotLookedUp::AccountId)) => answer,
             Err(error) => {
-                let why = if auto.notes_end(api, &error) { "seems to have ended" } else { "did not answer" };
+                let why = if auto.records_shutdown(api, &error) { "seems to have ended" } else { "did not answer" };
                 answer.warnings.push(not_completed(api, why));
                 answer
             }
@@ -373,32 +374,32 @@ mod tests {
     }
 
     #[test]
-    fn the_choice_is_told_in_one_sentence() {
+    fn the_summary_names_the_kinds_of_each_family() {
         assert_eq!(
-            by(&["SecurityAlert.Read.All"]).told(),
+            by(&["SecurityAlert.Read.All"]).summary(),
             "Graph answers alert, the older APIs machine, user, file, incident, ip, domain: by the permissions that the token for Graph carries"
         );
-        assert!(by(&[]).told().starts_with("Graph answers nothing, "));
-        assert!(Choice::Unreadable.told().starts_with("Graph answers nothing, "));
+        assert!(by(&[]).summary().starts_with("Graph answers nothing, "));
+        assert!(Choice::Unreadable.summary().starts_with("Graph answers nothing, "));
     }
 
     #[test]
-    fn each_kind_is_told_with_what_is_missing() {
+    fn the_explanation_names_the_missing_roles() {
         let choice = by(&["SecurityAlert.Read.All"]);
-        assert_eq!(choice.told_of(Kind::Alert), "Microsoft Graph: its token carries the permissions");
-        assert_eq!(choice.told_of(Kind::User), "the older APIs: the token for Graph lacks ThreatHunting.Read.All");
+        assert_eq!(choice.explanation(Kind::Alert), "Microsoft Graph: its token carries the permissions");
+        assert_eq!(choice.explanation(Kind::User), "the older APIs: the token for Graph lacks ThreatHunting.Read.All");
         assert_eq!(
-            by(&[]).told_of(Kind::File),
+            by(&[]).explanation(Kind::File),
             "the older APIs: the token for Graph lacks SecurityAlert.Read.All, ThreatHunting.Read.All"
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_mark_is_new_once_and_ends() {
-        let mark = Mark::default();
-        assert!(!mark.is_set() && mark.set(ENDED_FOR));
-        assert!(mark.is_set() && !mark.set(ENDED_FOR));
-        tokio::time::advance(ENDED_FOR).await;
-        assert!(!mark.is_set() && mark.set(ENDED_FOR));
+    async fn a_flag_is_new_only_once_until_it_expires() {
+        let mark = ExpiringFlag::default();
+        assert!(!mark.is_set() && mark.set(SHUTDOWN_RETRY_AFTER));
+        assert!(mark.is_set() && !mark.set(SHUTDOWN_RETRY_AFTER));
+        tokio::time::advance(SHUTDOWN_RETRY_AFTER).await;
+        assert!(!mark.is_set() && mark.set(SHUTDOWN_RETRY_AFTER));
     }
 }

@@ -1,4 +1,4 @@
-//! The backend that answers: an enum of concrete clients, told apart here and nowhere else.
+//! The backend that answers: an enum of concrete clients. Only this module matches on it.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) enum Family {
     Graph(Arc<Graph>),
 }
 
-/// Where an answer came from.
+/// The product and the route that an answer came from.
 #[derive(Clone, Copy)]
 pub(super) struct Origin {
     pub(super) backend: BackendName,
@@ -39,7 +39,7 @@ pub(super) struct Origin {
 }
 
 impl Backend {
-    /// The family that answers this kind of question.
+    /// Returns the family that answers this kind of question.
     pub(crate) async fn family(&self, kind: Kind, ctx: &Context) -> Result<Family, EnrichError> {
         match self {
             Self::Defender(defender) => Ok(Family::Defender(defender.clone())),
@@ -48,7 +48,7 @@ impl Backend {
         }
     }
 
-    /// The APIs for which a token is needed.
+    /// Returns the APIs for which a token is needed.
     pub(crate) async fn apis(&self, ctx: &Context) -> Result<Vec<Api>, EnrichError> {
         let mut apis = Vec::new();
         for kind in Kind::ALL {
@@ -74,7 +74,7 @@ pub(crate) enum OlderApi {
 }
 
 impl OlderApi {
-    /// The one that answers a kind of question.
+    /// Returns the older API that answers a kind of question.
     pub(super) fn of(kind: Kind) -> Self {
         match kind {
             Kind::Incident => Self::Xdr,
@@ -89,7 +89,7 @@ impl OlderApi {
         }
     }
 
-    /// The API's name.
+    /// Returns the API's name, for warnings.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Endpoint => "Defender for Endpoint",
@@ -99,7 +99,7 @@ impl OlderApi {
 }
 
 impl Family {
-    /// Its word in answers.
+    /// Returns the name of the family in answers.
     pub(super) fn backend(&self) -> BackendName {
         match self {
             Self::Defender(_) => BackendName::Defender,

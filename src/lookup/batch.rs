@@ -1,4 +1,4 @@
-//! Several questions at once.
+//! Answers several questions concurrently.
 
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -8,17 +8,17 @@ use super::{Context, EnrichError, Enricher};
 use crate::domain::enrichment::Answer;
 use crate::domain::subject::Question;
 
-/// An answer, with what it holds of the request's budget until it is dropped.
+/// An answer, with its part of the request's memory budget. Dropping it frees that part.
 pub(crate) struct Held<A> {
     pub(crate) answer: A,
     pub(crate) ctx: Context,
 }
 
 impl Enricher {
-    /// Answers questions, and hands over each answer as it comes, with the question's place in the list. Equal subjects
-    /// are asked once, also those that turn out to be equal only when they are resolved.
+    /// Answers questions, and passes each answer to `take` as soon as it is complete, with the index of its question.
+    /// Equal subjects cost one call, also if they turn out to be equal only after their names are resolved.
     ///
-    /// Whoever takes an answer drops what holds it together with the answer, and soon: others may wait for its place.
+    /// `take` must drop the [`Held`] answer soon: other items may wait for its part of the memory budget.
     pub(crate) async fn enrich_each(
         &self,
         questions: &[Question],
@@ -26,7 +26,7 @@ impl Enricher {
         mut take: impl FnMut(usize, Held<Result<Answer, EnrichError>>) + Send,
     ) {
         let shared = Shared::for_items(questions.len());
-        // All begin at once, so that equal ones wait for the same answer: how many calls are under way is the scope's.
+        // All start immediately, so that equal questions wait for the same answer. The scope limits the concurrent calls.
         // Boxed: the compiler cannot see that the future of a closure's borrow is `Send`.
         let mut answers: FuturesUnordered<_> = questions
             .iter()
@@ -34,7 +34,7 @@ impl Enricher {
             .map(|(at, question)| {
                 let (ctx, shared) = (ctx.of_an_item(), shared.clone());
                 async move {
-                    let answer = self.first_that_finds(question, &RequestScope::of_an_item(&ctx, shared)).await;
+                    let answer = self.first_that_finds(question, &RequestScope::for_item(&ctx, shared)).await;
                     (at, Held { answer, ctx })
                 }
                 .boxed()

@@ -1,4 +1,4 @@
-//! What is asked of the backend, once everything is resolved: equal keys are one question.
+//! The cache key of a backend call, after names and hashes are resolved. Equal keys share one call.
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
@@ -9,23 +9,23 @@ use crate::domain::subject::{
     Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Kind, Sha1, comparable_id,
 };
 
-/// One question to the backend.
+/// The key of one call to the backend.
 #[derive(Clone, Debug)]
 pub(super) enum CacheKey {
-    /// Both backends know alerts and incidents by the same ids, and tell different things of them.
+    /// Both backends know alerts and incidents by the same ids, but return different members.
     Alert(Backend, AlertId),
     Machine(DeviceId),
-    /// Defender takes the bare name only, in any case: accounts that differ in case or domain are one question.
+    /// Defender takes only the bare name, in any case: accounts that differ in case or domain share one call.
     User(Account),
     File(Sha1),
     Incident(Backend, IncidentId),
     Ip(IpAddress),
     Domain(DomainName),
-    /// What Graph is asked for as the caller names it.
-    Hunted(HuntingTarget),
+    /// Graph is asked by the name that the caller sent.
+    Hunting(HuntingTarget),
 }
 
-/// What makes two keys equal.
+/// The part of a key that is compared.
 #[derive(PartialEq, Eq, Hash)]
 enum ComparableKey<'k> {
     Alert(Backend, Cow<'k, str>),
@@ -35,24 +35,26 @@ enum ComparableKey<'k> {
     Incident(Backend, IncidentId),
     Ip(IpAddress),
     Domain(&'k str),
-    Hunted(Kind, String),
-    HuntedWholeName(String),
+    Hunting(Kind, String),
+    HuntingFullName(String),
 }
 
 impl CacheKey {
-    /// The text by which the backend is asked.
+    /// Returns the id or name that is sent to the backend.
     pub(super) fn id(&self) -> String {
         match self {
             Self::Alert(_, id) => id.as_str().to_owned(),
-            Self::Machine(id) | Self::Hunted(HuntingTarget::Device(id)) => id.as_str().to_owned(),
+            Self::Machine(id) | Self::Hunting(HuntingTarget::Device(id)) => id.as_str().to_owned(),
             Self::User(account) => account.name().to_owned(),
             Self::File(sha1) => sha1.as_str().to_owned(),
             Self::Incident(_, id) => id.to_string(),
-            Self::Ip(address) | Self::Hunted(HuntingTarget::Ip(address)) => address.to_string(),
-            Self::Domain(name) | Self::Hunted(HuntingTarget::Domain(name)) => name.as_str().to_owned(),
-            Self::Hunted(HuntingTarget::Named(name) | HuntingTarget::WholeName(name)) => name.as_str().to_owned(),
-            Self::Hunted(HuntingTarget::User(account)) => account.as_given(),
-            Self::Hunted(HuntingTarget::File(hash)) => hash.as_str().to_owned(),
+            Self::Ip(address) | Self::Hunting(HuntingTarget::Ip(address)) => address.to_string(),
+            Self::Domain(name) | Self::Hunting(HuntingTarget::Domain(name)) => name.as_str().to_owned(),
+            Self::Hunting(HuntingTarget::DeviceName(name) | HuntingTarget::FullDeviceName(name)) => {
+                name.as_str().to_owned()
+            }
+            Self::Hunting(HuntingTarget::User(account)) => account.as_given(),
+            Self::Hunting(HuntingTarget::File(hash)) => hash.as_str().to_owned(),
         }
     }
 
@@ -65,15 +67,15 @@ impl CacheKey {
             Self::Incident(backend, id) => ComparableKey::Incident(*backend, *id),
             Self::Ip(address) => ComparableKey::Ip(*address),
             Self::Domain(name) => ComparableKey::Domain(name.as_str()),
-            // Hunting compares names in any case.
-            Self::Hunted(HuntingTarget::Device(_) | HuntingTarget::Named(_)) => {
-                ComparableKey::Hunted(Kind::Machine, self.id().to_lowercase())
+            // Hunting compares names without regard to case.
+            Self::Hunting(HuntingTarget::Device(_) | HuntingTarget::DeviceName(_)) => {
+                ComparableKey::Hunting(Kind::Machine, self.id().to_lowercase())
             }
-            Self::Hunted(HuntingTarget::WholeName(_)) => ComparableKey::HuntedWholeName(self.id().to_lowercase()),
-            Self::Hunted(HuntingTarget::User(_)) => ComparableKey::Hunted(Kind::User, self.id().to_lowercase()),
-            Self::Hunted(HuntingTarget::File(_)) => ComparableKey::Hunted(Kind::File, self.id()),
-            Self::Hunted(HuntingTarget::Ip(_)) => ComparableKey::Hunted(Kind::Ip, self.id()),
-            Self::Hunted(HuntingTarget::Domain(_)) => ComparableKey::Hunted(Kind::Domain, self.id()),
+            Self::Hunting(HuntingTarget::FullDeviceName(_)) => ComparableKey::HuntingFullName(self.id().to_lowercase()),
+            Self::Hunting(HuntingTarget::User(_)) => ComparableKey::Hunting(Kind::User, self.id().to_lowercase()),
+            Self::Hunting(HuntingTarget::File(_)) => ComparableKey::Hunting(Kind::File, self.id()),
+            Self::Hunting(HuntingTarget::Ip(_)) => ComparableKey::Hunting(Kind::Ip, self.id()),
+            Self::Hunting(HuntingTarget::Domain(_)) => ComparableKey::Hunting(Kind::Domain, self.id()),
         }
     }
 }

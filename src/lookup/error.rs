@@ -9,87 +9,87 @@ use crate::credentials::{CallError, CredentialError, Refusal, RefusalReason, Sec
 /// A question that got no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EnrichError {
-    /// Microsoft throttles, or our own quota is spent: come again.
+    /// Microsoft throttles, or our own quota is used up: retry later.
     #[error("throttled")]
     Throttled {
-        /// When.
+        /// The time to wait before a retry.
         retry_after: Duration,
     },
-    /// Defender, or Entra, is down or out of reach.
+    /// Defender or Entra is down or cannot be reached.
     #[error("{service} is unavailable: {reason}")]
     Unavailable {
-        /// Who.
+        /// The service that failed.
         service: Service,
         /// What happened.
         reason: &'static str,
-        /// When to come again.
+        /// The time to wait before a retry.
         retry_after: Duration,
     },
     /// The host's name has no address.
     #[error("the host of {service} has no address")]
     NoAddress {
-        /// Whose.
+        /// The service that the host belongs to.
         service: Service,
     },
     /// No answer before the deadline.
     #[error("{service} did not answer in time")]
     TimedOut {
-        /// Who.
+        /// The service that failed.
         service: Service,
     },
     /// The credential is refused.
     #[error("the credential is refused: {refusal}")]
     CredentialRefused {
-        /// Why, as far as Entra tells.
+        /// The reason that Entra gives.
         refusal: Refusal,
     },
     /// The credential lacks a permission, or several.
     #[error("the credential lacks {}", permissions.join(", "))]
     Forbidden {
-        /// The least permissions that would do.
+        /// The least permissions that suffice.
         permissions: Vec<&'static str>,
     },
-    /// The answer is not what is documented.
+    /// The answer differs from the documentation.
     #[error("{service} sent a malformed answer: {reason}")]
     Malformed {
-        /// Who.
+        /// The service that failed.
         service: Service,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The answer is larger than is read.
+    /// The answer is larger than this program reads.
     #[error("the answer is too large")]
     TooLarge,
     /// Any other refusal.
     #[error("{service} answered with status {status}")]
     Failed {
-        /// Who.
+        /// The service that failed.
         service: Service,
-        /// How.
+        /// The status.
         status: u16,
     },
     /// The Defender secret cannot be read.
     #[error("the secret cannot be read: {reason}")]
     SecretUnavailable {
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
-    /// The tenant or the app cannot see what advanced hunting is asked about.
+    /// The tenant or the app cannot see the tables of advanced hunting.
     #[error("advanced hunting does not show its tables")]
     HuntingNotVisible,
-    /// It is a subject, but not one that this backend looks up.
+    /// The subject is valid, but this backend does not look it up.
     #[error("{0} is not looked up")]
     NotLookedUp(NotLookedUp),
-    /// AWS STS gives no token that Entra could believe.
+    /// AWS STS issues no token for the federation with Entra.
     #[error("AWS STS gives no token for Entra: {reason}")]
     FederationFailed {
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
-    /// The Defender secret makes no sense.
+    /// The content of the Defender secret is invalid.
     #[error("the secret is of no use: {reason}")]
     Misconfigured {
-        /// Why.
+        /// The reason.
         reason: SecretProblem,
     },
 }
@@ -97,7 +97,7 @@ pub(crate) enum EnrichError {
 /// What a backend does not look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotLookedUp {
-    /// A security identifier or an object id, where accounts are known by their names only.
+    /// A security identifier or an object id, where the API knows accounts only by name.
     AccountId,
     /// An address that the API refuses.
     Address,
@@ -115,7 +115,7 @@ impl std::fmt::Display for NotLookedUp {
     }
 }
 
-/// Who failed.
+/// The service that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     Defender,
@@ -131,26 +131,26 @@ impl std::fmt::Display for Service {
     }
 }
 
-/// A 429 that names no time: the shortest window of Microsoft's quota.
-const THROTTLED_FOR: Duration = Duration::from_secs(60);
-/// An outage that names no end.
-pub(crate) const DOWN_FOR: Duration = Duration::from_secs(10);
+/// The wait after a 429 without `Retry-After`: the shortest window of Microsoft's quota.
+const THROTTLE_RETRY_AFTER: Duration = Duration::from_secs(60);
+/// The wait after an outage without `Retry-After`.
+pub(crate) const OUTAGE_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 impl EnrichError {
-    fn of_call(error: &ClientError, service: Service) -> Self {
+    fn from_client_error(error: &ClientError, service: Service) -> Self {
         match *error {
             ClientError::Throttled { retry_after } => {
-                Self::Throttled { retry_after: retry_after.unwrap_or(THROTTLED_FOR) }
+                Self::Throttled { retry_after: retry_after.unwrap_or(THROTTLE_RETRY_AFTER) }
             }
             ClientError::Unavailable { retry_after, reason, .. } => {
-                Self::Unavailable { service, reason, retry_after: retry_after.unwrap_or(DOWN_FOR) }
+                Self::Unavailable { service, reason, retry_after: retry_after.unwrap_or(OUTAGE_RETRY_AFTER) }
             }
             ClientError::NoAddress => Self::NoAddress { service },
             ClientError::ServerError => Self::Failed { service, status: 500 },
             ClientError::TimedOut => Self::TimedOut { service },
             ClientError::Unauthorized => Self::CredentialRefused { refusal: RefusalReason::Token.into() },
             ClientError::Forbidden => Self::Failed { service, status: 403 },
-            // Backends know what a missing entity is; what is left is a route that does not exist.
+            // The backends handle a missing entity; any other 404 is a route that does not exist.
             ClientError::NotFound => Self::Failed { service, status: 404 },
             ClientError::TableNotVisible => Self::HuntingNotVisible,
             ClientError::Rejected { status } => Self::Failed { service, status },
@@ -163,12 +163,14 @@ impl EnrichError {
 impl From<CallError> for EnrichError {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Upstream(error) => Self::of_call(&error, Service::Defender),
+            CallError::Upstream(error) => Self::from_client_error(&error, Service::Defender),
             CallError::Forbidden { permission } => Self::Forbidden { permissions: vec![permission] },
-            CallError::Credential(CredentialError::Entra(error)) => Self::of_call(&error, Service::Entra),
-            CallError::Credential(CredentialError::Store(error)) => Self::SecretUnavailable { reason: reason(error) },
+            CallError::Credential(CredentialError::Entra(error)) => Self::from_client_error(&error, Service::Entra),
+            CallError::Credential(CredentialError::Store(error)) => {
+                Self::SecretUnavailable { reason: store_reason(error) }
+            }
             CallError::Credential(CredentialError::Federation(error)) => {
-                Self::FederationFailed { reason: refused(error) }
+                Self::FederationFailed { reason: federation_reason(error) }
             }
             CallError::Credential(CredentialError::Unusable(reason)) => Self::Misconfigured { reason },
             CallError::Credential(CredentialError::NoTokenForApi) => {
@@ -179,7 +181,7 @@ impl From<CallError> for EnrichError {
     }
 }
 
-fn reason(error: StoreError) -> &'static str {
+fn store_reason(error: StoreError) -> &'static str {
     match error {
         StoreError::NotFound => "there is no such secret in this account and region",
         StoreError::MarkedForDeletion => {
@@ -197,7 +199,7 @@ fn reason(error: StoreError) -> &'static str {
     }
 }
 
-fn refused(error: StoreError) -> &'static str {
+fn federation_reason(error: StoreError) -> &'static str {
     match error {
         StoreError::Denied | StoreError::NotFound | StoreError::MarkedForDeletion => {
             "the role may not ask for one, or outbound web identity federation is off in this account"

@@ -1,4 +1,4 @@
-//! Merged incidents: followed to where they were merged into, and no further than makes sense.
+//! Follows a merged incident to the incident that it was merged into, for a limited number of merges.
 
 use super::query::Query;
 use super::scope::RequestScope;
@@ -8,22 +8,22 @@ use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::{Warning, WarningCode};
 
-/// Merges in a row that are followed. Analysts merge once or twice; more is a loop that shows no end.
+/// How many merges in a row are followed. Analysts merge once or twice; a longer chain is most likely a loop.
 const MAX_MERGES: usize = 8;
 
 impl Enricher {
-    /// An incident, or the one that it was merged into.
+    /// Returns an incident, or the incident that it was merged into.
     pub(super) async fn incident(
         &self,
-        mut draft: AnswerBuilder,
+        mut builder: AnswerBuilder,
         id: IncidentId,
         family: Family,
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
         let mut visited = vec![id];
-        let mut found = self.recall(Query::Incident(family.clone(), id), scope).await?;
-        draft.id = id.to_string();
-        draft.url = Some(self.portal.incident(id));
+        let mut found = self.findings(Query::Incident(family.clone(), id), scope).await?;
+        builder.id = id.to_string();
+        builder.url = Some(self.portal.incident(id));
         while let Some(target) = found.value.incident.as_ref().and_then(|incident| incident.merged_into) {
             let problem = if visited.contains(&target) {
                 Some("leads back to itself")
@@ -33,19 +33,19 @@ impl Enricher {
                 None
             };
             if let Some(problem) = problem {
-                draft.warnings.push(not_followed(target, problem));
+                builder.warnings.push(not_followed(target, problem));
                 break;
             }
-            // What comes now may be on its way to another item, which would wait for our turn.
+            // Another item may already fetch the next incident, and would wait until this item ends its turn.
             scope.ctx.end_turn();
-            let next = self.recall(Query::Incident(family.clone(), target), scope).await?;
+            let next = self.findings(Query::Incident(family.clone(), target), scope).await?;
             if next.value.incident.is_none() {
-                draft.warnings.push(not_followed(target, "leads to an incident that Defender does not know"));
+                builder.warnings.push(not_followed(target, "leads to an incident that Defender does not know"));
                 break;
             }
-            draft.steps.push(Step::new(StepName::IncidentRedirect, draft.id.as_str(), target.to_string()));
-            draft.id = target.to_string();
-            draft.url = Some(self.portal.incident(target));
+            builder.steps.push(Step::new(StepName::IncidentRedirect, builder.id.as_str(), target.to_string()));
+            builder.id = target.to_string();
+            builder.url = Some(self.portal.incident(target));
             visited.push(target);
             found = next;
         }
@@ -56,9 +56,9 @@ impl Enricher {
             .is_some_and(|incident| incident.is_merged() && incident.merged_into.is_none());
         if ends_here {
             let detail = "This incident was merged into another; Defender does not say into which.".to_owned();
-            draft.warnings.push(Warning { code: WarningCode::RedirectNotFollowed, detail });
+            builder.warnings.push(Warning { code: WarningCode::RedirectNotFollowed, detail });
         }
-        Ok(draft.finish(found))
+        Ok(builder.finish(found))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The use case, and the only orchestrator: question → resolve → remembered or fetched → answer.
+//! The use case, and the only orchestrator: question → resolve names → cache or backend → answer.
 
 mod auto;
 mod backend;
@@ -33,29 +33,29 @@ use backend::Origin;
 pub(crate) use backend::{Backend, Family};
 pub(crate) use batch::Held;
 use cache_key::CacheKey;
-pub(crate) use error::{DOWN_FOR, EnrichError, NotLookedUp};
+pub(crate) use error::{EnrichError, NotLookedUp, OUTAGE_RETRY_AFTER};
 use query::Query;
-use readings::{Names, Reading};
-use resolve::{Name, Resolution};
+use readings::{NameFilter, Reading};
+use resolve::{Resolution, ResolutionKey};
 use scope::RequestScope;
 
-/// Names and hashes change more rarely than alerts: they are remembered this many times as long.
-const NAMES_LAST: u32 = 10;
+/// NameFilter and hashes change more rarely than alerts: they are cached this many times as long.
+const NAME_LIFETIME_FACTOR: u32 = 10;
 
-/// What a request keeps of an answer for its other items, in bytes.
-const MAX_KEPT: usize = 256 << 10;
+/// The largest findings, in bytes, that a request keeps for its other items.
+const MAX_SHARED_BYTES: usize = 256 << 10;
 
-/// Bytes of answers that are remembered.
-const ANSWERS: usize = 28 << 20;
-/// Bytes of resolved names that are remembered.
-const NAMES: usize = 4 << 20;
+/// The size of the cache of answers.
+const MAX_ANSWER_BYTES: usize = 28 << 20;
+/// The size of the cache of resolved names.
+const MAX_NAME_BYTES: usize = 4 << 20;
 
-/// Answers questions.
+/// Answers questions from the cache or the backend.
 pub struct Enricher {
     backend: Backend,
     portal: Portal,
     answers: AnswerCache<CacheKey, Arc<Findings>, EnrichError>,
-    names: AnswerCache<Name, Resolution, EnrichError>,
+    names: AnswerCache<ResolutionKey, Resolution, EnrichError>,
 }
 
 impl Cacheable for Arc<Findings> {
@@ -67,35 +67,35 @@ impl Cacheable for Arc<Findings> {
         !self.found()
     }
 
-    fn may_be_kept(&self) -> bool {
-        self.is_to_the_point && self.is_whole
+    fn is_cacheable(&self) -> bool {
+        self.matches_subject && self.is_complete
     }
 }
 
 impl Enricher {
     pub(crate) fn new(backend: Backend, settings: &Settings, clock: fn() -> Timestamp) -> Self {
         let CacheTimes { fresh, stale } = settings.cache;
-        let names = CacheTimes { fresh: fresh.saturating_mul(NAMES_LAST), stale };
+        let names = CacheTimes { fresh: fresh.saturating_mul(NAME_LIFETIME_FACTOR), stale };
         Self {
             backend,
             portal: settings.portal,
-            answers: AnswerCache::new(settings.cache, ANSWERS, clock),
-            names: AnswerCache::new(names, NAMES, clock),
+            answers: AnswerCache::new(settings.cache, MAX_ANSWER_BYTES, clock),
+            names: AnswerCache::new(names, MAX_NAME_BYTES, clock),
         }
     }
 
-    /// The backend that answers.
+    /// Returns the backend that answers.
     pub(crate) fn backend(&self) -> &Backend {
         &self.backend
     }
 
     /// Answers one question.
     pub(crate) async fn enrich(&self, question: &Question, ctx: &Context) -> Result<Answer, EnrichError> {
-        // Boxed: it holds what every kind of question needs on its way.
+        // Boxed: the future holds the state of every kind of question, and is large.
         Box::pin(self.first_that_finds(question, &RequestScope::new(ctx))).await
     }
 
-    /// Answers one reading of a question of a request that may have asked others.
+    /// Answers one reading of a question, within a request that may contain other questions.
     async fn enrich_within(&self, reading: &Reading<'_>, scope: &RequestScope<'_>) -> Result<Answer, EnrichError> {
         match &self.backend {
             Backend::Defender(defender) => self.by_family(Family::Defender(defender.clone()), reading, scope).await,
@@ -112,93 +112,95 @@ impl Enricher {
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
         let kind = reading.subject.kind();
-        let draft = AnswerBuilder::new(reading, family.origin(kind));
+        let builder = AnswerBuilder::new(reading, family.origin(kind));
         match (reading.subject, &family) {
-            (Subject::Alert(id), _) => self.answer(draft, Query::Alert(family.clone(), id.clone()), scope).await,
-            (Subject::Incident(id), _) => self.incident(draft, *id, family, scope).await,
+            (Subject::Alert(id), _) => self.answer(builder, Query::Alert(family.clone(), id.clone()), scope).await,
+            (Subject::Incident(id), _) => self.incident(builder, *id, family, scope).await,
             (Subject::Machine(Machine::Name(name)), Family::Graph(graph)) => {
-                self.hunted_by_name(draft, name, graph, scope).await
+                self.graph_alerts_by_device_name(builder, name, graph, scope).await
             }
             (Subject::Machine(Machine::Id(id)), Family::Graph(graph)) => {
-                self.hunted(draft, HuntingTarget::Device(id.clone()), graph, scope).await
+                self.graph_alerts(builder, HuntingTarget::Device(id.clone()), graph, scope).await
             }
-            (Subject::User(account), Family::Graph(graph)) => self.hunted_user(draft, account, graph, scope).await,
+            (Subject::User(account), Family::Graph(graph)) => {
+                self.graph_user_alerts(builder, account, graph, scope).await
+            }
             (Subject::File(hash), Family::Graph(graph)) => {
-                self.hunted(draft, HuntingTarget::File(hash.clone()), graph, scope).await
+                self.graph_alerts(builder, HuntingTarget::File(hash.clone()), graph, scope).await
             }
             (Subject::Ip(address), Family::Graph(graph)) => {
-                self.hunted(draft, HuntingTarget::Ip(*address), graph, scope).await
+                self.graph_alerts(builder, HuntingTarget::Ip(*address), graph, scope).await
             }
             (Subject::Domain(name), Family::Graph(graph)) => {
-                self.hunted(draft, HuntingTarget::Domain(name.clone()), graph, scope).await
+                self.graph_alerts(builder, HuntingTarget::Domain(name.clone()), graph, scope).await
             }
             (Subject::Ip(address), Family::Defender(defender)) => {
-                self.answer(draft, Query::Ip(defender.clone(), *address), scope).await
+                self.answer(builder, Query::Ip(defender.clone(), *address), scope).await
             }
             (Subject::Domain(name), Family::Defender(defender)) => {
-                self.answer(draft, Query::Domain(defender.clone(), name.clone()), scope).await
+                self.answer(builder, Query::Domain(defender.clone(), name.clone()), scope).await
             }
             (Subject::Machine(machine), Family::Defender(defender)) => {
-                self.listed_of_machine(draft, machine, defender, scope).await
+                self.defender_machine_alerts(builder, machine, defender, scope).await
             }
             (Subject::User(account), Family::Defender(defender)) => {
-                self.listed_of_user(draft, account, defender, scope).await
+                self.defender_user_alerts(builder, account, defender, scope).await
             }
             (Subject::File(hash), Family::Defender(defender)) => {
-                self.listed_of_file(draft, hash, defender, scope).await
+                self.defender_file_alerts(builder, hash, defender, scope).await
             }
         }
     }
 
-    /// What is remembered of a question, or what the backend says now.
-    async fn recall(&self, ask: Query, scope: &RequestScope<'_>) -> Result<Cached<Arc<Findings>>, EnrichError> {
-        let asked = ask.key();
+    /// Returns the findings of a query, from this request, from the cache or from the backend.
+    async fn findings(&self, query: Query, scope: &RequestScope<'_>) -> Result<Cached<Arc<Findings>>, EnrichError> {
+        let key = query.key();
         let fetch = || {
-            let (ask, ctx, at_once) = (ask.clone(), scope.ctx.clone(), scope.findings_at_once());
+            let (query, ctx, permits) = (query.clone(), scope.ctx.clone(), scope.finding_permits());
             async move {
-                let _place = at_once.acquire().await;
-                let findings = ask.fetch(&ctx).await.map_err(|error| ask.refusal(error))?;
+                let _permit = permits.acquire().await;
+                let findings = query.fetch(&ctx).await.map_err(|error| query.map_error(error))?;
                 Ok(Arc::new(findings))
             }
         };
-        let recalled = self.answers.get_or_fetch(asked.clone(), scope.ctx.deadline, fetch);
-        scope.findings(asked, recalled, |findings| findings.weight() <= MAX_KEPT).await
+        let cached = self.answers.get_or_fetch(key.clone(), scope.ctx.deadline, fetch);
+        scope.findings(key, cached, |findings| findings.weight() <= MAX_SHARED_BYTES).await
     }
 
     async fn answer(
         &self,
-        mut draft: AnswerBuilder,
-        ask: Query,
+        mut builder: AnswerBuilder,
+        query: Query,
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
-        draft.id = ask.key().id();
-        let recalled = self.recall(ask, scope).await?;
-        Ok(draft.finish(recalled))
+        builder.id = query.key().id();
+        let cached = self.findings(query, scope).await?;
+        Ok(builder.finish(cached))
     }
 }
 
-/// Devices of a name that a warning lists.
-const MAX_NAMED: usize = 10;
+/// How many ids of devices a warning lists.
+const MAX_LISTED_IDS: usize = 10;
 
-/// Which device of several of a name was taken, and why.
+/// The warning that several devices have one name: which one was taken, and why.
 fn several_devices(chosen: &DeviceId, others: &[DeviceId], why: &str) -> Warning {
     let detail = format!(
         "{} devices have this name; {} was taken: {why}. The others: {}.",
         others.len() + 1,
         chosen.as_str(),
-        listed_ids(others)
+        join_ids(others)
     );
     Warning { code: WarningCode::SeveralDevicesMatch, detail }
 }
 
-/// The first few ids, for a sentence.
-fn listed_ids(ids: &[DeviceId]) -> String {
-    let named: Vec<_> = ids.iter().take(MAX_NAMED).map(DeviceId::as_str).collect();
+/// Joins the first ids for a sentence.
+fn join_ids(ids: &[DeviceId]) -> String {
+    let named: Vec<_> = ids.iter().take(MAX_LISTED_IDS).map(DeviceId::as_str).collect();
     let more = if named.len() < ids.len() { " …" } else { "" };
     named.join(", ") + more
 }
 
-/// Nothing has the full name that was asked for, and a device that is called like its first label was taken.
+/// The warning that no device has the full name, and that a device named like its first label was taken.
 fn matched_short_name(name: &DeviceName) -> Warning {
     let detail = format!(
         "No device is known as {:?}; one that is known as {:?}, without a domain, was taken. Make sure that it is the same.",
@@ -220,7 +222,7 @@ fn unknown_or_no_alerts(kind: Kind, hint: Option<&str>) -> Warning {
     Warning { code: WarningCode::UnknownOrNoAlerts, detail }
 }
 
-/// An answer in the making.
+/// Collects the parts of an answer.
 struct AnswerBuilder {
     kind: Kind,
     input: String,
@@ -228,7 +230,7 @@ struct AnswerBuilder {
     url: Option<String>,
     steps: Vec<Step>,
     warnings: Vec<Warning>,
-    names: Names,
+    names: NameFilter,
     /// What the caller should know if nothing is found.
     hint: Option<&'static str>,
     origin: Origin,
@@ -249,15 +251,15 @@ impl AnswerBuilder {
         }
     }
 
-    /// The answer, once it is known what was found.
+    /// Builds the answer from what was found.
     fn finish(mut self, found: Cached<Arc<Findings>>) -> Answer {
         let origin = self.origin;
-        let tells_unknown = match self.kind {
+        let reports_unknown = match self.kind {
             Kind::Alert | Kind::Incident => true,
             Kind::Machine => origin.backend == BackendName::Defender,
             Kind::User | Kind::File | Kind::Ip | Kind::Domain => false,
         };
-        if found.value.alerts.is_empty() && !tells_unknown {
+        if found.value.alerts.is_empty() && !reports_unknown {
             self.warnings.push(unknown_or_no_alerts(self.kind, self.hint));
         }
         Answer {

@@ -1,4 +1,4 @@
-//! A question and the client that answers it: no client is asked what it cannot answer.
+//! A query with the client that answers it. The types permit only queries that the client can answer.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::credentials::CallError;
 use crate::domain::findings::Findings;
 use crate::domain::subject::{Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Sha1, comparable_id};
 
-/// One question to one client.
+/// One query to one client.
 #[derive(Clone, Debug)]
 pub(super) enum Query {
     Alert(Family, AlertId),
@@ -22,11 +22,11 @@ pub(super) enum Query {
     File(Arc<Defender>, Sha1),
     Ip(Arc<Defender>, IpAddress),
     Domain(Arc<Defender>, DomainName),
-    Hunted(Arc<Graph>, HuntingTarget),
+    Hunting(Arc<Graph>, HuntingTarget),
 }
 
 impl Query {
-    /// What is asked.
+    /// Returns the cache key.
     pub(super) fn key(&self) -> CacheKey {
         match self {
             Self::Alert(family, id) => CacheKey::Alert(family.backend(), id.clone()),
@@ -36,15 +36,15 @@ impl Query {
             Self::File(_, sha1) => CacheKey::File(sha1.clone()),
             Self::Ip(_, address) => CacheKey::Ip(*address),
             Self::Domain(_, name) => CacheKey::Domain(name.clone()),
-            Self::Hunted(_, target) => CacheKey::Hunted(target.clone()),
+            Self::Hunting(_, target) => CacheKey::Hunting(target.clone()),
         }
     }
 
-    /// What it means that this brought no answer.
-    pub(super) fn refusal(&self, error: CallError) -> EnrichError {
+    /// Returns what an error of this query means for the caller.
+    pub(super) fn map_error(&self, error: CallError) -> EnrichError {
         let is_refused = matches!(error, CallError::Upstream(ClientError::Rejected { status: 400 }));
         match self {
-            // Its form was checked before: Defender does not take every address, and no other reason is known.
+            // The form was checked before. Defender does not accept every address; no other reason for a 400 is known.
             Self::Ip(..) if is_refused => EnrichError::NotLookedUp(NotLookedUp::Address),
             Self::Domain(..) if is_refused => EnrichError::NotLookedUp(NotLookedUp::Domain),
             Self::Alert(..)
@@ -54,11 +54,11 @@ impl Query {
             | Self::File(..)
             | Self::Ip(..)
             | Self::Domain(..)
-            | Self::Hunted(..) => error.into(),
+            | Self::Hunting(..) => error.into(),
         }
     }
 
-    /// Asks.
+    /// Sends the query.
     pub(super) async fn fetch(&self, ctx: &Context) -> Result<Findings, CallError> {
         match self {
             Self::Alert(family, id) => {
@@ -66,10 +66,10 @@ impl Query {
                     Family::Defender(defender) => defender.alert(id, ctx).await?,
                     Family::Graph(graph) => graph.alert(id, ctx).await?,
                 };
-                // Ids are equal in any case, and Defender may not think so: that one was not found in a case of its own
-                // is not remembered of all.
+                // We compare ids without regard to case, but Defender may not. So "not found" is cached only if the id was
+                // sent in its canonical case.
                 let holds = findings.known || comparable_id(id.as_str()) == id.as_str();
-                Ok(findings.whole_if(holds))
+                Ok(findings.complete_if(holds))
             }
             Self::Incident(Family::Defender(defender), id) => defender.incident(*id, ctx).await,
             Self::Incident(Family::Graph(graph), id) => graph.incident(*id, ctx).await,
@@ -78,7 +78,7 @@ impl Query {
             Self::File(defender, sha1) => defender.file_alerts(sha1, ctx).await,
             Self::Ip(defender, address) => defender.ip_alerts(*address, ctx).await,
             Self::Domain(defender, name) => defender.domain_alerts(name, ctx).await,
-            Self::Hunted(graph, target) => graph.hunted(target, ctx).await,
+            Self::Hunting(graph, target) => graph.hunt_alerts(target, ctx).await,
         }
     }
 }

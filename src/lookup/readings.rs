@@ -1,4 +1,4 @@
-//! What a text can mean: a `value` is asked as everything that its form allows, until something is found.
+//! The readings of a question: a `value` is looked up as each kind that its form permits, until something is found.
 
 use super::scope::RequestScope;
 use super::{EnrichError, Enricher};
@@ -7,27 +7,27 @@ use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::{Account, Kind, Machine, Question, Subject};
 use crate::domain::warning::{Warning, WarningCode};
 
-/// One thing that a question can mean.
+/// One reading of a question: the question as one kind of subject.
 pub(super) struct Reading<'q> {
     pub(super) subject: &'q Subject,
     pub(super) input: &'q str,
     pub(super) steps: Vec<Step>,
-    pub(super) names: Names,
+    pub(super) names: NameFilter,
 }
 
-/// Which devices a full name means.
+/// Which devices match a full name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Names {
-    /// Those of the name, and where there are none, those that have no domain and are called like its first label.
+pub(super) enum NameFilter {
+    /// Devices with the full name. If there are none: devices without a domain that are named like its first label.
     Any,
-    /// Those of the name.
+    /// Only devices with the full name.
     Whole,
-    /// Those that are called like its first label, where none has the name.
+    /// Only devices that are named like its first label, if no device has the full name.
     FirstLabel,
 }
 
 impl<'q> Reading<'q> {
-    fn new(question: &'q Question, subject: &'q Subject, names: Names) -> Self {
+    fn new(question: &'q Question, subject: &'q Subject, names: NameFilter) -> Self {
         let kind = subject.kind();
         let mut steps = question.steps.clone();
         for step in steps.iter_mut().filter(|step| step.step == StepName::DetectedKind) {
@@ -37,23 +37,26 @@ impl<'q> Reading<'q> {
     }
 }
 
-/// What a question can mean: the first, and the others in the order in which they are asked. The first label of a full
-/// name comes last.
+/// Returns the first reading of a question, and the others in the order in which they are tried. The first label of a
+/// full name comes last.
 fn readings(question: &Question) -> (Reading<'_>, Vec<Reading<'_>>) {
     if question.further.is_empty() {
-        return (Reading::new(question, &question.subject, Names::Any), Vec::new());
+        return (Reading::new(question, &question.subject, NameFilter::Any), Vec::new());
     }
     let reading = |names| move |subject| Reading::new(question, subject, names);
     let is_full_name =
         |subject: &&Subject| matches!(subject, Subject::Machine(Machine::Name(name)) if !name.is_short());
     let full_names = std::iter::once(&question.subject).chain(&question.further).filter(is_full_name);
-    let others = question.further.iter().map(reading(Names::Whole));
-    (reading(Names::Whole)(&question.subject), others.chain(full_names.map(reading(Names::FirstLabel))).collect())
+    let others = question.further.iter().map(reading(NameFilter::Whole));
+    (
+        reading(NameFilter::Whole)(&question.subject),
+        others.chain(full_names.map(reading(NameFilter::FirstLabel))).collect(),
+    )
 }
 
 impl Enricher {
-    /// Answers a question by the first of its readings that finds something. A reading that fails does not keep the
-    /// others from being asked; but where they find nothing, nobody knows what it would have found.
+    /// Answers a question by the first of its readings that finds something. If a reading fails, the others are still
+    /// tried. If these find nothing, the error is returned, because the failed reading might have found something.
     pub(super) async fn first_that_finds(
         &self,
         question: &Question,
@@ -68,13 +71,13 @@ impl Enricher {
             }
             match (self.enrich_within(reading, scope).await, &outcome) {
                 (Ok(answer), _) if answer.findings.found() => return Ok(answer),
-                // A device that is known by its first label tells more than that its full name is not known.
+                // A device that is known by its first label is a better answer than an unknown full name.
                 (Ok(answer), Ok(before))
-                    if reading.names == Names::FirstLabel && answer.findings.known && !before.findings.known =>
+                    if reading.names == NameFilter::FirstLabel && answer.findings.known && !before.findings.known =>
                 {
                     outcome = Ok(answer);
                 }
-                // Who may have missed something does not tell that nothing is known.
+                // An incomplete answer does not prove that nothing is known, so it replaces "unknown".
                 (Ok(answer), Ok(before)) if !before.findings.known && answer.partial().next().is_some() => {
                     outcome = Ok(answer);
                 }
@@ -93,7 +96,7 @@ impl Enricher {
     }
 }
 
-/// As what a question was asked, where it was asked as several kinds.
+/// The warning that lists the kinds, if a question was tried as several kinds.
 fn tried_as(first: &Reading<'_>, others: &[Reading<'_>]) -> Option<Warning> {
     let readings = || std::iter::once(first).chain(others);
     let mut kinds: Vec<Kind> = Vec::new();
@@ -113,7 +116,7 @@ fn tried_as(first: &Reading<'_>, others: &[Reading<'_>]) -> Option<Warning> {
     Some(Warning { code: WarningCode::TriedAs, detail })
 }
 
-/// What somebody should know who has asked for an account by what could be a person's name.
+/// Returns a hint for a caller who may have sent a person's display name instead of an account name.
 pub(super) fn display_name(subject: &Subject) -> Option<&'static str> {
     let has_blank = |account: &Account| account.name().contains(' ');
     matches!(subject, Subject::User(account) if has_blank(account)).then_some(

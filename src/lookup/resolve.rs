@@ -1,47 +1,47 @@
-//! From what the caller holds to what the older APIs want: a device's name to its id, a SHA-256 to a SHA-1.
+//! Conversions to the ids that the older APIs take: a device name to a device id, a SHA-256 to a SHA-1.
 
 use super::EnrichError;
-use crate::backend::defender::devices::Chosen;
+use crate::backend::defender::devices::ChosenDevice;
 use crate::cache::Cacheable;
 use crate::domain::subject::{DeviceName, Sha1, Sha256};
 
 /// A name or a hash to resolve.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Name {
-    /// In lower case: names are the same in any.
+pub(super) enum ResolutionKey {
+    /// In lower case, because names are equal in any case.
     Device(String),
     Sha256(Sha256),
 }
 
-impl Name {
+impl ResolutionKey {
     pub(super) fn of_device(name: &DeviceName) -> Self {
         Self::Device(name.as_str().to_lowercase())
     }
 }
 
-/// What a name or a hash stands for, if anything.
+/// What a name or a hash resolves to. `None`: Defender does not know it.
 #[derive(Clone, Debug)]
 pub(crate) enum Resolution {
-    Device(Option<Resolved>),
+    Device(Option<ResolvedDevice>),
     Sha1(Option<Sha1>),
 }
 
-/// What an id or a hash occupies, with what it takes to allocate it, in bytes.
-const A_NAME: usize = 128;
+/// The size of an id or a hash with its allocation, in bytes.
+const RESOLUTION_BYTES: usize = 128;
 
-/// The records of a device's name.
+/// The records of a device name.
 #[derive(Clone, Debug)]
-pub(crate) struct Resolved {
-    pub(super) chosen: Chosen,
-    /// Why their list was not read to its end, if it was not: others of the name may be on it.
-    pub(super) unread: Option<EnrichError>,
+pub(crate) struct ResolvedDevice {
+    pub(super) chosen: ChosenDevice,
+    /// Why the list of records is incomplete, if it is: it may contain other devices of the name.
+    pub(super) incomplete: Option<EnrichError>,
 }
 
 impl Cacheable for Resolution {
     fn weight(&self) -> usize {
         match self {
-            Self::Device(Some(resolved)) => A_NAME * (1 + resolved.chosen.others.len()),
-            Self::Device(None) | Self::Sha1(_) => A_NAME,
+            Self::Device(Some(resolved)) => RESOLUTION_BYTES * (1 + resolved.chosen.others.len()),
+            Self::Device(None) | Self::Sha1(_) => RESOLUTION_BYTES,
         }
     }
 
@@ -49,7 +49,7 @@ impl Cacheable for Resolution {
         matches!(self, Self::Device(None) | Self::Sha1(None))
     }
 
-    fn may_be_kept(&self) -> bool {
-        !matches!(self, Self::Device(Some(Resolved { unread: Some(_), .. })))
+    fn is_cacheable(&self) -> bool {
+        !matches!(self, Self::Device(Some(ResolvedDevice { incomplete: Some(_), .. })))
     }
 }

@@ -1,4 +1,4 @@
-//! Device records, and which of several of one name is meant.
+//! Device records, and the choice among several records of one name.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -8,28 +8,28 @@ use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::{DeviceId, DeviceName, NameMatch};
 use crate::domain::timestamp::Timestamp;
 
-/// What matters of a device's record when a name is resolved.
+/// The members of a device record that are needed to resolve a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeviceRecord {
     pub(crate) id: DeviceId,
     pub(crate) name: SharedStr,
     pub(crate) last_seen: Option<Timestamp>,
-    /// It is onboarded, and its sensor reports.
+    /// The device is onboarded, and its sensor reports.
     pub(crate) is_active: bool,
-    /// It was merged into another record, or Defender takes it for a duplicate or excludes it.
+    /// The record was merged into another, or Defender marks it as a duplicate or as excluded.
     pub(crate) is_superseded: bool,
 }
 
-/// The records of a name, as far as their list was read.
+/// The records of a name, possibly incomplete.
 #[derive(Debug)]
-pub(crate) struct Named {
+pub(crate) struct DeviceList {
     pub(crate) records: Vec<DeviceRecord>,
-    /// Why the list was not read to its end, if it was not.
-    pub(crate) unread: Option<CallError>,
+    /// Why the list is incomplete, if it is.
+    pub(crate) incomplete: Option<CallError>,
 }
 
-/// What lists the records that a name can mean, and no others: `startswith` of a short name alone would list `pc10` for
-/// `pc1`.
+/// Returns the `$filter` that lists exactly the records that a name can mean. `startswith` needs the dot: without it,
+/// `pc1` would also list `pc10`.
 ///
 /// Source: <https://learn.microsoft.com/defender-endpoint/api/get-machines>.
 pub(super) fn filter(name: &DeviceName) -> String {
@@ -49,19 +49,19 @@ pub(super) fn filter(name: &DeviceName) -> String {
     conditions.join(" or ")
 }
 
-/// The record that a name stands for, and those that it could have stood for.
+/// The record that was chosen for a name, and the other candidates in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Chosen {
+pub(crate) struct ChosenDevice {
     pub(crate) id: DeviceId,
     pub(crate) others: Vec<DeviceId>,
-    /// By which part of the name.
+    /// The part of the name that matches.
     pub(crate) by: NameMatch,
 }
 
-/// Re-imaged machines leave several records of one name. Not merged and no duplicate comes first, then onboarded and
-/// active, then the newest `lastSeen`, then the id. Records that have only the first label of the name are of other
-/// devices where one has the whole name.
-pub(crate) fn choose(name: &DeviceName, records: Vec<DeviceRecord>) -> Option<Chosen> {
+/// Chooses among the records of one name; a machine that was re-imaged leaves several. A record that is not superseded
+/// comes first, then an active one, then the newest `lastSeen`, then the lowest id. Records with only the first label of
+/// the name are other devices if a record has the whole name.
+pub(crate) fn choose(name: &DeviceName, records: Vec<DeviceRecord>) -> Option<ChosenDevice> {
     let matched = |by| move |record: &DeviceRecord| name.matches(&record.name) == Some(by);
     let (whole, others): (Vec<_>, Vec<_>) = records.into_iter().partition(matched(NameMatch::Whole));
     let (mut records, by) = if whole.is_empty() {
@@ -70,11 +70,11 @@ pub(crate) fn choose(name: &DeviceName, records: Vec<DeviceRecord>) -> Option<Ch
         (whole, NameMatch::Whole)
     };
     records.sort_by(|one, other| rank(one).cmp(&rank(other)).then_with(|| one.id.as_str().cmp(other.id.as_str())));
-    // A record that moved from one page to another while they were read stands on both, and may differ.
+    // A record that moved between pages during reading is on both, and its members may differ.
     let mut seen = HashSet::new();
     records.retain(|record| seen.insert(record.id.clone()));
     let mut ids = records.into_iter().map(|record| record.id);
-    Some(Chosen { id: ids.next()?, others: ids.collect(), by })
+    Some(ChosenDevice { id: ids.next()?, others: ids.collect(), by })
 }
 
 fn rank(record: &DeviceRecord) -> (bool, bool, Reverse<Option<Timestamp>>) {
@@ -85,7 +85,7 @@ fn rank(record: &DeviceRecord) -> (bool, bool, Reverse<Option<Timestamp>>) {
 mod tests {
     use super::*;
 
-    fn choose(records: Vec<DeviceRecord>) -> Option<Chosen> {
+    fn choose(records: Vec<DeviceRecord>) -> Option<ChosenDevice> {
         super::choose(&DeviceName::parse("desk-042.contoso.com").expect("a name"), records)
     }
 
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_the_first_label_is_taken_where_none_has_the_whole_name() {
+    fn a_record_of_the_first_label_is_chosen_if_none_has_the_whole_name() {
         let short = DeviceRecord { name: "DESK-042".into(), ..record('1', 900, true, false) };
         let elsewhere = DeviceRecord { name: "desk-042.fabrikam.com".into(), ..record('2', 900, true, false) };
         let chosen = choose(vec![elsewhere.clone(), short.clone()]).expect("the short one");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_listed_twice_is_one() {
+    fn a_record_that_is_listed_twice_counts_once() {
         let records = vec![record('1', 300, true, false), record('2', 200, true, false), record('1', 100, true, false)];
         let chosen = choose(records).expect("one of them");
         assert!(chosen.id.as_str().starts_with('1'));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_listed_than_a_name_can_mean() {
+    fn the_filter_lists_only_what_a_name_can_mean() {
         for (name, right) in [
             ("pc1", "computerDnsName eq 'pc1' or startswith(computerDnsName,'pc1.')"),
             ("pc1.contoso.com", "computerDnsName eq 'pc1.contoso.com' or computerDnsName eq 'pc1'"),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn no_record_is_no_choice() {
+    fn nothing_is_chosen_without_records() {
         assert_eq!(choose(Vec::new()), None);
     }
 }

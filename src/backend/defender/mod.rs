@@ -1,6 +1,6 @@
 //! Backend 1: Defender for Endpoint and Defender XDR, the two older APIs.
 //!
-//! Two hosts, two audiences, two shapes of an alert.
+//! They have two hosts, two token audiences and two formats of an alert.
 //!
 //! Sources: <https://learn.microsoft.com/defender-endpoint/api/exposed-apis-list>,
 //! <https://learn.microsoft.com/defender-xdr/api-get-incident>.
@@ -14,7 +14,7 @@ use std::mem;
 use bytes::Bytes;
 use url::Url;
 
-use crate::backend::paging::{Listing, Paging, Unread};
+use crate::backend::paging::{Incomplete, Listing, Paging};
 use crate::client::{self, Api, ClientError, Context, PagingStop};
 use crate::config::Endpoints;
 use crate::credentials::{Authorized, CallError};
@@ -27,11 +27,11 @@ use crate::domain::subject::{
     Account, AlertId, DeviceId, DeviceName, DomainName, IncidentId, IpAddress, Kind, Sha1, Sha256,
 };
 use crate::domain::warning::Warnings;
-use devices::Named;
+use devices::DeviceList;
 pub(crate) use roles::allow;
 
-/// What is known of the end of both. The notice in Microsoft's message center reads as if it were about everything;
-/// the documentation names two routes, which are not used here.
+/// What Microsoft has announced about the retirement of both APIs. The notice in the message center seems to cover all
+/// routes; the documentation names two routes, which this service does not use.
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/security-api-overview>, section on the older APIs.
 pub(crate) const RETIREMENT: &str = "Microsoft announced the end of the older Defender APIs for 2027-02-01 (MC1220762); \
@@ -62,11 +62,11 @@ impl Defender {
         let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
             return Ok(Findings::unknown());
         };
-        let mut notes = Warnings::default();
-        let alert = wire::alert(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
-        let id_told = alert.id.clone().ok_or_else(CallError::without_id)?;
-        let findings = Findings::new(vec![alert], None, vec![body], notes);
-        Ok(findings.about(Kind::Alert, id.as_str(), &id_told))
+        let mut warnings = Warnings::default();
+        let alert = wire::alert(&body, self.portal, &mut warnings).map_err(CallError::Upstream)?;
+        let returned_id = alert.id.clone().ok_or_else(CallError::without_id)?;
+        let findings = Findings::new(vec![alert], None, vec![body], warnings);
+        Ok(findings.checked_against(Kind::Alert, id.as_str(), &returned_id))
     }
 
     /// `GET /api/machines/{id}/alerts`.
@@ -100,25 +100,25 @@ impl Defender {
         let Some(body) = CallError::known(self.calls.get(Api::Xdr, &url, READ_INCIDENTS, ctx).await)? else {
             return Ok(Findings::unknown());
         };
-        let mut notes = Warnings::default();
-        let (incident, first) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
-        let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
+        let mut warnings = Warnings::default();
+        let (incident, first) = wire::incident(&body, id, self.portal, &mut warnings).map_err(CallError::Upstream)?;
+        let returned_id = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
         ctx.hold(first.made).map_err(CallError::Upstream)?;
         let mut alerts = Listing::of(first.items, vec![body]);
         let calls_follow = incident.merged_into.is_some();
         let paging = Paging { calls_follow, ..paging(Api::Xdr, &self.xdr, READ_INCIDENTS) };
-        let read = |body: &SharedStr| wire::incident_alerts(body, self.portal, &mut notes);
+        let read = |body: &SharedStr| wire::incident_alerts(body, self.portal, &mut warnings);
         self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
-        let findings = findings(alerts, Some(incident), notes);
-        Ok(findings.about(Kind::Incident, &id.to_string(), &id_told))
+        let findings = findings(alerts, Some(incident), warnings);
+        Ok(findings.checked_against(Kind::Incident, &id.to_string(), &returned_id))
     }
 
-    /// `GET /api/machines?$filter=…`: every device record of a name, and, where that is a full name, of its first label.
-    pub(crate) async fn devices_named(&self, name: &DeviceName, ctx: &Context) -> Result<Named, CallError> {
+    /// `GET /api/machines?$filter=…`: every device record of a name and, for a full name, of its first label.
+    pub(crate) async fn devices_named(&self, name: &DeviceName, ctx: &Context) -> Result<DeviceList, CallError> {
         let mut url = address(&self.endpoint, &["api", "machines"])?;
         url.query_pairs_mut().append_pair("$filter", &devices::filter(name));
         let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_MACHINES, ctx).await)? else {
-            return Ok(Named { records: Vec::new(), unread: None });
+            return Ok(DeviceList { records: Vec::new(), incomplete: None });
         };
         let first = wire::devices(&body).map_err(CallError::Upstream)?;
         ctx.hold(first.made).map_err(CallError::Upstream)?;
@@ -126,17 +126,17 @@ impl Defender {
         let paging = Paging { calls_follow: true, ..paging(Api::Endpoint, &self.endpoint, READ_MACHINES) };
         self.calls.read_on(&mut list, first.next_link, paging, wire::devices, ctx).await;
         let records = mem::take(&mut list.items);
-        let unread = list.into_unread().map(|unread| match unread {
-            Unread::Failed(error) => error,
-            Unread::Stopped(PagingStop::Enough) => CallError::Upstream(ClientError::TooLarge),
-            Unread::Stopped(PagingStop::Elsewhere) => {
+        let incomplete = list.into_incomplete().map(|incomplete| match incomplete {
+            Incomplete::Failed(error) => error,
+            Incomplete::Stopped(PagingStop::Enough) => CallError::Upstream(ClientError::TooLarge),
+            Incomplete::Stopped(PagingStop::Elsewhere) => {
                 CallError::Upstream(ClientError::malformed("a list that goes on at another address"))
             }
-            Unread::Stopped(PagingStop::Again) => {
+            Incomplete::Stopped(PagingStop::Again) => {
                 CallError::Upstream(ClientError::malformed("a list that goes round in a circle"))
             }
         });
-        Ok(Named { records, unread })
+        Ok(DeviceList { records, incomplete })
     }
 
     /// `GET /api/files/{sha256}`: the SHA-1 of the same file, if Defender knows it.
@@ -148,48 +148,48 @@ impl Defender {
         }
     }
 
-    /// A list of alerts, with the pages that follow on the same origin.
+    /// Returns a list of alerts, with all its pages on the same origin.
     async fn alerts(&self, path: &[&str], ctx: &Context) -> Result<Findings, CallError> {
         let url = address(&self.endpoint, path)?;
-        let mut notes = Warnings::default();
+        let mut warnings = Warnings::default();
         let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
             return Ok(Findings::unknown());
         };
-        let first = wire::alerts(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
+        let first = wire::alerts(&body, self.portal, &mut warnings).map_err(CallError::Upstream)?;
         ctx.hold(first.made).map_err(CallError::Upstream)?;
         let mut alerts = Listing::of(first.items, vec![body]);
         let paging = paging(Api::Endpoint, &self.endpoint, READ_ALERTS);
-        let read = |body: &SharedStr| wire::alerts(body, self.portal, &mut notes);
+        let read = |body: &SharedStr| wire::alerts(body, self.portal, &mut warnings);
         self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
-        Ok(findings(alerts.unless_nothing_came()?, None, notes))
+        Ok(findings(alerts.error_if_empty()?, None, warnings))
     }
 }
 
-/// What a list's body holds, without a call. `None`: it is no list of alerts.
+/// Reads the findings in the body of a list, without a call. `None`: the body is not a list of alerts.
 pub fn findings_of_list(body: &Bytes, portal: Portal) -> Option<Findings> {
-    let mut notes = Warnings::default();
+    let mut warnings = Warnings::default();
     let body = SharedStr::try_from(body.clone()).ok()?;
-    let page = wire::alerts(&body, portal, &mut notes).ok()?;
-    Some(Findings::new(page.items, None, vec![body], notes))
+    let page = wire::alerts(&body, portal, &mut warnings).ok()?;
+    Some(Findings::new(page.items, None, vec![body], warnings))
 }
 
-/// What an incident's body holds, without a call. `None`: it is no incident.
+/// Reads the findings in the body of an incident, without a call. `None`: the body is not an incident.
 pub fn findings_of_incident(body: &Bytes, id: IncidentId, portal: Portal) -> Option<Findings> {
-    let mut notes = Warnings::default();
+    let mut warnings = Warnings::default();
     let body = SharedStr::try_from(body.clone()).ok()?;
-    let (incident, alerts) = wire::incident(&body, id, portal, &mut notes).ok()?;
-    Some(Findings::new(alerts.items, Some(incident), vec![body], notes))
+    let (incident, alerts) = wire::incident(&body, id, portal, &mut warnings).ok()?;
+    Some(Findings::new(alerts.items, Some(incident), vec![body], warnings))
 }
 
 fn paging<'r>(api: Api, base: &'r Url, permission: &'static str) -> Paging<'r> {
     Paging { api, permission, base, root: "api", prefer: None, calls_follow: false }
 }
 
-/// What came of a list of alerts, and that it is not all if it is not.
-fn findings(alerts: Listing<Alert>, incident: Option<Incident>, mut notes: Warnings) -> Findings {
-    alerts.note_unread(&mut notes);
-    let is_whole = alerts.is_whole();
-    Findings::new(alerts.items, incident, alerts.bodies, notes).whole_if(is_whole)
+/// Builds the findings of a list of alerts, with a warning if the list is incomplete.
+fn findings(alerts: Listing<Alert>, incident: Option<Incident>, mut warnings: Warnings) -> Findings {
+    alerts.warn_if_incomplete(&mut warnings);
+    let is_complete = alerts.is_complete();
+    Findings::new(alerts.items, incident, alerts.bodies, warnings).complete_if(is_complete)
 }
 
 fn address(base: &Url, path: &[&str]) -> Result<Url, CallError> {

@@ -1,4 +1,4 @@
-//! What the application's roles allow.
+//! The application roles that each lookup needs.
 
 use super::{READ_ALERTS, READ_FILES, READ_INCIDENTS, READ_MACHINES};
 use crate::credentials::carries;
@@ -26,7 +26,7 @@ mod tests {
     use crate::domain::subject::{Kind, Question};
 
     #[test]
-    fn names_and_hashes_that_are_resolved_need_a_role_more() {
+    fn resolving_a_name_or_a_hash_needs_one_more_role() {
         let allowed = |kind, value: &str, roles: &[&str]| {
             let roles: Vec<_> = roles.iter().map(|role| (*role).to_owned()).collect();
             allow(&Question::parse(kind, value).expect("a question").subject, &roles)

@@ -1,5 +1,5 @@
-//! Alerts by id, twenty in a call. What fails is asked for again as long as that helps and there is time; a list can do
-//! without it.
+//! Gets alerts by id, twenty in one call. Items that fail are retried while a retry can help and time remains. A list is
+//! still answered without them.
 //!
 //! Source: <https://learn.microsoft.com/graph/json-batching>.
 
@@ -23,65 +23,65 @@ use crate::lenient_json::body::{self, MembersReader};
 use crate::lenient_json::members::Members;
 use crate::lenient_json::value::Value;
 
-/// Graph takes no more in one batch.
+/// The largest batch that Graph accepts.
 const MAX_ITEMS: usize = 20;
-/// Batches that are under way at once.
-const IN_FLIGHT: usize = 4;
-/// Time that is left for the answer.
-const SPARED: Duration = Duration::from_millis(150);
+/// How many batches run concurrently.
+const MAX_CONCURRENT_BATCHES: usize = 4;
+/// The time that is reserved for writing the answer.
+const ANSWER_RESERVE: Duration = Duration::from_millis(150);
 
-/// The alerts that came, by id.
+/// The alerts that Graph returned, by id.
 #[derive(Default)]
 pub(super) struct Completed {
     bodies: HashMap<String, SharedStr>,
     bytes: usize,
-    /// The bytes of all answers that the bodies are parts of.
+    /// The bytes of all responses that the bodies are parts of.
     pub(super) held: usize,
-    /// How many failed, and went on failing.
+    /// How many failed, also after retries.
     pub(super) failed: usize,
-    /// How many were left out, since enough was read.
+    /// How many were left out because the size limit was reached.
     pub(super) left_out: usize,
-    /// How many were not asked for, since a list may not spend more calls.
-    pub(super) not_asked: usize,
+    /// How many were not requested because a list may not use more calls.
+    pub(super) not_requested: usize,
 }
 
 impl Completed {
-    /// The body of an alert; `None` if Graph does not know it, or did not tell.
+    /// Returns the body of an alert; `None` if Graph did not return it.
     pub(super) fn body(&self, id: &str) -> Option<&SharedStr> {
         self.bodies.get(&*comparable_id(id))
     }
 }
 
-/// An alert to get, and what has become of the attempts.
+/// An alert to get, with its attempts so far.
 struct Wanted {
     id: AlertId,
     attempts: Attempts,
 }
 
-/// What became of one item.
+/// The outcome of one batch item.
 #[derive(Debug, PartialEq)]
 enum Item {
-    Here(SharedStr),
-    /// Graph does not give it out: tuned away, outside the incident model.
+    Body(SharedStr),
+    /// Graph does not return it: a tuning rule hides it, or it is outside the incident model.
     Gone,
     Failed(Retry),
 }
 
 impl Graph {
-    /// Gets the first of these alerts, as far as Graph gives them out, and as many as a list may cost. What fails is left
-    /// out, but for a permission that lacks where nothing has come: that is no passing trouble.
+    /// Gets these alerts in order, as many as the call limit of a list permits. Alerts that Graph does not return are left
+    /// out. The only error is a missing permission if no alert came, because a retry cannot help there.
     pub(super) async fn complete(&self, ids: &[AlertId], ctx: &Context) -> Result<Completed, CallError> {
         let mut completed = Completed::default();
-        // Whatever becomes of this, there is time to answer with what is there.
-        let ctx = &ctx.within(ctx.deadline.remaining().saturating_sub(SPARED));
+        // Time is reserved to answer with what is there, even if every call times out.
+        let ctx = &ctx.within(ctx.deadline.remaining().saturating_sub(ANSWER_RESERVE));
         let mut seen = HashSet::new();
         let mut new = ids.iter().filter(|id| seen.insert(comparable_id(id.as_str()))).fuse();
         let mut calls_left = self.completions;
-        let mut held_back = held_back(calls_left);
+        let mut reserved_for_retries = reserved_for_retries(calls_left);
         let mut wanted: Vec<Wanted> = Vec::new();
         loop {
-            // Those that have failed come first.
-            let more = calls_left.saturating_sub(held_back).saturating_sub(wanted.len());
+            // Retries come first.
+            let more = calls_left.saturating_sub(reserved_for_retries).saturating_sub(wanted.len());
             let attempts = || Attempts::until(ctx.deadline);
             wanted.extend(new.by_ref().take(more).map(|id| Wanted { id: id.clone(), attempts: attempts() }));
             if wanted.is_empty() {
@@ -89,15 +89,15 @@ impl Graph {
             }
             calls_left -= wanted.len();
             let failed = self.round(wanted, &mut completed, ctx).await?;
-            // What is not needed to try again goes on with the list.
-            held_back = 0;
+            // The calls that no retry needs are used for the rest of the list.
+            reserved_for_retries = 0;
             let mut longest = Duration::ZERO;
             wanted = Vec::new();
             for (mut one, retry) in failed {
                 let pause = one.attempts.pause(retry);
                 if pause.is_none() && matches!(retry, Retry::After(_)) {
-                    // Graph wants no call in the time that there is.
-                    held_back = calls_left;
+                    // Graph permits no further call in the remaining time.
+                    reserved_for_retries = calls_left;
                 }
                 if let Some(pause) = pause.filter(|_| wanted.len() < calls_left) {
                     longest = longest.max(pause);
@@ -108,11 +108,11 @@ impl Graph {
             }
             sleep(longest).await;
         }
-        completed.not_asked = new.count();
+        completed.not_requested = new.count();
         Ok(completed)
     }
 
-    /// Asks for each once. Those that failed come back.
+    /// Requests each alert once. Returns those that failed.
     async fn round(
         &self,
         mut wanted: Vec<Wanted>,
@@ -126,7 +126,7 @@ impl Graph {
         Ok(wanted.into_iter().zip(failures).filter_map(|(one, failure)| Some((one, failure?))).collect())
     }
 
-    /// Asks for each once, and takes what comes. For each that was asked for in vain, what that means for the next attempt.
+    /// Requests each alert once and stores what comes. Returns, for each alert, whether and how a failure can be retried.
     async fn failures(
         &self,
         wanted: &[Wanted],
@@ -135,7 +135,7 @@ impl Graph {
     ) -> Result<Vec<Option<Retry>>, CallError> {
         // Boxed: the compiler cannot see that the future of a closure's borrow is `Send`.
         let batches: Vec<_> = wanted.chunks(MAX_ITEMS).map(|batch| self.batch(batch, ctx).boxed()).collect();
-        let mut outcomes = stream::iter(batches).buffered(IN_FLIGHT);
+        let mut outcomes = stream::iter(batches).buffered(MAX_CONCURRENT_BATCHES);
         let mut chunks = wanted.chunks(MAX_ITEMS);
         let mut failures = Vec::with_capacity(wanted.len());
         let mut refusal = None;
@@ -150,7 +150,7 @@ impl Graph {
                     completed.held += held;
                     items
                 }
-                // The batch, or the request, is full.
+                // The batch, or the request's memory budget, is full.
                 Err(CallError::Upstream(ClientError::TooLarge)) => {
                     completed.left_out += chunk.len();
                     failures.extend(chunk.iter().map(|_| None));
@@ -170,7 +170,7 @@ impl Graph {
             };
             for (one, item) in chunk.iter().zip(items) {
                 failures.push(match item {
-                    Item::Here(body) => {
+                    Item::Body(body) => {
                         completed.bytes += body.len();
                         completed.bodies.insert(comparable_id(one.id.as_str()).into_owned(), body);
                         None
@@ -186,14 +186,14 @@ impl Graph {
         }
     }
 
-    /// One batch, its items in the order of the ids, and the length of its answer.
+    /// Sends one batch. Returns its items in the order of the ids, and the length of the response.
     async fn batch(&self, wanted: &[Wanted], ctx: &Context) -> Result<(Vec<Item>, usize), CallError> {
         let url = self.address(&["$batch"])?;
         let requests: Vec<_> = wanted
             .iter()
             .enumerate()
             .map(|(at, one)| {
-                // An alert's id is letters, digits, underscores and hyphens: it is one segment as it is.
+                // An alert's id has only letters, digits, underscores and hyphens, so it needs no encoding.
                 let url = format!("/security/alerts_v2/{}", one.id.as_str());
                 json!({"id": at.to_string(), "method": "GET", "url": url, "headers": {"Prefer": PREFER}})
             })
@@ -213,13 +213,13 @@ impl Graph {
     }
 }
 
-/// How many of the calls that a list may cost wait until it is known what fails.
-fn held_back(calls: usize) -> usize {
+/// Returns how many of the permitted calls are reserved for retries in the first round.
+fn reserved_for_retries(calls: usize) -> usize {
     if calls > 1 { (calls / 5).max(1) } else { 0 }
 }
 
-/// The items of a batch's answer, in the order of their ids; Graph keeps none. One that is missing has failed, and so has
-/// one that is refused, unless all are: then a role is missing. Of one that is told twice, what came counts.
+/// Returns the items of a batch response in the order of their ids, because Graph returns them in any order. An item that
+/// is missing or refused has failed. If all are refused, a role is missing. If an id occurs twice, success wins.
 fn items(answer: &SharedStr, count: usize) -> Result<Vec<Item>, CallError> {
     let mut read = MembersReader(|members: Members<'_>| item(members, answer));
     let responses =
@@ -227,7 +227,7 @@ fn items(answer: &SharedStr, count: usize) -> Result<Vec<Item>, CallError> {
     let mut items: Vec<Result<Item, CallError>> = (0..count).map(|_| Ok(Item::Failed(Retry::Never))).collect();
     for (at, item) in responses {
         if let Some(place) = at.and_then(|at| items.get_mut(at))
-            && !matches!(place, Ok(Item::Here(_)))
+            && !matches!(place, Ok(Item::Body(_)))
         {
             *place = item;
         }
@@ -239,26 +239,26 @@ fn items(answer: &SharedStr, count: usize) -> Result<Vec<Item>, CallError> {
 }
 
 fn item(mut members: Members<'_>, answer: &SharedStr) -> (Option<usize>, Result<Item, CallError>) {
-    let notes = &mut Warnings::default();
-    let at = members.text(&["id"], notes).and_then(|id| id.parse().ok());
-    let status = members.integer(&["status"], notes).and_then(|status| u16::try_from(status).ok());
+    let warnings = &mut Warnings::default();
+    let at = members.text(&["id"], warnings).and_then(|id| id.parse().ok());
+    let status = members.integer(&["status"], warnings).and_then(|status| u16::try_from(status).ok());
     let status = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
-    let wait = members.object("headers", notes).and_then(|mut headers| headers.text_in_any_case("retry-after"));
+    let wait = members.object("headers", warnings).and_then(|mut headers| headers.text_in_any_case("retry-after"));
     let body = members.take("body").map(Value::json).unwrap_or_default();
     let item = if status.is_success() {
-        Ok(Item::Here(answer.part(body)))
+        Ok(Item::Body(answer.part(body)))
     } else {
         let wait = wait.and_then(|wait| HeaderValue::from_str(&wait).ok());
         let headers = HeaderMap::from_iter(wait.map(|wait| (header::RETRY_AFTER, wait)));
-        meaning(&error_from_status(status, &headers, body.as_bytes()))
+        item_from_error(&error_from_status(status, &headers, body.as_bytes()))
     };
     (at, item)
 }
 
-fn meaning(error: &ClientError) -> Result<Item, CallError> {
+fn item_from_error(error: &ClientError) -> Result<Item, CallError> {
     match error {
         ClientError::Forbidden => Err(CallError::Forbidden { permission: READ_ALERTS }),
-        // These do not change by asking again. 404 and 410 may come without words of Graph's own.
+        // A retry does not change these. 404 and 410 may come without Graph's own error body.
         ClientError::NotFound | ClientError::Rejected { status: 400 | 404 | 410 } => Ok(Item::Gone),
         ClientError::Rejected { .. }
         | ClientError::TableNotVisible
@@ -278,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_are_told_apart_by_their_ids() {
+    fn items_are_matched_by_their_ids() {
         let answer = SharedStr::of_static(
             r#"{"responses":[
                 {"id":"2","status":429,"headers":{"retry-AFTER":"2.128"},"body":{"error":{"code":"TooManyRequests"}}},
@@ -289,17 +289,17 @@ mod tests {
         );
         let read = items(&answer, 5).expect("items");
         let right = [
-            Item::Here(SharedStr::of_static(r#"{"id":"a"}"#)),
+            Item::Body(SharedStr::of_static(r#"{"id":"a"}"#)),
             Item::Gone,
             Item::Failed(Retry::After(Duration::from_secs_f64(2.128))),
             Item::Failed(Retry::Backoff),
             Item::Failed(Retry::Never),
         ];
-        assert_eq!(read, right, "the fifth is missing");
+        assert_eq!(read, right, "the fifth item is missing");
     }
 
     #[test]
-    fn what_fails_for_now_is_not_taken_for_gone() {
+    fn a_temporary_failure_does_not_count_as_gone() {
         let of = |status: u16| {
             let answer =
                 format!(r#"{{"responses":[{{"id":"0","status":{status},"body":{{"error":{{"code":"x"}}}}}}]}}"#);
@@ -314,26 +314,27 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_is_told_twice_is_what_came() {
+    fn success_wins_if_an_item_occurs_twice() {
         let here = r#"{"id":"0","status":200,"body":{"id":"a"}}"#;
         let busy = r#"{"id":"0","status":503,"body":null}"#;
         let refused = r#"{"id":"0","status":403,"body":{"error":{"code":"Forbidden"}}}"#;
-        let read =
-            |told: &[&str], count| items(&SharedStr::from(format!(r#"{{"responses":[{}]}}"#, told.join(","))), count);
-        for told in [[here, busy], [busy, here], [refused, here], [here, refused]] {
-            let read = read(&told, 2).expect("items");
+        let read = |responses: &[&str], count| {
+            items(&SharedStr::from(format!(r#"{{"responses":[{}]}}"#, responses.join(","))), count)
+        };
+        for responses in [[here, busy], [busy, here], [refused, here], [here, refused]] {
+            let read = read(&responses, 2).expect("items");
             assert_eq!(
                 read,
-                [Item::Here(SharedStr::of_static(r#"{"id":"a"}"#)), Item::Failed(Retry::Never)],
-                "{told:?}"
+                [Item::Body(SharedStr::of_static(r#"{"id":"a"}"#)), Item::Failed(Retry::Never)],
+                "{responses:?}"
             );
         }
-        assert!(read(&[refused, refused], 2).is_ok(), "of the other nothing is told");
+        assert!(read(&[refused, refused], 2).is_ok(), "the other item is missing");
         assert!(read(&[refused, refused], 1).is_err());
     }
 
     #[test]
-    fn a_missing_role_is_nothing_that_a_thin_alert_stands_in_for() {
+    fn a_missing_role_is_an_error_and_not_an_incomplete_alert() {
         let answer =
             SharedStr::of_static(r#"{"responses":[{"id":"0","status":403,"body":{"error":{"code":"Forbidden"}}}]}"#);
         assert!(matches!(items(&answer, 1), Err(CallError::Forbidden { permission: READ_ALERTS })));

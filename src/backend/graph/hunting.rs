@@ -1,7 +1,7 @@
-//! The query that finds the alerts of a device, an account or a file.
+//! Builds the advanced hunting query that finds the alerts of a device, an account, a file, an address or a domain.
 //!
-//! Advanced hunting takes no parameters: what a caller sends has to stand in the query's text. It stands there as one
-//! string literal and nothing else, which [`literal`] alone builds.
+//! Advanced hunting takes no parameters, so the text of the query must contain what a caller sends. It contains it only
+//! as a string literal, and only [`literal`] builds one.
 //!
 //! Sources: <https://learn.microsoft.com/defender-xdr/advanced-hunting-alertevidence-table>,
 //! <https://learn.microsoft.com/kusto/query/scalar-data-types/string>.
@@ -12,37 +12,38 @@ use crate::domain::alert::Alert;
 use crate::domain::evidence::Detail;
 use crate::domain::subject::{Account, DeviceId, DeviceName, DomainName, FileHash, IpAddress};
 
-/// What is hunted for.
+/// The subject of a hunting query.
 #[derive(Clone, Debug)]
 pub(crate) enum HuntingTarget {
     /// A device, by its id.
     Device(DeviceId),
-    /// Devices of a name; of a full name, those that are called like its first label as well.
-    Named(DeviceName),
-    /// Devices of the whole of a full name.
-    WholeName(DeviceName),
-    /// An account, by whatever names it.
+    /// Devices with a name. For a full name, also devices that are named like its first label.
+    DeviceName(DeviceName),
+    /// Only devices with the full name.
+    FullDeviceName(DeviceName),
+    /// An account, by any of its names or ids.
     User(Account),
     /// A file.
     File(FileHash),
     /// An address, at either end of a connection.
     Ip(IpAddress),
-    /// A domain, and what is below it.
+    /// A domain and its subdomains.
     Domain(DomainName),
 }
 
-/// Alerts of one list.
+/// The most alerts in one list.
 pub(crate) const MAX_ALERTS: usize = 200;
-/// How far back advanced hunting sees.
+/// How many days advanced hunting covers.
 pub(super) const WINDOW_DAYS: u32 = 30;
-/// The same as ISO 8601 writes it.
+/// The same as an ISO 8601 duration.
 pub(super) const TIMESPAN: &str = "P30D";
-/// No name is longer.
-const LONGEST: usize = 600;
+/// The longest text in a literal. Every checked name is shorter.
+const MAX_LITERAL_CHARS: usize = 600;
 
-/// The query; `None` if the name could not stand in one.
+/// Returns the query; `None` if no literal can hold the name.
 ///
-/// One row for each alert, the newest that fits, newest first; one more than are taken, to know that there are more.
+/// It returns the newest row of each alert, newest alert first. It asks for one alert more than the list may have, which
+/// shows whether there are more.
 pub(super) fn query(target: &HuntingTarget) -> Option<String> {
     let condition = condition(target)?;
     Some(format!(
@@ -52,26 +53,27 @@ pub(super) fn query(target: &HuntingTarget) -> Option<String> {
     ))
 }
 
-/// Devices stand in rows of type `Machine` only, accounts in `User` and `Mailbox`, hashes in `File` and `Process`.
+/// Returns the condition of the query. Only rows of type `Machine` have a device; `User` and `Mailbox` rows have accounts;
+/// `File` and `Process` rows have hashes.
 fn condition(target: &HuntingTarget) -> Option<String> {
     let equals = |column: &'static str, text: &str| Some(format!("{column} =~ {}", literal(text)?));
     match target {
         HuntingTarget::Device(id) => equals("DeviceId", id.as_str()),
-        HuntingTarget::Named(name) => {
-            let mut conditions = named(name)?;
+        HuntingTarget::DeviceName(name) => {
+            let mut conditions = name_conditions(name)?;
             match name.first_label() {
-                Some(label) => conditions.extend(named(&label)?),
+                Some(label) => conditions.extend(name_conditions(&label)?),
                 None => {
                     for spelling in name.spellings() {
                         conditions.push(format!("DeviceName startswith {}", literal(&format!("{spelling}."))?));
                     }
                 }
             }
-            any(&conditions)
+            any_of(&conditions)
         }
-        HuntingTarget::WholeName(name) => any(&named(name)?),
+        HuntingTarget::FullDeviceName(name) => any_of(&name_conditions(name)?),
         HuntingTarget::User(account) => match account.domain() {
-            // Evidence that names the account otherwise may be of it: of a UPN only the account name, or no domain.
+            // Evidence may name the same account with less: only the account name of a UPN, or no domain.
             Some(_) if account.is_principal_name() => Some(format!(
                 "({} or (isempty(AccountUpn) and {}))",
                 equals("AccountUpn", &account.as_given())?,
@@ -79,7 +81,7 @@ fn condition(target: &HuntingTarget) -> Option<String> {
             )),
             Some(domain) => {
                 let name = equals("AccountName", account.name())?;
-                Some(format!("{name} and {}", any(&in_domain(domain)?)?))
+                Some(format!("{name} and {}", any_of(&domain_conditions(domain)?)?))
             }
             None if account.is_sid() => equals("AccountSid", account.name()),
             None if account.is_object_id() => equals("AccountObjectId", account.name()),
@@ -95,13 +97,13 @@ fn condition(target: &HuntingTarget) -> Option<String> {
     }
 }
 
-/// A device by a name, with either apostrophe.
-fn named(name: &DeviceName) -> Option<Vec<String>> {
+/// Returns the conditions for a device name, with either apostrophe.
+fn name_conditions(name: &DeviceName) -> Option<Vec<String>> {
     name.spellings().iter().map(|spelling| Some(format!("DeviceName =~ {}", literal(spelling)?))).collect()
 }
 
-/// A domain by the name that was given, by what the other of NetBIOS and DNS would call it, or not told.
-fn in_domain(domain: &str) -> Option<Vec<String>> {
+/// Returns the conditions for an account's domain: the name that was sent, its NetBIOS or DNS counterpart, or no domain.
+fn domain_conditions(domain: &str) -> Option<Vec<String>> {
     let other = match domain.split_once('.') {
         Some((label, _)) => format!("AccountDomain =~ {}", literal(label)?),
         None => format!("AccountDomain startswith {}", literal(&format!("{domain}."))?),
@@ -109,8 +111,8 @@ fn in_domain(domain: &str) -> Option<Vec<String>> {
     Some(vec![format!("AccountDomain =~ {}", literal(domain)?), other, "isempty(AccountDomain)".to_owned()])
 }
 
-/// Conditions of which one has to hold.
-fn any(conditions: &[String]) -> Option<String> {
+/// Joins conditions with `or`.
+fn any_of(conditions: &[String]) -> Option<String> {
     match conditions {
         [] => None,
         [only] => Some(only.clone()),
@@ -119,23 +121,28 @@ fn any(conditions: &[String]) -> Option<String> {
 }
 
 impl HuntingTarget {
-    /// Whether an alert is of what is hunted for, where the query alone does not tell: `has` finds a domain's name
-    /// anywhere in an address. `row`: the address in the alert's row.
-    pub(super) fn is_of(&self, row: Option<&str>, alert: &Alert) -> bool {
+    /// Whether an alert is about this target. The query alone does not ensure that for a domain: `has` finds its name
+    /// anywhere in a URL. `row_url`: the URL in the alert's row.
+    pub(super) fn matches(&self, row_url: Option<&str>, alert: &Alert) -> bool {
         match self {
-            Self::Device(_) | Self::Named(_) | Self::WholeName(_) | Self::User(_) | Self::File(_) | Self::Ip(_) => true,
+            Self::Device(_)
+            | Self::DeviceName(_)
+            | Self::FullDeviceName(_)
+            | Self::User(_)
+            | Self::File(_)
+            | Self::Ip(_) => true,
             Self::Domain(name) => {
                 let urls = alert.evidence.iter().filter_map(|item| match &item.detail {
                     Detail::Url(address) => address.url.as_deref(),
                     _ => None,
                 });
-                urls.chain(row).any(|url| is_at_or_below(url, name.as_str()))
+                urls.chain(row_url).any(|url| is_at_or_below(url, name.as_str()))
             }
         }
     }
 }
 
-/// Whether the host of an address is a domain or below it.
+/// Whether the host of a URL is the domain or a subdomain.
 fn is_at_or_below(address: &str, domain: &str) -> bool {
     host_of(address).is_some_and(|host| {
         let below = host.strip_suffix(domain);
@@ -143,7 +150,7 @@ fn is_at_or_below(address: &str, domain: &str) -> bool {
     })
 }
 
-/// The host of an address as evidence has it: with or without a scheme, behind the `uri=` of some rows.
+/// Returns the host of a URL in evidence: with or without a scheme, and after the `uri=` of some rows.
 fn host_of(address: &str) -> Option<String> {
     let address = address.trim();
     let address = address
@@ -156,27 +163,28 @@ fn host_of(address: &str) -> Option<String> {
     Some(host.strip_suffix('.').map(str::to_owned).unwrap_or(host))
 }
 
-/// A Kusto string literal that holds this text; `None` if a character of it has no place in one.
+/// Returns a Kusto string literal with this text; `None` if the text has a character that is not permitted.
 ///
-/// In double quotes; a backslash and a double quote are escaped; never a verbatim string, whose rules are others.
+/// The literal has double quotes; a backslash and a double quote are escaped. It is never a verbatim string, which has
+/// other rules.
 fn literal(text: &str) -> Option<String> {
-    if text.chars().count() > LONGEST || text.chars().any(breaks_lines_or_is_unseen) {
+    if text.chars().count() > MAX_LITERAL_CHARS || text.chars().any(is_line_break_or_control) {
         return None;
     }
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
-    for letter in text.chars() {
-        if matches!(letter, '\\' | '"') {
+    for character in text.chars() {
+        if matches!(character, '\\' | '"') {
             out.push('\\');
         }
-        out.push(letter);
+        out.push(character);
     }
     out.push('"');
     Some(out)
 }
 
-fn breaks_lines_or_is_unseen(letter: char) -> bool {
-    letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
+fn is_line_break_or_control(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -190,7 +198,7 @@ mod tests {
     fn target(kind: Kind, text: &str) -> Option<HuntingTarget> {
         match Question::parse(kind, text).ok()?.subject {
             Subject::Machine(Machine::Id(id)) => Some(HuntingTarget::Device(id)),
-            Subject::Machine(Machine::Name(name)) => Some(HuntingTarget::Named(name)),
+            Subject::Machine(Machine::Name(name)) => Some(HuntingTarget::DeviceName(name)),
             Subject::User(account) => Some(HuntingTarget::User(account)),
             Subject::File(hash) => Some(HuntingTarget::File(hash)),
             Subject::Ip(address) => Some(HuntingTarget::Ip(address)),
@@ -199,29 +207,29 @@ mod tests {
         }
     }
 
-    /// A query as Kusto reads it: what stands outside of literals, and what the literals hold.
-    fn apart(query: &str) -> (String, Vec<String>) {
+    /// Splits a query as Kusto does: the text outside of literals, and the texts in the literals.
+    fn split_literals(query: &str) -> (String, Vec<String>) {
         let (mut outside, mut literals) = (String::new(), Vec::new());
-        let mut letters = query.chars();
-        while let Some(letter) = letters.next() {
-            assert!(!matches!(letter, '\'' | '`' | '@' | ';'), "{letter} outside of a literal: {query}");
-            outside.push(letter);
-            if letter != '"' {
+        let mut characters = query.chars();
+        while let Some(character) = characters.next() {
+            assert!(!matches!(character, '\'' | '`' | '@' | ';'), "{character} outside of a literal: {query}");
+            outside.push(character);
+            if character != '"' {
                 continue;
             }
-            let mut held = String::new();
+            let mut contained = String::new();
             loop {
-                match letters.next().unwrap_or_else(|| panic!("a literal without an end: {query}")) {
+                match characters.next().unwrap_or_else(|| panic!("an unterminated literal: {query}")) {
                     '"' => break,
-                    '\\' => held.push(letters.next().expect("an escaped letter")),
-                    letter => {
-                        assert!(!matches!(letter, '\r' | '\n'), "a line ends within a literal: {query}");
-                        held.push(letter);
+                    '\\' => contained.push(characters.next().expect("an escaped character")),
+                    character => {
+                        assert!(!matches!(character, '\r' | '\n'), "a line break in a literal: {query}");
+                        contained.push(character);
                     }
                 }
             }
             outside.push('"');
-            literals.push(held);
+            literals.push(contained);
         }
         assert!(!outside.contains("//"), "a comment: {query}");
         (outside, literals)
@@ -285,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_is_at_or_above_the_host_of_an_address() {
+    fn a_url_matches_its_domain_and_parent_domains() {
         let domain = "shop.evil.example";
         for address in [
             "https://shop.evil.example/pay?x=1",
@@ -315,20 +323,20 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_is_of_a_domain_by_its_row_or_its_evidence() {
+    fn an_alert_matches_a_domain_by_its_row_or_its_evidence() {
         let Some(domain) = target(Kind::Domain, "evil.example") else { panic!("a domain") };
         let url = |url: &'static str| Alert {
             evidence: vec![Evidence { detail: Detail::Url(Address { url: Some(url.into()) }), ..Evidence::default() }],
             ..Alert::default()
         };
-        assert!(domain.is_of(Some("https://evil.example/"), &Alert::default()));
-        assert!(domain.is_of(Some("https://other.example/?evil.example"), &url("https://a.evil.example/")));
-        assert!(!domain.is_of(Some("https://other.example/?evil.example"), &url("https://notevil.example/")));
-        assert!(!domain.is_of(None, &Alert::default()));
+        assert!(domain.matches(Some("https://evil.example/"), &Alert::default()));
+        assert!(domain.matches(Some("https://other.example/?evil.example"), &url("https://a.evil.example/")));
+        assert!(!domain.matches(Some("https://other.example/?evil.example"), &url("https://notevil.example/")));
+        assert!(!domain.matches(None, &Alert::default()));
     }
 
     #[test]
-    fn what_cannot_stand_in_a_literal_is_refused() {
+    fn a_literal_rejects_line_breaks_control_characters_and_long_text() {
         for text in ["a\nb", "a\rb", "\u{0}", "a\u{85}b", "\u{2028}", "\u{2029}", "\u{7f}", &"x".repeat(601)] {
             assert_eq!(literal(text), None, "{text:?}");
         }
@@ -336,33 +344,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_literal_holds_its_text(text in "(?s).{0,64}|[\\\\\"'@;|/*`\\r\\n]{0,16}") {
+        fn a_literal_contains_exactly_its_text(text in "(?s).{0,64}|[\\\\\"'@;|/*`\\r\\n]{0,16}") {
             if let Some(built) = literal(&text) {
-                prop_assert_eq!(apart(&built), ("\"\"".to_owned(), vec![text]));
+                prop_assert_eq!(split_literals(&built), ("\"\"".to_owned(), vec![text]));
             }
         }
 
         #[test]
-        fn nothing_that_is_sent_changes_the_query(
+        fn caller_input_never_changes_the_structure_of_the_query(
             kind in prop::sample::select(vec![Kind::Machine, Kind::User, Kind::File]),
             text in "(?s).{0,64}|[\\\\\"'@;|/.a b-]{0,24}|[a-z\\\\@]{1,8}\" or 1==1|[0-9a-f]{40}|[0-9a-f]{64}|S-1-[0-9-]{1,9}",
         ) {
             if let Some(target) = target(kind, &text) {
-                let asked = query(&target).expect("every subject can stand in a query");
-                let (outside, literals) = apart(&asked);
-                let usual = [
+                let built = query(&target).expect("every subject has a query");
+                let (outside, literals) = split_literals(&built);
+                let typical = [
                     (Kind::Machine, "0123456789abcdef0123456789abcdef01234567"), (Kind::Machine, "a.b"), (Kind::Machine, "a"),
                     (Kind::User, "a"), (Kind::User, "a\\b"), (Kind::User, "a@b"), (Kind::User, "a.b\\c"), (Kind::User, "S-1-5"),
                     (Kind::User, "c995191e-ab0d-41ff-95fd-921e07823508"),
                     (Kind::File, "0123456789abcdef0123456789abcdef01234567"), (Kind::File, &"ab".repeat(32)),
                 ];
-                let known = usual.iter().any(|(usual_kind, usual)| {
-                    let usual = super::tests::target(*usual_kind, usual).and_then(|usual| query(&usual));
-                    *usual_kind == kind && usual.is_some_and(|usual| apart(&usual).0 == outside)
+                let known = typical.iter().any(|(typical_kind, typical)| {
+                    let typical = super::tests::target(*typical_kind, typical).and_then(|typical| query(&typical));
+                    *typical_kind == kind && typical.is_some_and(|typical| split_literals(&typical).0 == outside)
                 });
-                prop_assert!(known, "{asked}");
-                let held = |part: &String| text.to_lowercase().contains(part.trim_end_matches('.').to_lowercase().as_str());
-                prop_assert!(literals.iter().all(held), "{literals:?}");
+                prop_assert!(known, "{built}");
+                let contained = |part: &String| text.to_lowercase().contains(part.trim_end_matches('.').to_lowercase().as_str());
+                prop_assert!(literals.iter().all(contained), "{literals:?}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The alerts of a device, an account or a file: one query, then the alerts that it names.
+//! Alert lists by advanced hunting: one query, then the alerts by the ids that it returns.
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -16,60 +16,61 @@ use crate::domain::subject::{AlertId, comparable_id};
 use crate::domain::warning::{WarningCode, Warnings};
 
 impl Graph {
-    /// `POST /v1.0/security/runHuntingQuery`, then `POST /v1.0/$batch`. What Graph does not complete is built from what
-    /// hunting tells.
-    pub(crate) async fn hunted(&self, target: &HuntingTarget, ctx: &Context) -> Result<Findings, CallError> {
-        let mut notes = Warnings::default();
+    /// `POST /v1.0/security/runHuntingQuery`, then `POST /v1.0/$batch`. An alert that Graph does not return by id is built
+    /// from its hunting row, and is incomplete.
+    pub(crate) async fn hunt_alerts(&self, target: &HuntingTarget, ctx: &Context) -> Result<Findings, CallError> {
+        let mut warnings = Warnings::default();
         let detail = format!("Advanced hunting sees the last {WINDOW_DAYS} days: older alerts are not among these.");
-        notes.add(WarningCode::HuntingWindow, detail);
+        warnings.add(WarningCode::HuntingWindow, detail);
         let answer = self.hunt(target, ctx).await?;
         let mut rows = wire::rows(&answer).map_err(CallError::Upstream)?;
         if rows.len() > MAX_ALERTS {
             rows.truncate(MAX_ALERTS);
             let detail = format!("There are more alerts than the {MAX_ALERTS} newest, which are shown.");
-            notes.add(WarningCode::Partial, detail);
+            warnings.add(WarningCode::Partial, detail);
         }
         let ids: Vec<AlertId> = rows.iter().filter_map(|row| AlertId::parse(row.alert_id())).collect();
         let mut completed = self.complete(&ids, ctx).await?;
         let (mut alerts, mut bodies) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        let (mut thin, mut too_large, mut whole_bytes) = (0_usize, 0_usize, 0_usize);
+        let (mut incomplete, mut too_large, mut whole_bytes) = (0_usize, 0_usize, 0_usize);
         for row in rows {
             let remote_url = row.remote_url();
             let whole = completed.body(row.alert_id()).and_then(|body| {
-                let alert = wire::alert(body, self.portal, &mut notes).and_then(|alert| {
+                let alert = wire::alert(body, self.portal, &mut warnings).and_then(|alert| {
                     ctx.hold(alert.weight())?;
                     Ok(alert)
                 });
                 too_large += usize::from(matches!(alert, Err(ClientError::TooLarge)));
                 let alert = alert.ok()?;
-                let is_it = alert.id.as_deref().is_some_and(|id| comparable_id(id) == comparable_id(row.alert_id()));
-                is_it.then_some((alert, body))
+                let is_same_id =
+                    alert.id.as_deref().is_some_and(|id| comparable_id(id) == comparable_id(row.alert_id()));
+                is_same_id.then_some((alert, body))
             });
-            let is_thin = whole.is_none();
+            let is_incomplete = whole.is_none();
             let (alert, body) = if let Some((alert, body)) = whole {
                 (alert, body.clone())
             } else {
                 let body = row.body();
-                (row.into_alert(self.portal, &mut notes), body)
+                (row.into_alert(self.portal, &mut warnings), body)
             };
-            if !target.is_of(remote_url.as_deref(), &alert) {
+            if !target.matches(remote_url.as_deref(), &alert) {
                 continue;
             }
-            thin += usize::from(is_thin);
-            whole_bytes += if is_thin { 0 } else { body.len() };
+            incomplete += usize::from(is_incomplete);
+            whole_bytes += if is_incomplete { 0 } else { body.len() };
             bodies.push(body);
             alerts.push(alert);
         }
         completed.left_out += too_large;
-        note_thin(thin, &completed, &mut notes);
-        // What is built from a row keeps all rows in memory, and an alert all of its batch.
-        let others = if thin > 0 { answer.len() } else { 0 } + completed.held.saturating_sub(whole_bytes);
-        Ok(Findings::of_alerts(alerts, bodies, others, notes).whole_if(completed.failed == 0))
+        warn_about_incomplete(incomplete, &completed, &mut warnings);
+        // An alert from a row keeps all rows in memory; an alert from a batch keeps the whole batch response.
+        let other_bytes = if incomplete > 0 { answer.len() } else { 0 } + completed.held.saturating_sub(whole_bytes);
+        Ok(Findings::of_alerts(alerts, bodies, other_bytes, warnings).complete_if(completed.failed == 0))
     }
 
     async fn hunt(&self, target: &HuntingTarget, ctx: &Context) -> Result<SharedStr, CallError> {
-        let unfit = || CallError::Upstream(ClientError::malformed("a name that no query can hold"));
-        let query = hunting::query(target).ok_or_else(unfit)?;
+        let no_literal = || CallError::Upstream(ClientError::malformed("a name that no query can hold"));
+        let query = hunting::query(target).ok_or_else(no_literal)?;
         let url = self.address(&["security", "runHuntingQuery"])?;
         let body = Bytes::from(json!({"Query": query, "Timespan": TIMESPAN}).to_string());
         let call = |token| Call {
@@ -81,9 +82,9 @@ impl Graph {
     }
 }
 
-fn note_thin(thin: usize, completed: &Completed, notes: &mut Warnings) {
-    let Completed { failed, left_out, not_asked, .. } = *completed;
-    let kept_back = thin.saturating_sub(failed + left_out + not_asked);
+fn warn_about_incomplete(incomplete: usize, completed: &Completed, warnings: &mut Warnings) {
+    let Completed { failed, left_out, not_requested, .. } = *completed;
+    let not_returned = incomplete.saturating_sub(failed + left_out + not_requested);
     let causes = [
         (
             failed,
@@ -91,25 +92,25 @@ fn note_thin(thin: usize, completed: &Completed, notes: &mut Warnings) {
             "were not completed and show what advanced hunting tells; ask again later",
         ),
         (
-            not_asked,
+            not_requested,
             "A list may spend a third of the calls that Graph allows in a minute",
             "were not completed and show what advanced hunting tells",
         ),
         (left_out, "Enough was read", "were not completed and show what advanced hunting tells"),
         (
-            kept_back,
+            not_returned,
             "Not given out by alerts_v2 (tuned, or outside the incident model)",
             "are seen by advanced hunting and show what it tells",
         ),
     ];
     for (count, cause, effect) in causes.into_iter().filter(|(count, ..)| *count > 0) {
-        notes.add(WarningCode::Partial, format!("{cause}: {count} alerts {effect}."));
+        warnings.add(WarningCode::Partial, format!("{cause}: {count} alerts {effect}."));
     }
 }
 
-/// Our queries are right by construction: a semantic error means that the table is not there for this tenant or app.
+/// Reads the reply. Our queries are always valid, so a semantic error means that this tenant or app cannot see the table.
 ///
-/// Kusto's sentence is the only thing that tells it from any other 400.
+/// Only Kusto's message distinguishes it from another 400.
 fn read(reply: Reply) -> Result<SharedStr, ClientError> {
     #[derive(Deserialize)]
     struct Envelope {
@@ -120,8 +121,8 @@ fn read(reply: Reply) -> Result<SharedStr, ClientError> {
         message: Option<String>,
     }
     if reply.status == StatusCode::BAD_REQUEST {
-        let told: Option<Envelope> = serde_json::from_slice(&reply.body).ok();
-        let message = told.and_then(|envelope| envelope.error.message).unwrap_or_default();
+        let envelope: Option<Envelope> = serde_json::from_slice(&reply.body).ok();
+        let message = envelope.and_then(|envelope| envelope.error.message).unwrap_or_default();
         if message.contains("Failed to resolve") || message.contains("semantic error") {
             return Err(ClientError::TableNotVisible);
         }
@@ -136,8 +137,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_that_is_not_there_is_told_from_other_refusals() {
-        let judged = |body: &'static str| {
+    fn a_table_that_is_not_visible_differs_from_other_rejections() {
+        let error_of = |body: &'static str| {
             let reply = Reply {
                 status: StatusCode::BAD_REQUEST,
                 headers: HeaderMap::new(),
@@ -146,11 +147,11 @@ mod tests {
             read(reply).expect_err("a refusal")
         };
         let hidden = r#"{"error":{"code":"BadRequest","message":"'where' operator: Failed to resolve table or column expression named 'AlertEvidence'. Fix semantic errors in your query.","innererror":{"request-id":"x"}}}"#;
-        assert_eq!(judged(hidden), ClientError::TableNotVisible);
+        assert_eq!(error_of(hidden), ClientError::TableNotVisible);
         for other in
             [r#"{"error":{"code":"BadRequest","message":"Query is missing."}}"#, r#"{"error":{"code":""}}"#, "<html>"]
         {
-            assert_eq!(judged(other), ClientError::Rejected { status: 400 }, "{other}");
+            assert_eq!(error_of(other), ClientError::Rejected { status: 400 }, "{other}");
         }
     }
 }

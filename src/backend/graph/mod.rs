@@ -1,7 +1,7 @@
 //! Backend 2: Microsoft Graph security. One host, one audience, one token for everything.
 //!
-//! Alerts and incidents are asked for by id. What a device, an account or a file has is found by one query of advanced
-//! hunting, and completed by id in batches.
+//! Alerts and incidents are requested by id. For every other subject, one advanced hunting query finds the alerts, and
+//! batches then get them by id.
 //!
 //! Sources: <https://learn.microsoft.com/graph/api/security-alert-get>,
 //! <https://learn.microsoft.com/graph/api/security-incident-get>,
@@ -28,7 +28,7 @@ use crate::lenient_json::body::Page;
 pub(crate) use hunting::{HuntingTarget, MAX_ALERTS};
 pub(crate) use roles::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING, missing};
 
-/// Without it, words that Microsoft has added later arrive as `unknownFutureValue`.
+/// The `Prefer` header. Without it, enumeration members that Microsoft added later arrive as `unknownFutureValue`.
 ///
 /// Source: <https://learn.microsoft.com/graph/best-practices-concept#handling-future-members-in-evolvable-enumerations>.
 const PREFER: &str = "include-unknown-enum-members";
@@ -42,7 +42,7 @@ pub(crate) struct Graph {
     calls: Authorized,
     base: Url,
     portal: Portal,
-    /// Alerts that are got at most to complete one list.
+    /// The most alerts by id for one list.
     completions: usize,
 }
 
@@ -62,32 +62,32 @@ impl Graph {
         let Some(body) = CallError::known(self.get(&url, READ_ALERTS, ctx).await)? else {
             return Ok(Findings::unknown());
         };
-        let mut notes = Warnings::default();
-        let alert = wire::alert(&body, self.portal, &mut notes).map_err(CallError::Upstream)?;
-        let id_told = alert.id.clone().ok_or_else(CallError::without_id)?;
-        let findings = Findings::new(vec![alert], None, vec![body], notes);
-        Ok(findings.about(Kind::Alert, id.as_str(), &id_told))
+        let mut warnings = Warnings::default();
+        let alert = wire::alert(&body, self.portal, &mut warnings).map_err(CallError::Upstream)?;
+        let returned_id = alert.id.clone().ok_or_else(CallError::without_id)?;
+        let findings = Findings::new(vec![alert], None, vec![body], warnings);
+        Ok(findings.checked_against(Kind::Alert, id.as_str(), &returned_id))
     }
 
-    /// `GET /v1.0/security/incidents/{id}?$expand=alerts`; where that fails, its alerts by
-    /// `GET /v1.0/security/incidents/{id}/alerts`: large incidents are answered with 500. Either list may go on, or fail: the
-    /// incident stays.
+    /// `GET /v1.0/security/incidents/{id}?$expand=alerts`. Graph answers that with 500 for large incidents. Then the alerts
+    /// come from `GET /v1.0/security/incidents/{id}/alerts`. If a page of alerts fails, the incident is still returned.
     pub(crate) async fn incident(&self, id: IncidentId, ctx: &Context) -> Result<Findings, CallError> {
         let url = self.address(&["security", "incidents", &id.to_string()])?;
         let mut expanded = url.clone();
         expanded.query_pairs_mut().append_pair("$expand", "alerts");
-        let (body, is_whole) = match self.get(&expanded, READ_INCIDENTS, ctx).await {
+        let (body, is_complete) = match self.get(&expanded, READ_INCIDENTS, ctx).await {
             Err(CallError::Upstream(ClientError::ServerError | ClientError::TooLarge)) => {
                 (self.get(&url, READ_INCIDENTS, ctx).await, false)
             }
             outcome => (outcome, true),
         };
         let Some(body) = CallError::known(body)? else { return Ok(Findings::unknown()) };
-        let mut notes = Warnings::default();
-        let (incident, mut first) = wire::incident(&body, id, self.portal, &mut notes).map_err(CallError::Upstream)?;
-        let id_told = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
+        let mut warnings = Warnings::default();
+        let (incident, mut first) =
+            wire::incident(&body, id, self.portal, &mut warnings).map_err(CallError::Upstream)?;
+        let returned_id = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
         ctx.hold(first.made).map_err(CallError::Upstream)?;
-        if !is_whole {
+        if !is_complete {
             let url = self.address(&["security", "incidents", &id.to_string(), "alerts"])?;
             first = Page { next_link: Some(url.into()), ..Page::default() };
         }
@@ -100,12 +100,12 @@ impl Graph {
             prefer: Some(PREFER),
             calls_follow: incident.merged_into.is_some(),
         };
-        let read = |body: &SharedStr| wire::alerts(body, self.portal, &mut notes);
+        let read = |body: &SharedStr| wire::alerts(body, self.portal, &mut warnings);
         self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
-        alerts.note_unread(&mut notes);
-        let is_whole = alerts.is_whole();
-        let findings = Findings::new(alerts.items, Some(incident), alerts.bodies, notes).whole_if(is_whole);
-        Ok(findings.about(Kind::Incident, &id.to_string(), &id_told))
+        alerts.warn_if_incomplete(&mut warnings);
+        let is_complete = alerts.is_complete();
+        let findings = Findings::new(alerts.items, Some(incident), alerts.bodies, warnings).complete_if(is_complete);
+        Ok(findings.checked_against(Kind::Incident, &id.to_string(), &returned_id))
     }
 
     async fn get(&self, url: &Url, permission: &'static str, ctx: &Context) -> Result<SharedStr, CallError> {

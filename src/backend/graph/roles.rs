@@ -1,16 +1,16 @@
-//! What the application's roles allow.
+//! The application roles that each lookup needs.
 
 use crate::credentials::carries;
 use crate::domain::subject::Kind;
 
-/// Alerts by id.
+/// Permits alerts by id.
 pub(crate) const READ_ALERTS: &str = "SecurityAlert.Read.All";
-/// Incidents by id; Graph takes it for alerts as well.
+/// Permits incidents by id, and alerts by id as well.
 pub(crate) const READ_INCIDENTS: &str = "SecurityIncident.Read.All";
-/// Advanced hunting.
+/// Permits advanced hunting.
 pub(crate) const RUN_HUNTING: &str = "ThreatHunting.Read.All";
 
-/// The roles that a kind of lookup needs beside these.
+/// Returns the roles that a kind of lookup needs and that are missing in `roles`.
 pub(crate) fn missing(kind: Kind, roles: &[String]) -> Vec<&'static str> {
     let lacks = |wanted| !carries(roles, wanted);
     let alerts = (lacks(READ_ALERTS) && lacks(READ_INCIDENTS)).then_some(READ_ALERTS);

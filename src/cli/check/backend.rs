@@ -80,7 +80,7 @@ pub(super) async fn check(session: &Session, report: &mut Report) {
             match auto.choice(&context()).await {
                 Ok(choice) => {
                     for kind in Kind::ALL {
-                        report.good(&format!("  {}", kind.as_str()), &choice.told_of(kind));
+                        report.good(&format!("  {}", kind.as_str()), &choice.explanation(kind));
                     }
                 }
                 Err(error) => report.wrong("backend", &one_line_message(error)),

@@ -1,9 +1,9 @@
-//! How an account is named: bare, or with its domain before or after it.
+//! Account names: bare, or with a domain before or after the name.
 
 use crate::domain::portal::is_guid;
 use crate::domain::resolution::{Step, StepName};
 
-/// An account's bare name, as Defender takes it, and the domain in which the caller said it is.
+/// An account: its bare name, as Defender takes it, and the domain that the caller sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account {
     name: String,
@@ -12,7 +12,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Takes `name`, `DOMAIN\name` or `name@domain`; `AzureAD\name@domain` is the latter.
+    /// Parses `name`, `DOMAIN\name` or `name@domain`. `AzureAD\name@domain` counts as `name@domain`.
     pub fn parse(text: &str) -> Option<Self> {
         let (name, domain, is_principal_name) = match text.split_once('\\') {
             Some((_, name)) if name.contains('@') => Self::principal_name(name)?,
@@ -25,33 +25,33 @@ impl Account {
         fits.then(|| Self { name: name.to_owned(), domain: domain.map(str::to_owned), is_principal_name })
     }
 
-    /// The parts of a user principal name, which has no blanks.
+    /// Splits a user principal name, which has no blanks.
     fn principal_name(text: &str) -> Option<(&str, Option<&str>, bool)> {
         let (name, domain) = text.rsplit_once('@').filter(|_| !text.contains(char::is_whitespace))?;
         Some((name, Some(domain), true))
     }
 
-    /// Whether this is no name but a security identifier (`S-1-5-21-…`), which only hunting knows.
+    /// Whether this is a security identifier (`S-1-5-21-…`), which only hunting knows.
     pub fn is_sid(&self) -> bool {
         self.domain.is_none() && is_sid(&self.name)
     }
 
-    /// Whether this is no name but the id of an object in Entra, which only hunting knows.
+    /// Whether this is the id of an object in Entra, which only hunting knows.
     pub fn is_object_id(&self) -> bool {
         self.domain.is_none() && is_guid(&self.name)
     }
 
-    /// The bare name.
+    /// Returns the bare name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether the caller gave `name@domain`.
+    /// Whether the caller sent `name@domain`.
     pub fn is_principal_name(&self) -> bool {
         self.is_principal_name
     }
 
-    /// The name as the caller gave it, with its domain.
+    /// Returns the name as the caller sent it, with its domain.
     pub fn as_given(&self) -> String {
         match &self.domain {
             Some(domain) if self.is_principal_name => format!("{}@{domain}", self.name),
@@ -60,53 +60,54 @@ impl Account {
         }
     }
 
-    /// From what the caller gave to the bare name, where the two differ.
+    /// Returns the conversion to the bare name, if the caller sent more.
     pub fn step_to_bare_name(&self) -> Option<Step> {
         let step = if self.is_principal_name { StepName::UpnToAccountName } else { StepName::DomainToAccountName };
         self.domain.as_ref().map(|_| Step::new(step, self.as_given(), self.name()))
     }
 
-    /// The domain that the caller gave: of NetBIOS or of DNS.
+    /// Returns the domain that the caller sent: a NetBIOS or DNS name.
     pub fn domain(&self) -> Option<&str> {
         self.domain.as_deref()
     }
 }
 
-/// `S-1-` and numbers.
+/// Whether a text is `S-1-` followed by numbers.
 fn is_sid(text: &str) -> bool {
     let prefix = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("S-1-"));
     let mut numbers = text.get(4..).unwrap_or_default().split('-');
     prefix && numbers.all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// What stands behind the name of a guest: `jane_fabrikam.example#EXT#@contoso.onmicrosoft.com`.
-const GUEST: &str = "#EXT#";
+/// The suffix of a guest's name: `jane_fabrikam.example#EXT#@contoso.onmicrosoft.com`.
+const GUEST_SUFFIX: &str = "#EXT#";
 
-/// The name without the mark of a guest.
-fn without_mark(name: &str) -> &str {
-    let at = name.len().saturating_sub(GUEST.len());
+/// Returns the name without the suffix of a guest.
+fn without_guest_suffix(name: &str) -> &str {
+    let at = name.len().saturating_sub(GUEST_SUFFIX.len());
     match name.split_at_checked(at) {
-        Some((rest, mark)) if mark.eq_ignore_ascii_case(GUEST) => rest,
+        Some((rest, suffix)) if suffix.eq_ignore_ascii_case(GUEST_SUFFIX) => rest,
         _ => name,
     }
 }
 
-/// 1 to 256 characters, none that could leave a path segment, none that cannot be seen.
+/// Whether a text has 1 to 256 characters, all visible, and none that could end a path segment.
 fn is_account_name(text: &str) -> bool {
     let length = text.chars().count();
-    let text = without_mark(text);
+    let text = without_guest_suffix(text);
     length <= 256
         && !text.is_empty()
         && text.trim() == text
         && text != "."
         && text != ".."
-        && !text.chars().any(|letter| is_unseen(letter) || "/\\%?#;".contains(letter))
+        && !text.chars().any(|c| is_invisible(c) || "/\\%?#;".contains(c))
 }
 
-/// Control and format characters: line breaks, bidirectional marks, zero widths, surrogate halves' stand-in.
-fn is_unseen(letter: char) -> bool {
-    letter.is_control()
-        || matches!(u32::from(letter),
+/// Whether this is a control or format character: a line break, a bidirectional mark, a zero width character, or the
+/// replacement character.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(u32::from(c),
             0xAD | 0x600..=0x605 | 0x61C | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF
             | 0xFFF9..=0xFFFD | 0xE0000..=0xE007F)
 }
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spellings_of_an_account_give_its_name() {
+    fn every_spelling_of_an_account_gives_its_bare_name() {
         for (text, name, domain) in [
             ("dana.reyes", "dana.reyes", None),
             ("CONTOSO\\dana.reyes", "dana.reyes", Some("CONTOSO")),
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_account_is_refused() {
+    fn other_text_is_not_an_account() {
         for text in [
             "\\name",
             "CONTOSO\\",
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_accounts_are_told_from_names() {
+    fn ids_of_accounts_differ_from_names() {
         let account = |text| Account::parse(text).expect("an account");
         for (text, is_sid, is_object_id) in [
             ("S-1-5-21-41-42-43-1473", true, false),

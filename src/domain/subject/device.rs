@@ -1,4 +1,4 @@
-//! How a device is named: by its id, or by what people call it.
+//! Device ids and device names.
 
 use super::{IpAddress, is_hex};
 
@@ -7,33 +7,33 @@ use super::{IpAddress, is_hex};
 pub struct DeviceId(String);
 
 impl DeviceId {
-    /// Takes 40 hexadecimal digits.
+    /// Parses 40 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         is_hex(text, 40).then(|| Self(text.to_ascii_lowercase()))
     }
 
-    /// The id.
+    /// Returns the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A device's name: a DNS name, a NetBIOS name, or the free text that phones are given ("Dana's iPad").
+/// A device's name: a DNS name, a NetBIOS name, or free text, as phones have ("Dana's iPad").
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DeviceName(String);
 
 impl DeviceName {
-    /// Takes 1 to 255 letters, digits, dots, hyphens, underscores, inner spaces, apostrophes and round brackets.
+    /// Parses 1 to 255 chars, digits, dots, hyphens, underscores, inner spaces, apostrophes and parentheses.
     ///
-    /// The backslashes of a network path (`\\HOST`) and the dollar sign of a machine's account are dropped. Digits and
-    /// dots alone are no name: they are an address, or were meant for one.
+    /// The backslashes of a network path (`\\HOST`) and the dollar sign of a machine's account are dropped. A text of only
+    /// digits and dots is not a name: it is an address, possibly mistyped.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim_start_matches('\\');
-        let text = &*as_records_have_it(text.strip_suffix('$').unwrap_or(text));
+        let text = &*normalized(text.strip_suffix('$').unwrap_or(text));
         let fits = (1..=255).contains(&text.len())
-            && text.chars().all(|letter| is_name_letter(letter) || " .-_'’()".contains(letter))
+            && text.chars().all(|c| is_name_char(c) || " .-_'’()".contains(c))
             && text.trim() == text
-            && text.chars().any(is_name_letter)
+            && text.chars().any(is_name_char)
             && !text.starts_with('.')
             && !text.ends_with('.')
             && !IpAddress::looks_like(text)
@@ -41,17 +41,17 @@ impl DeviceName {
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// The name as it was given.
+    /// Returns the name as the caller sent it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether this names a host without its domain.
+    /// Whether this is a host name without a domain.
     pub fn is_short(&self) -> bool {
         !self.0.contains('.')
     }
 
-    /// How a device of this `computerDnsName` is meant by this name, if it is.
+    /// Returns how a device with this `computerDnsName` matches the name; `None` if it does not.
     pub fn matches(&self, dns_name: &str) -> Option<NameMatch> {
         let (wanted, found) = (comparable(&self.0), comparable(dns_name));
         let first_label = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
@@ -61,13 +61,13 @@ impl DeviceName {
         (found == first_label(&wanted)).then_some(NameMatch::FirstLabel)
     }
 
-    /// The first label of a full name: what a device without a domain would be called. `None` for a short name.
+    /// Returns the first label of a full name, which is the name of a device without a domain. `None` for a short name.
     pub fn first_label(&self) -> Option<Self> {
         let (label, _) = self.0.split_once('.')?;
         Some(Self(label.to_owned()))
     }
 
-    /// This name as it was given, with all apostrophes straight, and with all of them curved, each once.
+    /// Returns the distinct spellings: as the caller sent it, with straight apostrophes, and with curved ones.
     pub fn spellings(&self) -> Vec<String> {
         let mut all = vec![self.0.clone()];
         for other in [self.0.replace(APOSTROPHES, "'"), self.0.replace(APOSTROPHES, "’")] {
@@ -79,48 +79,48 @@ impl DeviceName {
     }
 }
 
-/// Chats and phones curve them.
+/// The straight apostrophe, and the curved one that chats and phones use.
 const APOSTROPHES: [char; 2] = ['\'', '’'];
 
-/// How a device is meant by a name.
+/// How a device matches a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameMatch {
-    /// By the whole of it; where it is short, by the first label of the device's name.
+    /// The whole name matches. A short name matches the first label of the device's name.
     Whole,
-    /// By its first label: the device's name has no domain, the name asked for has.
+    /// The first label matches: the requested name has a domain, the device's name has none.
     FirstLabel,
 }
 
-/// A name in the form in which equal names are the same text.
+/// Returns a name in a form that can be compared.
 fn comparable(name: &str) -> String {
     name.to_lowercase().replace('’', "'")
 }
 
-/// A name with plain blanks, one between two words, and with the apostrophes that records have.
-fn as_records_have_it(text: &str) -> String {
+/// Returns a name with single plain spaces between words, and with the apostrophes that records have.
+fn normalized(text: &str) -> String {
     let text = with_apostrophes(text).replace('\u{a0}', " ");
     let words: Vec<_> = text.split(' ').filter(|word| !word.is_empty()).collect();
     if text.starts_with(' ') || text.ends_with(' ') { text } else { words.join(" ") }
 }
 
-/// Inside of a word, accents and quotes stand for an apostrophe; elsewhere they are left as they are.
+/// Replaces accents and quotes inside a word by an apostrophe. Elsewhere they are unchanged.
 fn with_apostrophes(text: &str) -> String {
-    let is_of_a_word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+    let is_in_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let mut before = None;
-    let mut letters = text.chars().peekable();
+    let mut chars = text.chars().peekable();
     std::iter::from_fn(|| {
-        let letter = letters.next()?;
-        let stands_for_one =
-            matches!(letter, 'ʼ' | '‘' | '´' | '`') && is_of_a_word(before) && is_of_a_word(letters.peek().copied());
-        before = Some(letter);
-        Some(if stands_for_one { '’' } else { letter })
+        let c = chars.next()?;
+        let is_apostrophe =
+            matches!(c, 'ʼ' | '‘' | '´' | '`') && is_in_word(before) && is_in_word(chars.peek().copied());
+        before = Some(c);
+        Some(if is_apostrophe { '’' } else { c })
     })
     .collect()
 }
 
-/// A letter or digit of a script in everyday use: no combining marks, no look-alikes of the compatibility blocks.
-fn is_name_letter(letter: char) -> bool {
-    letter.is_alphanumeric() && matches!(u32::from(letter), 0..0x2000 | 0x3040..0xA000 | 0xAC00..0xD7B0)
+/// Whether this is a c or digit of a common script. Combining marks and compatibility characters are not.
+fn is_name_char(c: char) -> bool {
+    c.is_alphanumeric() && matches!(u32::from(c), 0..0x2000 | 0x3040..0xA000 | 0xAC00..0xD7B0)
 }
 
 #[cfg(test)]
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_around_a_device_name_is_dropped() {
+    fn backslashes_and_the_dollar_sign_around_a_device_name_are_dropped() {
         for (text, name) in [
             ("DESK-042$", "DESK-042"),
             ("\\\\desk-042", "desk-042"),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn device_names_of_all_sorts_are_taken() {
+    fn all_forms_of_device_names_are_accepted() {
         for text in [
             "desk-042",
             "desk-042.contoso.com",
@@ -175,9 +175,9 @@ mod tests {
     }
 
     #[test]
-    fn a_name_means_a_device_of_the_whole_of_it_or_of_its_first_label() {
+    fn a_name_matches_as_a_whole_or_by_its_first_label() {
         use NameMatch::{FirstLabel, Whole};
-        for (asked, known, right) in [
+        for (requested, known, right) in [
             ("DESK-042", "desk-042", Some(Whole)),
             ("DESK-042", "desk-042.contoso.com", Some(Whole)),
             ("desk-042", "desk-0421.contoso.com", None),
@@ -194,12 +194,12 @@ mod tests {
             ("Dana`s\u{a0}iPad", "Dana's iPad", Some(Whole)),
             ("Dana's iPad.contoso.com", "Dana’s iPad", Some(FirstLabel)),
         ] {
-            assert_eq!(name(asked).matches(known), right, "{asked} {known}");
+            assert_eq!(name(requested).matches(known), right, "{requested} {known}");
         }
     }
 
     #[test]
-    fn either_apostrophe_is_a_spelling_of_the_other() {
+    fn a_name_has_spellings_with_either_apostrophe() {
         assert_eq!(name("desk-042").spellings(), ["desk-042"]);
         assert_eq!(name("Dana's iPad").spellings(), ["Dana's iPad", "Dana’s iPad"]);
         let mixed = name("Dana’s 'iPad'").spellings();

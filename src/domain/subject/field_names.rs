@@ -1,23 +1,23 @@
-//! The words by which callers name a subject: one table for JSON fields, query strings, chat commands, the command line
-//! and the scans of other people's records.
+//! The field names for a subject: one table for JSON fields, query strings, chat commands, the command line and the scans
+//! of records in other formats.
 
 use super::Kind;
 
-/// What a word says about the value that goes with it.
+/// What a field name means for its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Named {
-    /// It is of this kind.
+    /// The value is of this kind.
     Kind(Kind),
-    /// It is a machine, or an address where it is written as one: SIEMs put either into the same field.
+    /// The value is an address if it has that form, else a machine: SIEMs use the same field for both.
     Host,
-    /// It is a URL, which is asked by its host.
+    /// The value is a URL; its host is the subject.
     Url,
-    /// It can be anything: its form tells.
+    /// The value can be any kind; its form decides.
     Value,
 }
 
 impl Named {
-    /// The kind, as far as the word alone tells it.
+    /// Returns the kind, if the name alone decides it.
     pub fn kind(self) -> Option<Kind> {
         match self {
             Self::Kind(kind) => Some(kind),
@@ -27,7 +27,7 @@ impl Named {
         }
     }
 
-    /// The field of a request that says the same.
+    /// Returns the request field with the same meaning.
     pub fn field(self) -> &'static str {
         match self {
             Self::Kind(kind) => kind.field(),
@@ -38,7 +38,7 @@ impl Named {
     }
 }
 
-/// The table. The names of the first version come first in their row.
+/// The table of field names. The names of the first version come first in their row.
 const TABLE: [(Named, &[&str]); 9] = [
     (Named::Kind(Kind::Alert), &["alert_id", "alert"]),
     (
@@ -72,62 +72,62 @@ const TABLE: [(Named, &[&str]); 9] = [
     (Named::Url, &["url"]),
 ];
 
-/// The words for anything: they stand apart, so that the words for a kind are named first.
-const ANYTHING: &[&str] = &["value", "any", "indicator", "entity", "fqdn", "src", "query"];
+/// The names for a value of any kind. They are separate, so that names for one kind are listed first.
+const ANY_KIND_NAMES: &[&str] = &["value", "any", "indicator", "entity", "fqdn", "src", "query"];
 
-/// The names of the first version: beside one of these, other words are not the subject.
-const FIRST_VERSION: [&str; 6] = ["alert_id", "machine", "user", "file_hash", "incident_id", "value"];
+/// The names of the first version. If a request has one of these, its other fields are not the subject.
+const FIRST_VERSION_NAMES: [&str; 6] = ["alert_id", "machine", "user", "file_hash", "incident_id", "value"];
 
-/// No word is longer, however it is written.
-const MAX_BYTES: usize = 40;
+/// The longest name in any spelling.
+const MAX_NAME_BYTES: usize = 40;
 
-/// All words with what they say.
+/// Returns all field names with their meaning.
 pub fn all() -> impl Iterator<Item = (Named, &'static str)> {
-    let rows = TABLE.iter().map(|(named, words)| (*named, *words)).chain([(Named::Value, ANYTHING)]);
+    let rows = TABLE.iter().map(|(named, words)| (*named, *words)).chain([(Named::Value, ANY_KIND_NAMES)]);
     rows.flat_map(|(named, words)| words.iter().map(move |word| (named, *word)))
 }
 
-/// What a word says; `None` if it is none of the table.
+/// Returns the meaning of a field name; `None` if it is not in the table.
 pub fn look_up(word: &str) -> Option<Named> {
     all().find(|(_, known)| is_same(known, word)).map(|(named, _)| named)
 }
 
 /// Whether this is a field name of the first version.
 pub fn is_of_first_version(word: &str) -> bool {
-    FIRST_VERSION.iter().any(|known| is_same(known, word))
+    FIRST_VERSION_NAMES.iter().any(|known| is_same(known, word))
 }
 
-/// Whether two names are one: case, `_` and `-` do not matter, and so `fileHash` is `file_hash`.
+/// Whether two names are the same. Case, `_` and `-` do not count: `fileHash` is `file_hash`.
 pub fn is_same(one: &str, other: &str) -> bool {
-    one.len() <= MAX_BYTES && other.len() <= MAX_BYTES && letters(one).eq(letters(other))
+    one.len() <= MAX_NAME_BYTES && other.len() <= MAX_NAME_BYTES && significant_chars(one).eq(significant_chars(other))
 }
 
-/// A name in the one spelling that all spellings of it share.
+/// Returns a name in the form that all its spellings share.
 pub fn in_one_spelling(name: &str) -> String {
-    letters(name).flat_map(char::to_lowercase).collect()
+    significant_chars(name).flat_map(char::to_lowercase).collect()
 }
 
-fn letters(name: &str) -> impl Iterator<Item = char> {
-    name.chars().filter(|letter| !matches!(letter, '_' | '-')).map(|letter| letter.to_ascii_lowercase())
+fn significant_chars(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase())
 }
 
-/// The word, of the table or of `others`, that somebody may have meant who wrote this one.
+/// Returns the name in the table or in `others` that is most similar to a mistyped one.
 pub fn nearest(word: &str, others: &[&'static str]) -> Option<&'static str> {
-    if word.len() > MAX_BYTES {
+    if word.len() > MAX_NAME_BYTES {
         return None;
     }
-    let written: String = letters(word).collect();
-    let slips_allowed = match written.chars().count() {
+    let written: String = significant_chars(word).collect();
+    let max_distance = match written.chars().count() {
         0..=2 => return None,
         3..=7 => 1,
         _ => 2,
     };
     let known = all().map(|(_, known)| known).chain(others.iter().copied());
-    let with_slips = known.filter_map(|known| {
-        let slips = strsim::osa_distance(&written, &letters(known).collect::<String>());
-        (slips <= slips_allowed).then_some((slips, known))
+    let candidates = known.filter_map(|known| {
+        let distance = strsim::osa_distance(&written, &significant_chars(known).collect::<String>());
+        (distance <= max_distance).then_some((distance, known))
     });
-    with_slips.min_by_key(|(slips, _)| *slips).map(|(_, known)| known)
+    candidates.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_known_however_it_is_spelled() {
+    fn every_spelling_of_a_field_name_is_known() {
         for (word, named) in [
             ("machine", Named::Kind(Kind::Machine)),
             ("computerDnsName", Named::Kind(Kind::Machine)),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_says_two_things() {
+    fn no_field_name_has_two_meanings() {
         let words: Vec<_> = all().collect();
         for (at, (_, word)) in words.iter().enumerate() {
             let others = words.iter().skip(at + 1);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_leads_to_the_word_that_was_meant() {
+    fn a_typing_error_leads_to_the_intended_name() {
         for (word, meant) in [
             ("machien", Some("machine")),
             ("machin", Some("machine")),

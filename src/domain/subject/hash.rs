@@ -1,18 +1,18 @@
-//! How a file is named: by the digest of its content.
+//! File hashes: the digest of the content.
 
 use super::{SubjectError, is_hex};
 
 /// The digest of a file's content, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum FileHash {
-    /// 40 hexadecimal digits: what Defender's file lookup takes.
+    /// 40 hexadecimal digits; Defender's file lookup takes this.
     Sha1(Sha1),
-    /// 64 hexadecimal digits: resolved to the SHA-1 first.
+    /// 64 hexadecimal digits; the older APIs need it resolved to a SHA-1.
     Sha256(Sha256),
 }
 
 impl FileHash {
-    /// Takes a SHA-1 or a SHA-256.
+    /// Parses a SHA-1 or a SHA-256.
     pub fn parse(text: &str) -> Result<Self, SubjectError> {
         if let Some(sha1) = Sha1::parse(text) {
             return Ok(Self::Sha1(sha1));
@@ -27,7 +27,7 @@ impl FileHash {
         Err(SubjectError::invalid("A file hash is a SHA-1 (40 hexadecimal digits) or a SHA-256 (64)."))
     }
 
-    /// The digits.
+    /// Returns the digits.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Sha1(sha1) => sha1.as_str(),
@@ -41,12 +41,12 @@ impl FileHash {
 pub struct Sha1(String);
 
 impl Sha1 {
-    /// Takes 40 hexadecimal digits.
+    /// Parses 40 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         is_hex(text, 40).then(|| Self(text.to_ascii_lowercase()))
     }
 
-    /// The digits.
+    /// Returns the digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -57,12 +57,12 @@ impl Sha1 {
 pub struct Sha256(String);
 
 impl Sha256 {
-    /// Takes 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         is_hex(text, 64).then(|| Self(text.to_ascii_lowercase()))
     }
 
-    /// The digits.
+    /// Returns the digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }

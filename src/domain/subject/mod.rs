@@ -1,6 +1,6 @@
-//! What a caller may ask about: one type per form, each with one fallible constructor.
+//! The subjects that a caller can ask about: one type for each form, each with one fallible constructor.
 //!
-//! Whatever is in one of these types is safe as a path segment: nothing else ever reaches a URL.
+//! A value of these types is safe as a path segment. No other text from a caller reaches a URL.
 
 mod account;
 mod device;
@@ -23,7 +23,7 @@ use field_names::Named;
 pub use hash::{FileHash, Sha1, Sha256};
 use network::UrlHost;
 pub use network::{DomainName, IpAddress};
-use spelling::{has_a_word_of_its_own, is_no_value, tidied};
+use spelling::{contains_identifier, is_no_value, normalized};
 
 /// The kinds of subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
@@ -50,7 +50,7 @@ impl Kind {
     pub const ALL: [Self; 7] =
         [Self::Alert, Self::Machine, Self::User, Self::File, Self::Incident, Self::Ip, Self::Domain];
 
-    /// The word for it.
+    /// Returns the name of the kind in requests and answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Alert => "alert",
@@ -71,7 +71,7 @@ impl Kind {
         }
     }
 
-    /// The field of a request that names a subject of this kind.
+    /// Returns the request field for a subject of this kind.
     pub fn field(self) -> &'static str {
         match self {
             Self::Alert => "alert_id",
@@ -85,13 +85,13 @@ impl Kind {
     }
 }
 
-/// Why a text names no subject.
+/// Why a text is not a subject.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubjectError {
     /// The text has no form that is accepted here.
     #[error("{0}")]
     Invalid(String),
-    /// A hash, but of a sort that Defender's file lookup does not take.
+    /// It is a hash of a type that Defender's file lookup does not take.
     #[error("{0}")]
     UnsupportedHash(String),
 }
@@ -110,21 +110,21 @@ impl SubjectError {
 pub struct AlertId(String);
 
 impl AlertId {
-    /// Takes an id of the accepted form.
+    /// Parses an id of the accepted form.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=128).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// The id.
+    /// Returns the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// An id in the form in which it equals another: Microsoft does not tell the case of hexadecimal digits apart, in ids
-/// such as `da637472900382838869_1364969609`, `ca<GUID>`, `ad<hex>`. Any other id is as it is.
+/// Returns an id in a form that can be compared. Microsoft ignores the case of hexadecimal digits in ids such as
+/// `da637472900382838869_1364969609`, `ca<GUID>` and `ad<hex>`. Any other id is returned unchanged.
 pub fn comparable_id(id: &str) -> Cow<'_, str> {
     let is_hex = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'_' | b'-'));
     let prefix = id.get(..2).filter(|prefix| prefix.bytes().all(|byte| byte.is_ascii_alphabetic()));
@@ -136,12 +136,12 @@ pub fn comparable_id(id: &str) -> Cow<'_, str> {
     }
 }
 
-/// An incident's number: positive, and no greater than Microsoft's 64 signed bits hold.
+/// An incident's number: positive, and at most the largest signed 64-bit integer, which is Microsoft's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IncidentId(u64);
 
 impl IncidentId {
-    /// Takes 1 to 19 digits.
+    /// Parses 1 to 19 digits.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         if !digits {
@@ -150,7 +150,7 @@ impl IncidentId {
         text.parse().ok().and_then(Self::new)
     }
 
-    /// Takes a number.
+    /// Parses a number.
     pub fn new(number: u64) -> Option<Self> {
         (number >= 1 && i64::try_from(number).is_ok()).then_some(Self(number))
     }
@@ -162,7 +162,7 @@ impl fmt::Display for IncidentId {
     }
 }
 
-/// A device, as the caller holds it.
+/// A device, by the id or name that the caller sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Machine {
     /// By its id.
@@ -171,7 +171,7 @@ pub enum Machine {
     Name(DeviceName),
 }
 
-/// Exactly one thing to ask about.
+/// The subject of a question.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// One alert.
@@ -191,7 +191,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// Its kind.
+    /// Returns its kind.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Alert(_) => Kind::Alert,
@@ -204,7 +204,7 @@ impl Subject {
         }
     }
 
-    /// The text by which Defender is asked, as far as it is known without asking.
+    /// Returns the id or name that is sent to Defender, before any name is resolved.
     pub fn id(&self) -> String {
         match self {
             Self::Alert(id) => id.as_str().to_owned(),
@@ -219,21 +219,21 @@ impl Subject {
     }
 }
 
-/// A subject, the caller's own text for it, and what was converted on the way.
+/// A subject, the text that the caller sent, and the conversions between the two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// What is asked about; of a `value`, the first that its form allows.
+    /// The subject; for a `value`, the first one that its form permits.
     pub subject: Subject,
-    /// What else the form of a `value` allows, in the order in which it is asked while nothing is found.
+    /// The other subjects that the form of a `value` permits. They are tried in this order until something is found.
     pub further: Vec<Subject>,
     /// What the caller sent.
     pub input: String,
-    /// From the one to the other.
+    /// The conversions from the input to the subject.
     pub steps: Vec<Step>,
 }
 
 impl Question {
-    /// Reads the text that goes with a word of the table.
+    /// Parses the value of a field in the table of field names.
     pub fn named(named: Named, input: &str) -> Result<Self, SubjectError> {
         match named {
             Named::Kind(kind) => Self::parse(kind, input),
@@ -243,37 +243,37 @@ impl Question {
         }
     }
 
-    /// Reads a text that the caller says is of this kind: an id in any accepted form, or a portal link to one.
+    /// Parses a text as this kind of subject: an id in any accepted form, or a portal link.
     pub fn parse(kind: Kind, input: &str) -> Result<Self, SubjectError> {
-        let text = meant(input)?;
+        let text = normalized_value(input)?;
         if !looks_like_link(&text) {
             return Self::from_parts(kind, input, &text, Vec::new());
         }
         match portal::parse_link(&text) {
             Ok(link) if link.named.kind() == Some(kind) => Self::from_link(input, &link),
-            Ok(link) => Err(of_another_kind(&link)),
-            Err(NoLink::NoSubject) => Err(no_page_of_a_subject()),
-            // A domain may come as the URL in which it was seen.
+            Ok(link) => Err(page_of_another_kind(&link)),
+            Err(NoLink::NoSubject) => Err(page_without_subject()),
+            // A caller may send a URL as the domain.
             Err(NoLink::Elsewhere) if kind == Kind::Domain => match Self::from_url(input, &text, Vec::new())? {
                 question if question.subject.kind() == kind => Ok(question),
                 _ => Err(SubjectError::invalid("The host of this URL is an address: send it as url or as ip.")),
             },
-            Err(NoLink::Elsewhere) => Err(not_of_the_portal(kind)),
+            Err(NoLink::Elsewhere) => Err(not_a_portal_link(kind)),
         }
     }
 
-    /// Reads a URL: its host is what is asked about.
+    /// Parses a URL; its host is the subject.
     fn parse_url(input: &str) -> Result<Self, SubjectError> {
-        let text = meant(input)?;
+        let text = normalized_value(input)?;
         match portal::parse_link(&text) {
             Ok(link) if matches!(link.named.kind(), Some(Kind::Domain | Kind::Ip)) => Self::from_link(input, &link),
-            Ok(link) => Err(of_another_kind(&link)),
-            Err(NoLink::NoSubject) => Err(no_page_of_a_subject()),
+            Ok(link) => Err(page_of_another_kind(&link)),
+            Err(NoLink::NoSubject) => Err(page_without_subject()),
             Err(NoLink::Elsewhere) => Self::from_url(input, &text, Vec::new()),
         }
     }
 
-    /// The subject of a portal page.
+    /// Creates the question about the subject of a portal page.
     pub(super) fn from_link(input: &str, link: &portal::Link) -> Result<Self, SubjectError> {
         let steps = vec![Step::new(StepName::PortalLink, input, link.id.as_str())];
         match link.named.kind() {
@@ -282,7 +282,7 @@ impl Question {
         }
     }
 
-    /// The host of a URL.
+    /// Creates the question about the host of a URL.
     pub(super) fn from_url(input: &str, text: &str, mut steps: Vec<Step>) -> Result<Self, SubjectError> {
         let subject = match UrlHost::parse(text) {
             Some(UrlHost::Ip(address)) => Subject::Ip(address),
@@ -301,7 +301,7 @@ impl Question {
     }
 }
 
-/// The subject of this kind that a tidied text names.
+/// Parses a normalized text as a subject of this kind.
 pub(super) fn subject_of(kind: Kind, text: &str) -> Result<Subject, SubjectError> {
     let one_word = |form: &str| {
         let several = if text.contains(char::is_whitespace) { "These are several words. " } else { "" };
@@ -313,7 +313,7 @@ pub(super) fn subject_of(kind: Kind, text: &str) -> Result<Subject, SubjectError
             .ok_or_else(|| one_word("An alert id is 1 to 128 letters, digits, underscores and hyphens."))?,
         Kind::Machine => Subject::Machine(machine(text)?),
         Kind::User => Subject::User(account(text)?),
-        Kind::File => Subject::File(FileHash::parse(without_name_of_digest(text))?),
+        Kind::File => Subject::File(FileHash::parse(without_digest_name(text))?),
         Kind::Incident => IncidentId::parse(text.strip_prefix('#').unwrap_or(text))
             .map(Subject::Incident)
             .ok_or_else(|| one_word("An incident id is a positive whole number."))?,
@@ -336,14 +336,14 @@ fn machine(text: &str) -> Result<Machine, SubjectError> {
         let detail = "An IP address is no machine: send it as ip, or the device's name or id as machine.";
         return Err(SubjectError::invalid(detail));
     }
-    no_other_word(text)?;
+    reject_several_words(text)?;
     DeviceName::parse(text).map(Machine::Name).ok_or_else(|| {
         SubjectError::invalid("A machine is a device id (40 hexadecimal digits) or a DNS or NetBIOS name.")
     })
 }
 
 fn account(text: &str) -> Result<Account, SubjectError> {
-    no_other_word(text)?;
+    reject_several_words(text)?;
     Account::parse(text).ok_or_else(|| {
         SubjectError::invalid(
             "A user is an account name, DOMAIN\\name or name@domain. It holds no control characters, none of / \\ % ? ; \
@@ -352,25 +352,25 @@ fn account(text: &str) -> Result<Account, SubjectError> {
     })
 }
 
-/// Refuses a text of several words that holds an id, a hash, an address or a link: it is no name.
-pub(super) fn no_other_word(text: &str) -> Result<(), SubjectError> {
-    if has_a_word_of_its_own(text, super::value::is_alert_id_of_a_known_family) {
+/// Rejects a text of several words that contains an id, a hash, an address or a link: it is not a name.
+pub(super) fn reject_several_words(text: &str) -> Result<(), SubjectError> {
+    if contains_identifier(text, super::value::is_alert_id_of_a_known_family) {
         return Err(SubjectError::invalid("These are several words: send the one that names the subject."));
     }
     Ok(())
 }
 
-/// `sha1:…`, `SHA256=…`: the digits alone.
-fn without_name_of_digest(text: &str) -> &str {
+/// Returns only the digits of `sha1:…` or `SHA256=…`.
+fn without_digest_name(text: &str) -> &str {
     match text.split_once([':', '=']) {
         Some((name, digits)) if field_names::look_up(name) == Some(Named::Kind(Kind::File)) => digits.trim_start(),
         _ => text,
     }
 }
 
-/// The text as it was meant; a placeholder is refused.
-pub(super) fn meant(input: &str) -> Result<std::borrow::Cow<'_, str>, SubjectError> {
-    let text = tidied(input);
+/// Returns the normalized text; rejects a placeholder.
+pub(super) fn normalized_value(input: &str) -> Result<std::borrow::Cow<'_, str>, SubjectError> {
+    let text = normalized(input);
     if is_no_value(input) || is_no_value(&text) {
         let detail = "This is no value: it is a placeholder that was not filled, or stands for nothing.";
         return Err(SubjectError::invalid(detail));
@@ -379,7 +379,7 @@ pub(super) fn meant(input: &str) -> Result<std::borrow::Cow<'_, str>, SubjectErr
 }
 
 fn is_address(text: &str) -> bool {
-    IpAddress::parse(&tidied(text)).is_some()
+    IpAddress::parse(&normalized(text)).is_some()
 }
 
 fn article(kind: Kind) -> &'static str {
@@ -389,7 +389,7 @@ fn article(kind: Kind) -> &'static str {
     }
 }
 
-fn not_of_the_portal(kind: Kind) -> SubjectError {
+fn not_a_portal_link(kind: Kind) -> SubjectError {
     SubjectError::Invalid(format!(
         "This is no link to {} {} in the Microsoft Defender portal (https://security.microsoft.com/…).",
         article(kind),
@@ -397,12 +397,12 @@ fn not_of_the_portal(kind: Kind) -> SubjectError {
     ))
 }
 
-fn of_another_kind(link: &portal::Link) -> SubjectError {
+fn page_of_another_kind(link: &portal::Link) -> SubjectError {
     let (kind, field) = (link.named.kind().map_or("subject", Kind::as_str), link.named.field());
     SubjectError::Invalid(format!("This links to the page of another kind ({kind}): send it as {field} or as value."))
 }
 
-pub(super) fn no_page_of_a_subject() -> SubjectError {
+pub(super) fn page_without_subject() -> SubjectError {
     SubjectError::Invalid(format!("This page of the Microsoft Defender portal names no subject. {}", portal::PAGES))
 }
 

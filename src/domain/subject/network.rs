@@ -1,4 +1,4 @@
-//! How an address or a domain is named.
+//! Network addresses, domains, and the host of a URL.
 
 use std::net::{IpAddr, SocketAddrV4};
 
@@ -11,10 +11,10 @@ use url::{Host, Url};
 pub struct IpAddress(IpAddr);
 
 impl IpAddress {
-    /// Takes an address in any textual form; a zone id, a port and brackets are dropped.
+    /// Parses an address in any textual form. A zone id, a port and brackets are dropped.
     pub fn parse(text: &str) -> Option<Self> {
         let Some(inside) = text.strip_prefix('[') else {
-            // Only an address of version 4 has a port without brackets.
+            // Only an IPv4 address can have a port without brackets.
             let with_port = || text.parse::<SocketAddrV4>().map(|address| IpAddr::V4(*address.ip())).ok();
             return parse_bare(text).or_else(with_port).map(Self::canonical);
         };
@@ -23,19 +23,18 @@ impl IpAddress {
         (port.is_empty() || is_port(port)).then(|| parse_bare(address))?.map(Self::canonical)
     }
 
-    /// An address of version 4 that is written as one of version 6 (`::ffff:192.0.2.7`) is of version 4: Defender knows
-    /// it by that.
+    /// Converts an IPv4-mapped IPv6 address (`::ffff:192.0.2.7`) to IPv4, the form in which Defender knows it.
     fn canonical(address: IpAddr) -> Self {
         Self(address.to_canonical())
     }
 
-    /// Whether a text is digits and dots alone: an address, or a slip in one, and no name.
+    /// Whether a text has only digits and dots: it is an address, possibly mistyped, and not a name.
     pub(in crate::domain) fn looks_like(text: &str) -> bool {
         text.contains('.') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
     }
 }
 
-/// An address without port and brackets; one of version 6 may have a zone.
+/// Parses an address without port and brackets. An IPv6 address may have a zone.
 fn parse_bare(text: &str) -> Option<IpAddr> {
     match text.split_once('%') {
         Some((_, "")) => None,
@@ -55,10 +54,10 @@ impl std::fmt::Display for IpAddress {
 pub struct DomainName(String);
 
 impl DomainName {
-    /// Takes a DNS name; one trailing dot is dropped.
+    /// Parses a DNS name; one trailing dot is dropped.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_suffix('.').unwrap_or(text);
-        // The parser undoes percent-encoding, which a name has none of.
+        // The parser would decode percent-encoding, which a name does not have.
         if text.contains('%') {
             return None;
         }
@@ -71,13 +70,13 @@ impl DomainName {
         fits.then_some(Self(name))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Whom a URL leads to.
+/// The host of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum UrlHost {
     /// An address.
@@ -87,8 +86,7 @@ pub(super) enum UrlHost {
 }
 
 impl UrlHost {
-    /// The host of a URL, whatever port, user, path or query stands around it. The scheme may be missing
-    /// (`evil.example/x`).
+    /// Returns the host of a URL, without its port, user, path and query. The scheme may be missing (`evil.example/x`).
     pub(super) fn parse(text: &str) -> Option<Self> {
         if text.contains(char::is_whitespace) {
             return None;
@@ -96,7 +94,7 @@ impl UrlHost {
         let Some((_, authority)) = text.split_once("://") else {
             return Self::without_scheme(text);
         };
-        // The parser would look for a host behind any number of slashes.
+        // The parser would accept a host after any number of slashes.
         if authority.starts_with(['/', '\\']) {
             return None;
         }
@@ -114,7 +112,7 @@ impl UrlHost {
         if let Some(address) = IpAddress::parse(text) {
             return Some(Self::Ip(address));
         }
-        // `mailto:dana@contoso.com` is no URL of contoso.com.
+        // `mailto:dana@contoso.com` is not a URL of contoso.com.
         let url = Url::parse(&format!("http://{text}")).ok().filter(|_| !text.contains(['@', '\\']))?;
         match url.host()? {
             Host::Domain(name) => DomainName::parse(name).map(Self::Domain).filter(|_| !text.starts_with('/')),
@@ -128,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_in_any_form_is_canonical() {
+    fn every_form_of_an_address_becomes_canonical() {
         for (text, canonical) in [
             ("192.0.2.7", "192.0.2.7"),
             ("192.0.2.7:8443", "192.0.2.7"),
@@ -199,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_leads_to_its_host() {
+    fn the_host_of_a_url_is_found() {
         for (text, host) in [
             ("https://evil.example/", "evil.example"),
             ("HTTPS://EVIL.Example:8443/a/b?c=d#e", "evil.example"),

@@ -1,22 +1,22 @@
-//! How a value is written: what stands around it and is no part of it, spellings that cannot be followed, and texts that
-//! are no value at all.
+//! Normalizes how a value is written: removes surrounding characters, restores defanged addresses, and recognizes texts
+//! that are placeholders.
 
 use std::borrow::Cow;
 
 use super::IpAddress;
 use super::is_hex;
 
-/// A value as it was meant: without blanks and zero-width characters at its ends, without one full stop or comma behind
-/// it, without what mail programs put around an address (`<mailto:…>`), and with its dots, colons and at signs whole
-/// (`desk-042[.]contoso[.]com`, `hxxps://…`).
-pub(in crate::domain) fn tidied(text: &str) -> Cow<'_, str> {
-    match whole(unwrapped(trimmed(text))) {
+/// Returns the value that a text means. It removes blanks and zero-width characters at both ends, one full stop or comma at
+/// the end, and what mail programs add to an address (`<mailto:…>`). It restores defanged dots, colons, at signs and
+/// schemes (`desk-042[.]contoso[.]com`, `hxxps://…`).
+pub(in crate::domain) fn normalized(text: &str) -> Cow<'_, str> {
+    match refanged(unwrapped(trimmed(text))) {
         Cow::Borrowed(text) => Cow::Borrowed(without_end(text)),
         Cow::Owned(text) => Cow::Owned(without_end(&text).to_owned()),
     }
 }
 
-/// The address in `<dana@contoso.com>`, `mailto:dana@contoso.com`, `smtp:dana@contoso.com`.
+/// Returns the address in `<dana@contoso.com>`, `mailto:dana@contoso.com`, `smtp:dana@contoso.com`.
 fn unwrapped(text: &str) -> &str {
     let inside = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).filter(|text| text.contains('@'));
     let address = inside.unwrap_or(text);
@@ -26,23 +26,24 @@ fn unwrapped(text: &str) -> &str {
     scheme.and_then(|scheme| address.get(scheme.len()..)).unwrap_or(address)
 }
 
-/// A text without blanks, line breaks and zero-width characters at its ends.
+/// Returns a text without blanks, line breaks and zero-width characters at its ends.
 pub fn trimmed(text: &str) -> &str {
-    text.trim_matches(|letter: char| letter.is_whitespace() || is_zero_width(letter))
+    text.trim_matches(|c: char| c.is_whitespace() || is_zero_width(c))
 }
 
 fn without_end(text: &str) -> &str {
     trimmed(text.strip_suffix(['.', ',']).unwrap_or(text))
 }
 
-/// Characters that take no room: soft hyphen, joiners, marks of direction, byte order mark. Controls are none of them.
-fn is_zero_width(letter: char) -> bool {
-    matches!(u32::from(letter),
+/// Whether this character has no width: soft hyphen, joiners, direction marks, byte order mark. Control characters do not
+/// count.
+fn is_zero_width(c: char) -> bool {
+    matches!(u32::from(c),
         0xAD | 0x61C | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFEFF)
 }
 
-/// What reports and our own answers write so that nobody can follow it, and what it stands for.
-const BROKEN: [(&str, &str); 12] = [
+/// Defanged signs in reports and in our own answers, and the signs that they mean.
+const DEFANGED_SIGNS: [(&str, &str); 12] = [
     ("\\[.\\]", "."),
     ("[.]", "."),
     ("(.)", "."),
@@ -57,38 +58,38 @@ const BROKEN: [(&str, &str); 12] = [
     ("(at)", "@"),
 ];
 
-/// The text with broken signs and schemes made whole.
-fn whole(text: &str) -> Cow<'_, str> {
+/// Restores defanged signs and schemes.
+fn refanged(text: &str) -> Cow<'_, str> {
     let text = with_whole_signs(text);
-    match after_broken_scheme(&text) {
+    match split_defanged_scheme(&text) {
         Some((scheme, rest)) => Cow::Owned(format!("{scheme}{rest}")),
         None => text,
     }
 }
 
-/// The text with the signs in broken addresses made whole: `desk-042[.]contoso[.]com`.
+/// Restores the signs in defanged addresses: `desk-042[.]contoso[.]com`.
 pub fn with_whole_signs(text: &str) -> Cow<'_, str> {
     let mut whole = Cow::Borrowed(text);
     if text.contains(['[', '(', '{']) {
-        for (broken, meant) in BROKEN {
-            if whole.contains(broken) {
-                whole = Cow::Owned(whole.replace(broken, meant));
+        for (defanged, meant) in DEFANGED_SIGNS {
+            if whole.contains(defanged) {
+                whole = Cow::Owned(whole.replace(defanged, meant));
             }
         }
     }
     whole
 }
 
-/// `hxxp://…`, in any case.
-fn after_broken_scheme(text: &str) -> Option<(&'static str, &str)> {
-    let is_it = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+/// Returns the real scheme and the rest of a text with a defanged scheme (`hxxp://…`, in any case).
+fn split_defanged_scheme(text: &str) -> Option<(&'static str, &str)> {
+    let has_scheme = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     let schemes = [("hxxp://", "http://"), ("hxxps://", "https://"), ("fxp://", "ftp://"), ("meow://", "http://")];
-    let (broken, meant) = schemes.into_iter().find(|(broken, _)| is_it(broken))?;
-    Some((meant, text.get(broken.len()..)?))
+    let (defanged, meant) = schemes.into_iter().find(|(defanged, _)| has_scheme(defanged))?;
+    Some((meant, text.get(defanged.len()..)?))
 }
 
-/// What stands for "nothing" in records, templates and programs.
-const NOTHING: [&str; 14] = [
+/// Texts that mean "no value" in records, templates and programs.
+const EMPTY_WORDS: [&str; 14] = [
     "-",
     "--",
     "n/a",
@@ -105,15 +106,17 @@ const NOTHING: [&str; 14] = [
     "(none)",
 ];
 
-/// Whether a text is no value: nothing in words, or the place of a value that a template has not filled.
+/// Whether a text is not a value: a word for "no value", or a placeholder that a template has not filled.
 pub fn is_no_value(text: &str) -> bool {
     let text = trimmed(text);
-    let says_nothing = NOTHING.iter().any(|nothing| text.eq_ignore_ascii_case(nothing));
-    let is_left_open = ["${", "{{", "#{", "@{", "<%"].iter().any(|opening| text.contains(opening));
-    says_nothing || (is_left_open && !text.contains("://")) || ['%', '$'].into_iter().any(|sign| is_between(text, sign))
+    let is_empty_word = EMPTY_WORDS.iter().any(|nothing| text.eq_ignore_ascii_case(nothing));
+    let has_placeholder = ["${", "{{", "#{", "@{", "<%"].iter().any(|opening| text.contains(opening));
+    is_empty_word
+        || (has_placeholder && !text.contains("://"))
+        || ['%', '$'].into_iter().any(|sign| is_between(text, sign))
 }
 
-/// `%USER%`, `$result.user$`.
+/// Whether a text is a placeholder such as `%USER%` or `$result.user$`.
 fn is_between(text: &str, sign: char) -> bool {
     let inside = text.strip_prefix(sign).and_then(|rest| rest.strip_suffix(sign));
     inside.is_some_and(|name| {
@@ -121,10 +124,9 @@ fn is_between(text: &str, sign: char) -> bool {
     })
 }
 
-/// Whether a text of several words holds one that is an id, a hash, an address or a link by itself: such a text is no
-/// name.
-pub(in crate::domain) fn has_a_word_of_its_own(text: &str, is_alert_id: fn(&str) -> bool) -> bool {
-    let by_itself = |word: &str| {
+/// Whether a text of several words contains an id, a hash, an address or a link. Such a text is not a name.
+pub(in crate::domain) fn contains_identifier(text: &str, is_alert_id: fn(&str) -> bool) -> bool {
+    let is_identifier = |word: &str| {
         let word = word.trim_end_matches(['.', ',', ';', ':']);
         [32, 40, 64].iter().any(|digits| is_hex(word, *digits))
             || word.contains("://")
@@ -132,7 +134,7 @@ pub(in crate::domain) fn has_a_word_of_its_own(text: &str, is_alert_id: fn(&str)
             || IpAddress::parse(word).is_some()
             || is_alert_id(word)
     };
-    text.contains(char::is_whitespace) && text.split_whitespace().any(by_itself)
+    text.contains(char::is_whitespace) && text.split_whitespace().any(is_identifier)
 }
 
 #[cfg(test)]
@@ -140,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_around_a_value_is_no_part_of_it() {
+    fn surrounding_characters_are_removed() {
         for (text, meant) in [
             ("desk-042", "desk-042"),
             (" \t desk-042\r\n", "desk-042"),
@@ -162,12 +164,12 @@ mod tests {
             ("\u{7}a", "\u{7}a"),
             (" \u{200b} ", ""),
         ] {
-            assert_eq!(tidied(text), meant, "{text:?}");
+            assert_eq!(normalized(text), meant, "{text:?}");
         }
     }
 
     #[test]
-    fn what_a_template_left_open_is_no_value() {
+    fn an_unfilled_placeholder_is_not_a_value() {
         for text in [
             "${user}",
             "CONTOSO\\${user}",

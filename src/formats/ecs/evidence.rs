@@ -7,7 +7,7 @@ use super::fields::{
     Url, User,
 };
 use crate::domain::alert::{Account, Alert};
-use crate::domain::evidence::{self, Detail, Evidence, Named, Thing};
+use crate::domain::evidence::{self, Detail, Evidence, NestedEntities, Thing};
 use crate::domain::path::Place;
 use crate::domain::shared_str::SharedStr;
 use crate::formats::filled::{Filled, filled};
@@ -193,7 +193,7 @@ pub(super) fn destination(alert: &Alert) -> Address {
 }
 
 /// An end of the first connection that tells it.
-fn end(alert: &Alert, of: impl Fn(&Named) -> &Option<SharedStr>) -> Option<IpAddr> {
+fn end(alert: &Alert, of: impl Fn(&NestedEntities) -> &Option<SharedStr>) -> Option<IpAddr> {
     let mut named = alert.evidence.iter().filter_map(|item| item.named.as_deref());
     named.find_map(|named| ip(of(named).filled()))
 }

@@ -13,7 +13,7 @@ use super::moments::milliseconds;
 use super::process::{self, Process};
 use super::verbatim::Verbatim;
 use super::words;
-use crate::domain::evidence::{self, Detail, Evidence, Named};
+use crate::domain::evidence::{self, Detail, Evidence, NestedEntities};
 use crate::domain::shared_str::SharedStr;
 use crate::formats::filled::{Filled, filled};
 
@@ -171,7 +171,7 @@ impl<'a> Artifact<'a> {
     }
 
     /// The first of each sort that an item names; all that it tells stands in its data.
-    fn with_named(mut self, named: Option<&'a Named>) -> Self {
+    fn with_named(mut self, named: Option<&'a NestedEntities>) -> Self {
         let Some(named) = named else { return self };
         self.process = named.processes.iter().find_map(Process::of);
         self.file = named.files.iter().find_map(|file| told(file).file());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use defender_enrich::domain::alert::{Account, Alert, Comment, Device, LoggedOnUser};
 use defender_enrich::domain::enrichment::{Answer, Backend, CacheState, RenderOptions, Source};
 use defender_enrich::domain::evidence::{
-    Address, Detail, Evidence, File, Ip, Mail, Mailbox, Named, Parent, Process, Registry, User,
+    Address, Detail, Evidence, File, Ip, Mail, Mailbox, NestedEntities, Parent, Process, Registry, User,
 };
 use defender_enrich::domain::extra::Extra;
 use defender_enrich::domain::findings::Findings;
@@ -121,10 +121,10 @@ prop_compose! {
         (users, files, mails) in (vec(user(), 0..2), vec(file(), 0..2), vec(mail(), 0..2)),
         (source, destination, domain) in (text(), text(), text()),
         (ips, urls) in (vec(text().prop_map(Option::unwrap_or_default), 0..2), vec(text().prop_map(Option::unwrap_or_default), 0..2)),
-    ) -> Named {
-        Named {
+    ) -> NestedEntities {
+        NestedEntities {
             devices, users, files, mails, source, destination, ips, urls, domains: domain.into_iter().collect(),
-            ..Named::default()
+            ..NestedEntities::default()
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Evidence and entities: one flat union, in which each type uses some of about 35 members.
+//! Evidence and entities: one flat object of about 35 members, of which each type uses some.
 //!
-//! Documented samples print every member, null where it does not apply; live incidents leave them out. Both are read.
+//! Documented samples contain every member, with null where it does not apply. Live incidents omit these. Both are read.
 //!
 //! Source: <https://learn.microsoft.com/defender-endpoint/api/alerts>, <https://learn.microsoft.com/defender-xdr/api-list-incidents>.
 
 use crate::domain::evidence::{
-    Address, Detail, Evidence, File, Ip, Mail, Mailbox, Named, Parent, Process, Registry, User,
+    Address, Detail, Evidence, File, Ip, Mail, Mailbox, NestedEntities, Parent, Process, Registry, User,
 };
 use crate::domain::shared_str::SharedStr;
 use crate::domain::warning::Warnings;
@@ -14,12 +14,12 @@ use crate::lenient_json::members::Members;
 use crate::lenient_json::objects::ReadObject;
 use crate::lenient_json::value::Value;
 
-/// Reads items of evidence, one after the other.
+/// Reads evidence items one after the other.
 pub(super) struct EvidenceReader<'n, 'de> {
-    pub(super) notes: &'n mut Warnings,
-    /// Those of the item before.
+    pub(super) warnings: &'n mut Warnings,
+    /// The members of the previous item; their buffer is reused.
     pub(super) members: Members<'de>,
-    /// What stood among the items and was none.
+    /// Values in the list that are not evidence items.
     pub(super) passed_over: Vec<Value<'de>>,
 }
 
@@ -32,7 +32,7 @@ impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
 
     fn read(&mut self, json: &mut Json<'de>) -> Result<Evidence, Malformed> {
         self.members.read_all(json)?;
-        Ok(normalize(&mut self.members, self.notes))
+        Ok(normalize(&mut self.members, self.warnings))
     }
 
     fn pass_over(&mut self, value: Value<'de>) {
@@ -40,17 +40,17 @@ impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
     }
 }
 
-fn normalize(members: &mut Members<'_>, notes: &mut Warnings) -> Evidence {
-    let kind = match members.snake_word("entityType", notes) {
+fn normalize(members: &mut Members<'_>, warnings: &mut Warnings) -> Evidence {
+    let kind = match members.snake_word("entityType", warnings) {
         None => SharedStr::of_static("unknown"),
         Some(kind) if kind == "mail_box" => SharedStr::of_static("mailbox"),
         Some(kind) => kind,
     };
-    let verdict = members.snake_word("verdict", notes);
-    let remediation_status = members.snake_word("remediationStatus", notes);
-    let detection_status = members.snake_word("detectionStatus", notes);
-    let observed_at = members.moment(&["evidenceCreationTime"], notes);
-    let detail = detail(&kind, members, notes);
+    let verdict = members.snake_word("verdict", warnings);
+    let remediation_status = members.snake_word("remediationStatus", warnings);
+    let detection_status = members.snake_word("detectionStatus", warnings);
+    let observed_at = members.moment(&["evidenceCreationTime"], warnings);
+    let detail = detail(&kind, members, warnings);
     let named = named(&kind, members);
     Evidence {
         kind,
@@ -60,13 +60,13 @@ fn normalize(members: &mut Members<'_>, notes: &mut Warnings) -> Evidence {
         detection_status,
         observed_at,
         detail,
-        extra: members.rest(notes),
+        extra: members.rest(warnings),
         named,
     }
 }
 
-/// What an item names in members that are foreign to its type.
-fn named(kind: &str, members: &Members<'_>) -> Option<Box<Named>> {
+/// Reads the entities in members that do not belong to the type of the item.
+fn named(kind: &str, members: &Members<'_>) -> Option<Box<NestedEntities>> {
     if members.is_empty() {
         return None;
     }
@@ -85,80 +85,80 @@ fn named(kind: &str, members: &Members<'_>) -> Option<Box<Named>> {
         sha256: text("sha256"),
         md5: text("md5"),
     };
-    // What is left of a process's image is no file of its own.
+    // The rest of a process's image is not a separate file.
     let is_file = kind != "process" && (file.sha1.is_some() || file.sha256.is_some() || file.md5.is_some());
     let mailbox = Mailbox { address: text("mailboxAddress"), display_name: text("mailboxDisplayName"), user: None };
-    let named = Named {
+    let named = NestedEntities {
         users: user.is_named().then_some(user).into_iter().collect(),
         files: is_file.then_some(file).into_iter().collect(),
         ips: [text("ipAddress"), text("senderIP"), text("senderIp")].into_iter().flatten().collect(),
         urls: text("url").into_iter().collect(),
         mailboxes: mailbox.address.is_some().then_some(mailbox).into_iter().collect(),
-        ..Named::default()
+        ..NestedEntities::default()
     };
     named.unless_empty()
 }
 
-/// The account that an item tells.
-fn account(members: &mut Members<'_>, notes: &mut Warnings) -> User {
+/// Reads the account of an item.
+fn account(members: &mut Members<'_>, warnings: &mut Warnings) -> User {
     User {
-        name: members.text(&["accountName"], notes),
-        domain: members.text(&["domainName"], notes),
-        upn: members.text(&["userPrincipalName"], notes),
-        sid: members.text(&["userSid"], notes),
-        aad_id: members.text(&["aadUserId"], notes),
+        name: members.text(&["accountName"], warnings),
+        domain: members.text(&["domainName"], warnings),
+        upn: members.text(&["userPrincipalName"], warnings),
+        sid: members.text(&["userSid"], warnings),
+        aad_id: members.text(&["aadUserId"], warnings),
     }
 }
 
-fn detail(kind: &str, members: &mut Members<'_>, notes: &mut Warnings) -> Detail {
+fn detail(kind: &str, members: &mut Members<'_>, warnings: &mut Warnings) -> Detail {
     match kind {
         "file" => Detail::File(File {
-            name: members.text(&["fileName"], notes),
-            path: members.text(&["filePath"], notes),
-            sha1: members.text(&["sha1"], notes),
-            sha256: members.text(&["sha256"], notes),
-            md5: members.text(&["md5"], notes),
+            name: members.text(&["fileName"], warnings),
+            path: members.text(&["filePath"], warnings),
+            sha1: members.text(&["sha1"], warnings),
+            sha256: members.text(&["sha256"], warnings),
+            md5: members.text(&["md5"], warnings),
         }),
         "process" => Detail::Process(Box::new(Process {
-            pid: members.integer(&["processId"], notes),
-            command_line: members.text(&["processCommandLine"], notes),
-            created_at: members.moment(&["processCreationTime"], notes),
-            name: members.text(&["fileName"], notes),
-            path: members.text(&["filePath"], notes),
-            sha1: members.text(&["sha1"], notes),
-            sha256: members.text(&["sha256"], notes),
+            pid: members.integer(&["processId"], warnings),
+            command_line: members.text(&["processCommandLine"], warnings),
+            created_at: members.moment(&["processCreationTime"], warnings),
+            name: members.text(&["fileName"], warnings),
+            path: members.text(&["filePath"], warnings),
+            sha1: members.text(&["sha1"], warnings),
+            sha256: members.text(&["sha256"], warnings),
             parent: Parent {
-                pid: members.integer(&["parentProcessId"], notes),
-                name: members.text(&["parentProcessFileName"], notes),
-                path: members.text(&["parentProcessFilePath"], notes),
-                created_at: members.moment(&["parentProcessCreationTime"], notes),
+                pid: members.integer(&["parentProcessId"], warnings),
+                name: members.text(&["parentProcessFileName"], warnings),
+                path: members.text(&["parentProcessFilePath"], warnings),
+                created_at: members.moment(&["parentProcessCreationTime"], warnings),
             },
-            user: Some(account(members, notes)).filter(|user| *user != User::default()).map(Box::new),
+            user: Some(account(members, warnings)).filter(|user| *user != User::default()).map(Box::new),
         })),
-        "user" => Detail::User(account(members, notes)),
-        "ip" => Detail::Ip(Ip { address: members.text(&["ipAddress"], notes) }),
-        "url" => Detail::Url(Address { url: members.text(&["url"], notes) }),
+        "user" => Detail::User(account(members, warnings)),
+        "ip" => Detail::Ip(Ip { address: members.text(&["ipAddress"], warnings) }),
+        "url" => Detail::Url(Address { url: members.text(&["url"], warnings) }),
         "registry" => Detail::Registry(Registry {
-            hive: members.text(&["registryHive"], notes),
-            key: members.text(&["registryKey"], notes),
-            value_name: members.text(&["registryValueName"], notes),
-            value: members.text(&["registryValue"], notes),
-            value_type: members.text(&["registryValueType"], notes),
+            hive: members.text(&["registryHive"], warnings),
+            key: members.text(&["registryKey"], warnings),
+            value_name: members.text(&["registryValueName"], warnings),
+            value: members.text(&["registryValue"], warnings),
+            value_type: members.text(&["registryValueType"], warnings),
         }),
         "mailbox" => Detail::Mailbox(Mailbox {
-            address: members.text(&["mailboxAddress"], notes),
-            display_name: members.text(&["mailboxDisplayName"], notes),
-            user: Some(account(members, notes)).filter(|user| *user != User::default()).map(Box::new),
+            address: members.text(&["mailboxAddress"], warnings),
+            display_name: members.text(&["mailboxDisplayName"], warnings),
+            user: Some(account(members, warnings)).filter(|user| *user != User::default()).map(Box::new),
         }),
-        // The last three are not documented here; Graph and hunting call them so.
+        // The last three are not documented for this API; these are their names in Graph and in hunting.
         "mail_message" => Detail::Mail(Box::new(Mail {
-            sender: members.text(&["sender"], notes),
-            recipient: members.text(&["recipient"], notes),
-            subject: members.text(&["subject"], notes),
-            delivery_action: members.text(&["deliveryAction"], notes),
-            sender_ip: members.text(&["senderIP", "senderIp"], notes),
-            message_id: members.text(&["internetMessageId"], notes),
-            network_message_id: members.text(&["networkMessageId"], notes),
+            sender: members.text(&["sender"], warnings),
+            recipient: members.text(&["recipient"], warnings),
+            subject: members.text(&["subject"], warnings),
+            delivery_action: members.text(&["deliveryAction"], warnings),
+            sender_ip: members.text(&["senderIP", "senderIp"], warnings),
+            message_id: members.text(&["internetMessageId"], warnings),
+            network_message_id: members.text(&["networkMessageId"], warnings),
             ..Mail::default()
         })),
         _ => Detail::Other {},

@@ -15,17 +15,17 @@ use crate::lenient_json::shared_fields;
 
 /// Reads one incident.
 pub(super) struct IncidentReader<'n> {
-    /// The one that was asked for.
+    /// The requested id.
     pub(super) id: IncidentId,
     pub(super) portal: Portal,
-    pub(super) notes: &'n mut Warnings,
+    pub(super) warnings: &'n mut Warnings,
 }
 
 impl<'de> ReadObject<'de> for IncidentReader<'_> {
     type Item = (Incident, Page<Alert>);
 
     fn weight((incident, _): &Self::Item) -> usize {
-        // Its alerts were counted one by one.
+        // The alerts were already counted one by one.
         incident.weight()
     }
 
@@ -35,7 +35,7 @@ impl<'de> ReadObject<'de> for IncidentReader<'_> {
         members.read(json, |name, json| {
             match name {
                 "alerts" => {
-                    let mut reader = AlertReader::new(self.portal, self.notes, true);
+                    let mut reader = AlertReader::new(self.portal, self.warnings, true);
                     alerts.items = list_of(json, &mut reader)?.unwrap_or_default();
                 }
                 "alerts@odata.nextLink" => alerts.next_link = link(&json.value()?),
@@ -49,36 +49,36 @@ impl<'de> ReadObject<'de> for IncidentReader<'_> {
 
 impl IncidentReader<'_> {
     fn normalize(&mut self, mut members: Members<'_>) -> Incident {
-        let notes = &mut *self.notes;
+        let warnings = &mut *self.warnings;
         let mut unfamiliar = UnknownWords::default();
-        let severity = shared_fields::severity(&mut members, &mut unfamiliar, notes);
-        let status = shared_fields::incident_status(&mut members, &mut unfamiliar, notes);
-        let classification = members.text(&["classification"], notes);
-        let determination = shared_fields::determination(&mut members, notes);
-        shared_fields::verdict(classification.as_deref(), None, "incident classification", notes);
+        let severity = shared_fields::severity(&mut members, &mut unfamiliar, warnings);
+        let status = shared_fields::incident_status(&mut members, &mut unfamiliar, warnings);
+        let classification = members.text(&["classification"], warnings);
+        let determination = shared_fields::determination(&mut members, warnings);
+        shared_fields::verdict(classification.as_deref(), None, "incident classification", warnings);
         let merged_into = members.peek_text("redirectIncidentId").and_then(|text| IncidentId::parse(&text));
         let own_page = members.peek_text("incidentUri").filter(|page| self.portal.is_incident_page(page, self.id));
         if own_page.is_some() {
             members.take("incidentUri");
         }
         Incident {
-            id: members.text(&["incidentId"], notes).unwrap_or_default(),
-            name: members.text(&["incidentName"], notes),
+            id: members.text(&["incidentId"], warnings).unwrap_or_default(),
+            name: members.text(&["incidentName"], warnings),
             severity,
             severity_id: severity.id(),
             status,
             classification,
             determination,
-            assigned_to: members.text(&["assignedTo"], notes),
-            created_at: members.moment(&["createdTime"], notes),
-            updated_at: members.moment(&["lastUpdateTime"], notes),
-            tags: members.texts(&["tags"], notes),
-            comments: shared_fields::comments(&mut members, &COMMENT, notes),
+            assigned_to: members.text(&["assignedTo"], warnings),
+            created_at: members.moment(&["createdTime"], warnings),
+            updated_at: members.moment(&["lastUpdateTime"], warnings),
+            tags: members.texts(&["tags"], warnings),
+            comments: shared_fields::comments(&mut members, &COMMENT, warnings),
             url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id).into())),
-            extra: members.rest(notes),
+            extra: members.rest(warnings),
             unfamiliar,
             merged_into,
-            // What this API does not tell.
+            // Members that this API does not send.
             ..Incident::default()
         }
     }

@@ -1,4 +1,4 @@
-//! The shapes in which the two older APIs answer, turned into the domain's form. Private to this backend.
+//! The wire formats of the two older APIs, converted to domain types. Private to this backend.
 
 mod alert;
 mod evidence;
@@ -19,38 +19,38 @@ use incident::IncidentReader;
 
 pub(super) use records::{devices, sha1_of_file};
 
-/// The body of `GET /api/alerts/{id}`.
-pub(super) fn alert(body: &SharedStr, portal: Portal, notes: &mut Warnings) -> Result<Alert, ClientError> {
-    Ok(object(body, &mut AlertReader::new(portal, notes, true))?)
+/// Reads the body of `GET /api/alerts/{id}`.
+pub(super) fn alert(body: &SharedStr, portal: Portal, warnings: &mut Warnings) -> Result<Alert, ClientError> {
+    Ok(object(body, &mut AlertReader::new(portal, warnings, true))?)
 }
 
-/// The body of a list of alerts.
-pub(super) fn alerts(body: &SharedStr, portal: Portal, notes: &mut Warnings) -> Result<Page<Alert>, ClientError> {
-    Ok(page(body, &mut AlertReader::new(portal, notes, false))?)
+/// Reads the body of a list of alerts.
+pub(super) fn alerts(body: &SharedStr, portal: Portal, warnings: &mut Warnings) -> Result<Page<Alert>, ClientError> {
+    Ok(page(body, &mut AlertReader::new(portal, warnings, false))?)
 }
 
-/// The body of `GET /api/incidents/{id}`, with the first page of its alerts.
+/// Reads the body of `GET /api/incidents/{id}`, with the first page of its alerts.
 pub(super) fn incident(
     body: &SharedStr,
     id: IncidentId,
     portal: Portal,
-    notes: &mut Warnings,
+    warnings: &mut Warnings,
 ) -> Result<(Incident, Page<Alert>), ClientError> {
-    let ((incident, mut alerts), made) = counted(body, &mut IncidentReader { id, portal, notes })?;
+    let ((incident, mut alerts), made) = counted(body, &mut IncidentReader { id, portal, warnings })?;
     alerts.made = made;
     Ok((incident, alerts))
 }
 
-/// A further page of an incident's alerts.
+/// Reads a further page of an incident's alerts.
 pub(super) fn incident_alerts(
     body: &SharedStr,
     portal: Portal,
-    notes: &mut Warnings,
+    warnings: &mut Warnings,
 ) -> Result<Page<Alert>, ClientError> {
-    Ok(page(body, &mut AlertReader::new(portal, notes, true))?)
+    Ok(page(body, &mut AlertReader::new(portal, warnings, true))?)
 }
 
-/// A page of objects, each read by its members.
+/// Reads a page of objects with one function for each object.
 fn records<'de, T>(body: &'de SharedStr, read: impl FnMut(Members<'de>) -> T) -> Result<Page<T>, ClientError> {
     Ok(page(body, &mut MembersReader(read))?)
 }

@@ -1,4 +1,4 @@
-//! An alert as Graph sends it: by id, in an incident, in a batch; everywhere the same.
+//! An alert as Graph sends it. It has the same format by id, in an incident and in a batch.
 //!
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alert>.
 
@@ -17,21 +17,21 @@ use crate::lenient_json::members::Members;
 use crate::lenient_json::objects::{ReadObject, keep_passed_over, list_of};
 use crate::lenient_json::shared_fields::{self, CommentNames};
 
-/// Documented samples of old say `createdBy` and `createdTime`.
+/// The older documented samples have `createdBy` and `createdTime`.
 pub(super) const COMMENT: CommentNames =
     CommentNames { author: &["createdByDisplayName", "createdBy"], created: &["createdDateTime", "createdTime"] };
 
-/// Reads alerts, one after the other.
+/// Reads alerts one after the other.
 pub(super) struct AlertReader<'n, 'de> {
     portal: Portal,
-    notes: &'n mut Warnings,
-    /// Those of the alert before.
+    warnings: &'n mut Warnings,
+    /// The members of the previous alert; their buffer is reused.
     members: Members<'de>,
 }
 
 impl<'n> AlertReader<'n, '_> {
-    pub(super) fn new(portal: Portal, notes: &'n mut Warnings) -> Self {
-        Self { portal, notes, members: Members::default() }
+    pub(super) fn new(portal: Portal, warnings: &'n mut Warnings) -> Self {
+        Self { portal, warnings, members: Members::default() }
     }
 }
 
@@ -39,30 +39,30 @@ impl<'de> ReadObject<'de> for AlertReader<'_, 'de> {
     type Item = Alert;
 
     fn weight(alert: &Alert) -> usize {
-        // Its evidence was counted item by item.
+        // The evidence was already counted item by item.
         alert.weight_without_evidence()
     }
 
     fn read(&mut self, json: &mut Json<'de>) -> Result<Alert, Malformed> {
         let mut members = mem::take(&mut self.members);
-        let mut found = EvidenceReader::new(self.notes);
+        let mut reader = EvidenceReader::new(self.warnings);
         let mut evidence = Vec::new();
-        let mut odd = Extra::default();
+        let mut unexpected = Extra::default();
         members.read(json, |name, json| {
             let is_evidence = name == "evidence";
             if is_evidence {
-                let items = list_of(json, &mut found)?;
-                let passed_over = found.passed_over();
-                keep_passed_over(&mut odd, name, &passed_over, items.is_some(), found.notes);
+                let items = list_of(json, &mut reader)?;
+                let passed_over = reader.passed_over();
+                keep_passed_over(&mut unexpected, name, &passed_over, items.is_some(), reader.warnings);
                 evidence.extend(items.unwrap_or_default());
             }
             Ok(is_evidence)
         })?;
-        let (devices, logged_on_users) = found.seen();
-        let alert = self.normalize(&mut members, odd);
+        let (devices, logged_on_users) = reader.into_devices_and_users();
+        let alert = self.normalize(&mut members, unexpected);
         self.members = members;
         let mut devices = devices.into_iter();
-        // Graph always sends evidence: none is none.
+        // Graph always sends evidence, so an empty list means that there is none.
         Ok(Alert {
             evidence,
             evidence_loaded: true,
@@ -75,18 +75,19 @@ impl<'de> ReadObject<'de> for AlertReader<'_, 'de> {
 }
 
 impl AlertReader<'_, '_> {
-    /// Everything but what the evidence tells.
-    fn normalize(&mut self, members: &mut Members<'_>, odd: Extra) -> Alert {
-        let notes = &mut *self.notes;
+    /// Converts the members of an alert, without its evidence.
+    fn normalize(&mut self, members: &mut Members<'_>, unexpected: Extra) -> Alert {
+        let warnings = &mut *self.warnings;
         let mut unfamiliar = UnknownWords::default();
-        let severity = shared_fields::severity(members, &mut unfamiliar, notes);
-        let status = shared_fields::alert_status(members, &mut unfamiliar, notes);
-        let as_it_came = members.peek_text("classification");
-        let classification = word(members, "classification", notes);
-        let determination = determination(members, notes);
-        let verdict = shared_fields::verdict(as_it_came.as_deref(), determination.as_deref(), "classification", notes);
-        let id = members.text(&["id"], notes);
-        let tenant_id = members.text(&["tenantId"], notes);
+        let severity = shared_fields::severity(members, &mut unfamiliar, warnings);
+        let status = shared_fields::alert_status(members, &mut unfamiliar, warnings);
+        let raw_classification = members.peek_text("classification");
+        let classification = word(members, "classification", warnings);
+        let determination = determination(members, warnings);
+        let verdict =
+            shared_fields::verdict(raw_classification.as_deref(), determination.as_deref(), "classification", warnings);
+        let id = members.text(&["id"], warnings);
+        let tenant_id = members.text(&["tenantId"], warnings);
         let page = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref())).map(SharedStr::from);
         let own_page = members.peek_text("alertWebUrl");
         let is_own =
@@ -94,10 +95,10 @@ impl AlertReader<'_, '_> {
         if is_own {
             members.take("alertWebUrl");
         }
-        let (category, categories) = categories(members, notes);
+        let (category, categories) = categories(members, warnings);
         Alert {
-            title: members.text(&["title"], notes),
-            description: members.text(&["description"], notes),
+            title: members.text(&["title"], warnings),
+            description: members.text(&["description"], warnings),
             severity,
             severity_id: severity.id(),
             status,
@@ -106,47 +107,47 @@ impl AlertReader<'_, '_> {
             determination,
             category,
             categories,
-            techniques: members.texts(&["mitreTechniques"], notes),
-            threat_name: members.text(&["threatDisplayName"], notes),
-            threat_family: members.text(&["threatFamilyName"], notes),
-            detection_source: members.text(&["detectionSource"], notes),
-            service_source: members.text(&["serviceSource"], notes),
-            detector_id: members.text(&["detectorId"], notes),
-            product_name: members.text(&["productName"], notes),
-            actor: members.text(&["actorDisplayName"], notes),
-            recommended_actions: members.text(&["recommendedActions"], notes),
-            custom_details: custom_details(members, notes),
-            tags: members.texts(&["systemTags"], notes),
-            investigation_state: word(members, "investigationState", notes),
-            assigned_to: members.text(&["assignedTo"], notes),
-            incident_id: members.text(&["incidentId"], notes),
-            created_at: members.moment(&["createdDateTime"], notes),
-            updated_at: members.moment(&["lastUpdateDateTime"], notes),
-            first_seen: members.moment(&["firstActivityDateTime"], notes),
-            last_seen: members.moment(&["lastActivityDateTime"], notes),
-            resolved_at: members.moment(&["resolvedDateTime"], notes),
-            comments: shared_fields::comments(members, &COMMENT, notes),
+            techniques: members.texts(&["mitreTechniques"], warnings),
+            threat_name: members.text(&["threatDisplayName"], warnings),
+            threat_family: members.text(&["threatFamilyName"], warnings),
+            detection_source: members.text(&["detectionSource"], warnings),
+            service_source: members.text(&["serviceSource"], warnings),
+            detector_id: members.text(&["detectorId"], warnings),
+            product_name: members.text(&["productName"], warnings),
+            actor: members.text(&["actorDisplayName"], warnings),
+            recommended_actions: members.text(&["recommendedActions"], warnings),
+            custom_details: custom_details(members, warnings),
+            tags: members.texts(&["systemTags"], warnings),
+            investigation_state: word(members, "investigationState", warnings),
+            assigned_to: members.text(&["assignedTo"], warnings),
+            incident_id: members.text(&["incidentId"], warnings),
+            created_at: members.moment(&["createdDateTime"], warnings),
+            updated_at: members.moment(&["lastUpdateDateTime"], warnings),
+            first_seen: members.moment(&["firstActivityDateTime"], warnings),
+            last_seen: members.moment(&["lastActivityDateTime"], warnings),
+            resolved_at: members.moment(&["resolvedDateTime"], warnings),
+            comments: shared_fields::comments(members, &COMMENT, warnings),
             url: if is_own { own_page } else { page },
-            extra: members.rest(notes).and(odd),
+            extra: members.rest(warnings).and(unexpected),
             unfamiliar,
             id,
             tenant_id,
-            // Graph tells neither an investigation's id nor a user: accounts are in the evidence.
+            // Graph sends no investigation id and no user: accounts are in the evidence.
             ..Alert::default()
         }
     }
 }
 
-/// What a custom detection adds, unchanged; an empty object is none.
-fn custom_details(members: &mut Members<'_>, notes: &mut Warnings) -> Option<Extra> {
-    let details = members.object("customDetails", notes)?.rest(notes);
+/// Reads the members that a custom detection adds, unchanged. An empty object counts as null.
+fn custom_details(members: &mut Members<'_>, warnings: &mut Warnings) -> Option<Extra> {
+    let details = members.object("customDetails", warnings)?.rest(warnings);
     Some(details).filter(|details| !details.is_empty())
 }
 
-/// The category, and all of them: `category` was one, `categories` is to replace it.
-fn categories(members: &mut Members<'_>, notes: &mut Warnings) -> (Option<SharedStr>, Vec<SharedStr>) {
-    let one = members.text(&["category"], notes);
-    let several = members.texts(&["categories"], notes);
+/// Reads the first category and all categories: in Graph, `categories` replaces `category`.
+fn categories(members: &mut Members<'_>, warnings: &mut Warnings) -> (Option<SharedStr>, Vec<SharedStr>) {
+    let one = members.text(&["category"], warnings);
+    let several = members.texts(&["categories"], warnings);
     let category = one.or_else(|| several.first().cloned());
     let all = vocabulary::categories(category.iter().cloned().chain(several));
     (category, all)

@@ -1,7 +1,7 @@
-//! Evidence as Graph types it: `#microsoft.graph.security.fileEvidence` and 47 others, more to come.
+//! Evidence as Graph sends it: `#microsoft.graph.security.fileEvidence` and 47 other types. Microsoft adds more.
 //!
-//! What has a home is put there, under the same names as through the older APIs; the rest of an item, and of the parts
-//! within it, stays under Graph's own names.
+//! Known members get the same names as in the older APIs. All other members of an item, and of its nested objects, stay
+//! in `extra` under Graph's own names.
 //!
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence>.
 
@@ -21,26 +21,26 @@ use crate::lenient_json::objects::ReadObject;
 use crate::lenient_json::shared_fields;
 use crate::lenient_json::value::Value;
 
-/// What a device says of itself when it is the one that the alert was raised on.
+/// The roles of the device that the alert was raised on.
 const MAIN_ROLES: [&str; 2] = ["PrimaryDevice", "Main device"];
 
-/// Reads the items of one alert, one after the other, and notes the devices and who was logged on to them.
+/// Reads the evidence items of one alert, and collects the devices and the users who were logged on to them.
 pub(super) struct EvidenceReader<'n, 'de> {
-    pub(super) notes: &'n mut Warnings,
+    pub(super) warnings: &'n mut Warnings,
     main_devices: Vec<Device>,
     devices: Vec<Device>,
     seen_devices: HashSet<Device>,
     logged_on_users: Vec<LoggedOnUser>,
     seen_users: HashSet<LoggedOnUser>,
     passed_over: Vec<Value<'de>>,
-    /// Those of the item before.
+    /// The members of the previous item; their buffer is reused.
     members: Members<'de>,
 }
 
 impl<'n, 'de> EvidenceReader<'n, 'de> {
-    pub(super) fn new(notes: &'n mut Warnings) -> Self {
+    pub(super) fn new(warnings: &'n mut Warnings) -> Self {
         Self {
-            notes,
+            warnings,
             main_devices: Vec::new(),
             devices: Vec::new(),
             seen_devices: HashSet::new(),
@@ -51,19 +51,19 @@ impl<'n, 'de> EvidenceReader<'n, 'de> {
         }
     }
 
-    /// The devices, the main one first, and who was logged on to them.
-    pub(super) fn seen(mut self) -> (Vec<Device>, Vec<LoggedOnUser>) {
+    /// Returns the devices, the main device first, and the users who were logged on to them.
+    pub(super) fn into_devices_and_users(mut self) -> (Vec<Device>, Vec<LoggedOnUser>) {
         self.main_devices.append(&mut self.devices);
         (self.main_devices, self.logged_on_users)
     }
 
-    /// What stood among the items and was none, since this was last asked.
+    /// Takes the values in the list that are not evidence items.
     pub(super) fn passed_over(&mut self) -> Vec<Value<'de>> {
         mem::take(&mut self.passed_over)
     }
 
-    /// A device stays whole in its item: here it is only looked at.
-    fn note_device(&mut self, members: &Members<'_>) {
+    /// Collects a device and its users. Both also stay complete in the evidence item.
+    fn collect_device(&mut self, members: &Members<'_>) {
         let device = within::device(members);
         let roles = members.only("detailedRoles").texts(&["detailedRoles"], &mut Warnings::default());
         let is_main = roles.iter().any(|role| MAIN_ROLES.contains(&role.as_str()));
@@ -98,9 +98,9 @@ impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
             Ok(is_type)
         })?;
         if kind == "device" {
-            self.note_device(&members);
+            self.collect_device(&members);
         }
-        let evidence = normalize(kind, &mut members, self.notes);
+        let evidence = normalize(kind, &mut members, self.warnings);
         self.members = members;
         Ok(evidence)
     }
@@ -110,7 +110,8 @@ impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
     }
 }
 
-/// `#microsoft.graph.security.analyzedMessageEvidence` → `mail_message`: as the older APIs call it, where they do.
+/// Returns our name of a type: `#microsoft.graph.security.analyzedMessageEvidence` → `mail_message`. It is the name in the
+/// older APIs, if they have the type.
 fn kind_of(odata_type: &str) -> SharedStr {
     let word = odata_type.rsplit('.').next().unwrap_or_default();
     match word.strip_suffix("Evidence").unwrap_or(word) {
@@ -121,20 +122,20 @@ fn kind_of(odata_type: &str) -> SharedStr {
     }
 }
 
-fn normalize(kind: SharedStr, members: &mut Members<'_>, notes: &mut Warnings) -> Evidence {
+fn normalize(kind: SharedStr, members: &mut Members<'_>, warnings: &mut Warnings) -> Evidence {
     let kind = if kind.is_empty() { SharedStr::of_static("unknown") } else { kind };
-    let verdict = members.snake_word("verdict", notes);
-    let remediation_status = members.snake_word("remediationStatus", notes);
-    let detection_status = members.snake_word("detectionStatus", notes);
-    let observed_at = members.moment(&["createdDateTime"], notes);
-    let role = members.first_word("roles", notes);
+    let verdict = members.snake_word("verdict", warnings);
+    let remediation_status = members.snake_word("remediationStatus", warnings);
+    let detection_status = members.snake_word("detectionStatus", warnings);
+    let observed_at = members.moment(&["createdDateTime"], warnings);
+    let role = members.first_word("roles", warnings);
     for name in ["detailedRoles", "roles", "tags"] {
         members.take_if_empty(name);
     }
     let mut parts = Vec::new();
-    let detail = detail(&kind, members, &mut parts, notes);
+    let detail = detail(&kind, members, &mut parts, warnings);
     let named = within::named(&kind, &detail, members);
-    let mut extra = members.rest(notes);
+    let mut extra = members.rest(warnings);
     for (name, part) in parts {
         if let Some(rest) = part.rest_as_object() {
             extra.keep(name, rest);
@@ -143,113 +144,113 @@ fn normalize(kind: SharedStr, members: &mut Members<'_>, notes: &mut Warnings) -
     Evidence { kind, role, verdict, remediation_status, detection_status, observed_at, detail, extra, named }
 }
 
-/// The parts of an item, by their names, with what is left of them.
+/// The nested objects of an item, by name, with the members that were not read.
 type Parts<'de> = Vec<(&'static str, Members<'de>)>;
 
-fn detail<'de>(kind: &str, members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Detail {
+fn detail<'de>(kind: &str, members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Detail {
     match kind {
         "file" => {
-            let mut details = members.object("fileDetails", notes).unwrap_or_default();
-            let file = file(&mut details, notes);
+            let mut details = members.object("fileDetails", warnings).unwrap_or_default();
+            let file = file(&mut details, warnings);
             parts.push(("fileDetails", details));
             Detail::File(file)
         }
-        "process" => Detail::Process(Box::new(process(members, parts, notes))),
+        "process" => Detail::Process(Box::new(process(members, parts, warnings))),
         "user" => {
-            let mut account = members.object("userAccount", notes).unwrap_or_default();
-            let user = user(&mut account, notes);
+            let mut account = members.object("userAccount", warnings).unwrap_or_default();
+            let user = user(&mut account, warnings);
             parts.push(("userAccount", account));
             Detail::User(user)
         }
-        "ip" => Detail::Ip(Ip { address: members.text(&["ipAddress"], notes) }),
-        "url" => Detail::Url(Address { url: members.text(&["url"], notes) }),
+        "ip" => Detail::Ip(Ip { address: members.text(&["ipAddress"], warnings) }),
+        "url" => Detail::Url(Address { url: members.text(&["url"], warnings) }),
         "registry" => Detail::Registry(Registry {
-            hive: members.text(&["registryHive"], notes),
-            key: members.text(&["registryKey"], notes),
-            value_name: members.text(&["registryValueName"], notes),
-            value: members.text(&["registryValue"], notes),
-            value_type: members.text(&["registryValueType"], notes),
+            hive: members.text(&["registryHive"], warnings),
+            key: members.text(&["registryKey"], warnings),
+            value_name: members.text(&["registryValueName"], warnings),
+            value: members.text(&["registryValue"], warnings),
+            value_type: members.text(&["registryValueType"], warnings),
         }),
         "mailbox" => Detail::Mailbox(Mailbox {
-            address: members.text(&["primaryAddress"], notes),
-            display_name: members.text(&["displayName"], notes),
-            user: account(members, parts, notes),
+            address: members.text(&["primaryAddress"], warnings),
+            display_name: members.text(&["displayName"], warnings),
+            user: account(members, parts, warnings),
         }),
-        "mail_message" => Detail::Mail(Box::new(mail(members, parts, notes))),
+        "mail_message" => Detail::Mail(Box::new(mail(members, parts, warnings))),
         _ => Detail::Other {},
     }
 }
 
-fn file(details: &mut Members<'_>, notes: &mut Warnings) -> File {
+fn file(details: &mut Members<'_>, warnings: &mut Warnings) -> File {
     File {
-        name: details.text(&["fileName"], notes),
-        path: details.text(&["filePath"], notes),
-        sha1: details.text(&["sha1"], notes),
-        sha256: details.text(&["sha256"], notes),
-        md5: details.text(&["md5"], notes),
+        name: details.text(&["fileName"], warnings),
+        path: details.text(&["filePath"], warnings),
+        sha1: details.text(&["sha1"], warnings),
+        sha256: details.text(&["sha256"], warnings),
+        md5: details.text(&["md5"], warnings),
     }
 }
 
-fn user(account: &mut Members<'_>, notes: &mut Warnings) -> User {
+fn user(account: &mut Members<'_>, warnings: &mut Warnings) -> User {
     User {
-        name: account.text(&["accountName"], notes),
-        domain: account.text(&["domainName"], notes),
-        upn: account.text(&["userPrincipalName"], notes),
-        sid: account.text(&["userSid"], notes),
-        aad_id: account.text(&["azureAdUserId"], notes),
+        name: account.text(&["accountName"], warnings),
+        domain: account.text(&["domainName"], warnings),
+        upn: account.text(&["userPrincipalName"], warnings),
+        sid: account.text(&["userSid"], warnings),
+        aad_id: account.text(&["azureAdUserId"], warnings),
     }
 }
 
-/// The account of a process or a mailbox.
-fn account<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Option<Box<User>> {
-    let mut account = members.object("userAccount", notes)?;
-    let user = user(&mut account, notes);
+/// Reads the account of a process or a mailbox.
+fn account<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Option<Box<User>> {
+    let mut account = members.object("userAccount", warnings)?;
+    let user = user(&mut account, warnings);
     parts.push(("userAccount", account));
     (user != User::default()).then(|| Box::new(user))
 }
 
-pub(super) fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Process {
-    let mut image = members.object("imageFile", notes).unwrap_or_default();
-    let mut parent_image = members.object("parentProcessImageFile", notes).unwrap_or_default();
+pub(super) fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Process {
+    let mut image = members.object("imageFile", warnings).unwrap_or_default();
+    let mut parent_image = members.object("parentProcessImageFile", warnings).unwrap_or_default();
     let process = Process {
-        pid: members.integer(&["processId"], notes),
-        command_line: members.text(&["processCommandLine"], notes),
-        created_at: members.moment(&["processCreationDateTime"], notes),
-        name: image.text(&["fileName"], notes),
-        path: image.text(&["filePath"], notes),
-        sha1: image.text(&["sha1"], notes),
-        sha256: image.text(&["sha256"], notes),
+        pid: members.integer(&["processId"], warnings),
+        command_line: members.text(&["processCommandLine"], warnings),
+        created_at: members.moment(&["processCreationDateTime"], warnings),
+        name: image.text(&["fileName"], warnings),
+        path: image.text(&["filePath"], warnings),
+        sha1: image.text(&["sha1"], warnings),
+        sha256: image.text(&["sha256"], warnings),
         parent: Parent {
-            pid: members.integer(&["parentProcessId"], notes),
-            name: parent_image.text(&["fileName"], notes),
-            path: parent_image.text(&["filePath"], notes),
-            created_at: members.moment(&["parentProcessCreationDateTime"], notes),
+            pid: members.integer(&["parentProcessId"], warnings),
+            name: parent_image.text(&["fileName"], warnings),
+            path: parent_image.text(&["filePath"], warnings),
+            created_at: members.moment(&["parentProcessCreationDateTime"], warnings),
         },
-        user: account(members, parts, notes),
+        user: account(members, parts, warnings),
     };
     parts.extend([("imageFile", image), ("parentProcessImageFile", parent_image)]);
     process
 }
 
-/// The sender is that of the header `From` (P2), which the recipient saw; that of the envelope (P1) stands beside it.
+/// Reads a mail. `sender` is the header `From` (P2), which the recipient saw; `envelope_sender` is the envelope (P1).
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/security-analyzedmessageevidence>.
-fn mail<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, notes: &mut Warnings) -> Mail {
-    let mut envelope = members.object("p1Sender", notes).unwrap_or_default();
-    let mut header = members.object("p2Sender", notes).unwrap_or_default();
+fn mail<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Mail {
+    let mut envelope = members.object("p1Sender", warnings).unwrap_or_default();
+    let mut header = members.object("p2Sender", warnings).unwrap_or_default();
     let address = &["emailAddress"];
-    let (envelope_sender, sender) = (envelope.text(address, notes), header.text(address, notes));
+    let (envelope_sender, sender) = (envelope.text(address, warnings), header.text(address, warnings));
     parts.extend([("p1Sender", envelope), ("p2Sender", header)]);
     Mail {
         sender,
-        recipient: members.text(&["recipientEmailAddress"], notes),
-        subject: members.text(&["subject"], notes),
-        delivery_action: members.text(&["deliveryAction"], notes).map(|word| pascal_case(&word).into()),
+        recipient: members.text(&["recipientEmailAddress"], warnings),
+        subject: members.text(&["subject"], warnings),
+        delivery_action: members.text(&["deliveryAction"], warnings).map(|word| pascal_case(&word).into()),
         envelope_sender,
-        sender_ip: members.text(&["senderIp"], notes),
-        message_id: members.text(&["internetMessageId"], notes),
-        network_message_id: members.text(&["networkMessageId"], notes),
-        received_at: members.moment(&["receivedDateTime"], notes),
+        sender_ip: members.text(&["senderIp"], warnings),
+        message_id: members.text(&["internetMessageId"], warnings),
+        network_message_id: members.text(&["networkMessageId"], warnings),
+        received_at: members.moment(&["receivedDateTime"], warnings),
     }
 }
 
@@ -259,14 +260,14 @@ mod tests {
     use crate::lenient_json::body::object;
 
     fn read(json: &str) -> serde_json::Value {
-        let mut notes = Warnings::default();
-        let evidence = object(&json.into(), &mut EvidenceReader::new(&mut notes)).expect("evidence");
-        assert!(notes.into_vec().is_empty(), "{json}");
+        let mut warnings = Warnings::default();
+        let evidence = object(&json.into(), &mut EvidenceReader::new(&mut warnings)).expect("evidence");
+        assert!(warnings.into_vec().is_empty(), "{json}");
         serde_json::to_value(&evidence).expect("JSON")
     }
 
     #[test]
-    fn types_are_called_as_through_the_older_apis() {
+    fn types_have_the_names_of_the_older_apis() {
         for (theirs, ours) in [
             ("#microsoft.graph.security.fileEvidence", "file"),
             ("#microsoft.graph.security.registryKeyEvidence", "registry"),
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_home_stays_under_graphs_names() {
+    fn unknown_members_stay_in_extra_under_graphs_names() {
         let file = read(
             r##"{"@odata.type":"#microsoft.graph.security.fileEvidence","createdDateTime":"2026-01-22T12:09:22.9566667Z","verdict":"noThreatsFound","remediationStatus":"none","roles":["commandAndControl"],"detailedRoles":[],"tags":[],"detectionStatus":"detected","mdeDeviceId":"d1","fileDetails":{"sha1":"ab","fileName":"a.exe","filePath":"C:\\","fileSize":7,"signer":null,"extra":[]}}"##,
         );
@@ -296,19 +297,19 @@ mod tests {
         assert_eq!(file["observed_at"], "2026-01-22T12:09:22.956Z");
         assert_eq!(file["extra"], serde_json::json!({"mdeDeviceId": "d1", "fileDetails": {"fileSize": 7}}));
 
-        let strange = r##"{"@odata.type":"#microsoft.graph.security.neverMetEvidence","glow":{"a":[1,{"b":2.50}]},"roles":["source","added"],"dim":null}"##;
-        let strange = read(strange);
-        assert_eq!(strange["type"], "never_met");
+        let unknown = r##"{"@odata.type":"#microsoft.graph.security.neverMetEvidence","glow":{"a":[1,{"b":2.50}]},"roles":["source","added"],"dim":null}"##;
+        let unknown = read(unknown);
+        assert_eq!(unknown["type"], "never_met");
         assert_eq!(
-            strange["extra"],
+            unknown["extra"],
             serde_json::json!({"glow": {"a": [1, {"b": 2.50}]}, "roles": ["source", "added"]})
         );
     }
 
     #[test]
     fn the_main_device_comes_first() {
-        let mut notes = Warnings::default();
-        let mut reader = EvidenceReader::new(&mut notes);
+        let mut warnings = Warnings::default();
+        let mut reader = EvidenceReader::new(&mut warnings);
         let bodies = [
             r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"a","hostName":"one"}"##,
             r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"b","deviceDnsName":"two","detailedRoles":["PrimaryDevice"],"loggedOnUsers":[{"accountName":"x","domainName":"D"}]}"##,
@@ -317,7 +318,7 @@ mod tests {
         for body in &bodies {
             object(body, &mut reader).expect("evidence");
         }
-        let (devices, users) = reader.seen();
+        let (devices, users) = reader.into_devices_and_users();
         let names: Vec<_> = devices.iter().map(|device| device.name.as_deref()).collect();
         assert_eq!((names, users.len()), (vec![Some("two"), Some("one")], 1));
     }

@@ -18,17 +18,17 @@ use crate::lenient_json::shared_fields;
 
 /// Reads one incident.
 pub(super) struct IncidentReader<'n> {
-    /// The one that was asked for.
+    /// The requested id.
     pub(super) id: IncidentId,
     pub(super) portal: Portal,
-    pub(super) notes: &'n mut Warnings,
+    pub(super) warnings: &'n mut Warnings,
 }
 
 impl<'de> ReadObject<'de> for IncidentReader<'_> {
     type Item = (Incident, Page<Alert>);
 
     fn weight((incident, _): &Self::Item) -> usize {
-        // Its alerts were counted one by one.
+        // The alerts were already counted one by one.
         incident.weight()
     }
 
@@ -38,7 +38,7 @@ impl<'de> ReadObject<'de> for IncidentReader<'_> {
         members.read(json, |name, json| {
             match name {
                 "alerts" => {
-                    let mut reader = AlertReader::new(self.portal, self.notes);
+                    let mut reader = AlertReader::new(self.portal, self.warnings);
                     alerts.items = list_of(json, &mut reader)?.unwrap_or_default();
                 }
                 "alerts@odata.nextLink" => alerts.next_link = link(&json.value()?),
@@ -52,39 +52,39 @@ impl<'de> ReadObject<'de> for IncidentReader<'_> {
 
 impl IncidentReader<'_> {
     fn normalize(&mut self, mut members: Members<'_>) -> Incident {
-        let notes = &mut *self.notes;
+        let warnings = &mut *self.warnings;
         let mut unfamiliar = UnknownWords::default();
-        let severity = shared_fields::severity(&mut members, &mut unfamiliar, notes);
-        let status = shared_fields::incident_status(&mut members, &mut unfamiliar, notes);
-        let as_it_came = members.peek_text("classification");
-        let classification = word(&mut members, "classification", notes);
-        let determination = determination(&mut members, notes);
-        shared_fields::verdict(as_it_came.as_deref(), None, "incident classification", notes);
+        let severity = shared_fields::severity(&mut members, &mut unfamiliar, warnings);
+        let status = shared_fields::incident_status(&mut members, &mut unfamiliar, warnings);
+        let raw_classification = members.peek_text("classification");
+        let classification = word(&mut members, "classification", warnings);
+        let determination = determination(&mut members, warnings);
+        shared_fields::verdict(raw_classification.as_deref(), None, "incident classification", warnings);
         let merged_into = members.peek_text("redirectIncidentId").and_then(|text| IncidentId::parse(&text));
         let own_page = members.peek_text("incidentWebUrl").filter(|page| self.portal.is_incident_page(page, self.id));
         if own_page.is_some() {
             members.take("incidentWebUrl");
         }
         Incident {
-            id: members.text(&["id"], notes).unwrap_or_default(),
-            name: members.text(&["displayName"], notes),
-            description: members.text(&["description"], notes),
-            summary: members.text(&["summary"], notes),
+            id: members.text(&["id"], warnings).unwrap_or_default(),
+            name: members.text(&["displayName"], warnings),
+            description: members.text(&["description"], warnings),
+            summary: members.text(&["summary"], warnings),
             severity,
             severity_id: severity.id(),
             status,
             classification,
             determination,
-            assigned_to: members.text(&["assignedTo"], notes),
-            resolving_comment: members.text(&["resolvingComment"], notes),
-            priority_score: members.integer(&["priorityScore"], notes),
-            tenant_id: members.text(&["tenantId"], notes),
-            created_at: members.moment(&["createdDateTime"], notes),
-            updated_at: members.moment(&["lastUpdateDateTime"], notes),
-            tags: members.texts(&["customTags", "tags"], notes),
-            comments: shared_fields::comments(&mut members, &COMMENT, notes),
+            assigned_to: members.text(&["assignedTo"], warnings),
+            resolving_comment: members.text(&["resolvingComment"], warnings),
+            priority_score: members.integer(&["priorityScore"], warnings),
+            tenant_id: members.text(&["tenantId"], warnings),
+            created_at: members.moment(&["createdDateTime"], warnings),
+            updated_at: members.moment(&["lastUpdateDateTime"], warnings),
+            tags: members.texts(&["customTags", "tags"], warnings),
+            comments: shared_fields::comments(&mut members, &COMMENT, warnings),
             url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id).into())),
-            extra: members.rest(notes),
+            extra: members.rest(warnings),
             unfamiliar,
             merged_into,
             ..Incident::default()

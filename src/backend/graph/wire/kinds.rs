@@ -1,5 +1,4 @@
-//! Every type of evidence that Microsoft's SDK knows, and what each is read as: its type here, and the entities that it
-//! yields.
+//! Tests of every evidence type in Microsoft's SDK: the type that it becomes, and the entities that it yields.
 
 use std::collections::HashSet;
 
@@ -11,14 +10,14 @@ use crate::domain::portal::Portal;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::warning::Warnings;
 
-/// An item of this type among the items within another.
-fn within(kind: &str, mut members: Value) -> Value {
+/// Returns an evidence item of this type.
+fn item_of_type(kind: &str, mut members: Value) -> Value {
     members["@odata.type"] = format!("#microsoft.graph.security.{kind}Evidence").into();
     members
 }
 
 fn ip(address: &str) -> Value {
-    within("ip", json!({"ipAddress": address, "countryLetterCode": null}))
+    item_of_type("ip", json!({"ipAddress": address, "countryLetterCode": null}))
 }
 
 fn account(name: &str) -> Value {
@@ -26,14 +25,14 @@ fn account(name: &str) -> Value {
 }
 
 fn host() -> Value {
-    within(
+    item_of_type(
         "device",
         json!({"deviceDnsName": "srv-7.contoso.com", "mdeDeviceId": "d7", "lastIpAddress": "192.0.2.99",
         "ipInterfaces": ["192.0.2.98"], "loggedOnUsers": [{"accountName": "nobody"}]}),
     )
 }
 
-/// The type, its members, its type here, and the entities in a word each.
+/// Returns, for each type: Microsoft's name, its members, our name, and the entities, each as list and name.
 #[expect(clippy::too_many_lines, reason = "a table of 48 types")]
 fn table() -> Vec<(&'static str, Value, &'static str, Vec<&'static str>)> {
     let nothing = || json!({"name": "n", "list": [], "empty": ""});
@@ -64,7 +63,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Vec<&'static str>)> {
         (
             "blob",
             json!({"name": "b", "url": "", "fileHashes": [{"algorithm": "md5", "value": "0a"}, {"algorithm": "sha256ac", "value": "0b"}],
-                "blobContainer": within("blobContainer", json!({"url": "https://s.blob.example/c"}))}),
+                "blobContainer": item_of_type("blobContainer", json!({"url": "https://s.blob.example/c"}))}),
             "blob",
             vec!["files 0a", "urls https://s.blob.example/c", "other"],
         ),
@@ -72,13 +71,13 @@ fn table() -> Vec<(&'static str, Value, &'static str, Vec<&'static str>)> {
         ("cloudLogonRequest", json!({"requestId": "r"}), "cloud_logon_request", vec!["other"]),
         (
             "cloudLogonSession",
-            json!({"sessionId": "s", "deviceName": "dana-phone", "account": within("user", json!({"userAccount": account("dana")}))}),
+            json!({"sessionId": "s", "deviceName": "dana-phone", "account": item_of_type("user", json!({"userAccount": account("dana")}))}),
             "cloud_logon_session",
             vec!["devices dana-phone", "users dana", "other"],
         ),
         (
             "container",
-            json!({"name": "c", "image": within("containerImage", json!({"imageId": "i"}))}),
+            json!({"name": "c", "image": item_of_type("containerImage", json!({"imageId": "i"}))}),
             "container",
             vec!["other"],
         ),
@@ -99,13 +98,13 @@ fn table() -> Vec<(&'static str, Value, &'static str, Vec<&'static str>)> {
         ("googleCloudResource", json!({"projectId": "p"}), "google_cloud_resource", vec!["other"]),
         (
             "hostLogonSession",
-            json!({"sessionId": "s", "host": host(), "account": within("user", json!({"userAccount": account("omar")}))}),
+            json!({"sessionId": "s", "host": host(), "account": item_of_type("user", json!({"userAccount": account("omar")}))}),
             "host_logon_session",
             vec!["devices srv-7.contoso.com", "users omar", "other"],
         ),
         (
             "ioTDevice",
-            json!({"deviceId": "i", "deviceName": "camera-2", "ipAddress": ip("192.0.2.5"), "nics": [within("nic", json!({"ipAddress": ip("192.0.2.6")}))]}),
+            json!({"deviceId": "i", "deviceName": "camera-2", "ipAddress": ip("192.0.2.5"), "nics": [item_of_type("nic", json!({"ipAddress": ip("192.0.2.6")}))]}),
             "iot_device",
             vec!["devices camera-2", "ips 192.0.2.5", "ips 192.0.2.6", "other"],
         ),
@@ -147,8 +146,8 @@ fn table() -> Vec<(&'static str, Value, &'static str, Vec<&'static str>)> {
         ),
         (
             "malware",
-            json!({"name": "Wintrip", "files": [within("file", json!({"fileDetails": details("3c")}))],
-                "processes": [within("process", json!({"processId": 7, "processCommandLine": "w.exe -x", "imageFile": details("3d"), "userAccount": account("omar")}))]}),
+            json!({"name": "Wintrip", "files": [item_of_type("file", json!({"fileDetails": details("3c")}))],
+                "processes": [item_of_type("process", json!({"processId": 7, "processCommandLine": "w.exe -x", "imageFile": details("3d"), "userAccount": account("omar")}))]}),
             "malware",
             vec!["users omar", "files w.exe", "processes w.exe -x", "other"],
         ),
@@ -190,7 +189,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Vec<&'static str>)> {
         (
             "teamsMessage",
             json!({"messageId": "m", "senderFromAddress": "a@tenant.example", "recipients": ["dana@contoso.com"], "senderIP": "192.0.2.17",
-                "urls": [within("url", json!({"url": "http://evil.example/t"}))], "files": [details("5e")]}),
+                "urls": [item_of_type("url", json!({"url": "http://evil.example/t"}))], "files": [details("5e")]}),
             "teams_message",
             vec![
                 "users a@tenant.example",
@@ -206,8 +205,8 @@ fn table() -> Vec<(&'static str, Value, &'static str, Vec<&'static str>)> {
     ]
 }
 
-/// A word for each entity: its list, and what it is called.
-fn told(entities: &Map<String, Value>) -> Vec<String> {
+/// Returns a text for each entity: its list and its name.
+fn names_of(entities: &Map<String, Value>) -> Vec<String> {
     let called = |list: &str, entity: &Value| {
         let names: &[&str] = match list {
             "devices" | "users" | "files" => &["name", "upn", "sha256", "sha1", "md5"],
@@ -226,24 +225,25 @@ fn told(entities: &Map<String, Value>) -> Vec<String> {
 }
 
 #[test]
-fn every_type_of_evidence_yields_what_it_names() {
+fn every_evidence_type_yields_its_entities() {
     let table = table();
     let types: HashSet<_> = table.iter().map(|(_, _, ours, _)| *ours).collect();
-    assert_eq!((table.len(), types.len()), (48, 47), "only the two of a registry are one type");
+    assert_eq!((table.len(), types.len()), (48, 47), "only the two registry types become one");
     for (theirs, members, ours, right) in table {
-        let body = SharedStr::from(json!({"id": "da1_1", "evidence": [within(theirs, members.clone())]}).to_string());
+        let body =
+            SharedStr::from(json!({"id": "da1_1", "evidence": [item_of_type(theirs, members.clone())]}).to_string());
         let mut warnings = Warnings::default();
         let alert = alert(&body, Portal::Commercial, &mut warnings).expect("an alert");
         assert_eq!(alert.evidence[0].kind, ours);
         let entities = entities::collect([&alert].into_iter()).0;
         let entities = serde_json::to_value(&entities).expect("JSON");
-        let told = told(entities.as_object().expect("lists"));
+        let names = names_of(entities.as_object().expect("lists"));
         assert_eq!(
-            told.iter().collect::<HashSet<_>>(),
+            names.iter().collect::<HashSet<_>>(),
             right.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>().iter().collect(),
-            "{theirs}: {told:?}"
+            "{theirs}: {names:?}"
         );
-        assert_eq!(told.len(), right.len(), "{theirs}: {told:?}");
+        assert_eq!(names.len(), right.len(), "{theirs}: {names:?}");
         assert!(warnings.into_vec().is_empty(), "{theirs}");
         let item = serde_json::to_string(&alert.evidence[0]).expect("JSON");
         for text in texts(&members) {
@@ -252,7 +252,7 @@ fn every_type_of_evidence_yields_what_it_names() {
     }
 }
 
-/// All texts of a value that say something, but for the names of types.
+/// Returns all texts in a value that are not empty, except the names of types.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) if !text.is_empty() => vec![text.clone()],
@@ -265,8 +265,8 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_member_of_any_type_of_value_is_kept() {
-    let strange = [
+fn a_member_with_an_unexpected_value_is_kept() {
+    let unexpected = [
         json!(7.5),
         json!(true),
         json!({"a": "b-7"}),
@@ -286,8 +286,8 @@ fn a_member_of_any_type_of_value_is_kept() {
             .chain(["loggedOnUsers"])
             .filter(|name| *name != "@odata.type")
             .collect();
-        for (name, value) in names.iter().flat_map(|name| strange.iter().map(move |value| (*name, value))) {
-            let mut item = within(theirs, members.clone());
+        for (name, value) in names.iter().flat_map(|name| unexpected.iter().map(move |value| (*name, value))) {
+            let mut item = item_of_type(theirs, members.clone());
             item[name] = value.clone();
             let body = SharedStr::from(json!({"id": "da1_1", "evidence": [item]}).to_string());
             let alert = alert(&body, Portal::Commercial, &mut Warnings::default()).expect("an alert");
@@ -299,7 +299,7 @@ fn a_member_of_any_type_of_value_is_kept() {
     }
 }
 
-/// The scalars of a value, as JSON without quotes.
+/// Returns the scalars in a value, as JSON without quotes.
 fn leaves(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().flat_map(leaves).collect(),
@@ -310,9 +310,9 @@ fn leaves(value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_type_to_come_yields_what_it_names_too() {
+fn an_unknown_type_yields_its_entities() {
     let deep = (0..5).fold(json!({"account": {"accountName": "deep"}}), |inner, _| json!({ "in": [inner] }));
-    let item = within(
+    let item = item_of_type(
         "neverMet",
         json!({"glow": deep, "accountName": "flat", "urls": ["http://evil.example/n"], "sha1": "6f"}),
     );
@@ -321,7 +321,7 @@ fn a_type_to_come_yields_what_it_names_too() {
     let entities = entities::collect([&alert].into_iter()).0;
     let entities = serde_json::to_value(&entities).expect("JSON");
     assert_eq!(
-        told(entities.as_object().expect("lists")),
+        names_of(entities.as_object().expect("lists")),
         ["files 6f", "other", "urls http://evil.example/n", "users flat", "users deep"]
     );
 }

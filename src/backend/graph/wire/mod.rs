@@ -1,4 +1,4 @@
-//! The shapes in which Graph answers, turned into the domain's form. Private to this backend.
+//! The wire formats of Graph, converted to domain types. Private to this backend.
 
 mod alert;
 mod evidence;
@@ -22,24 +22,24 @@ use incident::IncidentReader;
 
 pub(super) use row::rows;
 
-/// An alert, by itself or as an item of a batch.
-pub(super) fn alert(body: &SharedStr, portal: Portal, notes: &mut Warnings) -> Result<Alert, ClientError> {
-    Ok(object(body, &mut AlertReader::new(portal, notes))?)
+/// Reads an alert: a response of its own, or an item of a batch.
+pub(super) fn alert(body: &SharedStr, portal: Portal, warnings: &mut Warnings) -> Result<Alert, ClientError> {
+    Ok(object(body, &mut AlertReader::new(portal, warnings))?)
 }
 
-/// A page of alerts.
-pub(super) fn alerts(body: &SharedStr, portal: Portal, notes: &mut Warnings) -> Result<Page<Alert>, ClientError> {
-    Ok(page(body, &mut AlertReader::new(portal, notes))?)
+/// Reads a page of alerts.
+pub(super) fn alerts(body: &SharedStr, portal: Portal, warnings: &mut Warnings) -> Result<Page<Alert>, ClientError> {
+    Ok(page(body, &mut AlertReader::new(portal, warnings))?)
 }
 
-/// An incident, with the first page of its alerts where it was expanded.
+/// Reads an incident, with the first page of its alerts if it was expanded.
 pub(super) fn incident(
     body: &SharedStr,
     id: IncidentId,
     portal: Portal,
-    notes: &mut Warnings,
+    warnings: &mut Warnings,
 ) -> Result<(Incident, Page<Alert>), ClientError> {
-    let ((incident, mut alerts), made) = counted(body, &mut IncidentReader { id, portal, notes })?;
+    let ((incident, mut alerts), made) = counted(body, &mut IncidentReader { id, portal, warnings })?;
     alerts.made = made;
     Ok((incident, alerts))
 }
@@ -50,7 +50,7 @@ mod tests {
     use crate::domain::vocabulary::{AlertStatus, IncidentStatus, Severity};
 
     #[test]
-    fn what_graph_alone_tells_of_an_alert_has_a_home() {
+    fn alert_members_that_only_graph_sends_are_read() {
         let mut warnings = Warnings::default();
         let body = SharedStr::of_static(
             r#"{"id":"da1_1","category":"Execution","categories":["Execution","Persistence"],"productName":"Microsoft Defender for Endpoint",
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_graph_alone_tells_of_an_incident_has_a_home() {
+    fn incident_members_that_only_graph_sends_are_read() {
         let mut warnings = Warnings::default();
         let id = IncidentId::new(77).expect("an id");
         let body = SharedStr::of_static(
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_graph_keeps_back_is_unknown_and_warned_of() {
+    fn an_unknown_future_value_is_unknown_with_a_warning() {
         let mut warnings = Warnings::default();
         let body =
             SharedStr::of_static(r#"{"id":"da1_1","severity":"unknownFutureValue","status":"unknownFutureValue"}"#);

@@ -1,6 +1,6 @@
-//! A row of advanced hunting: which alert it is of, and, where Graph gives out no more, what it tells of it.
+//! A row of advanced hunting: the id of an alert, and the alert itself if Graph does not return it by id.
 //!
-//! Microsoft's own page shows the keys of rows in `PascalCase` and in `camelCase`: any case is read.
+//! Microsoft's documentation has the keys of rows in `PascalCase` and in `camelCase`, so any case is read.
 //!
 //! Source: <https://learn.microsoft.com/defender-xdr/advanced-hunting-alertevidence-table>.
 
@@ -19,7 +19,7 @@ use crate::lenient_json::members::Members;
 use crate::lenient_json::objects::ReadObject;
 use crate::lenient_json::shared_fields;
 
-/// The columns that are read, as they are called within.
+/// The columns that are read, and their names in this module.
 const COLUMNS: [(&str, &str); 16] = [
     ("AccountDomain", "AccountDomain"),
     ("AccountName", "AccountName"),
@@ -39,14 +39,14 @@ const COLUMNS: [(&str, &str); 16] = [
     ("Title", "Title"),
 ];
 
-/// One row.
+/// One row of a hunting response.
 pub(in crate::backend::graph) struct Row<'de> {
     alert_id: SharedStr,
     body: SharedStr,
     members: Members<'de>,
 }
 
-/// The rows of an answer, one for each alert, in their order.
+/// Returns the rows of a response in their order, one for each alert.
 pub(in crate::backend::graph) fn rows(body: &SharedStr) -> Result<Vec<Row<'_>>, ClientError> {
     let mut rows = list(body, "results", &mut RowReader)?.items;
     let mut seen = HashSet::new();
@@ -70,9 +70,9 @@ impl<'de> ReadObject<'de> for RowReader {
             let name = json.name()?;
             let value = json.value()?;
             let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(&name));
-            // A column without a value is an empty text.
+            // Hunting sends an empty text for a column without a value.
             if value.json() != "\"\"" {
-                members.put(column.map_or(name, |(_, within)| Cow::Borrowed(*within)), value);
+                members.put(column.map_or(name, |(_, ours)| Cow::Borrowed(*ours)), value);
             }
             Ok(())
         })?;
@@ -82,47 +82,48 @@ impl<'de> ReadObject<'de> for RowReader {
 }
 
 impl Row<'_> {
-    /// The alert that it is of.
+    /// Returns the id of the alert.
     pub(in crate::backend::graph) fn alert_id(&self) -> &str {
         &self.alert_id
     }
 
-    /// The address or the host that it shows.
+    /// Returns the URL or host in the row.
     pub(in crate::backend::graph) fn remote_url(&self) -> Option<SharedStr> {
         self.members.peek_text("RemoteUrl")
     }
 
-    /// The row as it came.
+    /// Returns the row as Graph sent it.
     pub(in crate::backend::graph) fn body(&self) -> SharedStr {
         self.body.clone()
     }
 
-    /// What it tells of the alert: no status, no classification, no evidence but its own thing, which stays in `extra`.
-    pub(in crate::backend::graph) fn into_alert(self, portal: Portal, notes: &mut Warnings) -> Alert {
+    /// Converts the row to an incomplete alert: without status, classification and evidence. The entity of the row stays
+    /// in `extra`.
+    pub(in crate::backend::graph) fn into_alert(self, portal: Portal, warnings: &mut Warnings) -> Alert {
         let mut members = self.members;
         let mut unfamiliar = UnknownWords::default();
-        let severity = shared_fields::severity(&mut members, &mut unfamiliar, notes);
+        let severity = shared_fields::severity(&mut members, &mut unfamiliar, warnings);
         let device = Device {
-            id: members.text(&["DeviceId"], notes),
-            name: members.text(&["DeviceName"], notes),
-            group: members.text(&["MachineGroup"], notes),
+            id: members.text(&["DeviceId"], warnings),
+            name: members.text(&["DeviceName"], warnings),
+            group: members.text(&["MachineGroup"], warnings),
         };
-        let categories = categories_in(&members.text(&["Categories"], notes).unwrap_or_default());
-        let techniques = members.text(&["AttackTechniques"], notes).unwrap_or_default();
+        let categories = categories_in(&members.text(&["Categories"], warnings).unwrap_or_default());
+        let techniques = members.text(&["AttackTechniques"], warnings).unwrap_or_default();
         Alert {
-            title: members.text(&["Title"], notes),
+            title: members.text(&["Title"], warnings),
             severity,
             severity_id: severity.id(),
             category: categories.first().cloned(),
             categories,
             techniques: techniques_in(&techniques),
-            threat_family: members.text(&["ThreatFamily"], notes),
-            detection_source: members.text(&["DetectionSource"], notes),
-            service_source: members.text(&["ServiceSource"], notes),
+            threat_family: members.text(&["ThreatFamily"], warnings),
+            detection_source: members.text(&["DetectionSource"], warnings),
+            service_source: members.text(&["ServiceSource"], warnings),
             device: (device != Device::default()).then_some(device),
-            created_at: members.moment(&["Timestamp"], notes),
+            created_at: members.moment(&["Timestamp"], warnings),
             url: portal.alert(&self.alert_id, None).map(SharedStr::from),
-            extra: members.rest(notes),
+            extra: members.rest(warnings),
             unfamiliar,
             id: Some(self.alert_id),
             ..Alert::default()
@@ -130,16 +131,16 @@ impl Row<'_> {
     }
 }
 
-/// The categories in a text that is a JSON list of texts.
+/// Returns the categories in a text that contains a JSON array.
 fn categories_in(list: &str) -> Vec<SharedStr> {
     let texts = serde_json::from_str::<Vec<String>>(list).unwrap_or_default();
     vocabulary::categories(texts.into_iter().map(SharedStr::from))
 }
 
-/// The MITRE ids in a text such as `["PowerShell (T1059.001)"]`.
+/// Returns the MITRE ids in a text such as `["PowerShell (T1059.001)"]`.
 fn techniques_in(text: &SharedStr) -> Vec<SharedStr> {
     let mut found: Vec<SharedStr> = Vec::new();
-    for part in text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.') {
+    for part in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '.') {
         let (technique, sub) = part.split_once('.').unwrap_or((part, "000"));
         let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
         let is_id = technique.strip_prefix('T').is_some_and(|number| digits(number, 4)) && digits(sub, 3);
@@ -156,17 +157,17 @@ mod tests {
     use crate::domain::vocabulary::{AlertStatus, AlertVerdict};
 
     #[test]
-    fn rows_of_either_case_tell_the_same() {
+    fn rows_with_either_case_of_keys_are_read_alike() {
         let pascal = r#"{"schema":[],"results":[{"Timestamp":"2026-02-03T04:05:06.42Z","AlertId":"da1_1","Title":"Odd","Severity":"High","Categories":"[\"Execution\"]","AttackTechniques":"[\"PowerShell (T1059.001)\",\"Phishing(T1566)\"]","DeviceId":"ab","AccountSid":"","Rank":7}]}"#;
         let camel = r#"{"results":[{"timestamp":"2026-02-03T04:05:06.42Z","alertId":"da1_1","title":"Odd","severity":"High","categories":"[\"Execution\"]","attackTechniques":"[\"PowerShell (T1059.001)\",\"Phishing(T1566)\"]","deviceId":"ab","Rank":7}]}"#;
-        let thin = |body: &str| {
+        let read = |body: &str| {
             let body = SharedStr::from(body);
             let row = rows(&body).expect("rows").into_iter().next().expect("a row");
             assert!(row.body().starts_with('{') && row.body().ends_with(r#""Rank":7}"#), "{:?}", row.body());
             row.into_alert(Portal::Commercial, &mut Warnings::default())
         };
-        let alert = thin(pascal);
-        assert_eq!(alert, thin(camel));
+        let alert = read(pascal);
+        assert_eq!(alert, read(camel));
         assert_eq!((alert.title.as_deref(), alert.category.as_deref()), (Some("Odd"), Some("Execution")));
         assert_eq!(alert.techniques, ["T1059.001", "T1566"]);
         assert_eq!((alert.status, alert.verdict), (AlertStatus::Unknown, AlertVerdict::Undetermined));
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_results_is_none() {
+    fn a_response_without_results_is_malformed() {
         for body in [r#"{"schema":[]}"#, r#"{"results":null}"#, r#"{"results":[1]}"#, "[]", "<html>"] {
             assert!(rows(&body.into()).is_err(), "{body}");
         }
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_is_named_once() {
+    fn rows_of_one_alert_count_once() {
         let body =
             SharedStr::of_static(r#"{"results":[{"AlertId":"a"},{"AlertId":"b"},{"AlertId":"a"},{"AlertId":""},{}]}"#);
         let rows = rows(&body);

@@ -1,27 +1,27 @@
-//! What an item of evidence names within itself: accounts, files, addresses, devices, in objects nested in objects.
+//! Finds the entities inside an evidence item: accounts, files, addresses and devices in nested objects.
 //!
-//! They are recognized by their members rather than by the type of the item, so that those of types to come are found
-//! as well. Nothing is taken out: what is found here stays whole in the item's `extra`.
+//! They are recognized by their members rather than by the type of the item, so that entities in future types are found
+//! as well. Nothing is removed: what is found here also stays complete in the item's `extra`.
 //!
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence> and the pages of its types.
 
 use super::evidence;
 use crate::domain::alert::Device;
-use crate::domain::evidence::{Detail, File, Mail, Mailbox, Named, User};
+use crate::domain::evidence::{Detail, File, Mail, Mailbox, NestedEntities, User};
 use crate::domain::shared_str::SharedStr;
 use crate::domain::warning::Warnings;
 use crate::lenient_json::members::Members;
 
-/// Objects nested deeper than this are not looked into: no documented type nests more than four.
+/// The deepest nesting that is searched. No documented type has more than four levels.
 const MAX_DEPTH: usize = 8;
 
-/// Members that are not looked into: the image of a process is no file of its own, and who is logged on to a device or
-/// used an account elsewhere is told of the device and the account.
-const PASSED_OVER: [&str; 4] = ["imageFile", "parentProcessImageFile", "loggedOnUsers", "resourceAccessEvents"];
+/// Members that are not searched. The image of a process is not a separate file. Users who are logged on to a device, and
+/// other uses of an account, belong to the device and the account.
+const SKIPPED_MEMBERS: [&str; 4] = ["imageFile", "parentProcessImageFile", "loggedOnUsers", "resourceAccessEvents"];
 
-/// What an item names beside what it is.
-pub(super) fn named(kind: &str, detail: &Detail, members: &Members<'_>) -> Option<Box<Named>> {
-    let mut named = Named::default();
+/// Returns the entities in an item other than the item itself.
+pub(super) fn named(kind: &str, detail: &Detail, members: &Members<'_>) -> Option<Box<NestedEntities>> {
+    let mut named = NestedEntities::default();
     match detail {
         Detail::Process(_)
         | Detail::File(_)
@@ -31,20 +31,20 @@ pub(super) fn named(kind: &str, detail: &Detail, members: &Members<'_>) -> Optio
         | Detail::Registry(_) => {
             return None;
         }
-        // A device stands among the devices of the alert, and its last addresses are none of their own.
+        // A device is in the devices of the alert, and its last addresses are not entities.
         Detail::Other {} if kind == "device" => return None,
-        Detail::Mailbox(_) => named.users.extend(members.peek_text("upn").map(of_upn)),
+        Detail::Mailbox(_) => named.users.extend(members.peek_text("upn").map(user_by_upn)),
         Detail::Mail(_) => named.urls = texts(members, "urls"),
         Detail::Other {} => {
-            of_kind(kind, members, &mut named);
-            note(members, &mut named);
-            look_into(members, 0, &mut named);
+            add_by_type(kind, members, &mut named);
+            add_object(members, &mut named);
+            search(members, 0, &mut named);
         }
     }
     named.unless_empty()
 }
 
-/// A device by its evidence.
+/// Reads a device from its evidence item.
 pub(super) fn device(members: &Members<'_>) -> Device {
     Device {
         id: members.peek_text("mdeDeviceId"),
@@ -53,15 +53,15 @@ pub(super) fn device(members: &Members<'_>) -> Device {
     }
 }
 
-/// What only the type of the item tells the meaning of.
-fn of_kind(kind: &str, members: &Members<'_>, named: &mut Named) {
+/// Adds the entities in members whose meaning depends on the type of the item.
+fn add_by_type(kind: &str, members: &Members<'_>, named: &mut NestedEntities) {
     let text = |name: &str| members.peek_text(name);
     match kind {
-        "cloud_logon_session" | "iot_device" => named.devices.extend(text("deviceName").map(of_name)),
+        "cloud_logon_session" | "iot_device" => named.devices.extend(text("deviceName").map(device_by_name)),
         "dns" => named.domains.extend(text("domainName")),
         "git_hub_user" => named.users.extend(text("login").map(|name| User { name: Some(name), ..User::default() })),
         "mailbox_configuration" => {
-            named.users.extend(text("upn").map(of_upn));
+            named.users.extend(text("upn").map(user_by_upn));
             let (address, display_name) = (text("mailboxPrimaryAddress"), text("displayName"));
             named.mailboxes.extend(address.map(|address| Mailbox { address: Some(address), display_name, user: None }));
         }
@@ -70,7 +70,7 @@ fn of_kind(kind: &str, members: &Members<'_>, named: &mut Named) {
             (named.source, named.destination) = (address("sourceAddress"), address("destinationAddress"));
         }
         "submission_mail" => {
-            named.users.extend(text("submitter").map(of_upn));
+            named.users.extend(text("submitter").map(user_by_upn));
             named.mails.push(Mail {
                 sender: text("sender"),
                 recipient: text("recipient"),
@@ -81,37 +81,39 @@ fn of_kind(kind: &str, members: &Members<'_>, named: &mut Named) {
         }
         "teams_message" => {
             let others = ["recipients", "suspiciousRecipients"].into_iter().flat_map(|name| texts(members, name));
-            named.users.extend(text("senderFromAddress").into_iter().chain(others).map(of_upn));
+            named.users.extend(text("senderFromAddress").into_iter().chain(others).map(user_by_upn));
         }
         _ => {}
     }
 }
 
-/// Notes what an object is, and what the objects within it are.
-fn look_into(members: &Members<'_>, depth: usize, named: &mut Named) {
+/// Adds the entities in an object and in its nested objects.
+fn search(members: &Members<'_>, depth: usize, named: &mut NestedEntities) {
     let text = |name: &str| members.peek_text(name);
     named.ips.extend(text("ipAddress").into_iter().chain(text("senderIp")).chain(text("senderIP")));
     named.urls.extend(text("url").into_iter().chain(texts(members, "urls")));
-    named.files.extend(text("algorithm").zip(text("value")).and_then(|(algorithm, value)| of_hash(&algorithm, value)));
+    named
+        .files
+        .extend(text("algorithm").zip(text("value")).and_then(|(algorithm, value)| file_by_hash(&algorithm, value)));
     if depth >= MAX_DEPTH {
         return;
     }
     for (name, objects) in members.nested_objects() {
-        if PASSED_OVER.contains(&name) {
+        if SKIPPED_MEMBERS.contains(&name) {
             continue;
         }
         for mut object in objects {
             if object.has_object("imageFile") || object.peek_text("processId").is_some() {
                 named.processes.push(evidence::process(&mut object, &mut Vec::new(), &mut Warnings::default()));
             }
-            note(&object, named);
-            look_into(&object, depth + 1, named);
+            add_object(&object, named);
+            search(&object, depth + 1, named);
         }
     }
 }
 
-/// Notes an object, if it is an account, a file or a device.
-fn note(object: &Members<'_>, named: &mut Named) {
+/// Adds an object, if it is an account, a file or a device.
+fn add_object(object: &Members<'_>, named: &mut NestedEntities) {
     let text = |name: &str| object.peek_text(name);
     let user = User {
         name: text("accountName"),
@@ -138,16 +140,16 @@ fn texts(members: &Members<'_>, name: &'static str) -> Vec<SharedStr> {
     members.only(name).texts(&[name], &mut Warnings::default())
 }
 
-fn of_name(name: SharedStr) -> Device {
+fn device_by_name(name: SharedStr) -> Device {
     Device { name: Some(name), ..Device::default() }
 }
 
-fn of_upn(upn: SharedStr) -> User {
+fn user_by_upn(upn: SharedStr) -> User {
     User { upn: Some(upn), ..User::default() }
 }
 
-/// A file of which only a hash is told; that of a signature's content (`sha256ac`) is none of the file's.
-fn of_hash(algorithm: &str, value: SharedStr) -> Option<File> {
+/// Returns a file with only a hash. The hash of a signature's content (`sha256ac`) is not the hash of the file.
+fn file_by_hash(algorithm: &str, value: SharedStr) -> Option<File> {
     let value = Some(value);
     match algorithm.to_ascii_lowercase().as_str() {
         "md5" => Some(File { md5: value, ..File::default() }),

@@ -1,13 +1,13 @@
-//! Graph's words as Defender spells them elsewhere: `truePositive` → `TruePositive`, and the later names of a
-//! determination as the older.
+//! Converts Graph's enumeration values to the spelling of the older APIs: `truePositive` → `TruePositive`. Newer names of
+//! a determination become the older names.
 
 use crate::domain::shared_str::SharedStr;
 use crate::domain::vocabulary;
 use crate::domain::warning::Warnings;
 use crate::lenient_json::members::Members;
 
-/// The later names, and the older. Source: <https://learn.microsoft.com/graph/api/resources/security-alert>, where the
-/// table has the older ones and the enumeration the later.
+/// Newer names and their older names. Source: <https://learn.microsoft.com/graph/api/resources/security-alert>: its table
+/// has the older names, its enumeration the newer ones.
 const RENAMED: &[(&str, &str)] = &[
     ("compromisedAccount", "CompromisedUser"),
     ("notMalicious", "Clean"),
@@ -15,22 +15,22 @@ const RENAMED: &[(&str, &str)] = &[
     ("confirmedActivity", "ConfirmedUserActivity"),
 ];
 
-/// A word of an enumeration in `PascalCase`; `unknown` says as little as null.
-pub(super) fn word(members: &mut Members<'_>, name: &'static str, notes: &mut Warnings) -> Option<SharedStr> {
-    let word = members.text(&[name], notes).filter(|word| !word.eq_ignore_ascii_case("unknown"))?;
-    let older = RENAMED.iter().find(|(later, _)| later.eq_ignore_ascii_case(&word));
+/// Reads an enumeration value in `PascalCase`; `unknown` counts as null.
+pub(super) fn word(members: &mut Members<'_>, name: &'static str, warnings: &mut Warnings) -> Option<SharedStr> {
+    let word = members.text(&[name], warnings).filter(|word| !word.eq_ignore_ascii_case("unknown"))?;
+    let older = RENAMED.iter().find(|(newer, _)| newer.eq_ignore_ascii_case(&word));
     Some(older.map_or_else(|| pascal_case(&word).into(), |(_, older)| SharedStr::of_static(older)))
 }
 
-/// The determination; a word such as `notSet` is none.
-pub(super) fn determination(members: &mut Members<'_>, notes: &mut Warnings) -> Option<SharedStr> {
-    word(members, "determination", notes).filter(|word| vocabulary::is_determination(word))
+/// Reads the determination; a value such as `notSet` counts as null.
+pub(super) fn determination(members: &mut Members<'_>, warnings: &mut Warnings) -> Option<SharedStr> {
+    word(members, "determination", warnings).filter(|word| vocabulary::is_determination(word))
 }
 
-/// The word with a capital at its start.
+/// Returns the word with its first letter in upper case.
 pub(super) fn pascal_case(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+    let mut characters = word.chars();
+    characters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(characters).collect()
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
     use crate::lenient_json::body::{MembersReader, object};
 
     #[test]
-    fn later_spellings_are_the_older_words() {
+    fn newer_names_become_the_older_names() {
         for (theirs, ours) in [
             ("compromisedAccount", Some("CompromisedUser")),
             ("compromisedUser", Some("CompromisedUser")),
