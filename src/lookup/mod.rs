@@ -39,7 +39,7 @@ use readings::{NameFilter, Reading};
 use resolve::{Resolution, ResolutionKey};
 use scope::RequestScope;
 
-/// NameFilter and hashes change more rarely than alerts: they are cached this many times as long.
+/// Names and hashes change more rarely than alerts: they are cached this many times as long.
 const NAME_LIFETIME_FACTOR: u32 = 10;
 
 /// The largest findings, in bytes, that a request keeps for its other items.
