@@ -91,15 +91,15 @@ fn thousandths(text: &str) -> Option<u16> {
 /// Splits at separators outside quoted strings, and trims the parts.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
-    let parts = text.split(move |letter| {
-        let divides = letter == separator && !quoted;
-        match letter {
+    let parts = text.split(move |character| {
+        let is_separator = character == separator && !quoted;
+        match character {
             _ if escaped => escaped = false,
             '\\' => escaped = quoted,
             '"' => quoted = !quoted,
             _ => {}
         }
-        divides
+        is_separator
     });
     parts.map(|part| part.trim_matches([' ', '\t']))
 }

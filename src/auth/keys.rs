@@ -41,7 +41,10 @@ impl Keys {
         let Some(member) = document.get("api_keys").filter(|member| !member.is_null()) else {
             return Ok(Self::default());
         };
-        let named = BTreeMap::<String, Vec<String>>::deserialize(member).map_err(|_| KeysError)?;
+        // A null is what an empty place in a template leaves: it is no key.
+        let named = BTreeMap::<String, Option<Vec<Option<String>>>>::deserialize(member).map_err(|_| KeysError)?;
+        let keys = |own: Option<Vec<Option<String>>>| own.into_iter().flatten().flatten().collect();
+        let named: BTreeMap<String, Vec<String>> = named.into_iter().map(|(name, own)| (name, keys(own))).collect();
         let unpresentable = named.values().flatten().any(|key| !is_presentable(key));
         #[cfg(feature = "cli")]
         let weak = holders_of_weak_keys(&named);
@@ -153,6 +156,7 @@ mod tests {
             json!({"api_keys": {}}),
             json!({"api_keys": {"a": []}}),
             json!({"api_keys": {"a": [""]}}),
+            json!({"api_keys": {"a": null, "b": [null]}}),
         ] {
             assert_eq!(parse(&document).expect("keys").owner(b""), None, "{document}");
         }

@@ -69,14 +69,14 @@ mod tests {
 
     #[tokio::test]
     async fn names_and_addresses_are_accepted() {
-        for (text, shown) in [
+        for (text, displayed) in [
             ("127.0.0.1:9000", "127.0.0.1:9000"),
             ("localhost:0", "localhost:0"),
             ("[::1]:9000", "[::1]:9000"),
             ("0.0.0.0:80", "0.0.0.0:80"),
         ] {
             let address: ListenAddress = text.parse().expect(text);
-            assert_eq!(address.to_string(), shown);
+            assert_eq!(address.to_string(), displayed);
             assert!(!address.resolved().await.expect(text).is_empty());
         }
         let local = "localhost:9000".parse::<ListenAddress>().expect("a name").resolved().await.expect("addresses");

@@ -175,7 +175,9 @@ impl Document<'_> {
         let is_present = |value: &&Value| match value {
             Value::Null => false,
             Value::String(text) => !trimmed(text).is_empty(),
-            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(members) => !members.is_empty(),
+            Value::Bool(_) | Value::Number(_) => true,
         };
         if let Some(value) = self.members.get(member).filter(is_present) {
             return Some(value);
@@ -368,6 +370,7 @@ mod tests {
                 "federated is a text and should be true or false",
             ),
             (r#"{"tenant_id":"t","client_id":"c","client_secret":"s","federated":"False"}"#, "t c s", ""),
+            (r#"{"tenant_id":"t","client_id":"c","client_secret":"s","tokens":{},"access_token":[]}"#, "t c s", ""),
             (
                 r#"{"tenantId":"t","clientId":"c","clientSecret":"s"}"#,
                 "t c s",

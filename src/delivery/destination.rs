@@ -351,9 +351,9 @@ mod tests {
             (json!({"kind": "splunk_hec", "url": "https://CANARY.example", "token": "Splunk CANARY"}), "token"),
             (json!({"kind": "splunk_hec", "url": "https://CANARY.example", "token": "CANARY\r\nX-A: b"}), "token"),
         ] {
-            let told = one(&members).expect_err(member);
-            assert!(told.starts_with(&format!("in destination soc, {member} of the caller secret ")), "{told}");
-            assert!(!told.contains("CANARY"), "{told}");
+            let message = one(&members).expect_err(member);
+            assert!(message.starts_with(&format!("in destination soc, {member} of the caller secret ")), "{message}");
+            assert!(!message.contains("CANARY"), "{message}");
         }
     }
 
@@ -376,8 +376,11 @@ mod tests {
         assert!(destinations(&Value::Null, DestinationAddresses::Public).is_ok_and(|all| all.find("soc").is_none()));
         let flood: Map<_, _> = (0..101).map(|number| (format!("d{number}"), json!({}))).collect();
         for members in [json!([]), json!("CANARY"), json!(flood)] {
-            let told = destinations(&members, DestinationAddresses::Public).expect_err("no object").to_string();
-            assert!(told.starts_with("destinations of the caller secret has ") && !told.contains("CANARY"), "{told}");
+            let message = destinations(&members, DestinationAddresses::Public).expect_err("no object").to_string();
+            assert!(
+                message.starts_with("destinations of the caller secret has ") && !message.contains("CANARY"),
+                "{message}"
+            );
         }
     }
 

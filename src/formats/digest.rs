@@ -96,8 +96,8 @@ impl<'a> Digest<'a> {
     }
 
     /// The text about alerts that are not shown.
-    pub(super) fn more(&self, shown: usize) -> Option<String> {
-        let more = self.alert_count.saturating_sub(shown);
+    pub(super) fn more(&self, shown_alerts: usize) -> Option<String> {
+        let more = self.alert_count.saturating_sub(shown_alerts);
         match more {
             0 => None,
             1 => Some("… and 1 more alert.".to_owned()),

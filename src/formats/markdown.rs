@@ -54,17 +54,17 @@ pub(super) fn comment(enrichment: &Enrichment<'_>, max_chars: usize) -> Vec<u8> 
 /// Adds the first alerts as a table, and the number of the others.
 fn alerts(page: &mut Page, digest: &Digest<'_>) {
     let reserved = digest.more(0).map_or(0, |more| length(&more) + 2);
-    let mut shown = 0;
+    let mut shown_alerts = 0;
     for alert in digest.alerts {
         let row = row(alert);
-        let lines = if shown == 0 { [TABLE_HEAD[0], TABLE_HEAD[1], row.as_str()].join("\n") } else { row };
+        let lines = if shown_alerts == 0 { [TABLE_HEAD[0], TABLE_HEAD[1], row.as_str()].join("\n") } else { row };
         if !page.push_whole(&lines, reserved) {
             break;
         }
-        shown += 1;
+        shown_alerts += 1;
     }
     page.push_gap();
-    if let Some(more) = digest.more(shown) {
+    if let Some(more) = digest.more(shown_alerts) {
         page.push_whole(&more, 0);
         page.push_gap();
     }

@@ -167,8 +167,8 @@ proptest! {
         max in 1_usize..120,
         max_chars in 1_usize..200,
     ) {
-        let shown = SafeText::new(&text, max);
-        let escaped = |escape: Escape| shown.escaped(max_chars, escape);
+        let safe_text = SafeText::new(&text, max);
+        let escaped = |escape: Escape| safe_text.escaped(max_chars, escape);
         prop_assert_eq!(live_markup::in_plain(&escaped(PLAIN)), None);
         prop_assert_eq!(live_markup::in_mrkdwn(&escaped(MRKDWN)), None);
         prop_assert_eq!(live_markup::in_card(&escaped(CARD)), None);
@@ -182,11 +182,11 @@ proptest! {
         max_chars in 1_usize..200,
     ) {
         let line = format!("on {name}: {text}");
-        let shown = SafeText::naming(&line, 200, &Names::new([name.as_str()]));
-        prop_assert_eq!(live_markup::in_mrkdwn(&shown.escaped(max_chars, MRKDWN)), None);
-        prop_assert_eq!(live_markup::in_card(&shown.escaped(max_chars, CARD)), None);
-        prop_assert_eq!(live_markup::in_markdown(&format!("> {}", shown.escaped(max_chars, MARKDOWN))), None);
-        for run in shown.runs(max_chars).into_iter().flatten() {
+        let safe_text = SafeText::naming(&line, 200, &Names::new([name.as_str()]));
+        prop_assert_eq!(live_markup::in_mrkdwn(&safe_text.escaped(max_chars, MRKDWN)), None);
+        prop_assert_eq!(live_markup::in_card(&safe_text.escaped(max_chars, CARD)), None);
+        prop_assert_eq!(live_markup::in_markdown(&format!("> {}", safe_text.escaped(max_chars, MARKDOWN))), None);
+        for run in safe_text.runs(max_chars).into_iter().flatten() {
             prop_assert_eq!(if run.is_code { live_markup::in_code(&run.text) } else { live_markup::in_card(&run.text) }, None);
         }
     }

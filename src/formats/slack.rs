@@ -78,9 +78,9 @@ fn blocks(digest: &Digest<'_>) -> Vec<Value> {
     if !digest.alerts.is_empty() {
         blocks.push(json!({"type": "divider"}));
     }
-    let shown = digest.alerts.iter().take(MAX_ALERTS);
-    blocks.extend(shown.clone().map(|alert| section(&paragraph(alert))));
-    blocks.extend(digest.more(shown.len()).map(|more| context(&more)));
+    let shown_alerts = digest.alerts.iter().take(MAX_ALERTS);
+    blocks.extend(shown_alerts.clone().map(|alert| section(&paragraph(alert))));
+    blocks.extend(digest.more(shown_alerts.len()).map(|more| context(&more)));
     if let Some(link) = digest.link {
         // A link instead of a button: Slack reports each click on a button to an app, and warns the reader if no app
         // listens.

@@ -37,24 +37,24 @@ pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
 
 /// Renders the message with as many alerts as fit.
 fn fit_body(digest: &Digest<'_>, max_bytes: usize) -> Vec<u8> {
-    let mut shown = digest.alerts.len().min(MAX_ALERTS);
+    let mut shown_alerts = digest.alerts.len().min(MAX_ALERTS);
     loop {
-        let body = render_with(digest, shown);
-        if body.len() <= max_bytes || shown == 0 {
+        let body = render_with(digest, shown_alerts);
+        if body.len() <= max_bytes || shown_alerts == 0 {
             return body;
         }
-        shown -= 1;
+        shown_alerts -= 1;
     }
 }
 
 /// Renders the message with this number of alerts.
-fn render_with(digest: &Digest<'_>, shown: usize) -> Vec<u8> {
+fn render_with(digest: &Digest<'_>, shown_alerts: usize) -> Vec<u8> {
     let actions: Vec<_> = digest
         .link
         .map(|link| json!({"type": "Action.OpenUrl", "title": OPEN_LABEL, "url": link}))
         .into_iter()
         .collect();
-    card_message(&body(digest, shown), &actions)
+    card_message(&body(digest, shown_alerts), &actions)
 }
 
 /// Renders one message about several subjects.
@@ -85,14 +85,14 @@ fn card_message(body: &[Value], actions: &[Value]) -> Vec<u8> {
     serde_json::to_vec(&json!({"type": "message", "attachments": [attachment]})).unwrap_or_default()
 }
 
-fn body(digest: &Digest<'_>, shown: usize) -> Vec<Value> {
+fn body(digest: &Digest<'_>, shown_alerts: usize) -> Vec<Value> {
     let style = json!({"size": "Large", "weight": "Bolder", "color": color(digest.urgency)});
     let mut body = vec![line(&digest.headline, MAX_PARAGRAPH_CHARS, &style)];
     body.extend(digest.warnings.iter().map(|warning| line(warning, MAX_PARAGRAPH_CHARS, &json!({"color": "Warning"}))));
     body.extend(digest.explanation.iter().map(|explanation| line(explanation, MAX_PARAGRAPH_CHARS, &json!({}))));
     body.extend(facts(&digest.facts));
-    body.extend(digest.alerts.iter().take(shown).map(|alert| entry(alert)));
-    body.extend(digest.more(shown).map(|more| json!({"type": "TextBlock", "text": more, "wrap": true})));
+    body.extend(digest.alerts.iter().take(shown_alerts).map(|alert| entry(alert)));
+    body.extend(digest.more(shown_alerts).map(|more| json!({"type": "TextBlock", "text": more, "wrap": true})));
     body.push(line(&digest.source, MAX_PARAGRAPH_CHARS, &json!({"isSubtle": true, "size": "Small"})));
     body
 }
@@ -206,7 +206,7 @@ mod tests {
         let render_options = sample::render_options();
         let enrichment = answer.enrichment(&render_options);
         let digest = Digest::of(&enrichment);
-        let sizes = [0, 2, 3].map(|shown| render_with(&digest, shown).len());
+        let sizes = [0, 2, 3].map(|shown_alerts| render_with(&digest, shown_alerts).len());
         assert_eq!(fit_body(&digest, sizes[1]).len(), sizes[1]);
         assert_eq!(fit_body(&digest, sizes[2] - 1).len(), sizes[1]);
         let message: Value = serde_json::from_slice(&fit_body(&digest, sizes[0])).expect("JSON");

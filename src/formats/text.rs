@@ -36,9 +36,9 @@ pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
     if digest.alert_count > max_alert_lines {
         max_alert_lines = max_alert_lines.saturating_sub(1);
     }
-    let shown = digest.alerts.iter().take(max_alert_lines);
-    let more = digest.more(shown.len());
-    lines.extend(shown.map(|alert| line(alert)));
+    let shown_alerts = digest.alerts.iter().take(max_alert_lines);
+    let more = digest.more(shown_alerts.len());
+    lines.extend(shown_alerts.map(|alert| line(alert)));
     lines.extend(more);
     lines.extend(footer);
     lines.truncate(MAX_LINES);

@@ -189,7 +189,7 @@ fn inside_quotes(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn asked(text: &str) -> (Kind, String, bool) {
+    fn parsed(text: &str) -> (Kind, String, bool) {
         match Command::parse(text, "/defender") {
             Command::Ask { question, share } => (question.subject.kind(), question.subject.id(), share),
             other => panic!("{text}: {other:?}"),
@@ -258,7 +258,7 @@ mod tests {
             ("NT AUTHORITY\\SYSTEM", Kind::User, "SYSTEM", false),
             ("any desk-042", Kind::Machine, "desk-042", false),
         ] {
-            assert_eq!(asked(text), (kind, id.to_owned(), share), "{text}");
+            assert_eq!(parsed(text), (kind, id.to_owned(), share), "{text}");
         }
     }
 
@@ -311,7 +311,7 @@ mod tests {
     fn every_example_is_a_valid_command() {
         for (kind, value) in EXAMPLES {
             for word in [kind.as_str(), kind.field()] {
-                assert_eq!(asked(&format!("{word} {value}")).0, kind, "{word}");
+                assert_eq!(parsed(&format!("{word} {value}")).0, kind, "{word}");
             }
         }
     }

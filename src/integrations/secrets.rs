@@ -241,8 +241,8 @@ mod tests {
             "pagerduty_secrets": null,
             "standard_webhook_secrets": {"tines": [whsec]},
         }));
-        let shown = format!("{secrets:?}");
-        assert!(!shown.contains("canary") && !shown.contains("C2FV"), "{shown}");
+        let debug_text = format!("{secrets:?}");
+        assert!(!debug_text.contains("canary") && !debug_text.contains("C2FV"), "{debug_text}");
         assert_eq!(format!("{:?}", secrets.slack.unwrap()), r#"["slack", "slack"]"#);
         assert_eq!(format!("{:?}", secrets.teams.unwrap()), r#"["teams"]"#);
         assert_eq!(format!("{:?}", secrets.splunk.as_ref().unwrap()), r#"["es", "itsi"]"#);
@@ -280,8 +280,8 @@ mod tests {
             let secrets = parse(&json!({ member: value }));
             let errors: Vec<_> = secrets.errors().collect();
             assert_eq!(errors.len(), 1, "the others are good: {errors:?}");
-            let told = format!("{} {secrets:?}", errors[0]);
-            assert!(told.contains(member) && !told.contains("canary") && !told.contains("name-"), "{told}");
+            let text = format!("{} {secrets:?}", errors[0]);
+            assert!(text.contains(member) && !text.contains("canary") && !text.contains("name-"), "{text}");
         }
     }
 }

@@ -212,7 +212,7 @@ async fn where_lambda_takes_no_extension_the_function_answers_and_knows() {
         assert_eq!(body(environment.invoke(&ask("/outlives")).await), "false", "{extensions:?}");
         assert_eq!(body(environment.invoke(&background(&outside, 10_000)).await), "false", "{extensions:?}");
         environment.frozen().await;
-        assert_eq!(environment.log().matches("takes no extension").count(), 1, "{}", environment.log());
+        assert_eq!(environment.log().matches("background tasks are disabled").count(), 1, "{}", environment.log());
         assert!(!environment.steps().contains(&Step::ExtensionAsked));
     }
 }

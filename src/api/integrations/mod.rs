@@ -23,14 +23,14 @@ use super::decode::EnrichRequest;
 use super::deliveries::{self, Reply};
 use super::middleware::RequestContext;
 use super::options::Options;
-use super::problem::{Problem, Sender};
+use super::problem::{Code, Problem, Sender};
 use super::respond::with_caller_name;
 use super::work::Work;
 use crate::app::Service;
 use crate::auth::AuthError;
 use crate::cache::Claim;
 use crate::domain::subject::Question;
-use crate::domain::warning::{Warning, WarningCode};
+use crate::domain::warning::Warning;
 use crate::integrations::{ExtractedSubjects, HookSecrets, Unusable};
 use crate::lookup::Context;
 
@@ -85,22 +85,21 @@ fn items(
     warnings: &[Warning],
     pointer: impl Fn(&str) -> String,
 ) -> Vec<Item> {
-    let mut warnings = warnings.to_vec();
-    if found.left_out() > 0 {
-        let detail = format!("{} more subjects were found: a batch has at most 25.", found.left_out());
-        warnings.push(Warning { code: WarningCode::Partial, detail });
-    }
     let item = |item: &Result<Question, Unusable>| match item {
         Ok(question) => {
             let question = question.clone();
-            Item::from(Ok(EnrichRequest { question, options: options.clone(), warnings: warnings.clone() }))
+            Item::from(Ok(EnrichRequest { question, options: options.clone(), warnings: warnings.to_vec() }))
         }
         Err(Unusable { kind, field, text, error }) => {
             let problem = Problem::of_subject(error, pointer(field)).with_kind(*kind);
             Item { input: Some(text.clone()), request: Err(problem) }
         }
     };
-    found.items().iter().map(item).collect()
+    let omitted = (found.left_out() > 0).then(|| {
+        let detail = format!("{} more subjects were found: a batch has at most 25.", found.left_out());
+        Item { input: None, request: Err(Problem::new(Code::TooManyRequestsInBatch, detail)) }
+    });
+    found.items().iter().map(item).chain(omitted).collect()
 }
 
 /// Answers items as a batch, within the sender's timeout. If a destination also gets the answers, slower lookups

@@ -30,7 +30,7 @@ pub(super) fn paths() -> Value {
 
 fn operation(endpoint: Endpoint) -> Value {
     match endpoint {
-        Endpoint::Enrich => lookup(
+        Endpoint::Enrich => lookup_operation(
             "enrich",
             ["Ask about one subject", "Name exactly one subject. Options in the body come before those in the query."],
             option_parameters(),
@@ -38,31 +38,31 @@ fn operation(endpoint: Endpoint) -> Value {
         .with_body("Request", &examples())
         .one_answer(),
         Endpoint::EnrichAtRoot => {
-            lookup("enrichAtRoot", ["The same as POST /v1/enrich", "For callers that cannot set a path."], option_parameters())
+            lookup_operation("enrichAtRoot", ["The same as POST /v1/enrich", "For callers that cannot set a path."], option_parameters())
                 .with_body("Request", &examples())
                 .one_answer()
         }
-        Endpoint::EnrichByQuery => lookup(
+        Endpoint::EnrichByQuery => lookup_operation(
             "enrichByQuery",
             ["Ask about one subject, named in the query", "The same as POST /v1/enrich, for callers that send no body."],
             query_parameters(),
         )
         .one_answer(),
-        Endpoint::EnrichBatch => lookup(
+        Endpoint::EnrichBatch => lookup_operation(
             "enrichBatch",
             ["Ask about up to 25 subjects", "One answer or problem for each subject, in their order, each in its own format."],
             option_parameters(),
         )
         .with_body("BatchRequest", &batch_examples())
         .answers("200", success("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified", "X-Repeated"])),
-        Endpoint::HookSlack => hook(
+        Endpoint::HookSlack => hook_operation(
             "hookSlack",
             ["A slash command of Slack", "Proven by X-Slack-Signature. What takes longer than 2.5 seconds follows to its response_url."],
         )
         .with_foreign_body("application/x-www-form-urlencoded")
         .answers("200", success("A message, whatever happened; empty for ssl_check.", &json_content("SlackMessage"), &[])),
         Endpoint::HookTeams => {
-            hook("hookTeams", ["A message to an outgoing webhook of Teams", "Proven by Authorization: HMAC."])
+            hook_operation("hookTeams", ["A message to an outgoing webhook of Teams", "Proven by Authorization: HMAC."])
                 .with_foreign_body("application/json")
                 .answers("200", success("A message, whatever happened.", &json_content("TeamsReply"), &[]))
         }
@@ -71,7 +71,7 @@ fn operation(endpoint: Endpoint) -> Value {
                 "name": "token", "in": "query", "required": true, "description": "One of splunk_tokens of the caller secret.",
                 "schema": {"type": "string"}
             });
-            hook(
+            hook_operation(
                 "hookSplunk",
                 ["Splunk's webhook alert action", "Proven by the query parameter token. The subjects stand in result, by CIM names or by SPLUNK_FIELDS."],
             )
@@ -79,16 +79,16 @@ fn operation(endpoint: Endpoint) -> Value {
             .with_foreign_body("application/json")
             .answers("200", success("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified"]))
         }
-        Endpoint::HookPagerDuty => hook(
+        Endpoint::HookPagerDuty => hook_operation(
             "hookPagerDuty",
             ["A V3 webhook of PagerDuty", "Proven by X-PagerDuty-Signature. The subjects stand in the incident's texts. A repeated event costs nothing."],
         )
         .with_parameters(option_parameters())
         .with_foreign_body("application/json")
         .answers("202", success("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified", "X-Repeated"])),
-        Endpoint::OpenApi => about("openapi", ["This document", "OpenAPI 3.1, as it was published with this version."])
+        Endpoint::OpenApi => service_operation("openapi", ["This document", "OpenAPI 3.1, as it was published with this version."])
             .answers("200", success("This document.", &object("The document."), &[])),
-        Endpoint::Health => about("health", ["Whether the process lives", "No authentication, no I/O. It says nothing of Defender."])
+        Endpoint::Health => service_operation("health", ["Whether the process lives", "No authentication, no I/O. It says nothing of Defender."])
             .answers("200", success("It lives.", &json_content("Health"), &[])),
     }
 }
@@ -143,17 +143,17 @@ impl Operation {
     }
 }
 
-fn lookup(id: &str, texts: [&str; 2], parameters: Vec<Value>) -> Operation {
+fn lookup_operation(id: &str, texts: [&str; 2], parameters: Vec<Value>) -> Operation {
     Operation::new("Lookups", id, texts).with_parameters(parameters).with("responses", problems(|_| true).into())
 }
 
 /// Builds the operation of a hook, which reports a subject's problem in its item or as a message.
-fn hook(id: &str, texts: [&str; 2]) -> Operation {
+fn hook_operation(id: &str, texts: [&str; 2]) -> Operation {
     let of_its_own = |status| matches!(status, 400 | 401 | 403 | 405 | 413 | 422 | 500 | 503 | 504);
     Operation::new("Hooks", id, texts).with("security", json!([])).with("responses", problems(of_its_own).into())
 }
 
-fn about(id: &str, texts: [&str; 2]) -> Operation {
+fn service_operation(id: &str, texts: [&str; 2]) -> Operation {
     let responses = problems(|status| matches!(status, 403 | 405 | 500 | 504));
     Operation::new("Service", id, texts).with("security", json!([])).with("responses", responses.into())
 }

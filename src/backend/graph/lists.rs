@@ -23,7 +23,11 @@ impl Graph {
         let detail = format!("Advanced hunting sees the last {WINDOW_DAYS} days: older alerts are not among these.");
         warnings.add(WarningCode::HuntingWindow, detail);
         let answer = self.hunt(target, ctx).await?;
-        let mut rows = wire::rows(&answer).map_err(CallError::Upstream)?;
+        let wire::Rows { by_alert: mut rows, without_id } = wire::rows(&answer).map_err(CallError::Upstream)?;
+        if without_id > 0 {
+            let detail = format!("Advanced hunting has {without_id} more rows, which name no alert.");
+            warnings.add(WarningCode::Partial, detail);
+        }
         if rows.len() > MAX_ALERTS {
             rows.truncate(MAX_ALERTS);
             let detail = format!("There are more alerts than the {MAX_ALERTS} newest, which are shown.");
@@ -65,7 +69,8 @@ impl Graph {
         warn_about_incomplete(incomplete, &completed, &mut warnings);
         // An alert from a row keeps all rows in memory; an alert from a batch keeps the whole batch response.
         let other_bytes = if incomplete > 0 { answer.len() } else { 0 } + completed.held.saturating_sub(whole_bytes);
-        Ok(Findings::of_alerts(alerts, bodies, other_bytes, warnings).complete_if(completed.failed == 0))
+        Ok(Findings::of_alerts(alerts, bodies, other_bytes, warnings)
+            .complete_if(completed.failed == 0 && without_id == 0))
     }
 
     async fn hunt(&self, target: &HuntingTarget, ctx: &Context) -> Result<SharedStr, CallError> {

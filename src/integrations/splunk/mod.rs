@@ -191,10 +191,11 @@ mod tests {
         let found = found(&row, &Fields::default());
         assert_eq!(subject_ids(&found), ["machine desk-042"]);
         let rest = ["incident_id=soon", "user=a/b?c", &format!("file_hash={md5}"), "sha256=none", "process_hash="];
-        let told = unusable(&found);
+        let messages = unusable(&found);
         assert!(
-            told.iter().zip(rest).all(|(told, right)| told.starts_with(right)) && told.len() == rest.len(),
-            "{told:?}"
+            messages.iter().zip(rest).all(|(messages, right)| messages.starts_with(right))
+                && messages.len() == rest.len(),
+            "{messages:?}"
         );
         let errors: Vec<_> =
             found.items().iter().filter_map(|item| item.as_ref().err()).map(|item| &item.error).collect();

@@ -225,6 +225,20 @@ async fn what_only_hunting_sees_is_built_from_its_row() {
 }
 
 #[tokio::test]
+async fn rows_that_name_no_alert_are_never_no_alerts() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    sandbox.fail(Route::Hunting, Times::Always, Fault::body(r#"{"results":[{"Title":"x"},{}]}"#));
+    let answer = ask_graph(&sandbox, "machine", showcase::MACHINE).await;
+    assert_eq!((answer.status, &answer.body["code"]), (502, &json!("upstream_malformed")));
+    sandbox.mend();
+    let row = json!({"results": [{"AlertId": showcase::ALERT}, {"Title": "x"}]}).to_string();
+    sandbox.fail(Route::Hunting, Times::Always, Fault::body(row));
+    let answer = ask_graph(&sandbox, "user", showcase::USER).await;
+    assert_eq!((answer.status, answer.alert_ids()), (200, vec![showcase::ALERT]));
+    assert!(answer.warnings().contains(&"partial"), "{:?}", answer.warnings());
+}
+
+#[tokio::test]
 async fn an_item_about_another_alert_is_not_taken_for_this() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
     let other = json!({"id": "da1_1", "title": "Another", "severity": "high"}).to_string();

@@ -88,8 +88,10 @@ async fn more_subjects_than_a_batch_takes_are_told() {
     let world = World::start().await;
     let users: Vec<_> = (0..30).map(|number| format!("user-{number}")).collect();
     let answer = world.send(ask(&json!({"user": users}))).await.answer();
-    assert_eq!(answer["counts"]["requests"], 25);
-    assert!(answer.to_string().contains("5 more subjects were found"), "{answer}");
+    assert_eq!(answer["counts"]["requests"], 26);
+    let last = &answer["results"][25]["problem"];
+    assert_eq!((&last["code"], &last["status"]), (&json!("too_many_requests_in_batch"), &json!(422)));
+    assert!(last["detail"].as_str().is_some_and(|detail| detail.starts_with("5 more subjects were found")), "{last}");
 }
 
 #[tokio::test]

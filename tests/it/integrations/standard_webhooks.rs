@@ -117,6 +117,9 @@ async fn a_repetition_is_answered_from_memory_and_posts_nothing() {
     assert!(!repeated(&send("msg_2", &body).await));
     assert_eq!((world.calls(Route::Alert), receiver.posts().len()), (2, 2));
 
+    let other = send("msg_2", &json!({"machine": MACHINE})).await;
+    assert_eq!((other.answer()["kind"].as_str(), repeated(&other)), (Some("machine"), false), "another question");
+
     world.sandbox.fail(Route::Alert, Times::Always, Fault::status(503));
     send("msg_3", &body).await.problem(503, "upstream_unavailable");
     let batch = json!({"requests": [{"alert_id": ALERT}, {"machine": MACHINE}]});

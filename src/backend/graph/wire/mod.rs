@@ -20,7 +20,7 @@ use crate::lenient_json::body::{Page, counted, object, page};
 use alert::AlertReader;
 use incident::IncidentReader;
 
-pub(super) use row::rows;
+pub(super) use row::{Rows, rows};
 
 /// Reads an alert: a response of its own, or an item of a batch.
 pub(super) fn alert(body: &SharedStr, portal: Portal, warnings: &mut Warnings) -> Result<Alert, ClientError> {

@@ -46,12 +46,26 @@ pub(in crate::backend::graph) struct Row<'de> {
     members: Members<'de>,
 }
 
-/// Returns the rows of a response in their order, one for each alert.
-pub(in crate::backend::graph) fn rows(body: &SharedStr) -> Result<Vec<Row<'_>>, ClientError> {
-    let mut rows = list(body, "results", &mut RowReader)?.items;
+/// The rows of a response.
+pub(in crate::backend::graph) struct Rows<'de> {
+    /// One row for each alert, in the order of the response.
+    pub(in crate::backend::graph) by_alert: Vec<Row<'de>>,
+    /// The number of rows that name no alert.
+    pub(in crate::backend::graph) without_id: usize,
+}
+
+/// Reads the rows of a response. If none of them names an alert, the response is malformed: it is not "no alerts".
+pub(in crate::backend::graph) fn rows(body: &SharedStr) -> Result<Rows<'_>, ClientError> {
+    let all = list(body, "results", &mut RowReader)?.items;
+    let count = all.len();
+    let mut by_alert: Vec<_> = all.into_iter().filter(|row| !row.alert_id.is_empty()).collect();
+    let without_id = count - by_alert.len();
+    if by_alert.is_empty() && without_id > 0 {
+        return Err(ClientError::malformed("hunting rows without an alert id"));
+    }
     let mut seen = HashSet::new();
-    rows.retain(|row| !row.alert_id.is_empty() && seen.insert(row.alert_id.clone()));
-    Ok(rows)
+    by_alert.retain(|row| seen.insert(row.alert_id.clone()));
+    Ok(Rows { by_alert, without_id })
 }
 
 struct RowReader;
@@ -162,7 +176,7 @@ mod tests {
         let camel = r#"{"results":[{"timestamp":"2026-02-03T04:05:06.42Z","alertId":"da1_1","title":"Odd","severity":"High","categories":"[\"Execution\"]","attackTechniques":"[\"PowerShell (T1059.001)\",\"Phishing(T1566)\"]","deviceId":"ab","Rank":7}]}"#;
         let read = |body: &str| {
             let body = SharedStr::from(body);
-            let row = rows(&body).expect("rows").into_iter().next().expect("a row");
+            let row = rows(&body).expect("rows").by_alert.into_iter().next().expect("a row");
             assert!(row.body().starts_with('{') && row.body().ends_with(r#""Rank":7}"#), "{:?}", row.body());
             row.into_alert(Portal::Commercial, &mut Warnings::default())
         };
@@ -180,7 +194,7 @@ mod tests {
         for body in [r#"{"schema":[]}"#, r#"{"results":null}"#, r#"{"results":[1]}"#, "[]", "<html>"] {
             assert!(rows(&body.into()).is_err(), "{body}");
         }
-        assert!(rows(&SharedStr::of_static(r#"{"results":[]}"#)).is_ok_and(|rows| rows.is_empty()));
+        assert!(rows(&SharedStr::of_static(r#"{"results":[]}"#)).is_ok_and(|rows| rows.by_alert.is_empty()));
     }
 
     #[test]
@@ -188,7 +202,16 @@ mod tests {
         let body =
             SharedStr::of_static(r#"{"results":[{"AlertId":"a"},{"AlertId":"b"},{"AlertId":"a"},{"AlertId":""},{}]}"#);
         let rows = rows(&body);
-        let ids: Vec<_> = rows.expect("rows").iter().map(|row| row.alert_id().to_owned()).collect();
+        let ids: Vec<_> = rows.expect("rows").by_alert.iter().map(|row| row.alert_id().to_owned()).collect();
         assert_eq!(ids, ["a", "b"]);
+    }
+
+    #[test]
+    fn rows_that_name_no_alert_are_counted_and_alone_are_malformed() {
+        let some = SharedStr::of_static(r#"{"results":[{"AlertId":"a"},{"AlertId":null},{}]}"#);
+        assert!(rows(&some).is_ok_and(|rows| (rows.by_alert.len(), rows.without_id) == (1, 2)));
+        for body in [r#"{"results":[{}]}"#, r#"{"results":[{"AlertId":["x"]},{"AlertId":""}]}"#] {
+            assert!(matches!(rows(&SharedStr::of_static(body)), Err(ClientError::Malformed { .. })), "{body}");
+        }
     }
 }
