@@ -34,6 +34,19 @@ pub(crate) enum Incomplete {
     Failed(CallError),
 }
 
+impl Incomplete {
+    /// What it means where the whole list is needed.
+    pub(crate) fn into_error(self) -> CallError {
+        let malformed = |reason| CallError::Upstream(ClientError::malformed(reason));
+        match self {
+            Self::Failed(error) => error,
+            Self::Stopped(PagingStop::Enough) => CallError::Upstream(ClientError::TooLarge),
+            Self::Stopped(PagingStop::Elsewhere) => malformed("a list that goes on at another address"),
+            Self::Stopped(PagingStop::Again) => malformed("a list that goes round in a circle"),
+        }
+    }
+}
+
 /// How the pages of a list are requested.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paging<'r> {
@@ -62,10 +75,10 @@ impl<T> Listing<T> {
         self.incomplete
     }
 
-    /// Returns the list, or the error of the failed page if the list is empty.
+    /// Returns the list, or why it is incomplete if it is empty: an item may be on the pages that were not read.
     pub(crate) fn error_if_empty(self) -> Result<Self, CallError> {
         match self.incomplete {
-            Some(Incomplete::Failed(error)) if self.items.is_empty() => Err(error),
+            Some(incomplete) if self.items.is_empty() => Err(incomplete.into_error()),
             incomplete => Ok(Self { incomplete, ..self }),
         }
     }

@@ -34,8 +34,8 @@ pub(super) fn is_allowed(address: IpAddr, allowed: DestinationAddresses) -> bool
 fn reach_of_v4(address: Ipv4Addr) -> Reach {
     match address.octets() {
         // Link-local contains the metadata service of AWS and of most other clouds. 168.63.129.16 is Azure's,
-        // 100.100.100.200 is Alibaba's. Oracle's 192.0.0.192 is among the protocol assignments.
-        [169, 254, ..] | [168, 63, 129, 16] | [100, 100, 100, 200]
+        // 100.100.100.200 is Alibaba's, 100.96.0.96 is Volcano Engine's. Oracle's 192.0.0.192 is among the protocol assignments.
+        [169, 254, ..] | [168, 63, 129, 16] | [100, 100, 100, 200] | [100, 96, 0, 96]
         // Protocol assignments, documentation, deprecated 6to4 relays, benchmarks.
         | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 18..=19, ..] | [198, 51, 100, _] | [203, 0, 113, _]
         // "This network", multicast, and reserved.
@@ -139,6 +139,7 @@ mod tests {
             "169.254.0.0",
             "168.63.129.16",
             "100.100.100.200",
+            "100.96.0.96",
             "64:ff9b::6464:64c8",
             "192.0.0.192",
             "192.0.2.1",

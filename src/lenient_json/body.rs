@@ -94,8 +94,8 @@ impl<'de, S: ReadObject<'de>> ReadObject<'de> for PageReader<'_, S> {
                 return Ok(());
             }
             let value = json.value()?;
-            if name == "@odata.nextLink" && !value.is_null() {
-                next_link = Some(value.string().ok_or(Malformed::OtherShape)?.into_owned());
+            if name == "@odata.nextLink" {
+                next_link = link(&value);
             }
             Ok(())
         })?;

@@ -4,7 +4,9 @@ use defender_enrich::sandbox::{Fault, Route, Service, Times};
 use serde_json::{Value, json};
 
 use crate::client::{ids, warnings};
-use crate::harness::{ALERT, DESK_042, FILE_SHA1, MACHINE, NO_QUOTA, World, alert_with, dense_alert, new_sandbox};
+use crate::harness::{
+    ALERT, DESK_042, FILE_SHA1, MACHINE, NO_QUOTA, USER, World, alert_with, dense_alert, new_sandbox,
+};
 
 const UNKNOWN_DEVICE: &str = "00000000000000000000000000000000000000aa";
 
@@ -162,6 +164,27 @@ async fn a_page_that_leads_to_itself_is_asked_for_once() {
     let answer = world.post(json!({"file_hash": FILE_SHA1})).await.answer();
     assert!(warnings(&answer).contains(&"partial"), "{answer}");
     assert_eq!(world.calls(Route::FileAlerts), 2);
+}
+
+#[tokio::test]
+async fn an_empty_page_with_a_link_that_is_not_followed_is_never_no_alerts() {
+    let world = World::start().await;
+    let empty = json!({"value": [], "@odata.nextLink": "https://evil.example/x"}).to_string();
+    world.sandbox.fail(Route::UserAlerts, Times::Always, Fault::body(empty));
+    world.post(json!({"user": USER})).await.problem(502, "upstream_malformed");
+}
+
+#[tokio::test]
+async fn a_link_that_is_no_text_leaves_the_page_beside_it() {
+    for link in [json!(5), json!({}), json!(["x"]), json!("")] {
+        let world = World::start().await;
+        let page = json!({"value": [dense_alert("da1_1")], "@odata.nextLink": link}).to_string();
+        world.sandbox.fail(Route::UserAlerts, Times::Always, Fault::body(page));
+        let answer = world.post(json!({"user": USER})).await.answer();
+        assert_eq!(answer["counts"]["alerts"], 1, "{link}: {answer}");
+        assert!(warnings(&answer).contains(&"partial"), "{link}: {answer}");
+        assert_eq!(world.calls(Route::UserAlerts), 1, "{link}");
+    }
 }
 
 #[tokio::test]

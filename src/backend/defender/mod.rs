@@ -15,7 +15,7 @@ use bytes::Bytes;
 use url::Url;
 
 use crate::backend::paging::{Incomplete, Listing, Paging};
-use crate::client::{self, Api, ClientError, Context, PagingStop};
+use crate::client::{self, Api, Context};
 use crate::config::Endpoints;
 use crate::credentials::{Authorized, CallError};
 use crate::domain::alert::Alert;
@@ -126,16 +126,7 @@ impl Defender {
         let paging = Paging { calls_follow: true, ..paging(Api::Endpoint, &self.endpoint, READ_MACHINES) };
         self.calls.read_on(&mut list, first.next_link, paging, wire::devices, ctx).await;
         let records = mem::take(&mut list.items);
-        let incomplete = list.into_incomplete().map(|incomplete| match incomplete {
-            Incomplete::Failed(error) => error,
-            Incomplete::Stopped(PagingStop::Enough) => CallError::Upstream(ClientError::TooLarge),
-            Incomplete::Stopped(PagingStop::Elsewhere) => {
-                CallError::Upstream(ClientError::malformed("a list that goes on at another address"))
-            }
-            Incomplete::Stopped(PagingStop::Again) => {
-                CallError::Upstream(ClientError::malformed("a list that goes round in a circle"))
-            }
-        });
+        let incomplete = list.into_incomplete().map(Incomplete::into_error);
         Ok(DeviceList { records, incomplete })
     }
 
