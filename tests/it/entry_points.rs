@@ -47,7 +47,7 @@ fn ending_in(span: Duration) -> Context {
 
 /// What an event's caller hears, and the reply as Lambda gets it.
 async fn through(world: &World, event: &Value, context: &Context) -> (Heard, Value) {
-    let event = Event::read(event.to_string().as_bytes()).expect("an event of a front door");
+    let event = Event::read(event.to_string().as_bytes()).expect("an event of an entry point");
     let reply = lambda::answer(world.service.router(), event, context).await;
     let reply: Value = serde_json::to_value(&reply).unwrap();
     let mut headers = HeaderMap::new();
@@ -134,7 +134,7 @@ async fn a_head_request_gets_the_headers_of_a_get_and_an_empty_body() {
             if event.pointer("/requestContext/http").is_some() { "/requestContext/http/method" } else { "/httpMethod" };
         let [get, head] = ["GET", "HEAD"].map(|word| changed(event.clone(), &[(method, json!(word))]));
         let (got, _) = through(&world, &get, &context()).await;
-        let head = Event::read(head.to_string().as_bytes()).expect("an event of a front door");
+        let head = Event::read(head.to_string().as_bytes()).expect("an event of an entry point");
         let reply = lambda::answer(world.service.router(), head, &context()).await;
         let reply: Value = serde_json::to_value(&reply).expect("JSON");
         assert_eq!((&reply["statusCode"], &reply["body"]), (&json!(got.status), &json!("")), "{name}: {reply}");
@@ -170,7 +170,7 @@ async fn text_is_handed_over_as_text() {
     let answer = move || async move { ([("content-type", "text/markdown; charset=utf-8")], text) };
     for name in events().into_iter().filter(|name| name.ends_with("-alert.json")) {
         let router = axum::Router::new().fallback(answer);
-        let event = Event::read(event(&name).to_string().as_bytes()).expect("an event of a front door");
+        let event = Event::read(event(&name).to_string().as_bytes()).expect("an event of an entry point");
         let reply: Value = serde_json::to_value(&lambda::answer(router, event, &context()).await).unwrap();
         assert_eq!((&reply["body"], &reply["isBase64Encoded"]), (&json!(text), &json!(false)), "{name}");
         let headers = ["headers", "multiValueHeaders"].map(|part| reply[part].to_string());
@@ -211,7 +211,7 @@ async fn an_unknown_caller_is_offered_both_schemes_in_lines_where_the_door_sends
                 headers.retain(|name, _| !name.eq_ignore_ascii_case("x-api-key"));
             }
         }
-        let event = Event::read(event.to_string().as_bytes()).expect("an event of a front door");
+        let event = Event::read(event.to_string().as_bytes()).expect("an event of an entry point");
         let reply = lambda::answer(world.service.router(), event, &context()).await;
         let reply: Value = serde_json::to_value(&reply).unwrap();
         assert_eq!(reply["statusCode"], 401, "{name}");

@@ -63,7 +63,7 @@ pub(super) fn resources(alert: &Alert) -> Vec<Resource<'_>> {
         role_id: 3,
         group: group(device),
     });
-    // That the user did it is not told.
+    // Microsoft does not say whether the user was the actor.
     let user = alert.user.as_ref().map(|user| Resource {
         name: Cow::Owned(user.to_string()),
         r#type: "user",
@@ -74,7 +74,7 @@ pub(super) fn resources(alert: &Alert) -> Vec<Resource<'_>> {
     devices.chain(user.filter(|user| !user.name.is_empty())).collect()
 }
 
-/// The groups of devices that nothing else is told of: they have no home.
+/// The groups of devices that have neither a name nor an id. OCSF has no place for them.
 pub(super) fn stray_groups(alert: &Alert) -> Vec<&str> {
     alert.devices().filter(|device| !is_named(device)).filter_map(|device| device.group.filled()).collect()
 }

@@ -84,8 +84,8 @@ pub(super) struct Query<'a> {
     pub(super) hostname: &'a str,
 }
 
-/// What is told of an item and has no home in OCSF, under the names of our own form. The type is always there, so
-/// that no item is empty.
+/// The properties of an item for which OCSF has no place, named as in the answer's own form. The type is always present,
+/// so no item is empty.
 #[derive(Default, Serialize)]
 pub(super) struct Data<'a> {
     pub(super) r#type: &'a str,
@@ -194,7 +194,7 @@ impl<'a> Artifact<'a> {
         self
     }
 
-    /// A process without a number is told by its image.
+    /// A process without an id is represented by its image.
     fn with_process(mut self, process: &'a evidence::Process) -> Self {
         let image = process::image(process);
         let parent = &process.parent;
@@ -278,7 +278,7 @@ impl<'a> Artifact<'a> {
         self
     }
 
-    /// What of a mail does not have the form that OCSF asks for is told beside it.
+    /// Mail properties that do not have the form of OCSF go to `data`.
     fn with_mail(mut self, mail: &'a evidence::Mail) -> Self {
         self.email = Email::of(mail);
         let email = self.email.as_ref();
@@ -333,7 +333,7 @@ fn tells_upn(account: &User<'_>, user: &evidence::User) -> bool {
     account.email_addr.is_some() || account.name == user.upn.as_deref()
 }
 
-/// The folder of a file that could not be told as one.
+/// The folder of a file that could not become an OCSF file.
 fn stray_path<'a>(told: FileNames<'a>, file: Option<&File<'a>>) -> Option<&'a str> {
     told.path.filter(|_| file.is_none())
 }

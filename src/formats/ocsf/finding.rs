@@ -33,7 +33,7 @@ pub(super) struct FindingInfo<'a> {
     pub(super) related_events: Vec<RelatedEvent<'a>>,
 }
 
-/// The detector, of which kind is not told.
+/// The detector. Microsoft does not say of which type it is.
 #[derive(Serialize)]
 pub(super) struct Analytic<'a> {
     pub(super) uid: &'a str,
@@ -97,7 +97,7 @@ impl<'a> RelatedEvent<'a> {
     }
 }
 
-/// The id of an alert; one that has none is told by all that it holds.
+/// The id of an alert. An alert without an id is identified by a digest of its content.
 pub(super) fn uid(alert: &Alert) -> Cow<'_, str> {
     match alert.id.filled() {
         Some(id) => Cow::Borrowed(id),

@@ -123,7 +123,7 @@ impl<'a> IncidentEvent<'a> {
             return vec![FindingInfo::of_incident(self.incident, product)];
         }
         let finding = |alert| FindingInfo {
-            // That it belongs to this incident is told by where it stands.
+            // Its place in this incident already says that it belongs to it.
             related_events: Vec::new(),
             ..FindingInfo::of(alert, attacks::of(alert), product)
         };

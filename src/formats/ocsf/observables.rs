@@ -203,7 +203,7 @@ impl<'a> Observed<'a> {
         }
     }
 
-    /// What of a thing has no path: an object of OCSF's has room for one account, one address.
+    /// Adds what has no path in the event, because an OCSF object holds one account and one address only.
     fn thing(&mut self, thing: Thing<'a>) {
         match thing {
             Thing::Device(device) => {

@@ -1,4 +1,4 @@
-//! An alert that is too large for its front door: what the answer's head tells of it.
+//! Represents an alert that is too large for the entry point by the summary of the answer.
 
 use crate::domain::alert::{Alert, Device};
 use crate::domain::enrichment::Enrichment;

@@ -1,5 +1,5 @@
-//! What is told of an alert or an incident and has no home in OCSF: the member `unmapped`, which admits anything. Members
-//! are called as in our own form; what has no home there either is in `extra`, under Defender's names.
+//! The member `unmapped`: properties of an alert or an incident for which OCSF has no place. They are named as in the
+//! answer's own form. Unknown properties are in `extra`, under Defender's names.
 
 use std::borrow::Cow;
 

@@ -31,7 +31,7 @@ async fn reply(world: &World, event: Value) -> Value {
     let mut context = Context::default();
     let end = jiff::Timestamp::now() + Duration::from_secs(10);
     context.deadline = u64::try_from(end.as_millisecond()).expect("a time after 1970");
-    let event = Event::read(event.to_string().as_bytes()).expect("an event of a front door");
+    let event = Event::read(event.to_string().as_bytes()).expect("an event of an entry point");
     let reply = lambda::answer(world.service.router(), event, &context).await;
     serde_json::to_value(&reply).expect("JSON")
 }
