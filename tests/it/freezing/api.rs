@@ -38,7 +38,7 @@ pub(super) struct State {
     /// Calls of the runtime that wait for an invocation.
     runtime: Vec<oneshot::Sender<Invocation>>,
     extension: Option<Extension>,
-    waiting: VecDeque<(Invocation, Answer)>,
+    waiting: VecDeque<Waiting>,
     /// Invocations that were handed out, by their id.
     under_way: HashMap<String, Answer>,
     invocations: usize,
@@ -49,11 +49,18 @@ pub(super) struct State {
 /// Where the answer to an invocation goes.
 type Answer = oneshot::Sender<Result<Value, Value>>;
 
-#[derive(Clone)]
 struct Invocation {
     id: String,
-    deadline_ms: u128,
+    deadline_ms: u64,
     event: Value,
+}
+
+/// An event that was not handed out yet.
+struct Waiting {
+    event: Value,
+    /// The function's timeout. It counts from the moment at which the event is handed out.
+    span: Duration,
+    answer: Answer,
 }
 
 /// A registered extension.
@@ -96,13 +103,7 @@ impl Lambda {
     }
 
     pub(super) fn invoke(&self, event: &Value, span: Duration, answer: Answer) {
-        let end = jiff::Timestamp::now().as_millisecond().unsigned_abs();
-        self.change(|state| {
-            state.invocations += 1;
-            let id = format!("00000000-0000-4000-8000-{:012}", state.invocations);
-            let deadline_ms = u128::from(end) + span.as_millis();
-            state.waiting.push_back((Invocation { id, deadline_ms, event: event.clone() }, answer));
-        });
+        self.change(|state| state.waiting.push_back(Waiting { event: event.clone(), span, answer }));
     }
 
     pub(super) fn hang_up(&self, times: usize) {
@@ -140,7 +141,11 @@ impl Lambda {
             state.is_frozen = false;
             state.step(Step::Thawed);
         }
-        let (invocation, answer) = state.waiting.pop_front().expect("an invocation");
+        let Waiting { event, span, answer } = state.waiting.pop_front().expect("an event");
+        state.invocations += 1;
+        let id = format!("00000000-0000-4000-8000-{:012}", state.invocations);
+        let deadline = jiff::Timestamp::now() + span;
+        let invocation = Invocation { id, deadline_ms: deadline.as_millisecond().unsigned_abs(), event };
         if let Some(extension) = &mut state.extension {
             extension.unheard.push_back(json!({
                 "eventType": "INVOKE", "deadlineMs": invocation.deadline_ms, "requestId": invocation.id,

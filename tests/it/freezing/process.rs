@@ -1,10 +1,11 @@
 //! A process that can be stopped and let go on, and whose log is read.
 
-use std::fs;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
@@ -13,27 +14,24 @@ use tokio::sync::watch;
 pub(super) struct Process {
     child: Mutex<Child>,
     id: u32,
-    log: Arc<Mutex<Vec<u8>>>,
-    /// Its standard error has been closed.
-    is_silent: watch::Receiver<bool>,
+    /// Its standard error: a file, so that everything that it has written can be read at once.
+    log: File,
+    /// Its standard output is closed.
+    has_ended: watch::Receiver<bool>,
 }
 
 impl Process {
     pub(super) fn start(mut program: Command) -> Self {
-        program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let log = tempfile::tempfile().expect("a temporary file");
+        program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone().expect("the file"));
         let mut child = program.spawn().expect("a process");
-        let mut errors = child.stderr.take().expect("its standard error");
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let heard = log.clone();
-        let (silence, is_silent) = watch::channel(false);
+        let mut output = child.stdout.take().expect("its standard output");
+        let (end, has_ended) = watch::channel(false);
         thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(count @ 1..) = errors.read(&mut bytes) {
-                heard.lock().unwrap().extend_from_slice(&bytes[..count]);
-            }
-            silence.send_replace(true);
+            drop(io::copy(&mut output, &mut io::sink()));
+            end.send_replace(true);
         });
-        Self { id: child.id(), child: Mutex::new(child), log, is_silent }
+        Self { id: child.id(), child: Mutex::new(child), log, has_ended }
     }
 
     /// Stops it; nothing of it runs any more when this returns.
@@ -66,14 +64,19 @@ impl Process {
         })
     }
 
-    /// Waits until it has ended, and tells how. Its end closes its standard error.
+    /// Waits until it has ended, and tells how. Its end closes its standard output.
     pub(super) async fn ended(&self) -> ExitStatus {
-        self.is_silent.clone().wait_for(|is_silent| *is_silent).await.expect("a thread");
+        self.has_ended.clone().wait_for(|has_ended| *has_ended).await.expect("a thread");
         self.child.lock().unwrap().wait().expect("a child")
     }
 
+    /// Everything that it has written to its log.
     pub(super) fn log(&self) -> String {
-        String::from_utf8_lossy(&self.log.lock().unwrap()).into_owned()
+        let length = self.log.metadata().expect("a file").len();
+        let mut bytes = vec![0; usize::try_from(length).expect("a short log")];
+        // At a place of its own: the process writes where the file's own cursor is.
+        self.log.read_exact_at(&mut bytes, 0).expect("its log");
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
