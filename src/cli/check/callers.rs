@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::report::Report;
-use super::secrets::{report_corrections, secret_read_error};
+use super::secrets::report_corrections;
 use super::{PART_TIMEOUT, context};
 use crate::auth::{AuthError, CallerSecret};
 use crate::cli::Session;
+use crate::cli::advice::secret_read_error;
 use crate::config::CallerAuth;
 use crate::delivery::{Content, Destination, HostError};
 use crate::domain::notified::Outcome;
@@ -54,12 +55,9 @@ fn keys(secret: Option<&CallerSecret>, report: &mut Report) {
         Err(error) => report.wrong(part, &secret_error_message(&error)),
     }
     if !secret.weak_holders().is_empty() {
-        report.warning(part, &weak_secret_message("key", &secret.weak_holders().join(", ")));
+        let holders = secret.weak_holders().join(", ");
+        report.warning(part, &format!("a key of {holders} can be guessed: make one with openssl rand -hex 32"));
     }
-}
-
-fn weak_secret_message(what: &str, holders: &str) -> String {
-    format!("a {what} of {holders} can be guessed: make one with openssl rand -hex 32")
 }
 
 /// Explains why the caller secret cannot be used, and what to do.
@@ -83,10 +81,15 @@ fn hooks(secret: &CallerSecret, report: &mut Report) {
             Ok(holders) => report.good(&part, &format!("with secrets: {}", holders.join(", "))),
             Err(error) => report.wrong(&part, &format!("{error}: closed")),
         }
-    }
-    let weak = secret.hooks.splunk.as_ref().map(|tokens| tokens.weak_holders().join(", ")).unwrap_or_default();
-    if !weak.is_empty() {
-        report.warning("  Splunk", &weak_secret_message("token", &weak));
+        let weak = secret.hooks.weak_holders(sender).join(", ");
+        if !weak.is_empty() {
+            let detail = if sender == "Splunk" {
+                format!("a token of {weak} can be guessed: make one with openssl rand -hex 32")
+            } else {
+                format!("a secret of {weak} can be guessed: store the one that {sender} shows, not one of your own")
+            };
+            report.warning(&part, &detail);
+        }
     }
 }
 
@@ -146,8 +149,18 @@ async fn post_test_message(session: &Session, destination: &Destination, report:
         Outcome::Refused => {
             report.wrong(part, &format!("refused{status}: check url and token, and whether it still exists there"));
         }
-        Outcome::Failed => report.wrong(part, &format!("it cannot be reached, or cannot take it{status}")),
-        Outcome::TimedOut => report.wrong(part, &format!("no answer in {} seconds", PART_TIMEOUT.as_secs())),
+        Outcome::Failed => report.wrong(part, &match notified.status {
+            Some(_) => format!("it has a fault of its own{status}: see its log or status page, and run check again"),
+            None => "no connection: check host and port of url, and whether there is a way from here to them (subnet, NAT, firewall)"
+                .to_owned(),
+        }),
+        Outcome::TimedOut => {
+            let detail = format!(
+                "no answer in {} seconds: check host and port of url, and whether a firewall drops the connection",
+                PART_TIMEOUT.as_secs()
+            );
+            report.wrong(part, &detail);
+        }
         Outcome::Misconfigured => report.wrong(part, "its host has only addresses that a destination may not have"),
         Outcome::NothingToSend | Outcome::Pending => report.skipped(part, "nothing was sent"),
     }
