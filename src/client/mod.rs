@@ -22,5 +22,5 @@ pub(crate) use pages::{MAX_BYTES, PagingStop, next_page};
 pub(crate) use post::PostFailure;
 pub(crate) use quota::{Api, Quota, completions_of_a_list};
 pub(crate) use retry::{Attempts, Retry, longest_silence};
-pub(crate) use send::{Body, Call, Reply, Upstream};
+pub(crate) use send::{ApiClient, Body, Call, Reply};
 pub(crate) use status::{error_from_status, retry_after};

@@ -27,7 +27,7 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Makes calls to Microsoft: HTTP client and quota.
 #[derive(Clone, Debug)]
-pub(crate) struct Upstream {
+pub(crate) struct ApiClient {
     http: HttpClient,
     quota: Arc<Quota>,
 }
@@ -128,7 +128,7 @@ impl Reply {
     }
 }
 
-impl Upstream {
+impl ApiClient {
     pub(crate) fn new(http: HttpClient, quota: Arc<Quota>) -> Self {
         Self { http, quota }
     }

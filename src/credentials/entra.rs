@@ -18,7 +18,7 @@ use super::error::{CredentialError, Refusal, RefusalReason};
 use super::secret_text::SecretProblem;
 use super::store::SecretStore;
 use super::token::Token;
-use crate::client::{Body, Call, ClientError, Context, Reached, Reply, Upstream, error_from_status, retry_after};
+use crate::client::{ApiClient, Body, Call, ClientError, Context, Reached, Reply, error_from_status, retry_after};
 use crate::domain::timestamp::Timestamp;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -26,7 +26,7 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 /// The login service of one cloud.
 #[derive(Debug)]
 pub(super) struct Entra {
-    upstream: Upstream,
+    client: ApiClient,
     login: Url,
     retry_after_period: Mutex<Option<RetryAfterPeriod>>,
 }
@@ -38,8 +38,8 @@ enum Answer {
 }
 
 impl Entra {
-    pub(super) fn new(upstream: Upstream, login: Url) -> Self {
-        Self { upstream, login, retry_after_period: Mutex::default() }
+    pub(super) fn new(client: ApiClient, login: Url) -> Self {
+        Self { client, login, retry_after_period: Mutex::default() }
     }
 
     /// Requests a token for an audience.
@@ -79,7 +79,7 @@ impl Entra {
             api: None,
             cost: 1,
         };
-        match self.upstream.send(&call, ctx, |reply| self.read(&reply)).await.map_err(CredentialError::Entra)? {
+        match self.client.send(&call, ctx, |reply| self.read(&reply)).await.map_err(CredentialError::Entra)? {
             Answer::Token(token) => Ok(token),
             Answer::Refused(refusal) => Err(CredentialError::Refused(refusal)),
         }

@@ -163,7 +163,7 @@ impl EnrichError {
 impl From<CallError> for EnrichError {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Upstream(error) => Self::from_client_error(&error, Service::Defender),
+            CallError::Client(error) => Self::from_client_error(&error, Service::Defender),
             CallError::Forbidden { permission } => Self::Forbidden { permissions: vec![permission] },
             CallError::Credential(CredentialError::Entra(error)) => Self::from_client_error(&error, Service::Entra),
             CallError::Credential(CredentialError::Store(error)) => Self::SecretUnavailable { error },
