@@ -2,12 +2,10 @@
 
 mod advice;
 mod check;
-mod inbox;
+mod demo_chat;
 mod listen;
 mod lookup;
 mod openapi;
-#[cfg(test)]
-mod readings;
 mod serve;
 mod server;
 
@@ -23,7 +21,7 @@ use clap_complete::Shell;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
-use self::inbox::Inbox;
+use self::demo_chat::DemoChat;
 use self::listen::ListenAddress;
 use crate::app::Service;
 use crate::client::HttpClient;
@@ -224,25 +222,25 @@ struct Demo {
     /// Replaces AWS and Microsoft. Dropping it stops the servers.
     _sandbox: Sandbox,
     /// Replaces a chat that receives answers.
-    inbox: Inbox,
+    chat: DemoChat,
 }
 
 impl Session {
     async fn start(demo: bool) -> Result<Self, CommandError> {
         if demo {
             let sandbox = Sandbox::start().await.map_err(CommandError::Sandbox)?;
-            let inbox = Inbox::start().await.map_err(CommandError::Sandbox)?;
+            let chat = DemoChat::start().await.map_err(CommandError::Sandbox)?;
             let mut callers = sandbox::demo_callers();
             if let Some(members) = callers.as_object_mut() {
-                members.insert("destinations".to_owned(), json!({inbox::NAME: inbox.destination()}));
+                members.insert("destinations".to_owned(), json!({demo_chat::NAME: chat.destination()}));
             }
             sandbox.put_secret(sandbox::CALLER_SECRET, &callers.to_string());
             let mut given = sandbox.settings();
-            // The inbox listens on a loopback address.
+            // The chat listens on a loopback address.
             given.push(("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true".to_owned()));
             let settings = Settings::for_demo(&given)?;
             let service = Service::from_environment(&settings)?;
-            return Ok(Self { settings, service, aws: None, demo: Some(Demo { _sandbox: sandbox, inbox }) });
+            return Ok(Self { settings, service, aws: None, demo: Some(Demo { _sandbox: sandbox, chat }) });
         }
         let settings = Settings::read()?;
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;

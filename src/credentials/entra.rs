@@ -15,10 +15,11 @@ use url::Url;
 use super::assertion;
 use super::credential::{App, Proof};
 use super::error::{CredentialError, Refusal, RefusalReason};
-use super::secret_text::SecretProblem;
 use super::store::SecretStore;
 use super::token::Token;
-use crate::client::{ApiClient, Body, Call, ClientError, Context, Reached, Reply, error_from_status, retry_after};
+use crate::client::{
+    ApiClient, Body, Call, ClientError, Context, Reached, Reply, address, error_from_status, retry_after,
+};
 use crate::domain::timestamp::Timestamp;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -50,7 +51,8 @@ impl Entra {
         store: &SecretStore,
         ctx: &Context,
     ) -> Result<Token, CredentialError> {
-        let endpoint = self.endpoint(&app.tenant_id)?;
+        let endpoint = address(&self.login, &[&app.tenant_id, "oauth2", "v2.0", "token"]);
+        let endpoint = endpoint.map_err(CredentialError::Entra)?;
         self.wait_until_open(ctx).await.map_err(CredentialError::Entra)?;
         let proof = match &app.proof {
             Proof::Secret(secret) => vec![("client_secret", secret.clone())],
@@ -83,16 +85,6 @@ impl Entra {
             Answer::Token(token) => Ok(token),
             Answer::Refused(refusal) => Err(CredentialError::Refused(refusal)),
         }
-    }
-
-    fn endpoint(&self, tenant: &str) -> Result<Url, CredentialError> {
-        let mut url = self.login.clone();
-        let Ok(mut segments) = url.path_segments_mut() else {
-            return Err(CredentialError::Unusable(SecretProblem::Other("the login address takes no path")));
-        };
-        segments.pop_if_empty().extend([tenant, "oauth2", "v2.0", "token"]);
-        drop(segments);
-        Ok(url)
     }
 
     /// Waits for the end of a `Retry-After`. If that is after the deadline, one call a second is let through as a
