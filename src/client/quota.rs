@@ -135,7 +135,9 @@ impl Quota {
         if let Some(wait) = windows.iter_mut().find_map(|window| window.wait(cost, now)) {
             return Err(wait);
         }
-        windows.iter_mut().for_each(|window| window.take(cost, now));
+        for window in windows {
+            window.take(cost, now);
+        }
         Ok(())
     }
 
