@@ -38,6 +38,7 @@ pub struct Service {
     pub(crate) repetitions: SeenMessages,
     pub(crate) deliveries: Arc<SeenDeliveries<api::Reply>>,
     pub(crate) slack_messages: SlackMessages,
+    pub(crate) serves_page: bool,
     tasks: BackgroundTasks,
 }
 
@@ -73,6 +74,7 @@ impl Service {
             repetitions: SeenMessages::new(),
             deliveries: Arc::new(SeenDeliveries::new()),
             slack_messages,
+            serves_page: settings.page,
             tasks: BackgroundTasks::new(settings.extensions_api.clone()),
         }))
     }
