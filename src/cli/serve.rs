@@ -102,7 +102,10 @@ impl Signals {
 
 /// The demo's key and examples, for the page.
 fn page_setup() -> PageSetup {
-    let examples = sandbox::showcase().iter().map(|subject| PageExample { value: subject.value, about: subject.why });
+    let examples = sandbox::showcase().iter().filter_map(|subject| {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind)?;
+        Some(PageExample { field: kind.field(), value: subject.value, about: subject.why })
+    });
     PageSetup { key: Some(DEMO_KEY), examples: examples.collect() }
 }
 

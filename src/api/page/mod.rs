@@ -34,6 +34,8 @@ pub(crate) struct PageSetup {
 /// A value to look up, and what it shows.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct PageExample {
+    /// The field of a request that names it.
+    pub(crate) field: &'static str,
     pub(crate) value: &'static str,
     pub(crate) about: &'static str,
 }

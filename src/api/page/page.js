@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  const [form, valueField, keyField, submit, cancel] = ["form", "value", "key", "submit", "cancel"].map(byId);
+  const [form, valueField, kindField, keyField, submit, cancel] = ["form", "value", "kind", "key", "submit", "cancel"].map(byId);
   const [progress, problemBox, result] = ["progress", "problem", "result"].map(byId);
   const tabs = [...document.querySelectorAll('[role="tab"]')];
   const setup = JSON.parse(byId("setup").textContent);
@@ -9,10 +9,10 @@
   const endpoint = location.pathname.endsWith("/v1/") ? "enrich"
     : location.pathname.endsWith("/") ? "v1/enrich" : `${location.pathname.slice(1).split("/").pop()}/v1/enrich`;
 
-  let lookup = null; // The lookup that is shown or running: {value, answer, forms}.
+  let lookup = null; // The lookup that is shown or running: {subject, answer}.
   let running = null; // The AbortController of the running request.
   let waiting = null; // The timer of a problem's Retry-After.
-  const values = []; // Values of this tab, the newest first.
+  const subjects = []; // What this tab has looked up, the newest first: {field, value}.
 
   // Everything of an answer becomes a text node here, never HTML.
   function element(tag, properties = {}, ...children) {
@@ -37,7 +37,8 @@
   const words = (word) => String(word).replaceAll("_", " ");
   const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
   const time = (text) => (text ? element("time", { datetime: text, title: new Date(text).toLocaleString() }, `${text.slice(0, 10)} ${text.slice(11, 16)} UTC`) : null);
-  const number = (value) => (typeof value === "number" ? value.toLocaleString("en") : value);
+  // The name of a member, as a label.
+  const label = (name) => capital(words(name)).replace(/\b(aad|id|ip|md5|os|pid|sha1|sha256|sid|upn|url)\b/gi, (word) => word.toUpperCase());
 
   function badge(text, tone) {
     return element("span", { className: `badge ${tone ?? ""}` }, text);
@@ -60,14 +61,10 @@
   // Members that are set, by their own names: for objects whose members are many and open.
   function members(object, leftOut = []) {
     const rows = Object.entries(object ?? {}).filter(([name]) => !leftOut.includes(name)).map(([name, value]) => {
-      if (value === null || value === "" || (Array.isArray(value) && value.length === 0)) return [name, null];
-      const label = capital(words(name));
-      if (typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)) return [label, time(value)];
-      if (typeof value === "object") {
-        if (Array.isArray(value) && value.every((part) => typeof part === "string")) return [label, value];
-        return Object.keys(value).length === 0 ? [label, null] : [label, element("code", {}, JSON.stringify(value))];
-      }
-      return [label, typeof value === "boolean" ? (value ? "yes" : "no") : number(value)];
+      if (typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)) return [label(name), time(value)];
+      if (typeof value === "boolean") return [label(name), value ? "yes" : "no"];
+      if (value === null || typeof value !== "object" || (Array.isArray(value) && value.every((part) => typeof part === "string"))) return [label(name), value];
+      return [label(name), Object.keys(value).length === 0 ? null : element("code", {}, JSON.stringify(value))];
     });
     return facts(rows);
   }
@@ -83,33 +80,38 @@
   }
 
   const user = (account) => account.upn ?? (account.domain && account.name ? `${account.domain}\\${account.name}` : account.name ?? account.sid ?? account.aad_id);
-  // What a value of each group of entities is looked up by (null: it cannot be), and how it is written.
+  const file = (one) => one.sha256 ?? one.sha1;
+  const inFolder = (one) => (one.path && one.name ? `${one.path.replace(/[\\/]+$/, "")}${one.path.includes("/") ? "/" : "\\"}${one.name}` : one.name ?? one.path);
+  // Each group of entities: its title, how an entity is written, and the field and value that look it up, if there are any.
   const groups = {
-    devices: ["Devices", (one) => [one.name ?? one.id, one.name ?? one.id]],
-    users: ["Users", (one) => [user(one), user(one)]],
-    files: ["Files", (one) => [one.sha256 ?? one.sha1, [one.path && one.name ? `${one.path.replace(/[\\/]+$/, "")}${one.path.includes("/") ? "/" : "\\"}${one.name}` : one.name ?? one.path, one.sha256 ?? one.sha1 ?? one.md5].filter(Boolean).join(" · ")]],
-    processes: ["Processes", (one) => [null, one.command_line ?? one.name]],
-    ips: ["Addresses", (one) => [one.address, one.address]],
-    urls: ["URLs and domains", (one) => [one.url, one.url]],
-    registry: ["Registry", (one) => [null, [[one.hive, one.key].filter(Boolean).join("\\"), one.value_name, one.value].filter(Boolean).join(" · ")]],
-    mailboxes: ["Mailboxes", (one) => [one.address, one.address ?? one.display_name]],
-    mails: ["Mails", (one) => [null, [one.sender, one.recipient, one.subject].filter(Boolean).join(" → ")]],
-    other: ["Other", (one) => [null, words(one.type ?? "")]],
+    devices: ["Devices", (one) => one.name ?? one.id, "machine", (one) => one.name ?? one.id],
+    users: ["Users", user, "user", user],
+    files: ["Files", (one) => [inFolder(one), file(one) ?? one.md5].filter(Boolean).join(" · "), "file_hash", file],
+    processes: ["Processes", (one) => one.command_line ?? one.name],
+    ips: ["Addresses", (one) => one.address, "ip", (one) => one.address],
+    urls: ["URLs and domains", (one) => one.url, "url", (one) => one.url],
+    registry: ["Registry", (one) => [[one.hive, one.key].filter(Boolean).join("\\"), one.value_name, one.value].filter(Boolean).join(" · ")],
+    mailboxes: ["Mailboxes", (one) => one.address ?? one.display_name, "user", (one) => one.address],
+    mails: ["Mails", (one) => [one.sender, one.recipient, one.subject].filter(Boolean).join(" → ")],
+    other: ["Other", (one) => words(one.type ?? "")],
   };
 
+  // A button that looks a subject up.
+  function lookupButton(field, value, text) {
+    return element("button", { type: "button", className: "chip mono", title: `Look up ${value}`, onclick: () => start({ field, value }) }, text);
+  }
+
   function entities(all) {
-    return Object.entries(groups).flatMap(([group, [title, write]]) => {
+    return Object.entries(groups).flatMap(([group, [title, write, field, key]]) => {
       const list = all?.[group] ?? [];
       if (list.length === 0) return [];
-      const chips = list.map(write).filter(([, text]) => text).map(([value, text]) => element("li", {}, value
-        ? element("button", { type: "button", className: "chip mono", title: `Look up ${value}`, onclick: () => start(value) }, text)
-        : element("span", { className: "chip mono" }, text)));
+      const chips = list.filter(write).map((one) => element("li", {}, key?.(one) ? lookupButton(field, key(one), write(one)) : element("span", { className: "chip mono" }, write(one))));
       return [heading(`${title} (${list.length})`), element("ul", { className: "plain" }, chips)];
     });
   }
 
   function evidence(one) {
-    return element("li", {}, element("strong", {}, capital(words(one.type))), members(one, ["type", "extra", "parent", "user"]) ?? "");
+    return element("li", {}, element("strong", {}, label(one.type)), members(one, ["type", "extra", "parent", "user"]) ?? "");
   }
 
   function alert(one) {
@@ -123,7 +125,7 @@
       one.url ? element("p", {}, link(one.url, "Open this alert in Microsoft Defender")) : null,
       one.description ? element("p", { className: "text" }, one.description) : null,
       facts([
-        ["Id", element("code", {}, one.id ?? "–")], ["Incident", one.incident_id ? element("button", { type: "button", className: "chip", onclick: () => start(one.incident_id) }, one.incident_id) : null],
+        ["Id", element("code", {}, one.id ?? "–")], ["Incident", one.incident_id ? lookupButton("incident_id", one.incident_id, one.incident_id) : null],
         ["Category", one.categories], ["Techniques", one.techniques], ["Threat", one.threat_name], ["Actor", one.actor],
         ["Assigned to", one.assigned_to], ["Classification", one.classification], ["Determination", one.determination],
         ["Investigation", one.investigation_state], ["Source", one.product_name ?? one.service_source ?? one.detection_source], ["Tags", one.tags],
@@ -232,7 +234,7 @@
     panel.replaceChildren(element("p", { className: "quiet" }, "Loading …"));
     let parts;
     try {
-      const response = await request({ value: shown.value, format: name });
+      const response = await request({ ...asked(shown.subject), format: name });
       const text = await response.text();
       parts = response.ok ? withCopy(text, formViews[name](text)) : [element("p", {}, JSON.parse(text).detail)];
     } catch (error) {
@@ -248,7 +250,7 @@
   }
 
   function showProblem(problem, retryAfter) {
-    const again = element("button", { type: "button", onclick: () => start(lookup.value) }, "Try again");
+    const again = element("button", { type: "button", onclick: () => start(lookup.subject) }, "Try again");
     const wait = element("span", { className: "quiet" });
     problemBox.replaceChildren(
       element("h2", {}, problem.title),
@@ -267,33 +269,42 @@
     if (retryAfter > 0) count();
   }
 
-  function showHistory(value) {
-    const place = values.indexOf(value);
-    if (place >= 0) values.splice(place, 1);
-    values.unshift(value);
-    values.length = Math.min(values.length, 20);
+  function showHistory(subject) {
+    const place = subjects.findIndex((one) => one.field === subject.field && one.value === subject.value);
+    if (place >= 0) subjects.splice(place, 1);
+    subjects.unshift(subject);
+    subjects.length = Math.min(subjects.length, 20);
     byId("history").hidden = false;
-    byId("history").querySelector("ul").replaceChildren(...values.map((one) => element("li", {}, element("button", { type: "button", className: "mono", onclick: () => start(one) }, one))));
+    byId("history").querySelector("ul").replaceChildren(...subjects.map(({ field, value }) => element("li", {}, lookupButton(field, value, value))));
   }
 
-  // The value is kept in the fragment, which a browser does not send.
-  const fragment = (value) => `#value=${encodeURIComponent(value)}`;
-  const valueInFragment = () => new URLSearchParams(location.hash.slice(1)).get("value") ?? "";
-
-  function start(value) {
-    valueField.value = value;
-    if (valueInFragment() !== value) history.pushState(null, "", fragment(value));
-    look(value);
+  // The subject is kept in the fragment, which a browser does not send: `#value=…`, or `#machine=…` where its kind was chosen.
+  const asked = ({ field, value }) => ({ [field]: value });
+  const fragment = (subject) => `#${new URLSearchParams(asked(subject))}`;
+  function subjectInFragment() {
+    const fields = new URLSearchParams(location.hash.slice(1));
+    const field = [...kindField.options].map((option) => option.value).find((name) => fields.get(name));
+    return field ? { field, value: fields.get(field) } : { field: "value", value: "" };
+  }
+  function fillIn({ field, value }) {
+    [kindField.value, valueField.value] = [field, value];
   }
 
-  async function look(value) {
+  function start(subject) {
+    fillIn(subject);
+    if (location.hash !== fragment(subject)) history.pushState(null, "", fragment(subject));
+    look(subject);
+  }
+
+  async function look(subject) {
     running?.abort();
     clearTimeout(waiting);
     const mine = new AbortController();
-    const shown = { value, answer: null };
+    const shown = { subject, answer: null };
     [running, lookup] = [mine, shown];
     problemBox.hidden = true;
     result.hidden = true;
+    byId("examples").open = false;
     result.querySelectorAll('[role="tabpanel"]').forEach((panel) => panel.replaceChildren());
     [submit.disabled, cancel.hidden] = [true, false];
     progress.classList.add("running");
@@ -303,7 +314,7 @@
     say();
     const clock = setInterval(say, 1000);
     try {
-      const response = await request({ value }, mine.signal);
+      const response = await request(asked(subject), mine.signal);
       const text = await response.text();
       if (lookup !== shown) return;
       let body = null;
@@ -329,19 +340,19 @@
         progress.textContent = mine.signal.aborted ? "Cancelled." : "";
       }
     }
-    showHistory(value);
+    showHistory(subject);
   }
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const value = valueField.value.trim();
-    if (value) start(value);
+    if (value) start({ field: kindField.value, value });
   });
   cancel.addEventListener("click", () => running?.abort());
   addEventListener("popstate", () => {
-    const value = valueInFragment();
-    valueField.value = value;
-    if (value) look(value);
+    const subject = subjectInFragment();
+    fillIn(subject);
+    if (subject.value) look(subject);
   });
 
   for (const [place, tab] of tabs.entries()) {
@@ -359,10 +370,10 @@
   keyField.value = setup.key ?? "";
   if (setup.examples?.length) {
     byId("examples").hidden = false;
-    byId("examples").querySelector("ul").append(...setup.examples.map(({ value, about }) => element("li", {}, element("button", { type: "button", onclick: () => start(value), title: value }, about))));
+    byId("examples").querySelector("ul").append(...setup.examples.map(({ field, value, about }) => element("li", {}, lookupButton(field, value, value), " ", element("span", { className: "quiet" }, about))));
   }
-  valueField.value = valueInFragment();
+  fillIn(subjectInFragment());
   // Without a key, a link only fills in the value.
-  if (valueField.value && keyField.value) look(valueField.value);
+  if (valueField.value && keyField.value) look(subjectInFragment());
   else (valueField.value ? keyField : valueField).focus();
 })();
