@@ -38,6 +38,7 @@ pub struct Service {
     pub(crate) seen_messages: SeenMessages,
     pub(crate) deliveries: Arc<SeenDeliveries<api::Reply>>,
     pub(crate) slack_messages: SlackMessages,
+    pub(crate) serves_page: bool,
     tasks: BackgroundTasks,
 }
 
@@ -73,6 +74,7 @@ impl Service {
             seen_messages: SeenMessages::new(),
             deliveries: Arc::new(SeenDeliveries::new()),
             slack_messages,
+            serves_page: settings.page,
             tasks: BackgroundTasks::new(settings.extensions_api.clone()),
         }))
     }
