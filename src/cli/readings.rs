@@ -10,9 +10,9 @@ use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::{Kind, Question, Subject};
 use crate::domain::warning::WarningCode;
 use crate::lookup::{Context, Deadline, EnrichError};
-use crate::sandbox::company::model::{Alert, Device};
-use crate::sandbox::company::showcase::{MACHINE, USER};
-use crate::sandbox::{Fault, Route, Sandbox, Times};
+use defender_sandbox::company::model::{Alert, Device};
+use defender_sandbox::company::showcase::{MACHINE, USER};
+use defender_sandbox::{Fault, Route, Sandbox, Times};
 
 const BACKENDS: [&str; 2] = ["defender", "graph"];
 
@@ -73,9 +73,9 @@ async fn first_reading_with_findings_is_the_answer_and_the_last_lookup() {
 #[tokio::test]
 async fn forty_hex_digits_are_read_as_file_or_device() {
     let sandbox = sandbox().await;
-    let id = sandbox.company(|company| company.devices.first().expect("a device").id);
+    let id = sandbox.company(|company| company.devices.first().expect("a device").id.clone());
     for backend in BACKENDS {
-        let answer = ask(&sandbox, backend, &value(id, &[Kind::File, Kind::Machine])).await.expect("an answer");
+        let answer = ask(&sandbox, backend, &value(&id, &[Kind::File, Kind::Machine])).await.expect("an answer");
         assert_eq!((answer.kind, detected(&answer)), (Kind::Machine, vec!["machine"]), "{backend}");
         assert_eq!(answer.id, id);
     }
@@ -85,10 +85,14 @@ async fn forty_hex_digits_are_read_as_file_or_device() {
 async fn device_with_only_the_first_label_is_looked_up_last() {
     let sandbox = sandbox().await;
     sandbox.company(|company| {
-        let device = *company.devices.first().expect("a device");
-        company.devices.push(Device { id: KIOSK, name: "kiosk9", ..device });
-        let alert = *company.alerts.first().expect("an alert");
-        company.alerts.push(Alert { id: "da639305048212300009_9", devices: &[KIOSK], ..alert });
+        let device = company.devices.first().expect("a device").clone();
+        company.devices.push(Device { id: KIOSK.to_owned(), name: "kiosk9".to_owned(), ..device });
+        let alert = company.alerts.first().expect("an alert").clone();
+        company.alerts.push(Alert {
+            id: "da639305048212300009_9".to_owned(),
+            devices: vec![KIOSK.to_owned()],
+            ..alert
+        });
     });
     for backend in BACKENDS {
         sandbox.forget();
