@@ -21,6 +21,4 @@ pub mod integrations;
 pub mod lambda;
 mod lenient_json;
 pub mod lookup;
-#[cfg(feature = "sandbox")]
-pub mod sandbox;
 pub mod telemetry;

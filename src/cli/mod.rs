@@ -31,8 +31,8 @@ use crate::domain::subject::Kind;
 use crate::domain::subject::field_names::{self, Named};
 use crate::domain::timestamp::Timestamp;
 use crate::formats::Format;
-use crate::sandbox::{self, Sandbox};
 use crate::telemetry::{self, LogSettings};
+use defender_sandbox::Sandbox;
 
 /// What Microsoft Defender knows about an alert, a machine, a user, a file, an incident, an address or a domain.
 #[derive(Parser)]
@@ -230,11 +230,11 @@ impl Session {
         if demo {
             let sandbox = Sandbox::start().await.map_err(CommandError::Sandbox)?;
             let chat = DemoChat::start().await.map_err(CommandError::Sandbox)?;
-            let mut callers = sandbox::demo_callers();
+            let mut callers = defender_sandbox::demo_callers();
             if let Some(members) = callers.as_object_mut() {
                 members.insert("destinations".to_owned(), json!({demo_chat::NAME: chat.destination()}));
             }
-            sandbox.put_secret(sandbox::CALLER_SECRET, &callers.to_string());
+            sandbox.put_secret(defender_sandbox::CALLER_SECRET, &callers.to_string());
             let mut given = sandbox.settings();
             // The chat listens on a loopback address.
             given.push(("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true".to_owned()));

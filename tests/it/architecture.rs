@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 /// A module, and the modules that it may use beside itself.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("sandbox", &[]),
     ("telemetry", &["config"]),
     ("config", &["domain", "integrations"]),
     ("integrations", &["domain"]),
@@ -54,7 +53,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain",
             "formats",
             "lookup",
-            "sandbox",
             "telemetry",
         ],
     ),
@@ -191,6 +189,22 @@ fn only_the_lambda_module_knows_of_lambda_and_only_credentials_of_aws() {
         if code.contains("reqwest::") {
             assert!(["client", "credentials", "delivery"].contains(&module.as_str()), "{}", file.display());
         }
+    }
+}
+
+#[test]
+fn only_the_command_line_uses_the_sandbox_which_uses_nothing_of_the_service() {
+    let sandbox = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/sandbox");
+    assert!(!fs::read_to_string(sandbox.join("Cargo.toml")).unwrap().contains("defender-enrich"));
+    let (mut own, mut service) = (Vec::new(), Vec::new());
+    files(&sandbox, &mut own);
+    files(&source(), &mut service);
+    assert!(own.len() > 10, "{}", own.len());
+    for file in own {
+        assert!(!code(&file).contains("defender_enrich"), "{}", file.display());
+    }
+    for file in service {
+        assert!(!code(&file).contains("defender_sandbox") || module(&file) == "cli", "{}", file.display());
     }
 }
 

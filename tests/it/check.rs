@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use defender_enrich::sandbox::{
+use defender_sandbox::{
     CALLER_SECRET, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, Fault, GRAPH_AUDIENCE, Route, Sandbox, TENANT_ID,
     Times, demo_callers,
 };
