@@ -77,7 +77,7 @@ pub struct Alert {
     #[serde(skip)]
     pub further_devices: Vec<Device>,
     /// The related user, `DOMAIN\name`; null unless Defender tells one.
-    pub user: Option<Account>,
+    pub user: Option<AlertAccount>,
     /// Who was logged on.
     pub logged_on_users: Vec<LoggedOnUser>,
     /// When it was raised.
@@ -102,7 +102,7 @@ pub struct Alert {
     pub extra: Extra,
     /// Defender's words where the answer says `other`.
     #[serde(skip)]
-    pub unfamiliar: UnknownWords,
+    pub unknown_words: UnknownWords,
 }
 
 impl Alert {
@@ -161,15 +161,15 @@ pub struct Device {
 
 /// An account, shown as `DOMAIN\name`.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
-#[schemars(with = "String", rename = "AlertAccount")]
-pub struct Account {
+#[schemars(with = "String")]
+pub struct AlertAccount {
     /// Its domain.
     pub domain: Option<SharedStr>,
     /// Its name.
     pub name: SharedStr,
 }
 
-impl fmt::Display for Account {
+impl fmt::Display for AlertAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.domain {
             Some(domain) => write!(f, "{domain}\\{}", self.name),
@@ -178,7 +178,7 @@ impl fmt::Display for Account {
     }
 }
 
-impl Serialize for Account {
+impl Serialize for AlertAccount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

@@ -10,7 +10,8 @@ use super::timestamp::Timestamp;
 ///
 /// Nothing fetches it yet, so it is never made: an answer's `context` is null.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct Context {
+#[schemars(rename = "Context")]
+pub struct SubjectContext {
     /// A device.
     pub device: Option<DeviceContext>,
     /// A file.

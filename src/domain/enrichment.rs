@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::alert::{Alert, Device};
-use super::context::Context;
+use super::context::SubjectContext;
 use super::entities::{self, Entities};
 use super::findings::Findings;
 use super::incident::Incident;
@@ -66,7 +66,7 @@ pub struct Source {
     /// The product that was asked.
     pub product: &'static str,
     /// The API family: `defender` or `graph`.
-    pub backend: Backend,
+    pub backend: BackendName,
     /// Method and path template of the call.
     pub api: &'static str,
     /// When Defender answered.
@@ -80,8 +80,7 @@ pub struct Source {
 /// The API family that answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "BackendName")]
-pub enum Backend {
+pub enum BackendName {
     /// Defender for Endpoint and Defender XDR: the two older APIs.
     Defender,
     /// Microsoft Graph security.
@@ -162,7 +161,7 @@ pub struct Enrichment<'a> {
     /// Who and what the alerts touch.
     pub entities: Entities<'a>,
     /// What Defender says of the subject itself, beside its alerts; null where nothing is known.
-    pub context: Option<Context>,
+    pub context: Option<SubjectContext>,
     /// The incident, for kind `incident`.
     pub incident: Option<Cow<'a, Incident>>,
     /// The alerts: open first, then severity, then newest, then id; at most `limit`.

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::accounts::{Accounts, Caseless};
 use super::alert::{Alert, Device};
-use super::evidence::{Detail, Thing};
+use super::evidence::{Detail, Entity};
 use super::extra::Extra;
 use super::timestamp::Timestamp;
 
@@ -292,8 +292,8 @@ impl<'a> EntityLists<'a> {
             self.users.add(user);
         }
         for item in &alert.evidence {
-            for thing in item.things() {
-                self.add(thing);
+            for entity in item.entities() {
+                self.add(entity);
             }
             // A device is already in `devices`, from the alert.
             let is_other = matches!(item.detail, Detail::Other {}) && item.kind != "device";
@@ -304,18 +304,18 @@ impl<'a> EntityLists<'a> {
         }
     }
 
-    fn add(&mut self, thing: Thing<'a>) {
-        match thing {
-            Thing::Device(device) => add_device(&mut self.further_devices, device),
-            Thing::User(user) if user.is_named() => self.users.add(UserEntity {
+    fn add(&mut self, entity: Entity<'a>) {
+        match entity {
+            Entity::Device(device) => add_device(&mut self.further_devices, device),
+            Entity::User(user) if user.is_named() => self.users.add(UserEntity {
                 name: user.name.as_deref(),
                 domain: user.domain.as_deref(),
                 upn: user.upn.as_deref(),
                 sid: user.sid.as_deref(),
                 aad_id: user.aad_id.as_deref(),
             }),
-            Thing::User(_) => {}
-            Thing::File(file) => {
+            Entity::User(_) => {}
+            Entity::File(file) => {
                 let entity = FileEntity {
                     name: file.name.as_deref(),
                     path: file.path.as_deref(),
@@ -326,7 +326,7 @@ impl<'a> EntityLists<'a> {
                 let none = FileEntity { name: None, path: None, sha1: None, sha256: None, md5: None };
                 add_unless_empty(&mut self.files, entity, none);
             }
-            Thing::Process(process) => {
+            Entity::Process(process) => {
                 let entity = ProcessEntity {
                     pid: process.pid,
                     name: process.name.as_deref(),
@@ -347,9 +347,9 @@ impl<'a> EntityLists<'a> {
                 };
                 add_unless_empty(&mut self.processes, entity, none);
             }
-            Thing::Ip(address) => self.ips.add(IpEntity { address }),
-            Thing::Url(url) | Thing::Domain(url) => self.urls.add(UrlEntity { url }),
-            Thing::Registry(registry) => {
+            Entity::Ip(address) => self.ips.add(IpEntity { address }),
+            Entity::Url(url) | Entity::Domain(url) => self.urls.add(UrlEntity { url }),
+            Entity::Registry(registry) => {
                 let entity = RegistryEntity {
                     hive: registry.hive.as_deref(),
                     key: registry.key.as_deref(),
@@ -359,14 +359,14 @@ impl<'a> EntityLists<'a> {
                 let none = RegistryEntity { hive: None, key: None, value_name: None, value: None };
                 add_unless_empty(&mut self.registry, entity, none);
             }
-            Thing::Mailbox(mailbox) => {
+            Entity::Mailbox(mailbox) => {
                 let entity = MailboxEntity {
                     address: mailbox.address.as_deref(),
                     display_name: mailbox.display_name.as_deref(),
                 };
                 add_unless_empty(&mut self.mailboxes, entity, MailboxEntity { address: None, display_name: None });
             }
-            Thing::Mail(mail) => {
+            Entity::Mail(mail) => {
                 let entity = MailEntity {
                     sender: mail.sender.as_deref(),
                     recipient: mail.recipient.as_deref(),

@@ -34,7 +34,7 @@ pub struct Evidence {
     pub extra: Extra,
     /// What those members name, if anything.
     #[serde(skip)]
-    pub named: Option<Box<NestedEntities>>,
+    pub nested: Option<Box<NestedEntities>>,
 }
 
 /// The entities in the unknown members of an evidence item: accounts, files, addresses. The members stay in `extra`.
@@ -66,7 +66,7 @@ pub struct NestedEntities {
 
 /// An entity that an evidence item is or contains.
 #[derive(Clone, Copy, Debug)]
-pub enum Thing<'a> {
+pub enum Entity<'a> {
     /// A device.
     Device(&'a Device),
     /// An account.
@@ -261,19 +261,19 @@ impl Evidence {
     /// Returns the entity that the item is, and the entities that it contains.
     ///
     /// The image of a process and the last addresses of a device are not among them.
-    pub fn things(&self) -> impl Iterator<Item = Thing<'_>> {
+    pub fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
         let (own, beside) = match &self.detail {
-            Detail::Process(process) => (Some(Thing::Process(process)), process.user.as_deref().map(Thing::User)),
-            Detail::File(file) => (Some(Thing::File(file)), None),
-            Detail::User(user) => (Some(Thing::User(user)), None),
-            Detail::Ip(ip) => (ip.address.as_deref().map(Thing::Ip), None),
-            Detail::Url(address) => (address.url.as_deref().map(Thing::Url), None),
-            Detail::Registry(registry) => (Some(Thing::Registry(registry)), None),
-            Detail::Mailbox(mailbox) => (Some(Thing::Mailbox(mailbox)), mailbox.user.as_deref().map(Thing::User)),
-            Detail::Mail(mail) => (Some(Thing::Mail(mail)), mail.sender_ip.as_deref().map(Thing::Ip)),
+            Detail::Process(process) => (Some(Entity::Process(process)), process.user.as_deref().map(Entity::User)),
+            Detail::File(file) => (Some(Entity::File(file)), None),
+            Detail::User(user) => (Some(Entity::User(user)), None),
+            Detail::Ip(ip) => (ip.address.as_deref().map(Entity::Ip), None),
+            Detail::Url(address) => (address.url.as_deref().map(Entity::Url), None),
+            Detail::Registry(registry) => (Some(Entity::Registry(registry)), None),
+            Detail::Mailbox(mailbox) => (Some(Entity::Mailbox(mailbox)), mailbox.user.as_deref().map(Entity::User)),
+            Detail::Mail(mail) => (Some(Entity::Mail(mail)), mail.sender_ip.as_deref().map(Entity::Ip)),
             Detail::Other {} => (None, None),
         };
-        own.into_iter().chain(beside).chain(self.named.iter().flat_map(|named| named.things()))
+        own.into_iter().chain(beside).chain(self.nested.iter().flat_map(|nested| nested.entities()))
     }
 
     /// Returns its approximate size in bytes, without the body that its texts are parts of.
@@ -289,28 +289,28 @@ impl Evidence {
             | Detail::Registry(_)
             | Detail::Other {} => 0,
         };
-        size_of::<Self>() + apart + self.extra.weight() + self.named.as_ref().map_or(0, |named| named.weight())
+        size_of::<Self>() + apart + self.extra.weight() + self.nested.as_ref().map_or(0, |nested| nested.weight())
     }
 }
 
 impl NestedEntities {
-    fn things(&self) -> impl Iterator<Item = Thing<'_>> {
+    fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
         let ends = [&self.source, &self.destination].into_iter().flatten();
         let processes = self.processes.iter().flat_map(|process| {
-            std::iter::once(Thing::Process(process)).chain(process.user.as_deref().map(Thing::User))
+            std::iter::once(Entity::Process(process)).chain(process.user.as_deref().map(Entity::User))
         });
         let mails = self
             .mails
             .iter()
-            .flat_map(|mail| std::iter::once(Thing::Mail(mail)).chain(mail.sender_ip.as_deref().map(Thing::Ip)));
-        (self.devices.iter().map(Thing::Device))
-            .chain(self.users.iter().map(Thing::User))
-            .chain(self.files.iter().map(Thing::File))
+            .flat_map(|mail| std::iter::once(Entity::Mail(mail)).chain(mail.sender_ip.as_deref().map(Entity::Ip)));
+        (self.devices.iter().map(Entity::Device))
+            .chain(self.users.iter().map(Entity::User))
+            .chain(self.files.iter().map(Entity::File))
             .chain(processes)
-            .chain(ends.chain(&self.ips).map(|address| Thing::Ip(address)))
-            .chain(self.urls.iter().map(|url| Thing::Url(url)))
-            .chain(self.domains.iter().map(|domain| Thing::Domain(domain)))
-            .chain(self.mailboxes.iter().map(Thing::Mailbox))
+            .chain(ends.chain(&self.ips).map(|address| Entity::Ip(address)))
+            .chain(self.urls.iter().map(|url| Entity::Url(url)))
+            .chain(self.domains.iter().map(|domain| Entity::Domain(domain)))
+            .chain(self.mailboxes.iter().map(Entity::Mailbox))
             .chain(mails)
     }
 
@@ -320,7 +320,7 @@ impl NestedEntities {
     }
 
     fn weight(&self) -> usize {
-        size_of::<Self>() + self.things().count() * size_of::<Process>()
+        size_of::<Self>() + self.entities().count() * size_of::<Process>()
     }
 }
 

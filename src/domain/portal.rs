@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::subject::field_names::Named;
+use super::subject::field_names::FieldMeaning;
 use super::subject::spelling::is_no_value;
 use super::subject::{AlertId, DeviceId, IncidentId, Kind, Machine, Subject};
 
@@ -114,7 +114,7 @@ fn is_page(address: &str, page: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// The kind of subject on the page, or a URL.
-    pub named: Named,
+    pub meaning: FieldMeaning,
     /// The id in the link.
     pub id: String,
 }
@@ -157,7 +157,7 @@ fn page_of(url: &Url) -> Option<Link> {
     let segments: Vec<String> =
         url.path_segments()?.filter(|segment| !segment.is_empty()).map(decoded).collect::<Option<_>>()?;
     let (page, rest) = segments.split_first()?;
-    let of_kind = |kind, id: &str| Link { named: Named::Kind(kind), id: id.to_owned() };
+    let of_kind = |kind, id: &str| Link { meaning: FieldMeaning::Kind(kind), id: id.to_owned() };
     let first = || rest.first().map(String::as_str);
     match page.as_str() {
         // Every alert id has digits; pages such as `alerts/overview` are not about one alert.
@@ -180,7 +180,7 @@ fn page_of(url: &Url) -> Option<Link> {
         }
         "ip" | "ips" => Some(of_kind(Kind::Ip, first()?)),
         "domains" | "domain" => parameter(url, "urlDomain").map(|id| of_kind(Kind::Domain, &id)),
-        "url" | "urls" => parameter(url, "url").map(|id| Link { named: Named::Url, id }),
+        "url" | "urls" => parameter(url, "url").map(|id| Link { meaning: FieldMeaning::Url, id }),
         _ => None,
     }
 }
@@ -221,8 +221,8 @@ pub(crate) fn is_guid(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn link(text: &str) -> Result<(Named, String), NoLink> {
-        parse_link(text).map(|link| (link.named, link.id))
+    fn link(text: &str) -> Result<(FieldMeaning, String), NoLink> {
+        parse_link(text).map(|link| (link.meaning, link.id))
     }
 
     #[test]
@@ -255,16 +255,16 @@ mod tests {
             ("security.microsoft.com/ip/2001%3Adb8%3A%3A7", Kind::Ip, "2001:db8::7"),
             ("security.microsoft.com/domains/overview?urlDomain=evil.example", Kind::Domain, "evil.example"),
         ] {
-            assert_eq!(link(&format!("https://{page}")), Ok((Named::Kind(kind), id.to_owned())), "{page}");
+            assert_eq!(link(&format!("https://{page}")), Ok((FieldMeaning::Kind(kind), id.to_owned())), "{page}");
         }
         for page in ["machines", "devices", "machines/v2", "devices/v2"] {
             for after in ["", "/", "/timeline?tid=x#top"] {
                 let text = format!("https://security.microsoft.com/{page}/{}{after}", device.to_uppercase());
-                assert_eq!(link(&text), Ok((Named::Kind(Kind::Machine), device.to_owned())), "{text}");
+                assert_eq!(link(&text), Ok((FieldMeaning::Kind(Kind::Machine), device.to_owned())), "{text}");
             }
         }
         let url = "https://security.microsoft.com/url/overview?url=https%3A%2F%2Fevil.example%2Fx";
-        assert_eq!(link(url), Ok((Named::Url, "https://evil.example/x".to_owned())));
+        assert_eq!(link(url), Ok((FieldMeaning::Url, "https://evil.example/x".to_owned())));
     }
 
     #[test]

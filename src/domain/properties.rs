@@ -8,7 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::alert::{Alert, Device};
-use super::enrichment::{Answer, Backend, CacheState, Enrichment, RenderOptions, Source};
+use super::enrichment::{Answer, BackendName, CacheState, Enrichment, RenderOptions, Source};
 use super::entities;
 use super::evidence::{Detail, Evidence, Ip};
 use super::findings::Findings;
@@ -71,7 +71,7 @@ fn answer(kind: Kind, alerts: Vec<Alert>) -> Answer {
         findings: Arc::new(Findings::new(alerts, None, Vec::new(), Warnings::default())),
         source: Source {
             product: "a product",
-            backend: Backend::Defender,
+            backend: BackendName::Defender,
             api: "GET /api",
             retrieved_at: Timestamp::from_unix_seconds(0),
             cache: CacheState::Miss,

@@ -19,7 +19,7 @@ use super::portal::{self, NoLink, looks_like_link};
 use super::resolution::{Step, StepName};
 pub use account::Account;
 pub use device::{DeviceId, DeviceName, NameMatch};
-use field_names::Named;
+use field_names::FieldMeaning;
 pub use hash::{FileHash, Sha1, Sha256};
 use network::UrlHost;
 pub use network::{DomainName, IpAddress};
@@ -234,12 +234,12 @@ pub struct Question {
 
 impl Question {
     /// Parses the value of a field in the table of field names.
-    pub fn named(named: Named, input: &str) -> Result<Self, SubjectError> {
-        match named {
-            Named::Kind(kind) => Self::parse(kind, input),
-            Named::Host => Self::parse(if is_address(input) { Kind::Ip } else { Kind::Machine }, input),
-            Named::Url => Self::parse_url(input),
-            Named::Value => Self::detect(input),
+    pub fn from_field(meaning: FieldMeaning, input: &str) -> Result<Self, SubjectError> {
+        match meaning {
+            FieldMeaning::Kind(kind) => Self::parse(kind, input),
+            FieldMeaning::Host => Self::parse(if is_address(input) { Kind::Ip } else { Kind::Machine }, input),
+            FieldMeaning::Url => Self::parse_url(input),
+            FieldMeaning::Value => Self::detect(input),
         }
     }
 
@@ -250,7 +250,7 @@ impl Question {
             return Self::from_parts(kind, input, &text, Vec::new());
         }
         match portal::parse_link(&text) {
-            Ok(link) if link.named.kind() == Some(kind) => Self::from_link(input, &link),
+            Ok(link) if link.meaning.kind() == Some(kind) => Self::from_link(input, &link),
             Ok(link) => Err(page_of_another_kind(&link)),
             Err(NoLink::NoSubject) => Err(page_without_subject()),
             // A caller may send a URL as the domain.
@@ -266,7 +266,7 @@ impl Question {
     fn parse_url(input: &str) -> Result<Self, SubjectError> {
         let text = normalized_value(input)?;
         match portal::parse_link(&text) {
-            Ok(link) if matches!(link.named.kind(), Some(Kind::Domain | Kind::Ip)) => Self::from_link(input, &link),
+            Ok(link) if matches!(link.meaning.kind(), Some(Kind::Domain | Kind::Ip)) => Self::from_link(input, &link),
             Ok(link) => Err(page_of_another_kind(&link)),
             Err(NoLink::NoSubject) => Err(page_without_subject()),
             Err(NoLink::Elsewhere) => Self::from_url(input, &text, Vec::new()),
@@ -276,8 +276,8 @@ impl Question {
     /// Creates the question about the subject of a portal page.
     pub(super) fn from_link(input: &str, link: &portal::Link) -> Result<Self, SubjectError> {
         let steps = vec![Step::new(StepName::PortalLink, input, link.id.as_str())];
-        match link.named.kind() {
-            Some(kind) if link.named != Named::Url => Self::from_parts(kind, input, &link.id, steps),
+        match link.meaning.kind() {
+            Some(kind) if link.meaning != FieldMeaning::Url => Self::from_parts(kind, input, &link.id, steps),
             _ => Self::from_url(input, &link.id, steps),
         }
     }
@@ -363,7 +363,9 @@ pub(super) fn reject_several_words(text: &str) -> Result<(), SubjectError> {
 /// Returns only the digits of `sha1:…` or `SHA256=…`.
 fn without_digest_name(text: &str) -> &str {
     match text.split_once([':', '=']) {
-        Some((name, digits)) if field_names::look_up(name) == Some(Named::Kind(Kind::File)) => digits.trim_start(),
+        Some((name, digits)) if field_names::look_up(name) == Some(FieldMeaning::Kind(Kind::File)) => {
+            digits.trim_start()
+        }
         _ => text,
     }
 }
@@ -398,7 +400,7 @@ fn not_a_portal_link(kind: Kind) -> SubjectError {
 }
 
 fn page_of_another_kind(link: &portal::Link) -> SubjectError {
-    let (kind, field) = (link.named.kind().map_or("subject", Kind::as_str), link.named.field());
+    let (kind, field) = (link.meaning.kind().map_or("subject", Kind::as_str), link.meaning.field());
     SubjectError::Invalid(format!("This links to the page of another kind ({kind}): send it as {field} or as value."))
 }
 
