@@ -15,7 +15,7 @@ pub struct Evidence {
     /// `mail_message`, or any other.
     #[serde(rename = "type")]
     pub kind: SharedStr,
-    /// The part it played, where Defender tells.
+    /// Its role, where Defender sends one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<SharedStr>,
     /// What Defender thinks of it: `malicious`, `suspicious`, `no_threats_found` …
@@ -29,10 +29,10 @@ pub struct Evidence {
     /// The members of its type.
     #[serde(flatten)]
     pub detail: Detail,
-    /// Members that have no home here, as they came; only there when there are any.
+    /// Members without a field of their own here, unchanged; present only if there are any.
     #[serde(skip_serializing_if = "Extra::is_empty")]
     pub extra: Extra,
-    /// What those members name, if anything.
+    /// The entities in those members, if there are any.
     #[serde(skip)]
     pub nested: Option<Box<NestedEntities>>,
 }
@@ -89,6 +89,25 @@ pub enum Entity<'a> {
     Mail(&'a Mail),
 }
 
+impl<'a> Entity<'a> {
+    /// Returns the entity, and the entity that it contains.
+    fn with_part(self) -> impl Iterator<Item = Entity<'a>> {
+        let part = match self {
+            Self::Process(process) => process.user.as_deref().map(Self::User),
+            Self::Mailbox(mailbox) => mailbox.user.as_deref().map(Self::User),
+            Self::Mail(mail) => mail.sender_ip.as_deref().map(Self::Ip),
+            Self::Device(_)
+            | Self::User(_)
+            | Self::File(_)
+            | Self::Ip(_)
+            | Self::Url(_)
+            | Self::Domain(_)
+            | Self::Registry(_) => None,
+        };
+        [self].into_iter().chain(part)
+    }
+}
+
 /// The members of one type of evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
@@ -133,7 +152,7 @@ pub struct File {
 pub struct Process {
     /// Its number.
     pub pid: Option<i64>,
-    /// With what it was started.
+    /// The command line that it was started with.
     pub command_line: Option<SharedStr>,
     /// When it was started.
     pub created_at: Option<Timestamp>,
@@ -262,18 +281,19 @@ impl Evidence {
     ///
     /// The image of a process and the last addresses of a device are not among them.
     pub fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
-        let (own, beside) = match &self.detail {
-            Detail::Process(process) => (Some(Entity::Process(process)), process.user.as_deref().map(Entity::User)),
-            Detail::File(file) => (Some(Entity::File(file)), None),
-            Detail::User(user) => (Some(Entity::User(user)), None),
-            Detail::Ip(ip) => (ip.address.as_deref().map(Entity::Ip), None),
-            Detail::Url(address) => (address.url.as_deref().map(Entity::Url), None),
-            Detail::Registry(registry) => (Some(Entity::Registry(registry)), None),
-            Detail::Mailbox(mailbox) => (Some(Entity::Mailbox(mailbox)), mailbox.user.as_deref().map(Entity::User)),
-            Detail::Mail(mail) => (Some(Entity::Mail(mail)), mail.sender_ip.as_deref().map(Entity::Ip)),
-            Detail::Other {} => (None, None),
+        let own = match &self.detail {
+            Detail::Process(process) => Some(Entity::Process(process)),
+            Detail::File(file) => Some(Entity::File(file)),
+            Detail::User(user) => Some(Entity::User(user)),
+            Detail::Ip(ip) => ip.address.as_deref().map(Entity::Ip),
+            Detail::Url(address) => address.url.as_deref().map(Entity::Url),
+            Detail::Registry(registry) => Some(Entity::Registry(registry)),
+            Detail::Mailbox(mailbox) => Some(Entity::Mailbox(mailbox)),
+            Detail::Mail(mail) => Some(Entity::Mail(mail)),
+            Detail::Other {} => None,
         };
-        own.into_iter().chain(beside).chain(self.nested.iter().flat_map(|nested| nested.entities()))
+        let nested = self.nested.iter().flat_map(|nested| nested.entities());
+        own.into_iter().flat_map(Entity::with_part).chain(nested)
     }
 
     /// Returns its approximate size in bytes, without the body that its texts are parts of.
@@ -295,23 +315,17 @@ impl Evidence {
 
 impl NestedEntities {
     fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
-        let ends = [&self.source, &self.destination].into_iter().flatten();
-        let processes = self.processes.iter().flat_map(|process| {
-            std::iter::once(Entity::Process(process)).chain(process.user.as_deref().map(Entity::User))
-        });
-        let mails = self
-            .mails
-            .iter()
-            .flat_map(|mail| std::iter::once(Entity::Mail(mail)).chain(mail.sender_ip.as_deref().map(Entity::Ip)));
+        let addresses = [&self.source, &self.destination].into_iter().flatten().chain(&self.ips);
         (self.devices.iter().map(Entity::Device))
             .chain(self.users.iter().map(Entity::User))
             .chain(self.files.iter().map(Entity::File))
-            .chain(processes)
-            .chain(ends.chain(&self.ips).map(|address| Entity::Ip(address)))
+            .chain(self.processes.iter().map(Entity::Process))
+            .chain(addresses.map(|address| Entity::Ip(address)))
             .chain(self.urls.iter().map(|url| Entity::Url(url)))
             .chain(self.domains.iter().map(|domain| Entity::Domain(domain)))
             .chain(self.mailboxes.iter().map(Entity::Mailbox))
-            .chain(mails)
+            .chain(self.mails.iter().map(Entity::Mail))
+            .flat_map(Entity::with_part)
     }
 
     /// Returns the entities, or `None` if there are none.

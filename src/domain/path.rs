@@ -39,12 +39,7 @@ mod tests {
     fn the_name_is_appended_unless_the_path_has_it() {
         for (path, name, directory, whole) in [
             (r"C:\Windows\System32", "rundll32.exe", r"C:\Windows\System32", r"C:\Windows\System32\rundll32.exe"),
-            (
-                r"c:\windows\system32\TASKHOSTW.exe",
-                "taskhostw.exe",
-                r"c:\windows\system32",
-                r"c:\windows\system32\TASKHOSTW.exe",
-            ),
+            (r"c:\windows\TASKHOSTW.exe", "taskhostw.exe", r"c:\windows", r"c:\windows\TASKHOSTW.exe"),
             ("C:\\", "a.exe", "C:\\", r"C:\a.exe"),
             ("C:", "a.exe", "C:", r"C:\a.exe"),
             ("https://contoso.com/docs", "x.docx", "https://contoso.com/docs", "https://contoso.com/docs/x.docx"),

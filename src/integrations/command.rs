@@ -292,7 +292,7 @@ mod tests {
             ("machine da637472900382838869_1364969609 canary", "several words"),
             ("alert https://security.microsoft.com/incidents/77", "send it as incident_id"),
             ("https://security.microsoft.com/canary", "names no subject"),
-            ("machine https://canary.example/x", "no link to a machine"),
+            ("machine https://canary.example/x", "not a link to a machine"),
             ("machien canary", "did you mean `machine`? For example: `/defender machine desk-042"),
             ("alerts canary", "did you mean `alert`?"),
             ("incidnet: canary", "did you mean `incident`?"),
