@@ -8,7 +8,7 @@ use super::fields::{Fields, OPTIONS};
 use super::options::Options;
 use super::problem::{Code, Problem};
 use super::request::SubjectValue;
-use crate::domain::subject::field_names::{Named, is_of_first_version, look_up, nearest};
+use crate::domain::subject::field_names::{FieldMeaning, is_of_first_version, look_up, nearest};
 use crate::domain::subject::{Kind, Question};
 use crate::domain::warning::{Warning, WarningCode, quoted};
 
@@ -26,7 +26,7 @@ const MAX_UNKNOWN_FIELDS: usize = 20;
 /// A field that names a subject: its name as written, the meaning of the name, and its value.
 pub(super) struct Subject {
     pub(super) name: String,
-    named: Named,
+    named: FieldMeaning,
     value: Value,
 }
 
@@ -92,7 +92,7 @@ fn single_subject(mut subjects: Vec<Subject>, fields: &Fields) -> Result<(Subjec
 pub(super) fn subjects(fields: &mut Fields) -> Result<Vec<Subject>, Problem> {
     let subject = |name: &str| look_up(name).map(|named| (name.to_owned(), named));
     let names: Vec<_> = fields.names().filter_map(subject).collect();
-    let take = |(name, named): (String, Named)| {
+    let take = |(name, named): (String, FieldMeaning)| {
         let value = fields.take(&name).transpose()?;
         Some(value.map(|value| Subject { name, named, value }))
     };
@@ -103,7 +103,7 @@ impl Subject {
     /// Returns the kind that the name and the value imply; `None` if several are possible.
     fn kind(&self) -> Option<Kind> {
         let is_address = |text: &Value| text.as_str().is_some_and(|text| Question::parse(Kind::Ip, text).is_ok());
-        if self.named == Named::Host && is_address(&self.value) { Some(Kind::Ip) } else { self.named.kind() }
+        if self.named == FieldMeaning::Host && is_address(&self.value) { Some(Kind::Ip) } else { self.named.kind() }
     }
 
     /// Returns the caller's text.
@@ -127,7 +127,7 @@ impl Subject {
                 return Err(Problem::at(Code::InvalidRequest, pointer(), detail).with_kind(kind));
             }
         };
-        Question::named(self.named, &text).map_err(|error| Problem::of_subject(&error, pointer()).with_kind(kind))
+        Question::from_field(self.named, &text).map_err(|error| Problem::of_subject(&error, pointer()).with_kind(kind))
     }
 }
 

@@ -28,7 +28,7 @@ use crate::client::HttpClient;
 use crate::config::{SettingError, Settings};
 use crate::credentials::aws::{AwsAccess, MissingCredentials};
 use crate::domain::subject::Kind;
-use crate::domain::subject::field_names::{self, Named};
+use crate::domain::subject::field_names::{self, FieldMeaning};
 use crate::domain::timestamp::Timestamp;
 use crate::formats::Format;
 use crate::telemetry::{self, LogSettings};
@@ -58,7 +58,7 @@ enum Command {
         /// What it is: alert, machine, user, file, incident, ip, domain, url, or value for anything. Other words, such as
         /// host, upn or sha256, are understood.
         #[arg(value_parser = kind_word)]
-        kind: Named,
+        kind: FieldMeaning,
         /// Its id or name, in any form that the service takes.
         value: String,
         /// The shape of the answer; by default text on a terminal, and json into a file or a pipe.
@@ -90,7 +90,7 @@ enum Command {
 }
 
 /// Parses a word for a subject's kind.
-fn kind_word(word: &str) -> Result<Named, String> {
+fn kind_word(word: &str) -> Result<FieldMeaning, String> {
     field_names::look_up(word).ok_or_else(|| {
         let meant = field_names::nearest(word, &[]).map(|meant| format!(": did you mean {meant}?"));
         let kinds = Kind::ALL.map(Kind::as_str).join(", ");

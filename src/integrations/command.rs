@@ -1,6 +1,6 @@
 //! Parses what a person types in a chat: a question, a request for help, or invalid input.
 
-use crate::domain::subject::field_names::{Named, look_up, nearest};
+use crate::domain::subject::field_names::{FieldMeaning, look_up, nearest};
 use crate::domain::subject::spelling::trimmed;
 use crate::domain::subject::{Kind, Question};
 
@@ -74,7 +74,7 @@ impl Command {
 
 /// Splits off the first word, or the first two, if they name the kind of the rest: `user dana`, `user: dana`, `device
 /// name desk-042`.
-fn split_marker(first: &str, rest: &[&str]) -> Option<(Named, String)> {
+fn split_marker(first: &str, rest: &[&str]) -> Option<(FieldMeaning, String)> {
     let (word, attached) = first.split_once([':', '=']).unwrap_or((first, ""));
     if let ("", Some((second, rest))) = (attached, rest.split_first()) {
         let (second, attached) = second.split_once([':', '=']).unwrap_or((second, ""));
@@ -93,7 +93,7 @@ pub fn help(mention: &str) -> Vec<String> {
     lines
 }
 
-fn ask_about(named: Named, value: &str, share: bool, mention: &str) -> Command {
+fn ask_about(named: FieldMeaning, value: &str, share: bool, mention: &str) -> Command {
     let kind = named.kind();
     let for_example = example(kind.unwrap_or(Kind::Machine), mention);
     let value = if kind == Some(Kind::Incident) { value.strip_prefix('#').unwrap_or(value) } else { value };
@@ -107,7 +107,7 @@ fn ask_about(named: Named, value: &str, share: bool, mention: &str) -> Command {
         let sentence = "The name of somebody in this chat is no account: send the account name or name@domain.";
         return Command::Invalid(format!("{sentence} For example: {for_example}."));
     }
-    match Question::named(named, value) {
+    match Question::from_field(named, value) {
         Ok(question) => Command::Ask { question, share },
         Err(error) => Command::Invalid(format!("{error} For example: {for_example}.")),
     }
@@ -122,7 +122,7 @@ fn ask_about_anything(words: &[&str], share: bool, mention: &str) -> Command {
     let (word, attached) = first.split_once([':', '=']).unwrap_or((first, ""));
     let has_value = words.len() > 1 || !attached.is_empty();
     if let Some(meant) = nearest(word, &[]).filter(|_| has_value) {
-        let kind = look_up(meant).and_then(Named::kind).unwrap_or(Kind::Machine);
+        let kind = look_up(meant).and_then(FieldMeaning::kind).unwrap_or(Kind::Machine);
         let for_example = example(kind, mention);
         return Command::Invalid(format!(
             "The first word is not known: did you mean `{meant}`? For example: {for_example}."
@@ -292,7 +292,7 @@ mod tests {
             ("machine da637472900382838869_1364969609 canary", "several words"),
             ("alert https://security.microsoft.com/incidents/77", "send it as incident_id"),
             ("https://security.microsoft.com/canary", "names no subject"),
-            ("machine https://canary.example/x", "no link to a machine"),
+            ("machine https://canary.example/x", "not a link to a machine"),
             ("machien canary", "did you mean `machine`? For example: `/defender machine desk-042"),
             ("alerts canary", "did you mean `alert`?"),
             ("incidnet: canary", "did you mean `incident`?"),

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::domain::subject::field_names::Named;
+use crate::domain::subject::field_names::FieldMeaning;
 use crate::domain::subject::{Kind, Question, Subject, SubjectError};
 
 /// The size of a batch.
@@ -57,7 +57,13 @@ impl ExtractedSubjects {
     }
 
     /// Adds the content of a field: the subject, or the error.
-    pub(super) fn add_field(&mut self, field: &str, named: Named, text: &str, read: Result<Question, SubjectError>) {
+    pub(super) fn add_field(
+        &mut self,
+        field: &str,
+        named: FieldMeaning,
+        text: &str,
+        read: Result<Question, SubjectError>,
+    ) {
         match read {
             Ok(question) => self.add(question),
             Err(error) => {

@@ -113,7 +113,7 @@ fn scan_field(name: &str, value: &Value, found: &mut ExtractedSubjects) {
     let Some(named) = named_by_field(name) else { return };
     let texts = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     for text in texts.iter().filter_map(Value::as_str).map(str::trim).filter(|text| !text.is_empty()) {
-        if let Err(error) = Question::named(named, text) {
+        if let Err(error) = Question::from_field(named, text) {
             found.add_field(name, named, text, Err(error));
         }
     }

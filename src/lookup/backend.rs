@@ -7,7 +7,7 @@ use super::auto::Auto;
 use crate::backend::defender::Defender;
 use crate::backend::graph::Graph;
 use crate::client::{Api, Context};
-use crate::domain::enrichment::Backend as BackendName;
+use crate::domain::enrichment::BackendName;
 use crate::domain::subject::Kind;
 
 /// The API families in use.

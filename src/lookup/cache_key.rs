@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 
 use crate::backend::graph::HuntingTarget;
-use crate::domain::enrichment::Backend;
+use crate::domain::enrichment::BackendName;
 use crate::domain::subject::{
     Account, AlertId, DeviceId, DomainName, IncidentId, IpAddress, Kind, Sha1, comparable_id,
 };
@@ -13,12 +13,12 @@ use crate::domain::subject::{
 #[derive(Clone, Debug)]
 pub(super) enum CacheKey {
     /// Both backends know alerts and incidents by the same ids, but return different members.
-    Alert(Backend, AlertId),
+    Alert(BackendName, AlertId),
     Machine(DeviceId),
     /// Defender takes only the bare name, in any case: accounts that differ in case or domain share one call.
     User(Account),
     File(Sha1),
-    Incident(Backend, IncidentId),
+    Incident(BackendName, IncidentId),
     Ip(IpAddress),
     Domain(DomainName),
     /// Graph is asked by the name that the caller sent.
@@ -28,11 +28,11 @@ pub(super) enum CacheKey {
 /// The part of a key that is compared.
 #[derive(PartialEq, Eq, Hash)]
 enum ComparableKey<'k> {
-    Alert(Backend, Cow<'k, str>),
+    Alert(BackendName, Cow<'k, str>),
     Machine(&'k str),
     User(String),
     File(&'k str),
-    Incident(Backend, IncidentId),
+    Incident(BackendName, IncidentId),
     Ip(IpAddress),
     Domain(&'k str),
     Hunting(Kind, String),

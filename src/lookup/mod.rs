@@ -20,7 +20,7 @@ use crate::backend::graph::HuntingTarget;
 use crate::cache::{AnswerCache, Cacheable, Cached};
 pub use crate::client::{Context, Deadline};
 use crate::config::{CacheTimes, Settings};
-use crate::domain::enrichment::{Answer, Backend as BackendName, Source};
+use crate::domain::enrichment::{Answer, BackendName, Source};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::resolution::Step;

@@ -157,7 +157,7 @@ mod tests {
     use crate::domain::timestamp::Timestamp;
 
     fn key() -> CacheKey {
-        CacheKey::Incident(crate::domain::enrichment::Backend::Graph, IncidentId::new(77).expect("an id"))
+        CacheKey::Incident(crate::domain::enrichment::BackendName::Graph, IncidentId::new(77).expect("an id"))
     }
 
     fn fetched() -> Ready<Outcome<Arc<Findings>>> {

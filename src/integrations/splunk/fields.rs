@@ -3,13 +3,13 @@
 //! Source: <https://docs.splunk.com/Documentation/CIM/latest/User/Overview>.
 
 use crate::domain::subject::Kind;
-use crate::domain::subject::field_names::{self, Named};
+use crate::domain::subject::field_names::{self, FieldMeaning};
 
 /// Field names of Splunk, in addition to those that every caller may use.
-const SPLUNK_FIELDS: [(Named, &[&str]); 3] = [
-    (Named::Host, &["dest_host", "dvc_host", "dest_nt_host", "dvc_nt_host", "src_host", "src_nt_host"]),
-    (Named::Kind(Kind::User), &["dest_user", "account_upn"]),
-    (Named::Kind(Kind::File), &["process_hash", "parent_process_hash", "hashes"]),
+const SPLUNK_FIELDS: [(FieldMeaning, &[&str]); 3] = [
+    (FieldMeaning::Host, &["dest_host", "dvc_host", "dest_nt_host", "dvc_nt_host", "src_host", "src_nt_host"]),
+    (FieldMeaning::Kind(Kind::User), &["dest_user", "account_upn"]),
+    (FieldMeaning::Kind(Kind::File), &["process_hash", "parent_process_hash", "hashes"]),
 ];
 /// Splunk sets `host` on every event. Often it names the forwarder, or the search head that wrote a notable event;
 /// `orig_host` then names the machine.
@@ -33,8 +33,8 @@ const MAX_NAME_CHARS: usize = 128;
 /// The fields that name subjects, in the order in which they are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
-    primary: Vec<(Named, String)>,
-    fallback: Vec<(Named, String)>,
+    primary: Vec<(FieldMeaning, String)>,
+    fallback: Vec<(FieldMeaning, String)>,
 }
 
 /// Why a text is not a valid mapping.
@@ -48,10 +48,10 @@ pub enum FieldsError {
     UnknownKind(String),
     /// A kind occurs twice.
     #[error("{} is there more than once", .0.field())]
-    Duplicate(Named),
+    Duplicate(FieldMeaning),
     /// A kind has no fields, or a field name is invalid.
     #[error("{} has a field without a name, or one with more than 128 characters", .0.field())]
-    InvalidField(Named),
+    InvalidField(FieldMeaning),
     /// There are too many fields.
     #[error("there are more than 64 fields")]
     TooMany,
@@ -69,7 +69,7 @@ impl Default for Fields {
         let primary = in_order.filter(|(_, name)| !FALLBACK_FIELDS.contains(name));
         Self {
             primary: primary.map(|(named, name)| (*named, (*name).to_owned())).collect(),
-            fallback: FALLBACK_FIELDS.iter().map(|name| (Named::Host, (*name).to_owned())).collect(),
+            fallback: FALLBACK_FIELDS.iter().map(|name| (FieldMeaning::Host, (*name).to_owned())).collect(),
         }
     }
 }
@@ -77,7 +77,7 @@ impl Default for Fields {
 impl Fields {
     /// Parses a mapping such as `machine=dest,host;user=src_user;file=file_hash`, which replaces the default fields.
     pub fn parse(text: &str) -> Result<Self, FieldsError> {
-        let mut primary: Vec<(Named, String)> = Vec::new();
+        let mut primary: Vec<(FieldMeaning, String)> = Vec::new();
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
             let (word, names) = part.split_once('=').ok_or_else(|| FieldsError::NoAssignment(excerpt(part)))?;
             let word = word.trim();
@@ -99,20 +99,20 @@ impl Fields {
         }
     }
 
-    pub(super) fn primary(&self) -> &[(Named, String)] {
+    pub(super) fn primary(&self) -> &[(FieldMeaning, String)] {
         &self.primary
     }
 
     /// Fields that are read one after the other until one names a machine.
-    pub(super) fn fallback(&self) -> &[(Named, String)] {
+    pub(super) fn fallback(&self) -> &[(FieldMeaning, String)] {
         &self.fallback
     }
 }
 
 /// Returns what a kind's word in a mapping means. SIEMs also put addresses into a machine's field.
-fn kind_of(word: &str) -> Option<Named> {
+fn kind_of(word: &str) -> Option<FieldMeaning> {
     match field_names::look_up(word)? {
-        Named::Kind(Kind::Machine) => Some(Named::Host),
+        FieldMeaning::Kind(Kind::Machine) => Some(FieldMeaning::Host),
         named => Some(named),
     }
 }
@@ -152,10 +152,10 @@ mod tests {
             ("dest", FieldsError::NoAssignment("dest".to_owned())),
             ("machine=dest;device", FieldsError::NoAssignment("device".to_owned())),
             ("colour=dest", FieldsError::UnknownKind("colour".to_owned())),
-            ("machine=dest;device=host", FieldsError::Duplicate(Named::Host)),
-            ("machine=", FieldsError::InvalidField(Named::Host)),
-            ("user=a,,b", FieldsError::InvalidField(Named::Kind(Kind::User))),
-            (&format!("file={}", "x".repeat(129)), FieldsError::InvalidField(Named::Kind(Kind::File))),
+            ("machine=dest;device=host", FieldsError::Duplicate(FieldMeaning::Host)),
+            ("machine=", FieldsError::InvalidField(FieldMeaning::Host)),
+            ("user=a,,b", FieldsError::InvalidField(FieldMeaning::Kind(Kind::User))),
+            (&format!("file={}", "x".repeat(129)), FieldsError::InvalidField(FieldMeaning::Kind(Kind::File))),
             (&format!("user={}", many.join(",")), FieldsError::TooMany),
         ] {
             assert_eq!(Fields::parse(text), Err(fault), "{text}");

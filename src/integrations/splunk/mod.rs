@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::found::ExtractedSubjects;
 use super::secrets::Tokens;
 use super::{PayloadError, SignatureError};
-use crate::domain::subject::field_names::{Named, in_one_spelling};
+use crate::domain::subject::field_names::{FieldMeaning, in_one_spelling};
 use crate::domain::subject::spelling::trimmed;
 use crate::domain::subject::{FileHash, Kind, Question, SubjectError};
 pub use fields::{Fields, FieldsError};
@@ -70,7 +70,12 @@ impl AlertAction {
 }
 
 /// Adds the content of a field, in any spelling of its name. Returns whether the field has content.
-fn take(row: &HashMap<String, Vec<(&str, &Value)>>, named: Named, name: &str, found: &mut ExtractedSubjects) -> bool {
+fn take(
+    row: &HashMap<String, Vec<(&str, &Value)>>,
+    named: FieldMeaning,
+    name: &str,
+    found: &mut ExtractedSubjects,
+) -> bool {
     let mut is_filled = false;
     for (member, value) in row.get(&in_one_spelling(name)).into_iter().flatten() {
         for text in texts(value) {
@@ -95,9 +100,9 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-fn question(named: Named, text: &str) -> Result<Question, SubjectError> {
-    let text = if named == Named::Kind(Kind::File) { digest(text) } else { text };
-    Question::named(named, text)
+fn question(named: FieldMeaning, text: &str) -> Result<Question, SubjectError> {
+    let text = if named == FieldMeaning::Kind(Kind::File) { digest(text) } else { text };
+    Question::from_field(named, text)
 }
 
 /// Returns the best digest of a field that holds several of one file: `MD5=…,SHA1=…,SHA256=…`, as Sysmon writes them.
