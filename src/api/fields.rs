@@ -146,7 +146,7 @@ fn not_json() -> Problem {
 fn not_json_at(error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
     let detail = format!(
-        "{NOT_JSON} It is not at line {line}, column {column}. A backslash inside of a text is written twice: \"CONTOSO\\\\dana\"."
+        "{NOT_JSON} The first error is at line {line}, column {column}. A backslash inside a text is written twice: \"CONTOSO\\\\dana\"."
     );
     Problem::new(Code::InvalidJson, detail)
 }

@@ -47,16 +47,17 @@ impl Addressee {
     }
 }
 
-/// Loads the destinations, if any of the options names one.
+/// Loads the destinations, if any of the options names one. There are none if the member is invalid.
 pub(super) async fn destinations(
     service: &Service,
     options: impl IntoIterator<Item = &Options>,
     ctx: &Context,
-) -> Result<Arc<Destinations>, Problem> {
+) -> Result<Destinations, Problem> {
     if options.into_iter().all(|options| options.notify().is_none()) {
-        return Ok(Arc::default());
+        return Ok(Destinations::default());
     }
-    Ok(service.callers.destinations(ctx).await?)
+    let secret = service.callers.secret(ctx).await?;
+    Ok(secret.and_then(|secret| service.notifier.destinations(&secret).ok()).unwrap_or_default())
 }
 
 /// Finds the destination that the options name. An unknown name is a problem.

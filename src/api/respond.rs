@@ -16,10 +16,10 @@ use super::fields::Fields;
 use super::middleware::RequestContext;
 use super::options::Options;
 use super::problem::{Code, Problem};
+use super::routes;
 use crate::app::Service;
-use crate::auth::{AuthError, Caller, IamIdentity, Signed};
+use crate::auth::{AuthError, Caller, IamIdentity, SignatureError, Signed};
 use crate::domain::enrichment::Answer;
-use crate::integrations::SignatureError;
 
 /// The fields of a request's log line, beside its status.
 #[derive(Clone, Debug, Default)]
@@ -47,10 +47,14 @@ impl RequestLog {
         Self { kind: Some(answer.kind.as_str()), cache: Some(answer.source.cache.as_str()), ..Self::default() }
     }
 
+    /// The log fields of a request that is not about one subject.
+    pub(super) fn of_kind(kind: &'static str) -> Self {
+        Self { kind: Some(kind), ..Self::default() }
+    }
+
     /// The log fields of a hook about one subject, whose lookup is still running.
-    pub(super) fn pending(kind: &'static str) -> Self {
-        let items = ItemCounts { pending: 1, ..ItemCounts::default() };
-        Self { kind: Some(kind), items: Some(items), ..Self::default() }
+    pub(super) fn pending() -> Self {
+        Self { items: Some(ItemCounts { pending: 1, ..ItemCounts::default() }), ..Self::default() }
     }
 
     /// The same log fields, for a hook about one subject.
@@ -90,7 +94,7 @@ pub(super) async fn authenticated(
             let response = match check_unsigned_query(parts.uri.query()) {
                 Ok(()) => {
                     let sender = format!("standard_webhooks/{name}");
-                    let work = async |claim| deliveries::settle(claim, run_work(body).await).await;
+                    let work = async |claim| deliveries::settle(Some(claim), run_work(body).await).await;
                     deliveries::answer_once(service, (&sender, delivery.as_bytes()), &request_context.ctx, work).await
                 }
                 Err(problem) => problem.response(id),
@@ -160,8 +164,8 @@ pub(super) async fn unknown_route(
     _: State<Arc<Service>>,
     _: Uri,
 ) -> Response {
-    let detail = "The routes are POST and GET /v1/enrich, POST /v1/enrich/batch, POST /v1/hooks/slack, teams, splunk and pagerduty, GET /v1/openapi.json and GET /healthz.";
-    Problem::new(Code::UnknownRoute, detail).response(&request_context.ctx.request_id)
+    Problem::new(Code::UnknownRoute, format!("The routes are {}.", routes::list()))
+        .response(&request_context.ctx.request_id)
 }
 
 /// Answers a route with a method that it does not have.

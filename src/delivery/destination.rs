@@ -13,10 +13,13 @@ use url::{Host, Url};
 
 use super::address::is_allowed;
 use super::splunk_hec;
+use crate::auth::standard_webhooks::WebhookSecret;
+use crate::auth::{CallerSecret, Member, MemberForm};
 use crate::config::DestinationAddresses;
 use crate::formats::Format;
-use crate::integrations::standard_webhooks::WebhookSecret;
 
+/// The member's name.
+const MEMBER: &str = "destinations";
 /// An operator maintains fewer by hand.
 const MAX_DESTINATIONS: usize = 100;
 /// A name appears in a header and in the log.
@@ -148,14 +151,20 @@ impl Kind {
 }
 
 impl Destinations {
-    /// Parses the member `destinations`. If it is absent or null, there are none.
-    pub(crate) fn parse(
-        document: &Map<String, Value>,
-        allowed: DestinationAddresses,
-    ) -> Result<Self, DestinationError> {
-        let error = |problem| DestinationError { name: None, member: "destinations", problem };
-        let members = match document.get("destinations") {
-            None | Some(Value::Null) => return Ok(Self::default()),
+    /// The description of the member `destinations`.
+    pub(super) fn member(allowed: DestinationAddresses) -> Member {
+        let errors = move |secret: &CallerSecret| match Self::parse(secret, allowed) {
+            Ok(destinations) => destinations.errors().map(ToString::to_string).collect(),
+            Err(error) => vec![error.to_string()],
+        };
+        Member { name: MEMBER, form: MemberForm::Object, errors: Box::new(errors) }
+    }
+
+    /// Parses the member `destinations`. If it is absent, there are none.
+    pub(super) fn parse(secret: &CallerSecret, allowed: DestinationAddresses) -> Result<Self, DestinationError> {
+        let error = |problem| DestinationError { name: None, member: MEMBER, problem };
+        let members = match secret.member(MEMBER) {
+            None => return Ok(Self::default()),
             Some(Value::Object(members)) if members.len() <= MAX_DESTINATIONS => members,
             Some(Value::Object(_)) => return Err(error("has more than 100 members")),
             Some(_) => return Err(error("has to be an object of destinations by name")),
@@ -193,8 +202,8 @@ impl Destinations {
         self.name_error.as_ref()
     }
 
-    /// All errors, for the log.
-    pub(crate) fn problems(&self) -> impl Iterator<Item = &DestinationError> {
+    /// The errors of invalid destinations and names.
+    fn errors(&self) -> impl Iterator<Item = &DestinationError> {
         self.by_name.values().filter_map(|destination| destination.as_ref().err()).chain(&self.name_error)
     }
 }
@@ -212,7 +221,7 @@ impl Destination {
         let members = members.as_object().ok_or(("it", "has to be an object with kind and url"))?;
         let kind = text(members, "kind")?.and_then(|word| Kind::ALL.into_iter().find(|kind| kind.as_str() == word));
         let kind = kind.ok_or(("kind", "has to be one of: slack, teams, splunk_hec, webhook"))?;
-        let url = text(members, "url")?.ok_or(("url", "has to be there"))?;
+        let url = text(members, "url")?.ok_or(("url", "is missing"))?;
         let format = match text(members, "format")? {
             None => kind.default_format(),
             Some(word) => Format::parse(word)
@@ -236,11 +245,11 @@ fn text<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<Opt
 fn proof(kind: Kind, token: Option<&str>) -> Result<Proof, MemberError> {
     match (kind, token) {
         (Kind::Slack | Kind::Teams | Kind::Webhook, None) => Ok(Proof::Address),
-        (Kind::Slack | Kind::Teams, Some(_)) => Err(("token", "must not be there: this kind has none")),
+        (Kind::Slack | Kind::Teams, Some(_)) => Err(("token", "must be absent: this kind has none")),
         (Kind::Webhook, Some(token)) => WebhookSecret::parse(token)
             .map(Proof::Signature)
             .ok_or(("token", "has to be whsec_ and base64 of 24 to 64 bytes")),
-        (Kind::SplunkHec, None) => Err(("token", "has to be there")),
+        (Kind::SplunkHec, None) => Err(("token", "is missing")),
         (Kind::SplunkHec, Some(token)) => {
             let fits = token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic());
             let header = fits.then(|| HeaderValue::from_str(&format!("Splunk {token}")).ok()).flatten();
@@ -285,8 +294,7 @@ mod tests {
     const TOKEN: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
     fn destinations(members: &Value, allowed: DestinationAddresses) -> Result<Destinations, DestinationError> {
-        let Value::Object(document) = json!({"api_keys": {}, "destinations": members}) else { panic!("no object") };
-        Destinations::parse(&document, allowed)
+        Destinations::parse(&CallerSecret::of(&json!({"destinations": members})), allowed)
     }
 
     fn one(members: &Value) -> Result<Arc<Destination>, String> {
@@ -365,7 +373,7 @@ mod tests {
         assert!(all.find("good").is_some_and(|found| found.is_ok()));
         assert!(all.find("bad").is_some_and(|found| found.is_err()));
         assert!(all.find("https://CANARY.example").is_none() && all.find("other").is_none());
-        let problems: Vec<_> = all.problems().map(ToString::to_string).collect();
+        let problems: Vec<_> = all.errors().map(ToString::to_string).collect();
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(!format!("{problems:?}{all:?}").contains("CANARY"));
         assert!(format!("{all:?}").contains("Slack"));

@@ -1,16 +1,18 @@
-//! Checks the caller secret: who may call, which hooks are enabled, and where answers can be posted.
+//! Checks the caller secret: who may call, which integrations are enabled, and where answers can be posted.
 
 use serde_json::json;
 
 use super::report::Report;
 use super::secrets::{report_corrections, secret_read_error};
 use super::{PART_TIMEOUT, context};
-use crate::auth::{AuthError, CallerSecret};
+use crate::auth::secrets::Secrets;
+use crate::auth::{AuthError, CallerSecret, standard_webhooks};
 use crate::cli::Session;
 use crate::config::CallerAuth;
 use crate::delivery::{Content, Destination, HostError};
 use crate::domain::notified::Outcome;
 use crate::formats::Format;
+use crate::integrations;
 
 /// An example of the secret.
 const EXAMPLE: &str = "{\"api_keys\":{\"jira\":[\"KEY\"]}}";
@@ -23,7 +25,7 @@ pub(super) async fn check(session: &Session, post_test: bool, report: &mut Repor
         report.wrong("caller secret", &secret_error_message(error));
     }
     match session.settings.caller_auth {
-        CallerAuth::Iam => report.good(part, "those whom the front door has identified by IAM"),
+        CallerAuth::Iam => report.good(part, "those whom AWS has identified by IAM"),
         CallerAuth::Nobody => report.good(part, "everybody who can reach the service"),
         CallerAuth::ApiKey => match &secret {
             Ok(secret) => keys(secret.as_deref(), report),
@@ -35,7 +37,7 @@ pub(super) async fn check(session: &Session, post_test: bool, report: &mut Repor
     for member in &secret.unknown {
         report.warning("caller secret", &member.to_string());
     }
-    hooks(&secret, report);
+    senders(&secret, report);
     destinations(session, &secret, post_test, report).await;
 }
 
@@ -45,21 +47,27 @@ fn keys(secret: Option<&CallerSecret>, report: &mut Report) {
         let detail = format!("CALLER_SECRET_ID is not set, so every call is 401: name a secret such as {EXAMPLE}");
         return report.wrong(part, &detail);
     };
-    match secret.names() {
-        Ok(names) if names.is_empty() => {
-            let detail = format!("no keys in the caller secret, so every call is 401: add some, such as {EXAMPLE}");
-            report.wrong(part, &detail);
-        }
-        Ok(names) => report.good(part, &format!("with keys: {}", names.join(", "))),
-        Err(error) => report.wrong(part, &secret_error_message(&error)),
+    let (keys, errors) = match secret.api_keys() {
+        Ok(keys) => keys,
+        Err(error) => return report.wrong(part, &secret_error_message(&error)),
+    };
+    if keys.is_empty() {
+        let detail = format!("no keys in the caller secret, so every call is 401: add some, such as {EXAMPLE}");
+        report.wrong(part, &detail);
+    } else {
+        report.good(part, &format!("with keys: {}", keys.holders().join(", ")));
     }
-    if !secret.weak_holders().is_empty() {
-        report.warning(part, &weak_secret_message("key", &secret.weak_holders().join(", ")));
+    for error in errors {
+        report.warning(part, &error.to_string());
     }
+    warn_of_weak_secrets(part, "key", keys, report);
 }
 
-fn weak_secret_message(what: &str, holders: &str) -> String {
-    format!("a {what} of {holders} can be guessed: make one with openssl rand -hex 32")
+fn warn_of_weak_secrets(part: &str, what: &str, secrets: &Secrets, report: &mut Report) {
+    let holders = secrets.weak_holders().join(", ");
+    if !holders.is_empty() {
+        report.warning(part, &format!("a {what} of {holders} can be guessed: make one with openssl rand -hex 32"));
+    }
 }
 
 /// Explains why the caller secret cannot be used, and what to do.
@@ -70,28 +78,31 @@ fn secret_error_message(error: &AuthError) -> String {
             format!("the caller secret cannot be used: {problem}. Store it like this: {EXAMPLE}")
         }
         AuthError::KeysMisconfigured(error) => format!("{error}, like this: {EXAMPLE}"),
-        AuthError::HookMisconfigured(error) => error.to_string(),
+        AuthError::SenderMisconfigured(error) => error.to_string(),
         AuthError::Unauthorized | AuthError::Unsigned | AuthError::SignatureError(_) => error.to_string(),
     }
 }
 
-fn hooks(secret: &CallerSecret, report: &mut Report) {
-    for (sender, holders) in secret.hooks.holders() {
+fn senders(secret: &CallerSecret, report: &mut Report) {
+    let standard_webhooks = ("Standard Webhooks", standard_webhooks::SECRETS.read(secret));
+    for (sender, secrets) in integrations::secrets(secret).into_iter().chain([standard_webhooks]) {
         let part = format!("  {sender}");
-        match holders {
-            Ok(holders) if holders.is_empty() => report.skipped(&part, "no secrets: closed"),
-            Ok(holders) => report.good(&part, &format!("with secrets: {}", holders.join(", "))),
+        match secrets {
+            Ok(secrets) if secrets.is_empty() => report.skipped(&part, "no secrets: closed"),
+            Ok(secrets) => {
+                report.good(&part, &format!("with secrets: {}", secrets.holders().join(", ")));
+                // Others generate their secrets themselves.
+                if sender == "Splunk" {
+                    warn_of_weak_secrets(&part, "token", &secrets, report);
+                }
+            }
             Err(error) => report.wrong(&part, &format!("{error}: closed")),
         }
-    }
-    let weak = secret.hooks.splunk.as_ref().map(|tokens| tokens.weak_holders().join(", ")).unwrap_or_default();
-    if !weak.is_empty() {
-        report.warning("  Splunk", &weak_secret_message("token", &weak));
     }
 }
 
 async fn destinations(session: &Session, secret: &CallerSecret, post_test: bool, report: &mut Report) {
-    let destinations = match secret.all_destinations() {
+    let destinations = match session.service.notifier.destinations(secret) {
         Ok(destinations) => destinations,
         Err(error) => return report.wrong("destinations", &error.to_string()),
     };
