@@ -123,7 +123,7 @@ pub(crate) struct Problem {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
 pub(crate) struct ProblemBody {
-    /// The address of the page that tells of this kind of problem, made from its code.
+    /// The address of the page about this kind of problem, made from its code.
     #[serde(rename = "type")]
     #[schemars(extend("format" = "uri"))]
     kind: String,

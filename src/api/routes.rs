@@ -7,6 +7,7 @@ use axum::extract::{Extension, Request, State};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::middleware::RequestContext;
+use super::respond::Call;
 use super::{batch, enrich, integrations, openapi, respond};
 use crate::app::Service;
 use crate::integrations::{ALL, Integration};
@@ -69,19 +70,20 @@ impl Endpoint {
     }
 
     fn handler(self, filter: MethodFilter) -> MethodRouter<Arc<Service>> {
-        match self {
-            Self::Enrich | Self::EnrichAtRoot => on(filter, enrich::from_body),
-            Self::EnrichByQuery => on(filter, enrich::from_query),
-            Self::EnrichBatch => on(filter, batch::from_body),
-            Self::Integration(integration) => {
-                let answer = move |State(service), Extension(context): Extension<RequestContext>, request: Request| {
-                    integrations::answer(integration, service, context, request)
-                };
-                on(filter, answer)
+        on(filter, move |State(service), Extension(request_context): Extension<RequestContext>, request: Request| {
+            let (parts, body) = request.into_parts();
+            let call = Call { service, request_context, parts };
+            async move {
+                match self {
+                    Self::Enrich | Self::EnrichAtRoot => call.authenticated(body, enrich::from_body).await,
+                    Self::EnrichByQuery => call.authenticated(body, enrich::from_query).await,
+                    Self::EnrichBatch => call.authenticated(body, batch::from_body).await,
+                    Self::Integration(integration) => integrations::answer(integration, call, body).await,
+                    Self::OpenApi => openapi::published(),
+                    Self::Health => respond::health(),
+                }
             }
-            Self::OpenApi => on(filter, openapi::serve),
-            Self::Health => on(filter, respond::health),
-        }
+        })
     }
 }
 

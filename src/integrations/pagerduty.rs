@@ -287,10 +287,10 @@ mod tests {
             {"name": "user", "value": null},
             {"name": "impact", "value": "N/A"},
         ]);
-        let found = subjects_of("incident.triggered", &json!({"title": "", "custom_fields": fields}));
-        assert_eq!(subject_ids(&found), ["machine desk-042"]);
+        let subjects = subjects_of("incident.triggered", &json!({"title": "", "custom_fields": fields}));
+        assert_eq!(subject_ids(&subjects), ["machine desk-042"]);
         assert_eq!(
-            unusable(&found),
+            unusable(&subjects),
             [format!("/event/data/custom_fields={md5}"), "/event/data/custom_fields=N/A".to_owned()]
         );
     }

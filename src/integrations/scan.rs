@@ -163,9 +163,9 @@ mod tests {
     use super::*;
 
     fn in_text(text: &str) -> Vec<String> {
-        let mut found = ExtractedSubjects::default();
-        scan(text, &mut found);
-        subject_ids(&found)
+        let mut subjects = ExtractedSubjects::default();
+        scan(text, &mut subjects);
+        subject_ids(&subjects)
     }
 
     #[test]

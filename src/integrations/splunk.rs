@@ -165,12 +165,12 @@ mod tests {
     use super::*;
     use crate::auth::signature::tests::{request, secrets};
 
-    fn found(row: &Value, fields: &SplunkFields) -> ExtractedSubjects {
+    fn extracted(row: &Value, fields: &SplunkFields) -> ExtractedSubjects {
         subjects(row.as_object().expect("a row"), fields)
     }
 
     fn ids(row: &Value, fields: &SplunkFields) -> Vec<String> {
-        subject_ids(&found(row, fields))
+        subject_ids(&extracted(row, fields))
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
             "machine evil.example".to_owned(),
         ];
         assert_eq!(ids(&row, &SplunkFields::default()), right);
-        assert_eq!(unusable(&found(&row, &SplunkFields::default())), ["/result/dest_user=-", "/result/sha1=N/A"]);
+        assert_eq!(unusable(&extracted(&row, &SplunkFields::default())), ["/result/dest_user=-", "/result/sha1=N/A"]);
     }
 
     #[test]
@@ -219,8 +219,8 @@ mod tests {
             "dest": "desk-042", "dvc": "", "user": "a/b?c", "src_user": null, "dest_user": "  ",
             "file_hash": md5, "process_hash": format!("MD5={md5},IMPHASH={md5}"), "sha256": "none", "incident_id": "soon",
         });
-        let found = found(&row, &SplunkFields::default());
-        assert_eq!(subject_ids(&found), ["machine desk-042"]);
+        let subjects = extracted(&row, &SplunkFields::default());
+        assert_eq!(subject_ids(&subjects), ["machine desk-042"]);
         let rest = [
             "/result/incident_id=soon",
             "/result/user=a/b?c",
@@ -228,14 +228,14 @@ mod tests {
             "/result/sha256=none",
             "/result/process_hash=",
         ];
-        let messages = unusable(&found);
+        let messages = unusable(&subjects);
         assert!(
             messages.iter().zip(rest).all(|(messages, right)| messages.starts_with(right))
                 && messages.len() == rest.len(),
             "{messages:?}"
         );
         let errors: Vec<_> =
-            found.items().iter().filter_map(|item| item.as_ref().err()).map(|item| &item.error).collect();
+            subjects.items().iter().filter_map(|item| item.as_ref().err()).map(|item| &item.error).collect();
         assert!(
             matches!((errors[2], errors[4]), (SubjectError::UnsupportedHash(_), SubjectError::UnsupportedHash(_))),
             "{errors:?}"
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn row_without_subjects_is_empty_and_other_bodies_are_rejected() {
         for row in [json!({}), json!({"dest": "", "user": null, "host": "unknown", "count": "8"})] {
-            assert!(found(&row, &SplunkFields::default()).is_empty(), "{row}");
+            assert!(extracted(&row, &SplunkFields::default()).is_empty(), "{row}");
         }
         for body in ["", "[]", "7", "{", r#"{"result":[]}"#, r#"{"result":"x"}"#, "\u{feff}{}"] {
             assert!(parse(body.as_bytes(), &HeaderMap::new(), &SplunkFields::default()).is_err(), "{body}");

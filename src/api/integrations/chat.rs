@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 
 use super::super::problem::{self, Problem};
 use super::super::respond::{self, RequestLog};
-use super::Call;
+use super::Delivery;
 use crate::app::Service;
 use crate::delivery::ResponseUrl;
 use crate::domain::enrichment::{Answer, RenderOptions};
@@ -29,7 +29,7 @@ const POSTING_TIME: Duration = Duration::from_secs(2);
 /// A running lookup. It can be awaited here, and continue in the background.
 type Lookup = BoxFuture<'static, Result<Answer, EnrichError>>;
 
-impl Call {
+impl Delivery {
     /// Answers a question, a request for help, or invalid input.
     pub(super) async fn answer_person(&self, chat: &'static Chat) -> Response {
         let request = (chat.parse)(&self.body);
@@ -39,7 +39,7 @@ impl Call {
             Command::Ask { question, share } => {
                 // A repeated delivery of the same command gets an answer, but nothing is posted twice.
                 let sender = self.integration.secrets.sender;
-                let is_repeated = request.is_unique && self.service.repetitions.repeats(sender, &self.body);
+                let is_repeated = request.is_unique && self.call.service.repetitions.repeats(sender, &self.body);
                 let audience = if share && !is_repeated { Audience::Channel } else { Audience::Person };
                 self.look_up(chat, question, audience, request.response_url.filter(|_| !is_repeated)).await
             }
@@ -55,10 +55,10 @@ impl Call {
         audience: Audience,
         response_url: Option<ResponseUrl>,
     ) -> (Message, RequestLog) {
-        let ctx = &self.request_context.ctx;
-        let tasks = self.service.background_tasks();
+        let ctx = &self.call.request_context.ctx;
+        let tasks = self.call.service.background_tasks();
         let kind = question.subject.kind().as_str();
-        let too_slow = chat.late_answers.too_slow(&self.service.portal.page_of(&question.subject));
+        let too_slow = chat.late_answers.too_slow(&self.call.service.portal.page_of(&question.subject));
         let follow_up = match (chat.late_answers, response_url) {
             _ if !tasks.can_outlive_an_answer() => None,
             (LateAnswers::Posted, to) => to.map(Some),
@@ -70,7 +70,7 @@ impl Call {
             Some(None) => ctx.clone(),
             None => self.reply_ctx.clone(),
         };
-        let mut lookup = start(self.service.clone(), question, lookup_ctx);
+        let mut lookup = start(self.call.service.clone(), question, lookup_ctx);
         let (message, log) = match (timeout_at(self.reply_ctx.deadline.instant(), &mut lookup).await, follow_up) {
             (Ok(Err(error @ EnrichError::TimedOut { .. })), _) if chat.late_answers == LateAnswers::Cached => {
                 ((chat.text)(&too_slow), Problem::from(error).request_log().for_hook())
@@ -99,7 +99,7 @@ impl Call {
         audience: Audience,
         to: Option<ResponseUrl>,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (service, ctx) = (self.service.clone(), self.request_context.ctx.clone());
+        let (service, ctx) = (self.call.service.clone(), self.call.request_context.ctx.clone());
         async move {
             let outcome = lookup.await;
             let Some(to) = to else { return };

@@ -11,22 +11,23 @@ use super::super::deliveries::{self, Reply};
 use super::super::fields::Fields;
 use super::super::options::Options;
 use super::super::problem::{Code, Problem};
+use super::super::respond::Call;
 use super::super::work::Work;
-use super::Call;
+use super::Delivery;
 use crate::cache::Claim;
 use crate::domain::subject::Question;
 use crate::domain::warning::Warning;
 use crate::integrations::{ExtractedSubjects, Records, Unusable};
 
-impl Call {
+impl Delivery {
     /// Answers a record. A delivery that came before gets the first answer.
     pub(super) async fn answer_record(&self, records: &'static Records) -> Result<Response, Problem> {
-        let mut fields = Fields::from_query(self.parts.uri.query().unwrap_or_default())?;
+        let mut fields = Fields::from_query(self.call.query())?;
         if let Some(name) = records.secret_parameter {
             fields.take_raw(name);
         }
         let (options, warnings) = decode::options_beside_a_body(fields)?;
-        let record = (records.parse)(&self.body, &self.parts.headers, &self.service.splunk_fields);
+        let record = (records.parse)(&self.body, &self.call.parts.headers, &self.call.service.splunk_fields);
         let record = record.map_err(|error| match error.pointer {
             Some(pointer) => Problem::at(Code::InvalidRequest, pointer, error.detail),
             None => Problem::new(Code::InvalidRequest, error.detail),
@@ -35,10 +36,10 @@ impl Call {
         let Some(id) = &record.delivery_id else { return self.answer_items(records, items(), &options, None).await };
         let first = async |claim| {
             let answered = self.answer_items(records, items(), &options, Some(claim)).await;
-            answered.unwrap_or_else(|problem| problem.response(&self.request_context.ctx.request_id))
+            answered.unwrap_or_else(|problem| problem.response(&self.call.request_context.ctx.request_id))
         };
         let delivery = (self.integration.secrets.sender, id.as_bytes());
-        Ok(deliveries::answer_once(&self.service, delivery, &self.reply_ctx, first).await)
+        Ok(deliveries::answer_once(&self.call.service, delivery, &self.reply_ctx, first).await)
     }
 
     /// Answers items within the sender's timeout. A success settles the claim of the delivery.
@@ -49,7 +50,7 @@ impl Call {
         options: &Options,
         claim: Option<Claim<Reply>>,
     ) -> Result<Response, Problem> {
-        let Self { service, request_context, reply_ctx, .. } = self;
+        let Self { call: Call { service, request_context, .. }, reply_ctx, .. } = self;
         let work = Work::new(service.clone(), items, options, request_context).await?;
         let response = |work: &Work| {
             let mut response = work.response();
