@@ -27,8 +27,11 @@ pub(crate) struct Member {
     /// The form of the value.
     pub(crate) form: MemberForm,
     /// Parses the value, and returns what is wrong with it, for the log.
-    pub(crate) errors: Box<dyn Fn(&CallerSecret) -> Vec<String> + Send + Sync>,
+    pub(crate) errors: Errors,
 }
+
+/// Parses a member, and returns what is wrong with it.
+type Errors = Box<dyn Fn(&CallerSecret) -> Vec<String> + Send + Sync>;
 
 /// The form of a member, as far as common mistakes in it can be corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +79,8 @@ impl CallerSecret {
     }
 
     fn new(document: Map<String, Value>, members: &[Member]) -> Self {
-        let unknown = document.keys().filter_map(|name| UnknownMember::of(name, members)).collect();
+        let known: Vec<_> = members.iter().map(|member| member.name).collect();
+        let unknown = UnknownMember::among(&document, &known);
         let keys = Keys::parse(document.get(keys::MEMBER).filter(|member| !member.is_null()));
         Self { keys, unknown, document }
     }
@@ -109,6 +113,8 @@ pub(crate) struct UnknownMember {
     name: Option<String>,
     /// The known member with a similar name, if there is one.
     meant: Option<&'static str>,
+    /// The destination that it is a member of. `None` is the secret itself.
+    destination: Option<String>,
 }
 
 /// The longest name that is reported. A longer name may be a key.
@@ -117,24 +123,37 @@ const MAX_REPORTED_NAME_CHARS: usize = 40;
 const MIN_SIMILARITY: f64 = 0.85;
 
 impl UnknownMember {
-    fn of(name: &str, members: &[Member]) -> Option<Self> {
-        let known = || members.iter().map(|member| member.name);
-        if known().any(|member| member == name) {
+    /// Finds the unknown names among those of an object's members.
+    pub(crate) fn among(object: &Map<String, Value>, known: &[&'static str]) -> Vec<Self> {
+        object.keys().filter_map(|name| Self::of(name, known)).collect()
+    }
+
+    /// The same member, of a destination.
+    pub(crate) fn in_destination(self, destination: &str) -> Self {
+        Self { destination: Some(destination.to_owned()), ..self }
+    }
+
+    fn of(name: &str, known: &[&'static str]) -> Option<Self> {
+        if known.contains(&name) {
             return None;
         }
         let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
-        let similarity = |member: &'static str| (strsim::jaro_winkler(&plain(name), &plain(member)), member);
-        let nearest = known().map(similarity).max_by(|one, other| one.0.total_cmp(&other.0));
+        let similarity = |member: &&'static str| (strsim::jaro_winkler(&plain(name), &plain(member)), *member);
+        let nearest = known.iter().map(similarity).max_by(|one, other| one.0.total_cmp(&other.0));
         let meant = nearest.filter(|(similarity, _)| *similarity > MIN_SIMILARITY).map(|(_, member)| member);
         // Random keys contain digits.
         let is_word = |character: char| character.is_ascii_alphabetic() || matches!(character, '_' | '-');
         let is_safe = meant.is_some() || (name.chars().all(is_word) && name.len() <= MAX_REPORTED_NAME_CHARS);
-        Some(Self { name: is_safe.then(|| name.chars().take(MAX_REPORTED_NAME_CHARS).collect()), meant })
+        let name = is_safe.then(|| name.chars().take(MAX_REPORTED_NAME_CHARS).collect());
+        Some(Self { name, meant, destination: None })
     }
 }
 
 impl fmt::Display for UnknownMember {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(destination) = &self.destination {
+            write!(f, "in destination {destination}, ")?;
+        }
         match &self.name {
             Some(name) => write!(f, "the member {} is not known", name.escape_debug())?,
             None => f.write_str("a member is not known, whose name is not shown because it may be a key")?,

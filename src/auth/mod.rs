@@ -18,7 +18,7 @@ use crate::credentials::Corrections;
 use crate::credentials::{SecretError, SecretProblem, SecretStore, StoreError};
 use crate::domain::timestamp::Timestamp;
 use caller_secret::CallerSecretCache;
-pub(crate) use caller_secret::{CallerSecret, Member, MemberForm};
+pub(crate) use caller_secret::{CallerSecret, Member, MemberForm, UnknownMember};
 #[cfg(feature = "cli")]
 pub(crate) use keys::KeyError;
 use keys::Keys;

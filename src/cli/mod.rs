@@ -1,5 +1,6 @@
 //! The command line of `defender-enrich`.
 
+mod advice;
 mod check;
 mod inbox;
 mod listen;
@@ -14,6 +15,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::builder::PossibleValue;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -26,7 +28,7 @@ use self::listen::ListenAddress;
 use crate::app::Service;
 use crate::client::HttpClient;
 use crate::config::{SettingError, Settings};
-use crate::credentials::aws::AwsAccess;
+use crate::credentials::aws::{AwsAccess, MissingCredentials};
 use crate::domain::subject::Kind;
 use crate::domain::subject::field_names::{self, Named};
 use crate::domain::timestamp::Timestamp;
@@ -113,6 +115,8 @@ impl ValueEnum for Format {
 enum CommandError {
     #[error("{0}")]
     Setting(#[from] SettingError),
+    #[error("AWS credentials: {0}")]
+    AwsCredentials(#[source] MissingCredentials),
     #[error("cannot listen on {address}: {}", listen::explanation(.cause))]
     Listen { address: ListenAddress, cause: std::io::Error },
     #[error("cannot write to standard output: {0}")]
@@ -127,17 +131,28 @@ enum CommandError {
     Write { path: PathBuf, cause: std::io::Error },
 }
 
+/// Longer than a profile takes whose role is assumed over SSO.
+const AWS_CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The exit statuses of `lookup` for invalid input, and of any command that fails.
 const BAD_INPUT: u8 = 2;
 const NO_ANSWER: u8 = 3;
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    let outcome = begin_log(&arguments.command).and_then(|()| {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => error.exit(),
+        // clap ignores that its help and its version cannot be written.
+        Err(help) => return exit_code(print(help.to_string().trim_end()).map(|()| ExitCode::SUCCESS)),
+    };
+    exit_code(begin_log(&arguments.command).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(CommandError::Runtime)?.block_on(dispatch(arguments.command))
-    });
+    }))
+}
+
+fn exit_code(outcome: Result<ExitCode, CommandError>) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         print_error(&error.explanation());
         ExitCode::from(NO_ANSWER)
@@ -184,6 +199,7 @@ impl CommandError {
                 format!("{error}. To try it without AWS and Microsoft, add --demo")
             }
             Self::Setting(_)
+            | Self::AwsCredentials(_)
             | Self::Listen { .. }
             | Self::Output(_)
             | Self::Input(_)
@@ -233,6 +249,15 @@ impl Session {
         let aws = AwsAccess::from_profile(&settings.aws, &http).await?;
         let service = Service::new(&settings, http, aws.clone(), Timestamp::now)?;
         Ok(Self { settings, service, aws: Some(aws), demo: None })
+    }
+
+    /// Fails if there are no AWS credentials, because every call to Microsoft needs a secret first.
+    async fn with_aws_credentials(self) -> Result<Self, CommandError> {
+        let missing = match &self.aws {
+            Some(aws) => aws.missing_credentials(AWS_CREDENTIALS_TIMEOUT).await,
+            None => None,
+        };
+        missing.map_or(Ok(self), |missing| Err(CommandError::AwsCredentials(missing)))
     }
 }
 

@@ -30,7 +30,7 @@ use crate::sandbox::{self, DEMO_KEY, DEMO_SLACK_SECRET};
 const CLIENT_TRANSFER_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, CommandError> {
-    let session = Session::start(demo).await?;
+    let session = Session::start(demo).await?.with_aws_credentials().await?;
     let listen_error = |cause| CommandError::Listen { address: listen.clone(), cause };
     let addresses = listen.resolved().await.map_err(listen_error)?;
     if !addresses.iter().all(|address| address.ip().is_loopback()) {

@@ -104,7 +104,7 @@ impl SplunkFields {
         &self.primary
     }
 
-    /// SplunkFields that are read one after the other until one names a machine.
+    /// Fields that are read one after the other until one names a machine.
     pub(crate) fn fallback(&self) -> &[(Named, String)] {
         &self.fallback
     }

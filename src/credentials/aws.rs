@@ -149,10 +149,10 @@ pub(crate) enum MissingCredentials {
     #[error("there are none in this shell: set AWS_PROFILE, or run aws configure or aws configure sso")]
     None,
     /// A source is configured but gives none: the session has expired, or the role may not be assumed.
-    #[error("they cannot be had: run aws sso login, or see what aws sts get-caller-identity says")]
+    #[error("the profile gives none: run aws sso login, or see what aws sts get-caller-identity says")]
     Unusable,
     /// The configured source does not answer.
-    #[error("what gives them does not answer in time: see what aws sts get-caller-identity says")]
+    #[error("their source does not answer in time: see what aws sts get-caller-identity says")]
     TimedOut,
 }
 

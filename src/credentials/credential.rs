@@ -190,18 +190,24 @@ impl Document<'_> {
     }
 
     fn text(&mut self, member: &'static str) -> Result<Option<String>, SecretProblem> {
-        let text = match self.member(member) {
-            None => return Ok(None),
-            Some(Value::String(text)) => text.clone(),
-            Some(_) => return Err(SecretProblem::member(member, "has to be a text")),
-        };
-        Ok(Some(trim(&text, member, self.corrections).to_owned()))
+        let text = self.untrimmed(member)?;
+        Ok(text.map(|text| trim(&text, member, self.corrections).to_owned()))
     }
 
-    /// A PEM text. Line breaks that were escaped twice are corrected.
+    fn untrimmed(&mut self, member: &'static str) -> Result<Option<String>, SecretProblem> {
+        match self.member(member) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(SecretProblem::member(member, "has to be a text")),
+        }
+    }
+
+    /// A PEM text. A PEM file ends with a line break, so white space around it is no mistake. Line breaks that were
+    /// escaped twice are corrected.
     fn pem(&mut self, member: &'static str) -> Result<Option<String>, SecretProblem> {
-        let text = self.text(member)?;
+        let text = self.untrimmed(member)?;
         Ok(text.map(|text| {
+            let text = trimmed(&text).to_owned();
             if text.contains('\n') || !text.contains("\\n") {
                 return text;
             }
@@ -388,7 +394,7 @@ mod tests {
             ),
             (r#"{"tokens":"{\"defender\":\"a.b.c\"}"}"#, "true", "tokens is encoded twice: JSON inside a JSON text"),
             (
-                r#"{"tenant_id":"t","client_id":"c","certificate_pem":"a\\nb","private_key_pem":"k\nk"}"#,
+                r#"{"tenant_id":"t","client_id":"c","certificate_pem":"a\\nb","private_key_pem":"k\nk\n"}"#,
                 "a\nb k\nk",
                 "certificate_pem has \\n where line breaks should be",
             ),

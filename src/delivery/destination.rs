@@ -14,7 +14,7 @@ use url::{Host, Url};
 use super::address::is_allowed;
 use super::splunk_hec;
 use crate::auth::standard_webhooks::WebhookSecret;
-use crate::auth::{CallerSecret, Member, MemberForm};
+use crate::auth::{CallerSecret, Member, MemberForm, UnknownMember};
 use crate::config::DestinationAddresses;
 use crate::formats::Format;
 
@@ -34,6 +34,8 @@ const MAX_TOKEN_BYTES: usize = 512;
 pub(crate) struct Destinations {
     by_name: BTreeMap<String, Result<Arc<Destination>, DestinationError>>,
     name_error: Option<DestinationError>,
+    /// Unknown members of destinations.
+    unknown: Vec<UnknownMember>,
 }
 
 /// What is wrong with one destination, or with all: the member and what it should be, but never its value.
@@ -154,7 +156,10 @@ impl Destinations {
     /// The description of the member `destinations`.
     pub(super) fn member(allowed: DestinationAddresses) -> Member {
         let errors = move |secret: &CallerSecret| match Self::parse(secret, allowed) {
-            Ok(destinations) => destinations.errors().map(ToString::to_string).collect(),
+            Ok(destinations) => {
+                let unknown = destinations.unknown.iter().map(ToString::to_string);
+                destinations.errors().map(ToString::to_string).chain(unknown).collect()
+            }
             Err(error) => vec![error.to_string()],
         };
         Member { name: MEMBER, form: MemberForm::Object, errors: Box::new(errors) }
@@ -177,7 +182,12 @@ impl Destinations {
             let named = |(member, problem)| DestinationError { name: Some(name.clone()), member, problem };
             (name.clone(), read.map_err(named))
         };
-        Ok(Self { by_name: named.into_iter().map(destination).collect(), name_error })
+        let unknown = |(name, members): &(&String, &Value)| {
+            let unknown = members.as_object().map(|members| UnknownMember::among(members, &DESTINATION_MEMBERS));
+            unknown.into_iter().flatten().map(|member| member.in_destination(name)).collect::<Vec<_>>()
+        };
+        let unknown = named.iter().flat_map(unknown).collect();
+        Ok(Self { by_name: named.into_iter().map(destination).collect(), name_error, unknown })
     }
 
     /// Whether there are no destinations.
@@ -196,6 +206,12 @@ impl Destinations {
         self.by_name.iter().map(|(name, destination)| (name.as_str(), destination.as_ref()))
     }
 
+    /// The unknown members of destinations.
+    #[cfg(feature = "cli")]
+    pub(crate) fn unknown(&self) -> &[UnknownMember] {
+        &self.unknown
+    }
+
     /// The error about invalid names.
     #[cfg(feature = "cli")]
     pub(crate) fn name_error(&self) -> Option<&DestinationError> {
@@ -207,6 +223,9 @@ impl Destinations {
         self.by_name.values().filter_map(|destination| destination.as_ref().err()).chain(&self.name_error)
     }
 }
+
+/// The members of a destination.
+const DESTINATION_MEMBERS: [&str; 4] = ["kind", "url", "token", "format"];
 
 fn is_name(name: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&name.len())
@@ -367,7 +386,8 @@ mod tests {
 
     #[test]
     fn invalid_destination_does_not_affect_the_others() {
-        let good = json!({"kind": "slack", "url": "https://hooks.example.com/CANARY"});
+        let good =
+            json!({"kind": "slack", "url": "https://hooks.example.com/CANARY", "formt": "CANARY", "note": "CANARY"});
         let all = json!({"good": good, "bad": {"kind": "fax"}, "https://CANARY.example": good, "": good, "ü": good});
         let all = destinations(&all, DestinationAddresses::Public).expect("destinations");
         assert!(all.find("good").is_some_and(|destination| destination.is_ok()));
@@ -375,6 +395,12 @@ mod tests {
         assert!(all.find("https://CANARY.example").is_none() && all.find("other").is_none());
         let problems: Vec<_> = all.errors().map(ToString::to_string).collect();
         assert_eq!(problems.len(), 2, "{problems:?}");
+        let unknown: Vec<_> = all.unknown.iter().map(ToString::to_string).collect();
+        let expected = [
+            "in destination good, the member formt is not known: did you mean format?",
+            "in destination good, the member note is not known",
+        ];
+        assert_eq!(unknown, expected);
         assert!(!format!("{problems:?}{all:?}").contains("CANARY"));
         assert!(format!("{all:?}").contains("Slack"));
     }

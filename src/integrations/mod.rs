@@ -18,9 +18,9 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
+use crate::auth::CallerSecret;
 use crate::auth::secrets::{SecretList, Secrets};
 use crate::auth::signature::{SignatureError, SignedRequest};
-use crate::auth::{CallerSecret, MemberError};
 use crate::config::SplunkFields;
 use crate::delivery::ResponseUrl;
 use crate::formats::Format;
@@ -179,10 +179,4 @@ impl PayloadError {
 pub(crate) fn may_answer_late(secret: &CallerSecret, has_destinations: bool) -> bool {
     let has_secrets = |one: &Integration| one.secrets.read(secret).map_or(true, |secrets| !secrets.is_empty());
     ALL.iter().any(|one| has_secrets(one) && (has_destinations || matches!(one.exchange, Exchange::Chat(_))))
-}
-
-/// The holders of secrets, by the sender's name.
-#[cfg(feature = "cli")]
-pub(crate) fn secrets(secret: &CallerSecret) -> Vec<(&'static str, Result<Secrets, MemberError>)> {
-    ALL.iter().map(|one| (one.name, one.secrets.read(secret))).collect()
 }

@@ -70,7 +70,8 @@ struct Webhook {
 struct Event {
     #[serde(default)]
     id: Value,
-    event_type: Option<String>,
+    #[serde(rename = "event_type")]
+    kind: Option<String>,
     #[serde(default)]
     occurred_at: Value,
     #[serde(default)]
@@ -94,9 +95,9 @@ fn verify(secrets: &Secrets, request: &SignedRequest<'_>) -> Result<Arc<str>, Si
 fn parse(body: &[u8], headers: &HeaderMap, _: &SplunkFields) -> Result<Record, PayloadError> {
     let no_event = PayloadError::new("This is no event of a PagerDuty V3 webhook.");
     let Webhook { event } = serde_json::from_slice(body).map_err(|_| no_event)?;
-    let event_type = event.event_type.ok_or(no_event)?;
+    let kind = event.kind.ok_or(no_event)?;
     let data = event.data.as_object().cloned().unwrap_or_default();
-    let subjects = if event_type.starts_with("incident.") { subjects(&data) } else { ExtractedSubjects::default() };
+    let subjects = if kind.starts_with("incident.") { subjects(&data) } else { ExtractedSubjects::default() };
     let header = signature::header(headers, "x-webhook-id").ok().flatten();
     let header = header.filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()));
     Ok(Record { subjects, delivery_id: event.id.as_str().or(header).map(str::to_owned) })

@@ -81,9 +81,11 @@ impl Delivery {
             }
             (Err(_), Some(to)) => {
                 let text = if to.is_some() { LOOKING_IT_UP } else { &too_slow };
-                match tasks.spawn("late answer to a chat", ctx.deadline, self.follow_up(chat, lookup, audience, to)) {
-                    Ok(()) => ((chat.text)(text), RequestLog::pending()),
-                    Err(_) => ((chat.text)(&too_slow), RequestLog::default()),
+                let follow_up = self.follow_up(chat, lookup, audience, to);
+                if tasks.spawn(self.integration.name, ctx.deadline, follow_up).is_ok() {
+                    ((chat.text)(text), RequestLog::pending())
+                } else {
+                    ((chat.text)(&too_slow), RequestLog::default())
                 }
             }
             (Err(_), None) => ((chat.text)(&too_slow), RequestLog::default()),

@@ -77,13 +77,12 @@ impl Delivery {
                 deliveries::settle(claim, response(&work)).await;
             }
         };
-        match service.background_tasks().spawn("lookups of a hook", request_context.ctx.deadline, follow_up) {
-            Ok(()) => Ok(pending),
-            Err(_) => {
-                work.give_up();
-                Ok(response(&work))
-            }
+        let deadline = request_context.ctx.deadline;
+        if service.background_tasks().spawn(self.integration.name, deadline, follow_up).is_ok() {
+            return Ok(pending);
         }
+        work.give_up();
+        Ok(response(&work))
     }
 }
 

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::report::Report;
-use super::secrets::{report_corrections, secret_read_error};
+use super::secrets::report_corrections;
 use super::{PART_TIMEOUT, context};
-use crate::auth::secrets::Secrets;
 use crate::auth::{AuthError, CallerSecret, standard_webhooks};
 use crate::cli::Session;
+use crate::cli::advice::secret_read_error;
 use crate::config::CallerAuth;
 use crate::delivery::{Content, Destination, HostError};
 use crate::domain::notified::Outcome;
@@ -60,13 +60,9 @@ fn keys(secret: Option<&CallerSecret>, report: &mut Report) {
     for error in errors {
         report.warning(part, &error.to_string());
     }
-    warn_of_weak_secrets(part, "key", keys, report);
-}
-
-fn warn_of_weak_secrets(part: &str, what: &str, secrets: &Secrets, report: &mut Report) {
-    let holders = secrets.weak_holders().join(", ");
-    if !holders.is_empty() {
-        report.warning(part, &format!("a {what} of {holders} can be guessed: make one with openssl rand -hex 32"));
+    let weak = keys.weak_holders().join(", ");
+    if !weak.is_empty() {
+        report.warning(part, &format!("a key of {weak} can be guessed: make one with openssl rand -hex 32"));
     }
 }
 
@@ -84,19 +80,22 @@ fn secret_error_message(error: &AuthError) -> String {
 }
 
 fn senders(secret: &CallerSecret, report: &mut Report) {
-    let standard_webhooks = ("Standard Webhooks", standard_webhooks::SECRETS.read(secret));
-    for (sender, secrets) in integrations::secrets(secret).into_iter().chain([standard_webhooks]) {
+    let integrations = integrations::ALL.iter().map(|integration| (integration.name, &integration.secrets));
+    for (sender, secrets) in integrations.chain([("Standard Webhooks", &standard_webhooks::SECRETS)]) {
         let part = format!("  {sender}");
-        match secrets {
+        match secrets.read(secret) {
             Ok(secrets) if secrets.is_empty() => report.skipped(&part, "no secrets: closed"),
-            Ok(secrets) => {
-                report.good(&part, &format!("with secrets: {}", secrets.holders().join(", ")));
-                // Others generate their secrets themselves.
-                if sender == "Splunk" {
-                    warn_of_weak_secrets(&part, "token", &secrets, report);
-                }
-            }
+            Ok(secrets) => report.good(&part, &format!("with secrets: {}", secrets.holders().join(", "))),
             Err(error) => report.wrong(&part, &format!("{error}: closed")),
+        }
+        let weak = secrets.weak_holders(secret).join(", ");
+        if !weak.is_empty() {
+            let detail = if sender == "Splunk" {
+                format!("a token of {weak} can be guessed: make one with openssl rand -hex 32")
+            } else {
+                format!("a secret of {weak} can be guessed: store the one that {sender} shows, not one of your own")
+            };
+            report.warning(&part, &detail);
         }
     }
 }
@@ -106,6 +105,9 @@ async fn destinations(session: &Session, secret: &CallerSecret, post_test: bool,
         Ok(destinations) => destinations,
         Err(error) => return report.wrong("destinations", &error.to_string()),
     };
+    for member in destinations.unknown() {
+        report.warning("caller secret", &member.to_string());
+    }
     if post_test && destinations.is_empty() {
         report.skipped("destinations", "there are none in the caller secret");
     }
@@ -157,8 +159,18 @@ async fn post_test_message(session: &Session, destination: &Destination, report:
         Outcome::Refused => {
             report.wrong(part, &format!("refused{status}: check url and token, and whether it still exists there"));
         }
-        Outcome::Failed => report.wrong(part, &format!("it cannot be reached, or cannot take it{status}")),
-        Outcome::TimedOut => report.wrong(part, &format!("no answer in {} seconds", PART_TIMEOUT.as_secs())),
+        Outcome::Failed => report.wrong(part, &match notified.status {
+            Some(_) => format!("it has a fault of its own{status}: see its log or status page, and run check again"),
+            None => "no connection: check host and port of url, and whether there is a way from here to them (subnet, NAT, firewall)"
+                .to_owned(),
+        }),
+        Outcome::TimedOut => {
+            let detail = format!(
+                "no answer in {} seconds: check host and port of url, and whether a firewall drops the connection",
+                PART_TIMEOUT.as_secs()
+            );
+            report.wrong(part, &detail);
+        }
         Outcome::Misconfigured => report.wrong(part, "its host has only addresses that a destination may not have"),
         Outcome::NothingToSend | Outcome::Pending => report.skipped(part, "nothing was sent"),
     }
