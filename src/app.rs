@@ -13,14 +13,14 @@ use crate::backend::graph::Graph;
 use crate::background::BackgroundTasks;
 use crate::cache::{SeenDeliveries, SeenMessages};
 use crate::client::{Api, ApiClient, HttpClient, Quota};
-use crate::config::{BackendChoice, SettingError, Settings};
+use crate::config::{BackendChoice, SettingError, Settings, SplunkFields};
 use crate::credentials::aws::AwsAccess;
 use crate::credentials::{Authorized, SecretStore, TokenCache};
 use crate::delivery::Notifier;
 use crate::delivery::SlackMessages;
 use crate::domain::portal::Portal;
 use crate::domain::timestamp::Timestamp;
-use crate::integrations::splunk::Fields;
+use crate::integrations;
 use crate::lookup::{Auto, Backend, Context, Deadline, Enricher};
 
 /// The time that Lambda's initialisation may spend on secrets and tokens. After a failure, the first use retries.
@@ -34,7 +34,7 @@ pub struct Service {
     pub(crate) timeout: Duration,
     pub(crate) tokens: TokenCache,
     pub(crate) portal: Portal,
-    pub(crate) splunk_fields: Fields,
+    pub(crate) splunk_fields: SplunkFields,
     pub(crate) seen_messages: SeenMessages,
     pub(crate) deliveries: Arc<SeenDeliveries<api::Reply>>,
     pub(crate) slack_messages: SlackMessages,
@@ -51,6 +51,7 @@ impl Service {
         clock: fn() -> Timestamp,
     ) -> Result<Arc<Self>, SettingError> {
         let notifier = Notifier::new(&http, settings.destination_addresses)?;
+        let members = integrations::ALL.iter().map(|integration| integration.secrets.describe());
         let store = SecretStore::new(aws);
         let slack_messages = SlackMessages::new(http.clone(), settings.slack_response_url.clone());
         let client = ApiClient::new(http, Arc::new(Quota::new(settings.quota)));
@@ -65,7 +66,7 @@ impl Service {
         };
         Ok(Arc::new(Self {
             enricher: Enricher::new(backend, settings, clock),
-            callers: Callers::new(settings, store),
+            callers: Callers::new(settings, store, members.chain([notifier.member()]).collect()),
             notifier,
             timeout: settings.timeout,
             tokens,
@@ -129,7 +130,10 @@ impl Service {
     /// Whether the service needs background tasks. Integrations wait only a few seconds for a response. If Defender
     /// takes longer, the answer is posted to the chat or to a destination later.
     pub fn wants_time_after_answers(&self) -> bool {
-        self.callers.may_send_late_answers()
+        self.callers.secret_may_fulfil(|secret| {
+            let destinations = self.notifier.destinations(secret).unwrap_or_default();
+            integrations::may_answer_late(secret, !destinations.is_empty())
+        })
     }
 
     /// The background tasks of the service.

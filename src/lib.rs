@@ -17,7 +17,7 @@ pub mod credentials;
 mod delivery;
 pub mod domain;
 pub mod formats;
-pub mod integrations;
+mod integrations;
 pub mod lambda;
 mod lenient_json;
 pub mod lookup;

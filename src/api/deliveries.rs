@@ -43,7 +43,7 @@ pub(super) async fn answer_once(
                 Ok(()) => {}
                 Err(Some(reply)) => return repeated(Some(reply)),
                 Err(None) => {
-                    let detail = "This delivery came before, and is still being dealt with: deliver it again.";
+                    let detail = "This delivery came before, and is still being handled: deliver it again.";
                     return Problem::new(Code::UpstreamTimeout, detail).response(&ctx.request_id);
                 }
             },
@@ -52,10 +52,11 @@ pub(super) async fn answer_once(
 }
 
 /// Settles a claim with a successful response. After any other response, a repeated delivery is handled again.
-pub(super) async fn settle(claim: Claim<Reply>, response: Response) -> Response {
+pub(super) async fn settle(claim: Option<Claim<Reply>>, response: Response) -> Response {
     let is_success = response.status().is_success() && response.extensions().get::<TransientFailure>().is_none();
+    let Some(claim) = claim.filter(|_| is_success) else { return response };
     let (response, reply) = copied(response).await;
-    if let Some(reply) = reply.filter(|_| is_success) {
+    if let Some(reply) = reply {
         let bytes = reply.body.len();
         claim.settle(reply, bytes);
     }
@@ -63,7 +64,8 @@ pub(super) async fn settle(claim: Claim<Reply>, response: Response) -> Response 
 }
 
 /// Lets repetitions have this response until the claim is settled.
-pub(super) async fn answer_meanwhile(claim: &Claim<Reply>, response: Response) -> Response {
+pub(super) async fn answer_meanwhile(claim: Option<&Claim<Reply>>, response: Response) -> Response {
+    let Some(claim) = claim else { return response };
     let (response, reply) = copied(response).await;
     if let Some(reply) = reply {
         claim.answer_meanwhile(reply);
@@ -88,7 +90,7 @@ async fn copied(response: Response) -> (Response, Option<Reply>) {
 /// Replays the first response. Where it is not cached any more, returns an empty 200.
 fn repeated(reply: Option<Reply>) -> Response {
     let mut response = Response::new(Body::empty());
-    let mut request_log = RequestLog { kind: Some("repeated"), ..RequestLog::default() };
+    let mut request_log = RequestLog::of_kind("repeated");
     if let Some(reply) = reply {
         request_log.items = reply.items;
         response = Response::new(Body::from(reply.body));

@@ -8,9 +8,10 @@ use tokio::time::timeout_at;
 #[cfg(feature = "cli")]
 use url::Host;
 
-use super::destination::{Destination, Kind, Proof};
+use super::destination::{Destination, DestinationError, Destinations, Kind, Proof};
 use super::names::{AddressNotAllowed, AllowedAddresses};
 use super::splunk_hec;
+use crate::auth::{CallerSecret, Member};
 use crate::client::{Attempts, Context, HttpClient, PostFailure, Retry, longest_silence};
 use crate::config::{DestinationAddresses, SettingError};
 use crate::domain::notified::{Notified, Outcome};
@@ -24,7 +25,6 @@ const MAX_RESPONSE_BYTES: usize = 4 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Notifier {
     client: reqwest::Client,
-    #[cfg(feature = "cli")]
     names: AllowedAddresses,
 }
 
@@ -73,11 +73,17 @@ impl Notifier {
     /// Creates a notifier with its own client, which connects only to allowed addresses.
     pub(crate) fn new(http: &HttpClient, allowed: DestinationAddresses) -> Result<Self, SettingError> {
         let names = AllowedAddresses(allowed);
-        Ok(Self {
-            client: http.resolving_with(names)?,
-            #[cfg(feature = "cli")]
-            names,
-        })
+        Ok(Self { client: http.resolving_with(names)?, names })
+    }
+
+    /// The description of the member of the caller secret with the destinations.
+    pub(crate) fn member(&self) -> Member {
+        Destinations::member(self.names.0)
+    }
+
+    /// The destinations of the caller secret.
+    pub(crate) fn destinations(&self, secret: &CallerSecret) -> Result<Destinations, DestinationError> {
+        Destinations::parse(secret, self.names.0)
     }
 
     /// Checks that the host has an allowed address. Nothing is sent.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::found::ExtractedSubjects;
+use super::extracted::ExtractedSubjects;
 use crate::domain::portal::{self, looks_like_link};
 use crate::domain::subject::field_names::{FieldMeaning, look_up};
 use crate::domain::subject::spelling::{is_no_value, with_whole_signs};
@@ -17,7 +17,7 @@ struct Marker {
 }
 
 /// Adds the subjects that a text names.
-pub(super) fn scan(text: &str, found: &mut ExtractedSubjects) {
+pub(super) fn scan(text: &str, subjects: &mut ExtractedSubjects) {
     let text = with_whole_signs(text);
     let text = &*without_placeholders(&text);
     let mut marker: Option<Marker> = None;
@@ -40,7 +40,7 @@ pub(super) fn scan(text: &str, found: &mut ExtractedSubjects) {
             // In "host: the web server", the word after the colon is not a name; in "host: web" it is.
             let is_certain = pair.is_some() || marker.is_some_and(|marker| marker.joined && words.peek().is_none());
             if let Some(question) = named(word, marker.map(|marker| marker.named), is_certain) {
-                found.add(question);
+                subjects.add(question);
                 marker = None;
             } else if pair.is_none() {
                 marker = marker_of(word, marker);
@@ -159,13 +159,13 @@ fn is_host_name(word: &str, is_certain: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found::tests::subject_ids;
+    use super::super::extracted::tests::subject_ids;
     use super::*;
 
     fn in_text(text: &str) -> Vec<String> {
-        let mut found = ExtractedSubjects::default();
-        scan(text, &mut found);
-        subject_ids(&found)
+        let mut subjects = ExtractedSubjects::default();
+        scan(text, &mut subjects);
+        subject_ids(&subjects)
     }
 
     #[test]

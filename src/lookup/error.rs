@@ -87,7 +87,7 @@ pub(crate) enum EnrichError {
         reason: &'static str,
     },
     /// The content of the Defender secret is invalid.
-    #[error("the secret is of no use: {reason}")]
+    #[error("the secret cannot be used: {reason}")]
     Misconfigured {
         /// The reason.
         reason: SecretProblem,

@@ -8,18 +8,18 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("telemetry", &["config"]),
-    ("config", &["domain", "integrations"]),
-    ("integrations", &["domain"]),
+    ("config", &["domain"]),
     ("formats", &["domain"]),
     ("lenient_json", &["domain"]),
     ("client", &["config", "domain"]),
     ("background", &["client"]),
     ("cache", &["client", "config", "domain"]),
     ("credentials", &["client", "config", "domain"]),
-    ("auth", &["client", "config", "credentials", "delivery", "domain", "integrations"]),
+    ("auth", &["client", "config", "credentials", "domain"]),
     ("backend", &["client", "config", "credentials", "domain", "lenient_json"]),
     ("lookup", &["backend", "cache", "client", "config", "credentials", "domain"]),
-    ("delivery", &["client", "config", "domain", "formats", "integrations"]),
+    ("delivery", &["auth", "client", "config", "domain", "formats"]),
+    ("integrations", &["auth", "config", "delivery", "domain", "formats"]),
     ("api", &["app", "auth", "cache", "delivery", "domain", "formats", "integrations", "lookup"]),
     (
         "app",
@@ -52,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "delivery",
             "domain",
             "formats",
+            "integrations",
             "lookup",
             "telemetry",
         ],
@@ -138,7 +139,7 @@ fn there_is_no_arrow_that_nobody_uses() {
 
 #[test]
 fn the_pure_modules_know_of_no_network_and_no_runtime() {
-    // Hooks read headers, in the types of the crate `http`.
+    // Integrations read headers, in the types of the crate `http`.
     for (module, known) in [("domain", None), ("formats", None), ("integrations", Some("http::"))] {
         let mut pure = Vec::new();
         files(&source().join(module), &mut pure);

@@ -32,14 +32,14 @@ const MAX_NAME_CHARS: usize = 128;
 
 /// The fields that name subjects, in the order in which they are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fields {
+pub struct SplunkFields {
     primary: Vec<(FieldMeaning, String)>,
     fallback: Vec<(FieldMeaning, String)>,
 }
 
 /// Why a text is not a valid mapping.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FieldsError {
+pub enum SplunkFieldsError {
     /// A part is not of the form `kind=field,field`.
     #[error("{0:?} is not of the form kind=field,field")]
     NoAssignment(String),
@@ -60,7 +60,7 @@ pub enum FieldsError {
     Empty,
 }
 
-impl Default for Fields {
+impl Default for SplunkFields {
     fn default() -> Self {
         let more = SPLUNK_FIELDS.iter().flat_map(|(named, names)| names.iter().map(|name| (*named, *name)));
         let all: Vec<_> = field_names::all().chain(more).collect();
@@ -74,37 +74,38 @@ impl Default for Fields {
     }
 }
 
-impl Fields {
+impl SplunkFields {
     /// Parses a mapping such as `machine=dest,host;user=src_user;file=file_hash`, which replaces the default fields.
-    pub fn parse(text: &str) -> Result<Self, FieldsError> {
+    pub fn parse(text: &str) -> Result<Self, SplunkFieldsError> {
         let mut primary: Vec<(FieldMeaning, String)> = Vec::new();
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-            let (word, names) = part.split_once('=').ok_or_else(|| FieldsError::NoAssignment(excerpt(part)))?;
+            let (word, names) = part.split_once('=').ok_or_else(|| SplunkFieldsError::NoAssignment(excerpt(part)))?;
             let word = word.trim();
-            let subject = kind_of(word).ok_or_else(|| FieldsError::UnknownKind(excerpt(word)))?;
+            let subject = kind_of(word).ok_or_else(|| SplunkFieldsError::UnknownKind(excerpt(word)))?;
             if primary.iter().any(|(known, _)| *known == subject) {
-                return Err(FieldsError::Duplicate(subject));
+                return Err(SplunkFieldsError::Duplicate(subject));
             }
             for name in names.split(',').map(|name| name.trim().to_owned()) {
                 if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
-                    return Err(FieldsError::InvalidField(subject));
+                    return Err(SplunkFieldsError::InvalidField(subject));
                 }
                 primary.push((subject, name));
             }
         }
         match primary.len() {
-            0 => Err(FieldsError::Empty),
+            0 => Err(SplunkFieldsError::Empty),
             1..=MAX_FIELDS => Ok(Self { primary, fallback: Vec::new() }),
-            _ => Err(FieldsError::TooMany),
+            _ => Err(SplunkFieldsError::TooMany),
         }
     }
 
-    pub(super) fn primary(&self) -> &[(FieldMeaning, String)] {
+    /// Fields that are all read.
+    pub(crate) fn primary(&self) -> &[(FieldMeaning, String)] {
         &self.primary
     }
 
     /// Fields that are read one after the other until one names a machine.
-    pub(super) fn fallback(&self) -> &[(FieldMeaning, String)] {
+    pub(crate) fn fallback(&self) -> &[(FieldMeaning, String)] {
         &self.fallback
     }
 }
@@ -128,7 +129,8 @@ mod tests {
 
     #[test]
     fn mapping_keeps_its_order() {
-        let fields = Fields::parse(" user = src_user ; Machine=Dest, evidence{}.deviceDnsName ;").expect("fields");
+        let fields =
+            SplunkFields::parse(" user = src_user ; Machine=Dest, evidence{}.deviceDnsName ;").expect("fields");
         let names: Vec<_> = fields.primary().iter().map(|(named, name)| (named.field(), name.as_str())).collect();
         assert_eq!(names, [("user", "src_user"), ("machine", "Dest"), ("machine", "evidence{}.deviceDnsName")]);
         assert!(fields.fallback().is_empty());
@@ -136,7 +138,7 @@ mod tests {
 
     #[test]
     fn every_default_field_is_listed_once() {
-        let fields = Fields::default();
+        let fields = SplunkFields::default();
         let names: Vec<_> = fields.primary().iter().chain(fields.fallback()).map(|(_, name)| name.as_str()).collect();
         for (_, word) in field_names::all() {
             assert_eq!(names.iter().filter(|name| **name == word).count(), 1, "{word}");
@@ -147,21 +149,21 @@ mod tests {
     fn invalid_mapping_is_reported_with_its_error() {
         let many: Vec<_> = (0..65).map(|at| format!("field_{at}")).collect();
         for (text, fault) in [
-            ("", FieldsError::Empty),
-            (" ; ", FieldsError::Empty),
-            ("dest", FieldsError::NoAssignment("dest".to_owned())),
-            ("machine=dest;device", FieldsError::NoAssignment("device".to_owned())),
-            ("colour=dest", FieldsError::UnknownKind("colour".to_owned())),
-            ("machine=dest;device=host", FieldsError::Duplicate(FieldMeaning::Host)),
-            ("machine=", FieldsError::InvalidField(FieldMeaning::Host)),
-            ("user=a,,b", FieldsError::InvalidField(FieldMeaning::Kind(Kind::User))),
-            (&format!("file={}", "x".repeat(129)), FieldsError::InvalidField(FieldMeaning::Kind(Kind::File))),
-            (&format!("user={}", many.join(",")), FieldsError::TooMany),
+            ("", SplunkFieldsError::Empty),
+            (" ; ", SplunkFieldsError::Empty),
+            ("dest", SplunkFieldsError::NoAssignment("dest".to_owned())),
+            ("machine=dest;device", SplunkFieldsError::NoAssignment("device".to_owned())),
+            ("colour=dest", SplunkFieldsError::UnknownKind("colour".to_owned())),
+            ("machine=dest;device=host", SplunkFieldsError::Duplicate(FieldMeaning::Host)),
+            ("machine=", SplunkFieldsError::InvalidField(FieldMeaning::Host)),
+            ("user=a,,b", SplunkFieldsError::InvalidField(FieldMeaning::Kind(Kind::User))),
+            (&format!("file={}", "x".repeat(129)), SplunkFieldsError::InvalidField(FieldMeaning::Kind(Kind::File))),
+            (&format!("user={}", many.join(",")), SplunkFieldsError::TooMany),
         ] {
-            assert_eq!(Fields::parse(text), Err(fault), "{text}");
+            assert_eq!(SplunkFields::parse(text), Err(fault), "{text}");
         }
         assert_eq!(
-            Fields::parse("colour=dest").expect_err("no kind").to_string(),
+            SplunkFields::parse("colour=dest").expect_err("no kind").to_string(),
             "\"colour\" is none of alert, machine, user, file, incident, ip, domain, url, value"
         );
     }

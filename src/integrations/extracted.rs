@@ -11,37 +11,37 @@ const MAX_SUBJECTS: usize = 25;
 
 /// The subjects of one record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExtractedSubjects {
+pub(crate) struct ExtractedSubjects {
     items: Vec<Result<Question, Unusable>>,
     seen: HashSet<(Option<Kind>, String)>,
 }
 
 /// A field that should name a subject, and whose text is not a valid one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unusable {
+pub(crate) struct Unusable {
     /// The kind that the field should name; `None`: any.
-    pub kind: Option<Kind>,
-    /// The field's name in the record.
-    pub field: String,
+    pub(crate) kind: Option<Kind>,
+    /// The field in the body, as a JSON pointer.
+    pub(crate) pointer: String,
     /// The field's text.
-    pub text: String,
+    pub(crate) text: String,
     /// Why the text is not a valid subject.
-    pub error: SubjectError,
+    pub(crate) error: SubjectError,
 }
 
 impl ExtractedSubjects {
     /// The subjects and unusable fields, at most 25.
-    pub fn items(&self) -> &[Result<Question, Unusable>] {
+    pub(crate) fn items(&self) -> &[Result<Question, Unusable>] {
         &self.items
     }
 
     /// Whether the record holds neither a subject nor an unusable field.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
     /// The number of items beyond the limit.
-    pub fn left_out(&self) -> usize {
+    pub(crate) fn left_out(&self) -> usize {
         self.seen.len() - self.items.len()
     }
 
@@ -59,7 +59,7 @@ impl ExtractedSubjects {
     /// Adds the content of a field: the subject, or the error.
     pub(super) fn add_field(
         &mut self,
-        field: &str,
+        pointer: String,
         named: FieldMeaning,
         text: &str,
         read: Result<Question, SubjectError>,
@@ -69,8 +69,7 @@ impl ExtractedSubjects {
             Err(error) => {
                 let kind = named.kind();
                 if self.seen.insert((kind, text.to_lowercase())) && self.items.len() < MAX_SUBJECTS {
-                    let (field, text) = (field.to_owned(), text.to_owned());
-                    self.items.push(Err(Unusable { kind, field, text, error }));
+                    self.items.push(Err(Unusable { kind, pointer, text: text.to_owned(), error }));
                 }
             }
         }
@@ -82,32 +81,32 @@ pub(super) mod tests {
     use super::*;
 
     /// Returns kind and id of each subject.
-    pub(crate) fn subject_ids(found: &ExtractedSubjects) -> Vec<String> {
+    pub(crate) fn subject_ids(subjects: &ExtractedSubjects) -> Vec<String> {
         let line = |question: &Question| format!("{} {}", question.subject.kind().as_str(), question.subject.id());
-        found.items().iter().flatten().map(line).collect()
+        subjects.items().iter().flatten().map(line).collect()
     }
 
-    /// Returns field and text of each unusable field.
-    pub(crate) fn unusable(found: &ExtractedSubjects) -> Vec<String> {
-        let line = |unusable: &Unusable| format!("{}={}", unusable.field, unusable.text);
-        found.items().iter().filter_map(|item| item.as_ref().err()).map(line).collect()
+    /// Returns pointer and text of each unusable field.
+    pub(crate) fn unusable(subjects: &ExtractedSubjects) -> Vec<String> {
+        let line = |unusable: &Unusable| format!("{}={}", unusable.pointer, unusable.text);
+        subjects.items().iter().filter_map(|item| item.as_ref().err()).map(line).collect()
     }
 
     #[test]
     fn items_are_unique_and_at_most_25() {
-        let mut found = ExtractedSubjects::default();
+        let mut subjects = ExtractedSubjects::default();
         for name in ["desk-042", "DESK-042", "desk-043"] {
-            found.add(Question::parse(Kind::Machine, name).expect("a name"));
+            subjects.add(Question::parse(Kind::Machine, name).expect("a name"));
         }
         for name in ["CONTOSO\\dana", "contoso\\DANA", "FABRIKAM\\dana"] {
-            found.add(Question::parse(Kind::User, name).expect("a name"));
+            subjects.add(Question::parse(Kind::User, name).expect("a name"));
         }
-        assert_eq!(subject_ids(&found), ["machine desk-042", "machine desk-043", "user dana", "user dana"]);
+        assert_eq!(subject_ids(&subjects), ["machine desk-042", "machine desk-043", "user dana", "user dana"]);
         for number in 1..=30 {
             for _ in 0..2 {
-                found.add(Question::parse(Kind::Incident, &number.to_string()).expect("a number"));
+                subjects.add(Question::parse(Kind::Incident, &number.to_string()).expect("a number"));
             }
         }
-        assert_eq!((found.items().len(), found.left_out()), (25, 9));
+        assert_eq!((subjects.items().len(), subjects.left_out()), (25, 9));
     }
 }

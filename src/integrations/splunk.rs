@@ -1,28 +1,65 @@
-//! Splunk's webhook alert action: the token in its URL, and the subjects in the first row of a search result.
+//! Splunk: the webhook alert action, with the first row of a search result.
 //!
 //! Source: <https://help.splunk.com/splunk-enterprise/alert-and-respond/alerting-manual/10.0/configure-alert-actions/use-a-webhook-alert-action>.
 
-mod fields;
-
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
-use super::found::ExtractedSubjects;
-use super::secrets::Tokens;
-use super::{PayloadError, SignatureError};
+use super::extracted::ExtractedSubjects;
+use super::{Description, Exchange, Integration, PayloadError, Record, Records};
+use crate::auth::MemberForm;
+use crate::auth::secrets::{SecretList, Secrets};
+use crate::auth::signature::{SignatureError, SignedRequest};
+use crate::config::SplunkFields;
 use crate::domain::subject::field_names::{FieldMeaning, in_one_spelling};
 use crate::domain::subject::spelling::trimmed;
 use crate::domain::subject::{FileHash, Kind, Question, SubjectError};
-pub use fields::{Fields, FieldsError};
 
+pub(super) static INTEGRATION: Integration = Integration {
+    name: "Splunk",
+    path: "/v1/hooks/splunk",
+    description: Description {
+        id: "hookSplunk",
+        texts: [
+            "Splunk's webhook alert action",
+            "Proven by the query parameter token. The subjects stand in result, by CIM names or by SPLUNK_FIELDS.",
+        ],
+        media_type: "application/json",
+        response: ["An answer or a problem for each subject.", "Batch"],
+    },
+    // Splunk waits 10 seconds.
+    reply_timeout: Duration::from_millis(9500),
+    secrets: SecretList {
+        member: "splunk_tokens",
+        sender: "splunk",
+        form: MemberForm::NamedLists,
+        decode: |text| Ok(text.into()),
+    },
+    verify,
+    challenge: &["Token realm=\"defender-enrich\""],
+    requirement: "This address is for Splunk: the query parameter token has to be one of splunk_tokens of the caller \
+                  secret.",
+    is_probe: |_| false,
+    exchange: Exchange::Records(Records {
+        parse,
+        secret_parameter: Some(TOKEN),
+        has_delivery_ids: false,
+        status: StatusCode::OK,
+    }),
+};
+
+/// The query parameter with the token.
+const TOKEN: &str = "token";
 /// Tokens are shorter.
 const MAX_TOKEN_BYTES: usize = 1024;
 
-/// Returns the holder of the token in the query string: the action cannot send headers.
-pub fn verify(tokens: &Tokens, query: &str) -> Result<Arc<str>, SignatureError> {
-    let mut presented = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token");
+/// Verifies the token in the query string: the action cannot send headers.
+fn verify(tokens: &Secrets, request: &SignedRequest<'_>) -> Result<Arc<str>, SignatureError> {
+    let mut presented = form_urlencoded::parse(request.query.as_bytes()).filter(|(name, _)| name == TOKEN);
     let (_, token) = presented.next().filter(|(_, token)| !token.is_empty()).ok_or(SignatureError::NoSignature)?;
     if presented.next().is_some() || token.len() > MAX_TOKEN_BYTES {
         return Err(SignatureError::Malformed);
@@ -30,43 +67,40 @@ pub fn verify(tokens: &Tokens, query: &str) -> Result<Arc<str>, SignatureError> 
     tokens.owner(token.as_bytes())
 }
 
-/// A Splunk alert, with the first row of its result.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AlertAction {
-    result: Map<String, Value>,
+/// Reads the row. A row that names no subject is an error, as the search has to be changed.
+fn parse(body: &[u8], _: &HeaderMap, fields: &SplunkFields) -> Result<Record, PayloadError> {
+    let body: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
+    let mut body = body.ok_or(PayloadError::new("This is no body of a Splunk webhook alert action."))?;
+    let row = match body.remove("result") {
+        Some(Value::Object(row)) => row,
+        None | Some(Value::Null) => Map::new(),
+        Some(_) => return Err(PayloadError::new("result has to be an object: the first row of the search.")),
+    };
+    let subjects = subjects(&row, fields);
+    if subjects.is_empty() {
+        let detail =
+            "result names no subject: rename a field of the search to dest, user or file_hash, or set SPLUNK_FIELDS.";
+        return Err(PayloadError { pointer: Some("/result"), detail });
+    }
+    Ok(Record { subjects, delivery_id: None })
 }
 
-impl AlertAction {
-    /// Parses the body.
-    pub fn parse(body: &[u8]) -> Result<Self, PayloadError> {
-        let body: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
-        let mut body = body.ok_or(PayloadError("This is no body of a Splunk webhook alert action."))?;
-        let result = match body.remove("result") {
-            Some(Value::Object(row)) => row,
-            None | Some(Value::Null) => Map::new(),
-            Some(_) => return Err(PayloadError("result has to be an object: the first row of the search.")),
-        };
-        Ok(Self { result })
+/// Extracts the subjects and unusable texts of these fields, in the order of the fields. Empty fields are ignored.
+fn subjects(row: &Map<String, Value>, fields: &SplunkFields) -> ExtractedSubjects {
+    let mut by_name: HashMap<String, Vec<(&str, &Value)>> = HashMap::new();
+    for (name, value) in row {
+        by_name.entry(in_one_spelling(name)).or_default().push((name, value));
     }
-
-    /// Extracts the subjects and unusable texts of these fields, in the order of the fields. Empty fields are
-    /// ignored.
-    pub fn subjects(&self, fields: &Fields) -> ExtractedSubjects {
-        let mut row: HashMap<String, Vec<(&str, &Value)>> = HashMap::new();
-        for (name, value) in &self.result {
-            row.entry(in_one_spelling(name)).or_default().push((name, value));
-        }
-        let mut found = ExtractedSubjects::default();
-        let mut names_a_machine = false;
-        for (named, name) in fields.primary() {
-            let is_filled = take(&row, *named, name, &mut found);
-            names_a_machine |= is_filled && named.kind() == Some(Kind::Machine);
-        }
-        for (named, name) in fields.fallback() {
-            names_a_machine = names_a_machine || take(&row, *named, name, &mut found);
-        }
-        found
+    let mut subjects = ExtractedSubjects::default();
+    let mut names_a_machine = false;
+    for (named, name) in fields.primary() {
+        let is_filled = take(&by_name, *named, name, &mut subjects);
+        names_a_machine |= is_filled && named.kind() == Some(Kind::Machine);
     }
+    for (named, name) in fields.fallback() {
+        names_a_machine = names_a_machine || take(&by_name, *named, name, &mut subjects);
+    }
+    subjects
 }
 
 /// Adds the content of a field, in any spelling of its name. Returns whether the field has content.
@@ -74,7 +108,7 @@ fn take(
     row: &HashMap<String, Vec<(&str, &Value)>>,
     named: FieldMeaning,
     name: &str,
-    found: &mut ExtractedSubjects,
+    subjects: &mut ExtractedSubjects,
 ) -> bool {
     let mut is_filled = false;
     for (member, value) in row.get(&in_one_spelling(name)).into_iter().flatten() {
@@ -83,7 +117,7 @@ fn take(
             // Splunk's data models fill empty fields with `unknown`.
             if !text.is_empty() && !text.eq_ignore_ascii_case("unknown") {
                 is_filled = true;
-                found.add_field(member, named, text, question(named, text));
+                subjects.add_field(format!("/result/{member}"), named, text, question(named, text));
             }
         }
     }
@@ -127,24 +161,16 @@ fn digest(text: &str) -> &str {
 mod tests {
     use serde_json::json;
 
-    use super::super::HookSecrets;
-    use super::super::found::tests::{subject_ids, unusable};
+    use super::super::extracted::tests::{subject_ids, unusable};
     use super::*;
+    use crate::auth::signature::tests::{request, secrets};
 
-    fn found(row: &Value, fields: &Fields) -> ExtractedSubjects {
-        let body = json!({
-            "sid": "scheduler__admin_search__RMD5_at_1762158900_132",
-            "search_name": "Malware on an endpoint",
-            "app": "search",
-            "owner": "admin",
-            "results_link": "https://splunk.contoso.com:8000/app/search/@go?sid=scheduler__admin_search__RMD5_at_1762158900_132",
-            "result": row,
-        });
-        AlertAction::parse(body.to_string().as_bytes()).expect("an alert action").subjects(fields)
+    fn extracted(row: &Value, fields: &SplunkFields) -> ExtractedSubjects {
+        subjects(row.as_object().expect("a row"), fields)
     }
 
-    fn subjects(row: &Value, fields: &Fields) -> Vec<String> {
-        subject_ids(&found(row, fields))
+    fn ids(row: &Value, fields: &SplunkFields) -> Vec<String> {
+        subject_ids(&extracted(row, fields))
     }
 
     #[test]
@@ -182,8 +208,8 @@ mod tests {
             "ip 192.0.2.7".to_owned(),
             "machine evil.example".to_owned(),
         ];
-        assert_eq!(subjects(&row, &Fields::default()), right);
-        assert_eq!(unusable(&found(&row, &Fields::default())), ["dest_user=-", "sha1=N/A"]);
+        assert_eq!(ids(&row, &SplunkFields::default()), right);
+        assert_eq!(unusable(&extracted(&row, &SplunkFields::default())), ["/result/dest_user=-", "/result/sha1=N/A"]);
     }
 
     #[test]
@@ -193,17 +219,23 @@ mod tests {
             "dest": "desk-042", "dvc": "", "user": "a/b?c", "src_user": null, "dest_user": "  ",
             "file_hash": md5, "process_hash": format!("MD5={md5},IMPHASH={md5}"), "sha256": "none", "incident_id": "soon",
         });
-        let found = found(&row, &Fields::default());
-        assert_eq!(subject_ids(&found), ["machine desk-042"]);
-        let rest = ["incident_id=soon", "user=a/b?c", &format!("file_hash={md5}"), "sha256=none", "process_hash="];
-        let messages = unusable(&found);
+        let subjects = extracted(&row, &SplunkFields::default());
+        assert_eq!(subject_ids(&subjects), ["machine desk-042"]);
+        let rest = [
+            "/result/incident_id=soon",
+            "/result/user=a/b?c",
+            &format!("/result/file_hash={md5}"),
+            "/result/sha256=none",
+            "/result/process_hash=",
+        ];
+        let messages = unusable(&subjects);
         assert!(
             messages.iter().zip(rest).all(|(messages, right)| messages.starts_with(right))
                 && messages.len() == rest.len(),
             "{messages:?}"
         );
         let errors: Vec<_> =
-            found.items().iter().filter_map(|item| item.as_ref().err()).map(|item| &item.error).collect();
+            subjects.items().iter().filter_map(|item| item.as_ref().err()).map(|item| &item.error).collect();
         assert!(
             matches!((errors[2], errors[4]), (SubjectError::UnsupportedHash(_), SubjectError::UnsupportedHash(_))),
             "{errors:?}"
@@ -241,73 +273,57 @@ mod tests {
                 vec!["ip 192.0.2.7", "domain evil.example"],
             ),
         ] {
-            assert_eq!(subjects(&row, &Fields::default()), right, "{row}");
-        }
-    }
-
-    #[test]
-    fn invalid_field_is_reported() {
-        for (row, fields) in [
-            (json!({"dest": "desk-042", "file_hash": "d".repeat(32)}), vec!["file_hash"]),
-            (json!({"user": "${user}", "src_user": "-"}), vec!["user", "src_user"]),
-            (json!({"user": ["a/b", "N/A", "dana"]}), vec!["user", "user"]),
-            (json!({"Dest": "desk-042.contoso.com:445", "device": "192.0.2.7"}), vec!["device", "Dest"]),
-            (json!({"user": "unknown", "dest": "", "file_hash": null, "count": "8"}), vec![]),
-        ] {
-            let body = json!({"result": row}).to_string();
-            let found = AlertAction::parse(body.as_bytes()).expect("a body").subjects(&Fields::default());
-            let unusable = found.items().iter().filter_map(|item| item.as_ref().err());
-            assert_eq!(unusable.map(|unusable| unusable.field.as_str()).collect::<Vec<_>>(), fields, "{row}");
+            assert_eq!(ids(&row, &SplunkFields::default()), right, "{row}");
         }
     }
 
     #[test]
     fn sending_host_is_used_only_when_no_other_machine_is_named() {
-        let fields = Fields::default();
-        assert_eq!(subjects(&json!({"host": "desk-042", "dest": "unknown"}), &fields), ["machine desk-042"]);
-        assert_eq!(subjects(&json!({"host": "indexer-01", "orig_host": "desk-042"}), &fields), ["machine desk-042"]);
-        assert_eq!(subjects(&json!({"host": "indexer-01", "dvc": "desk-042"}), &fields), ["machine desk-042"]);
+        let fields = SplunkFields::default();
+        assert_eq!(ids(&json!({"host": "desk-042", "dest": "unknown"}), &fields), ["machine desk-042"]);
+        assert_eq!(ids(&json!({"host": "indexer-01", "orig_host": "desk-042"}), &fields), ["machine desk-042"]);
+        assert_eq!(ids(&json!({"host": "indexer-01", "dvc": "desk-042"}), &fields), ["machine desk-042"]);
     }
 
     #[test]
     fn a_field_may_hold_several_values() {
-        let fields = Fields::default();
+        let fields = SplunkFields::default();
         for row in [
             json!({"user": ["dana", "lee", "dana", "-", "", null, 7, ["x"], {"x": 1}]}),
             json!({"user": "dana\nlee\n \n7"}),
         ] {
-            assert_eq!(subjects(&row, &fields), ["user dana", "user lee", "user 7"], "{row}");
+            assert_eq!(ids(&row, &fields), ["user dana", "user lee", "user 7"], "{row}");
         }
         let many: Vec<_> = (1..=40).map(|at| format!("desk-{at}")).collect();
-        assert_eq!(subjects(&json!({"dest": many}), &fields).len(), 25);
+        assert_eq!(ids(&json!({"dest": many}), &fields).len(), 25);
     }
 
     #[test]
     fn custom_mapping_replaces_the_default_fields() {
-        let fields = Fields::parse("machine=ComputerName,host; user=Account Name").expect("fields");
+        let fields = SplunkFields::parse("machine=ComputerName,host; user=Account Name").expect("fields");
         let row = json!({"computername": "desk-042", "host": "desk-043", "dest": "desk-044", "Account Name": "dana"});
-        assert_eq!(subjects(&row, &fields), ["machine desk-042", "machine desk-043", "user dana"]);
+        assert_eq!(ids(&row, &fields), ["machine desk-042", "machine desk-043", "user dana"]);
     }
 
     #[test]
     fn row_without_subjects_is_empty_and_other_bodies_are_rejected() {
-        let none: [&str; 0] = [];
-        for row in [json!({}), json!(null), json!({"dest": "", "user": null, "host": "unknown", "count": "8"})] {
-            assert_eq!(subjects(&row, &Fields::default()), none, "{row}");
-            assert!(found(&row, &Fields::default()).is_empty(), "{row}");
+        for row in [json!({}), json!({"dest": "", "user": null, "host": "unknown", "count": "8"})] {
+            assert!(extracted(&row, &SplunkFields::default()).is_empty(), "{row}");
         }
         for body in ["", "[]", "7", "{", r#"{"result":[]}"#, r#"{"result":"x"}"#, "\u{feff}{}"] {
-            assert!(AlertAction::parse(body.as_bytes()).is_err(), "{body}");
+            assert!(parse(body.as_bytes(), &HeaderMap::new(), &SplunkFields::default()).is_err(), "{body}");
         }
-        assert!(AlertAction::parse(br#"{"search_name":null}"#).is_ok());
     }
 
     #[test]
     fn token_in_the_query_identifies_the_caller() {
-        let document = json!({"splunk_tokens": {"es": ["now", "be+fore"]}});
-        let tokens = HookSecrets::parse(document.as_object().expect("an object")).splunk.expect("tokens");
+        let verified = |query| {
+            let headers = HeaderMap::new();
+            let request = SignedRequest { query, ..request(&headers, b"", "2026-11-03T08:16:00Z") };
+            verify(&secrets(&[b"now", b"be+fore"]), &request)
+        };
         for query in ["token=now", "a=b&token=be%2Bfore", "token=be%2bfore&notify=soc"] {
-            assert_eq!(verify(&tokens, query).as_deref(), Ok("es"), "{query}");
+            assert!(verified(query).is_ok(), "{query}");
         }
         for (query, refusal) in [
             ("", SignatureError::NoSignature),
@@ -319,8 +335,7 @@ mod tests {
             ("token=be+fore", SignatureError::Wrong),
             (&format!("token={}", "x".repeat(1025)), SignatureError::Malformed),
         ] {
-            assert_eq!(verify(&tokens, query), Err(refusal), "{query}");
+            assert_eq!(verified(query), Err(refusal), "{query}");
         }
-        assert_eq!(verify(&Tokens::default(), "token=x"), Err(SignatureError::NotConfigured));
     }
 }
