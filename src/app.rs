@@ -8,12 +8,12 @@ use futures_util::future::join_all;
 
 use crate::api;
 use crate::auth::Callers;
-use crate::backend::defender::{Defender, RETIREMENT};
-use crate::backend::graph::Graph;
+use crate::backend::Backends;
+use crate::backend::defender::RETIREMENT;
 use crate::background::BackgroundTasks;
 use crate::cache::{SeenDeliveries, SeenMessages};
 use crate::client::{Api, HttpClient, Quota, Upstream};
-use crate::config::{BackendChoice, SettingError, Settings};
+use crate::config::{SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::credentials::{Authorized, SecretStore, TokenCache};
 use crate::delivery::Notifier;
@@ -21,7 +21,7 @@ use crate::delivery::SlackMessages;
 use crate::domain::portal::Portal;
 use crate::domain::timestamp::Timestamp;
 use crate::integrations::splunk::Fields;
-use crate::lookup::{Auto, Backend, Context, Deadline, Enricher};
+use crate::lookup::{Context, Deadline, Enricher};
 
 /// The time that Lambda's initialisation may spend on secrets and tokens. After a failure, the first use retries.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -54,16 +54,9 @@ impl Service {
         let slack_messages = SlackMessages::new(http.clone(), settings.slack_response_url.clone());
         let upstream = Upstream::new(http, Arc::new(Quota::new(settings.quota)));
         let tokens = TokenCache::new(settings, store.clone(), upstream.clone());
-        let calls = Authorized::new(upstream, tokens.clone());
-        let defender = Arc::new(Defender::new(calls.clone(), &settings.endpoints, settings.portal));
-        let graph = Arc::new(Graph::new(calls, settings));
-        let backend = match settings.backend {
-            BackendChoice::Defender => Backend::Defender(defender),
-            BackendChoice::Graph => Backend::Graph(graph),
-            BackendChoice::Auto => Backend::Auto(Box::new(Auto::new(defender, graph, tokens.clone()))),
-        };
+        let backends = Backends::new(Authorized::new(upstream, tokens.clone()), tokens.clone(), settings);
         Ok(Arc::new(Self {
-            enricher: Enricher::new(backend, settings, clock),
+            enricher: Enricher::new(backends, settings, clock),
             callers: Callers::new(settings, store),
             notifier,
             timeout: settings.timeout,
@@ -108,7 +101,7 @@ impl Service {
     }
 
     async fn prefetch_tokens(&self, ctx: &Context) -> Vec<Api> {
-        let apis = match self.enricher.backend().apis(ctx).await {
+        let apis = match self.enricher.backends().apis(ctx).await {
             Ok(apis) => apis,
             Err(error) => {
                 tracing::warn!(%error, "no backend is chosen yet: the next request retries");

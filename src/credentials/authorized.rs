@@ -22,7 +22,7 @@ pub(crate) enum CallError {
     },
     /// The call itself failed.
     #[error(transparent)]
-    Upstream(ClientError),
+    Upstream(#[from] ClientError),
 }
 
 impl CallError {

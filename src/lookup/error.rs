@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::backend::Query;
+use crate::backend::defender::DefenderQuery;
 use crate::cache::Outcome;
 use crate::client::ClientError;
 use crate::credentials::{CallError, CredentialError, Refusal, RefusalReason, SecretProblem, StoreError};
@@ -156,6 +158,19 @@ impl EnrichError {
             ClientError::Rejected { status } => Self::Failed { service, status },
             ClientError::Malformed { reason } => Self::Malformed { service, reason },
             ClientError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+impl EnrichError {
+    /// Returns what an error of this query means for the caller.
+    pub(super) fn of_query(query: &Query, error: CallError) -> Self {
+        let is_refused = matches!(error, CallError::Upstream(ClientError::Rejected { status: 400 }));
+        match query {
+            // The form was checked before. Defender does not accept every address; no other reason for a 400 is known.
+            Query::Defender(DefenderQuery::Ip(_)) if is_refused => Self::NotLookedUp(NotLookedUp::Address),
+            Query::Defender(DefenderQuery::Domain(_)) if is_refused => Self::NotLookedUp(NotLookedUp::Domain),
+            Query::Defender(_) | Query::Graph(_) => error.into(),
         }
     }
 }

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, Semaphore, watch};
 use tokio::time::timeout_at;
 
-use super::cache_key::CacheKey;
-use super::resolve::{Resolution, ResolutionKey};
+use super::resolve::ResolvedDevice;
 use super::{Context, EnrichError};
+use crate::backend::{ComparedBy, Query};
 use crate::cache::Cached;
 use crate::client::Deadline;
 use crate::domain::findings::Findings;
+use crate::domain::subject::{DeviceName, Sha1, Sha256};
 
 /// How many calls for findings, and how many for names, run concurrently in one request.
 const MAX_CONCURRENT_CALLS: usize = 8;
@@ -28,8 +29,9 @@ pub(super) struct RequestScope<'i> {
 
 /// What the items of a request share.
 pub(super) struct Shared {
-    findings: OncePerRequest<CacheKey, Arc<Findings>>,
-    names: OncePerRequest<ResolutionKey, Resolution>,
+    findings: OncePerRequest<Query, Arc<Findings>>,
+    devices: OncePerRequest<ComparedBy<DeviceName>, Option<ResolvedDevice>>,
+    hashes: OncePerRequest<Sha256, Option<Sha1>>,
     finding_permits: Arc<Semaphore>,
     name_permits: Arc<Semaphore>,
     /// How many items have not requested any findings yet.
@@ -47,8 +49,12 @@ impl<'i> RequestScope<'i> {
         Self { ctx, shared, is_counted: AtomicBool::new(true) }
     }
 
-    pub(super) fn names(&self) -> &OncePerRequest<ResolutionKey, Resolution> {
-        &self.shared.names
+    pub(super) fn devices(&self) -> &OncePerRequest<ComparedBy<DeviceName>, Option<ResolvedDevice>> {
+        &self.shared.devices
+    }
+
+    pub(super) fn hashes(&self) -> &OncePerRequest<Sha256, Option<Sha1>> {
+        &self.shared.hashes
     }
 
     /// Returns the semaphore that limits concurrent calls for names.
@@ -61,20 +67,20 @@ impl<'i> RequestScope<'i> {
         self.shared.finding_permits.clone()
     }
 
-    /// Returns the findings of a key. Only the first request for a key awaits `fetch`.
+    /// Returns the findings of a query. Only the first request for a query awaits `fetch`.
     pub(super) async fn findings(
         &self,
-        key: CacheKey,
+        query: Query,
         fetch: impl Future<Output = Outcome<Arc<Findings>>>,
         is_kept: impl Fn(&Findings) -> bool,
     ) -> Outcome<Arc<Findings>> {
-        let cell = self.shared.findings.cell(key.clone());
+        let cell = self.shared.findings.cell(query.clone());
         // This item has joined the call, so others need not wait for it.
         self.mark_requested();
         let outcome = cell.get_or_init(|| fetch).await.clone();
         if outcome.as_ref().is_ok_and(|found| !is_kept(&found.value)) {
             self.all_have_requested(self.ctx.deadline).await;
-            self.shared.findings.forget(&key, &cell);
+            self.shared.findings.forget(&query, &cell);
         }
         outcome
     }
@@ -105,7 +111,8 @@ impl Shared {
     pub(super) fn for_items(items: usize) -> Arc<Self> {
         Arc::new(Self {
             findings: OncePerRequest::new(),
-            names: OncePerRequest::new(),
+            devices: OncePerRequest::new(),
+            hashes: OncePerRequest::new(),
             finding_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             name_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             will_request: watch::Sender::new(items),
@@ -152,12 +159,12 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::domain::enrichment::CacheState;
+    use crate::domain::enrichment::{Backend, CacheState};
     use crate::domain::subject::IncidentId;
     use crate::domain::timestamp::Timestamp;
 
-    fn key() -> CacheKey {
-        CacheKey::Incident(crate::domain::enrichment::Backend::Graph, IncidentId::new(77).expect("an id"))
+    fn query() -> Query {
+        Query::incident(Backend::Graph, IncidentId::new(77).expect("an id"))
     }
 
     fn fetched() -> Ready<Outcome<Arc<Findings>>> {
@@ -177,11 +184,11 @@ mod tests {
     async fn a_large_answer_is_kept_until_every_item_has_requested_something() {
         let (ctx, shared) = (ctx(), Shared::for_items(3));
         let [first, second, third] = [(); 3].map(|()| RequestScope::for_item(&ctx, shared.clone()));
-        let mut waiting = Box::pin(first.findings(key(), fetched(), |_| false));
+        let mut waiting = Box::pin(first.findings(query(), fetched(), |_| false));
         assert!((&mut waiting).now_or_never().is_none(), "two items have requested nothing");
         drop(third);
         assert!((&mut waiting).now_or_never().is_none(), "one item has requested nothing");
-        let equal = second.findings(key(), fetched_again(), |_| false).await.expect("findings");
+        let equal = second.findings(query(), fetched_again(), |_| false).await.expect("findings");
         assert!(Arc::ptr_eq(&equal.value, &waiting.await.expect("findings").value));
         assert!(shared.findings.outcomes.lock().expect("a lock").is_empty(), "nothing is kept");
     }
@@ -190,7 +197,7 @@ mod tests {
     async fn a_large_answer_is_kept_for_at_most_half_of_the_time() {
         let (ctx, shared) = (ctx(), Shared::for_items(2));
         let [first, _second] = [(); 2].map(|()| RequestScope::for_item(&ctx, shared.clone()));
-        first.findings(key(), fetched(), |_| false).await.expect("findings");
+        first.findings(query(), fetched(), |_| false).await.expect("findings");
         assert_eq!(ctx.deadline.remaining(), Duration::from_secs(5));
     }
 
@@ -198,7 +205,7 @@ mod tests {
     async fn a_small_answer_is_kept_without_waiting() {
         let (ctx, shared) = (ctx(), Shared::for_items(2));
         let [first, second] = [(); 2].map(|()| RequestScope::for_item(&ctx, shared.clone()));
-        assert!(first.findings(key(), fetched(), |_| true).now_or_never().is_some());
-        assert!(second.findings(key(), fetched_again(), |_| true).now_or_never().is_some());
+        assert!(first.findings(query(), fetched(), |_| true).now_or_never().is_some());
+        assert!(second.findings(query(), fetched_again(), |_| true).now_or_never().is_some());
     }
 }

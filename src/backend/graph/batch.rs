@@ -222,8 +222,7 @@ fn reserved_for_retries(calls: usize) -> usize {
 /// is missing or refused has failed. If all are refused, a role is missing. If an id occurs twice, success wins.
 fn items(answer: &SharedStr, count: usize) -> Result<Vec<Item>, CallError> {
     let mut read = MembersReader(|members: Members<'_>| item(members, answer));
-    let responses =
-        body::list(answer, "responses", &mut read).map_err(|malformed| CallError::Upstream(malformed.into()))?.items;
+    let responses = body::list(answer, "responses", &mut read).map_err(ClientError::from)?.items;
     let mut items: Vec<Result<Item, CallError>> = (0..count).map(|_| Ok(Item::Failed(Retry::Never))).collect();
     for (at, item) in responses {
         if let Some(place) = at.and_then(|at| items.get_mut(at))
