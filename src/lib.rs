@@ -23,4 +23,5 @@ mod lenient_json;
 pub mod lookup;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod single_flight;
 pub mod telemetry;
