@@ -3,25 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use futures_util::future::join_all;
 
-use crate::api;
 use crate::auth::Callers;
 use crate::backend::Backends;
 use crate::backend::defender::RETIREMENT;
 use crate::background::BackgroundTasks;
-use crate::cache::{SeenDeliveries, SeenMessages};
 use crate::client::{Api, HttpClient, Quota, Upstream};
+use crate::clock::Clock;
 use crate::config::{SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::credentials::{Authorized, SecretStore, TokenCache};
 use crate::delivery::Notifier;
 use crate::delivery::SlackMessages;
 use crate::domain::portal::Portal;
-use crate::domain::timestamp::Timestamp;
 use crate::integrations::splunk::Fields;
 use crate::lookup::{Context, Deadline, Enricher};
+use crate::repetitions::SeenDeliveries;
 
 /// The time that Lambda's initialisation may spend on secrets and tokens. After a failure, the first use retries.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -32,24 +30,19 @@ pub struct Service {
     pub(crate) callers: Callers,
     pub(crate) notifier: Notifier,
     pub(crate) timeout: Duration,
+    pub(crate) clock: Clock,
     pub(crate) tokens: TokenCache,
     pub(crate) portal: Portal,
     pub(crate) splunk_fields: Fields,
-    pub(crate) repetitions: SeenMessages,
-    pub(crate) deliveries: Arc<SeenDeliveries<api::Reply>>,
+    pub(crate) deliveries: Arc<SeenDeliveries>,
     pub(crate) slack_messages: SlackMessages,
     tasks: BackgroundTasks,
 }
 
 impl Service {
     /// Builds the service. It reads no secret and makes no call yet.
-    pub fn new(
-        settings: &Settings,
-        http: HttpClient,
-        aws: AwsAccess,
-        clock: fn() -> Timestamp,
-    ) -> Result<Arc<Self>, SettingError> {
-        let notifier = Notifier::new(&http, settings.destination_addresses)?;
+    pub fn new(settings: &Settings, http: HttpClient, aws: AwsAccess, clock: Clock) -> Result<Arc<Self>, SettingError> {
+        let notifier = Notifier::new(&http, settings.destination_addresses, clock)?;
         let store = SecretStore::new(aws);
         let slack_messages = SlackMessages::new(http.clone(), settings.slack_response_url.clone());
         let upstream = Upstream::new(http, Arc::new(Quota::new(settings.quota)));
@@ -57,14 +50,14 @@ impl Service {
         let backends = Backends::new(Authorized::new(upstream, tokens.clone()), tokens.clone(), settings);
         Ok(Arc::new(Self {
             enricher: Enricher::new(backends, settings, clock),
-            callers: Callers::new(settings, store),
+            callers: Callers::new(settings, store, clock),
             notifier,
             timeout: settings.timeout,
+            clock,
             tokens,
             portal: settings.portal,
             splunk_fields: settings.splunk_fields.clone(),
-            repetitions: SeenMessages::new(),
-            deliveries: Arc::new(SeenDeliveries::new()),
+            deliveries: Arc::new(SeenDeliveries::new(clock)),
             slack_messages,
             tasks: BackgroundTasks::new(settings.extensions_api.clone()),
         }))
@@ -72,11 +65,11 @@ impl Service {
 
     /// Builds the service with AWS credentials from environment variables, as Lambda runs it.
     pub fn from_environment(settings: &Settings) -> Result<Arc<Self>, SettingError> {
-        Self::with_clock(settings, Timestamp::now)
+        Self::with_clock(settings, Clock::SYSTEM)
     }
 
-    /// The same with another wall clock for the age of cached answers, so that tests can advance it.
-    pub fn with_clock(settings: &Settings, clock: fn() -> Timestamp) -> Result<Arc<Self>, SettingError> {
+    /// The same with another wall clock.
+    pub fn with_clock(settings: &Settings, clock: Clock) -> Result<Arc<Self>, SettingError> {
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_environment(&settings.aws, &http)?;
         Self::new(settings, http, aws, clock)
@@ -126,10 +119,5 @@ impl Service {
     /// The background tasks of the service.
     pub fn background_tasks(&self) -> &BackgroundTasks {
         &self.tasks
-    }
-
-    /// All routes, for any entry point.
-    pub fn router(self: &Arc<Self>) -> Router {
-        api::router(self.clone())
     }
 }

@@ -12,6 +12,7 @@ mod cache;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod credentials;
 mod delivery;
@@ -21,6 +22,7 @@ pub mod integrations;
 pub mod lambda;
 mod lenient_json;
 pub mod lookup;
+mod repetitions;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod single_flight;

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::client::Context;
+use crate::clock::Clock;
 use crate::config::{CallerAuth, Settings};
 #[cfg(feature = "cli")]
 use crate::credentials::Corrections;
 use crate::credentials::{SecretError, SecretProblem, SecretStore, StoreError};
 use crate::delivery::Destinations;
-use crate::domain::timestamp::Timestamp;
 use crate::integrations::{HookSecrets, SecretsError, SignatureError, standard_webhooks};
 #[cfg(feature = "cli")]
 pub(crate) use caller_secret::CallerSecret;
@@ -85,11 +85,12 @@ impl From<SecretError> for AuthError {
 pub(crate) struct Callers {
     auth: CallerAuth,
     secret: CallerSecretCache,
+    clock: Clock,
 }
 
 impl Callers {
-    pub(crate) fn new(settings: &Settings, store: SecretStore) -> Self {
-        Self { auth: settings.caller_auth, secret: CallerSecretCache::new(settings, store) }
+    pub(crate) fn new(settings: &Settings, store: SecretStore, clock: Clock) -> Self {
+        Self { auth: settings.caller_auth, secret: CallerSecretCache::new(settings, store), clock }
     }
 
     /// Authenticates a caller by the request headers or the IAM identity.
@@ -132,7 +133,7 @@ impl Callers {
                 secrets.standard_webhooks.as_ref().map_err(|error| *error)?,
                 headers,
                 body,
-                Timestamp::now(),
+                self.clock.now(),
             )?;
             // The body belongs to the identity of a delivery: another question never gets a repeated answer.
             let content = ring::digest::digest(&ring::digest::SHA256, body);

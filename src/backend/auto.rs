@@ -134,20 +134,19 @@ impl Auto {
     /// Returns what the current token permits. While Entra or the secret store is down, this is what the last token
     /// permitted.
     pub(crate) async fn choice(&self, ctx: &Context) -> Result<Arc<Choice>, CallError> {
+        let without_token = |why| Ok(Arc::new(Choice::WithoutToken(why)));
         if self.unknown.contain(Api::Graph) {
-            return Ok(Arc::new(Choice::WithoutToken(UNKNOWN_TO_THE_TENANT)));
+            return without_token(UNKNOWN_TO_THE_TENANT);
         }
         match self.tokens.token(Api::Graph, ctx).await {
             Ok(token) => Ok(self.choice_by(token)),
-            Err(CredentialError::NoTokenForApi) => {
-                Ok(Arc::new(Choice::WithoutToken("the secret holds no token for Graph")))
-            }
+            Err(CredentialError::NoTokenForApi) => without_token("the secret holds no token for Graph"),
             Err(CredentialError::Refused(Refusal { reason: RefusalReason::UnknownApi, .. })) => {
                 self.unknown.add(Api::Graph, UNKNOWN_API_RETRY_AFTER);
-                Ok(Arc::new(Choice::WithoutToken(UNKNOWN_TO_THE_TENANT)))
+                without_token(UNKNOWN_TO_THE_TENANT)
             }
             // If the credential is refused for every API, the token request for the older API reports that.
-            Err(CredentialError::Refused(_)) => Ok(Arc::new(Choice::WithoutToken("a token for Graph is refused"))),
+            Err(CredentialError::Refused(_)) => without_token("a token for Graph is refused"),
             Err(error) => self.last_choice().ok_or(CallError::Credential(error)),
         }
     }
@@ -219,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_names_the_kinds_of_each_family() {
+    fn the_summary_names_the_kinds_of_each_backend() {
         assert_eq!(
             by(&["SecurityAlert.Read.All"]).summary(),
             "Graph answers alert, the older APIs machine, user, file, incident, ip, domain: by the permissions that the token for Graph carries"

@@ -87,7 +87,10 @@ impl Enricher {
                 let why = if gone.is_empty() {
                     "onboarded and active, seen last".to_owned()
                 } else {
-                    format!("it comes first of those whose alerts Defender knows, which are not {}", join_ids(&gone))
+                    format!(
+                        "it comes first of those whose alerts Defender knows, which are not {}",
+                        join_ids(gone.iter().map(DeviceId::as_str))
+                    )
                 };
                 let others: Vec<_> = gone.into_iter().chain(remaining).collect();
                 builder.warnings.push(several_devices(&id, &others, &why));
@@ -135,13 +138,13 @@ impl Enricher {
         builder.steps.extend(account.step_to_bare_name());
         let query = DefenderQuery::User(ComparedBy::any_case(account.clone(), account.name()));
         let mut answer = self.answer(builder, Query::Defender(query), scope).await?;
-        answer.warnings.extend(account_domains::warning(account, &answer.findings));
+        answer.warnings.extend(account_domains::defender_warning(account, &answer.findings));
         Ok(answer)
     }
 
     /// Returns the answer about a name or hash that Defender does not know.
     fn unknown(&self, builder: AnswerBuilder) -> Answer {
         let value = Arc::new(Findings::unknown());
-        builder.finish(Cached { value, fetched_at: (self.clock)(), age: Duration::ZERO, state: CacheState::Miss })
+        builder.finish(Cached { value, fetched_at: self.clock.now(), age: Duration::ZERO, state: CacheState::Miss })
     }
 }

@@ -16,13 +16,13 @@ use std::sync::Arc;
 use crate::backend::{Backends, ComparedBy, Origin, Query, Selection, defender, graph};
 use crate::cache::{AnswerCache, Cacheable, Cached};
 pub use crate::client::{Context, Deadline};
+use crate::clock::Clock;
 use crate::config::{CacheTimes, Settings};
 use crate::domain::enrichment::{Answer, Backend, Source};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::resolution::Step;
 use crate::domain::subject::{DeviceId, DeviceName, Kind, Question, Sha1, Sha256};
-use crate::domain::timestamp::Timestamp;
 use crate::domain::warning::{Warning, WarningCode};
 
 pub(crate) use batch::ItemOutcome;
@@ -49,7 +49,7 @@ pub struct Enricher {
     answers: AnswerCache<Query, Arc<Findings>, EnrichError>,
     devices: AnswerCache<ComparedBy<DeviceName>, Option<ResolvedDevice>, EnrichError>,
     hashes: AnswerCache<Sha256, Option<Sha1>, EnrichError>,
-    clock: fn() -> Timestamp,
+    clock: Clock,
 }
 
 impl Cacheable for Arc<Findings> {
@@ -67,7 +67,7 @@ impl Cacheable for Arc<Findings> {
 }
 
 impl Enricher {
-    pub(crate) fn new(backends: Backends, settings: &Settings, clock: fn() -> Timestamp) -> Self {
+    pub(crate) fn new(backends: Backends, settings: &Settings, clock: Clock) -> Self {
         let CacheTimes { fresh, stale } = settings.cache;
         let names = CacheTimes { fresh: fresh.saturating_mul(NAME_LIFETIME_FACTOR), stale };
         Self {
@@ -117,7 +117,7 @@ impl Enricher {
     async fn findings(&self, query: Query, scope: &RequestScope<'_>) -> Result<Cached<Arc<Findings>>, EnrichError> {
         let fetch = || {
             let (backends, query, ctx) = (self.backends.clone(), query.clone(), scope.ctx.clone());
-            let permits = scope.finding_permits();
+            let permits = scope.shared.finding_permits.clone();
             async move {
                 let _permit = permits.acquire().await;
                 let findings = backends.fetch(&query, &ctx).await;
@@ -141,7 +141,7 @@ impl Enricher {
     }
 }
 
-/// How many ids of devices a warning lists.
+/// How many ids of devices or alerts a warning lists.
 const MAX_LISTED_IDS: usize = 10;
 
 /// The warning that several devices have one name: which one was taken, and why.
@@ -150,16 +150,15 @@ fn several_devices(chosen: &DeviceId, others: &[DeviceId], why: &str) -> Warning
         "{} devices have this name; {} was taken: {why}. The others: {}.",
         others.len() + 1,
         chosen.as_str(),
-        join_ids(others)
+        join_ids(others.iter().map(DeviceId::as_str))
     );
     Warning { code: WarningCode::SeveralDevicesMatch, detail }
 }
 
 /// Joins the first ids for a sentence.
-fn join_ids(ids: &[DeviceId]) -> String {
-    let named: Vec<_> = ids.iter().take(MAX_LISTED_IDS).map(DeviceId::as_str).collect();
-    let more = if named.len() < ids.len() { " …" } else { "" };
-    named.join(", ") + more
+fn join_ids<'i>(ids: impl ExactSizeIterator<Item = &'i str>) -> String {
+    let more = if ids.len() > MAX_LISTED_IDS { " …" } else { "" };
+    ids.take(MAX_LISTED_IDS).collect::<Vec<_>>().join(", ") + more
 }
 
 /// The warning that no device has the full name, and that a device named like its first label was taken.

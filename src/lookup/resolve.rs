@@ -57,7 +57,7 @@ impl Enricher {
         let fetch = |backends: Arc<Backends>, name: ComparedBy<DeviceName>, ctx: Context| async move {
             choose(&name, backends.defender.devices_named(&name, &ctx).await?)
         };
-        self.resolve((&self.devices, scope.devices()), key, scope, fetch).await
+        self.resolve((&self.devices, &scope.shared.devices), key, scope, fetch).await
     }
 
     /// Resolves a SHA-256 to the SHA-1 of the same file. `None`: Defender does not know it.
@@ -65,7 +65,7 @@ impl Enricher {
         let fetch = |backends: Arc<Backends>, sha256: Sha256, ctx: Context| async move {
             Ok(backends.defender.sha1_of(&sha256, &ctx).await?)
         };
-        self.resolve((&self.hashes, scope.hashes()), sha256.clone(), scope, fetch).await
+        self.resolve((&self.hashes, &scope.shared.hashes), sha256.clone(), scope, fetch).await
     }
 
     /// Resolves a name or a hash, from this request, from the cache or by `fetch`.
@@ -83,7 +83,7 @@ impl Enricher {
     {
         let fetch = || {
             let fetch = fetch(self.backends.clone(), key.clone(), scope.ctx.for_name_lookup());
-            let permits = scope.name_permits();
+            let permits = scope.shared.name_permits.clone();
             async move {
                 let _permit = permits.acquire().await;
                 fetch.await

@@ -22,7 +22,7 @@ const MAX_CONCURRENT_CALLS: usize = 8;
 /// One item of a request, which may be the only one.
 pub(super) struct RequestScope<'i> {
     pub(super) ctx: &'i Context,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Whether this item still counts in `will_request`.
     is_counted: AtomicBool,
 }
@@ -30,10 +30,10 @@ pub(super) struct RequestScope<'i> {
 /// What the items of a request share.
 pub(super) struct Shared {
     findings: OncePerRequest<Query, Arc<Findings>>,
-    devices: OncePerRequest<ComparedBy<DeviceName>, Option<ResolvedDevice>>,
-    hashes: OncePerRequest<Sha256, Option<Sha1>>,
-    finding_permits: Arc<Semaphore>,
-    name_permits: Arc<Semaphore>,
+    pub(super) devices: OncePerRequest<ComparedBy<DeviceName>, Option<ResolvedDevice>>,
+    pub(super) hashes: OncePerRequest<Sha256, Option<Sha1>>,
+    pub(super) finding_permits: Arc<Semaphore>,
+    pub(super) name_permits: Arc<Semaphore>,
     /// How many items have not requested any findings yet.
     will_request: watch::Sender<usize>,
 }
@@ -47,24 +47,6 @@ impl<'i> RequestScope<'i> {
     /// One of several items of a request.
     pub(super) fn for_item(ctx: &'i Context, shared: Arc<Shared>) -> Self {
         Self { ctx, shared, is_counted: AtomicBool::new(true) }
-    }
-
-    pub(super) fn devices(&self) -> &OncePerRequest<ComparedBy<DeviceName>, Option<ResolvedDevice>> {
-        &self.shared.devices
-    }
-
-    pub(super) fn hashes(&self) -> &OncePerRequest<Sha256, Option<Sha1>> {
-        &self.shared.hashes
-    }
-
-    /// Returns the semaphore that limits concurrent calls for names.
-    pub(super) fn name_permits(&self) -> Arc<Semaphore> {
-        self.shared.name_permits.clone()
-    }
-
-    /// Returns the semaphore that limits concurrent calls for findings.
-    pub(super) fn finding_permits(&self) -> Arc<Semaphore> {
-        self.shared.finding_permits.clone()
     }
 
     /// Returns the findings of a query. Only the first request for a query awaits `fetch`.
@@ -110,9 +92,9 @@ impl Shared {
     /// Creates the shared state for this number of items, none of which has requested findings yet.
     pub(super) fn for_items(items: usize) -> Arc<Self> {
         Arc::new(Self {
-            findings: OncePerRequest::new(),
-            devices: OncePerRequest::new(),
-            hashes: OncePerRequest::new(),
+            findings: OncePerRequest::default(),
+            devices: OncePerRequest::default(),
+            hashes: OncePerRequest::default(),
             finding_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             name_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             will_request: watch::Sender::new(items),
@@ -128,11 +110,13 @@ pub(super) struct OncePerRequest<K, V> {
     outcomes: Mutex<HashMap<K, Cell<V>>>,
 }
 
-impl<K: Eq + Hash, V: Clone> OncePerRequest<K, V> {
-    fn new() -> Self {
+impl<K, V> Default for OncePerRequest<K, V> {
+    fn default() -> Self {
         Self { outcomes: Mutex::default() }
     }
+}
 
+impl<K: Eq + Hash, V: Clone> OncePerRequest<K, V> {
     /// Returns the outcome of this key. Only the first request for a key awaits `fetch`.
     pub(super) async fn get_or_init(&self, key: K, fetch: impl Future<Output = Outcome<V>>) -> Outcome<V> {
         self.cell(key).get_or_init(|| fetch).await.clone()

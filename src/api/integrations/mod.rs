@@ -20,7 +20,7 @@ use tokio::time::timeout_at;
 use super::batch::Item;
 use super::body;
 use super::decode::EnrichRequest;
-use super::deliveries::{self, Reply};
+use super::deliveries;
 use super::middleware::RequestContext;
 use super::options::Options;
 use super::problem::{Code, Problem, Sender};
@@ -28,11 +28,12 @@ use super::respond::with_caller_name;
 use super::work::Work;
 use crate::app::Service;
 use crate::auth::AuthError;
-use crate::cache::Claim;
 use crate::domain::subject::Question;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::warning::Warning;
 use crate::integrations::{ExtractedSubjects, HookSecrets, Unusable};
 use crate::lookup::Context;
+use crate::repetitions::Claim;
 
 /// A webhook request without its body, and the deadline of the reply.
 struct Call {
@@ -47,7 +48,7 @@ struct Call {
 async fn answer_verified(
     (service, request_context, request): (Arc<Service>, RequestContext, Request),
     (sender, reply_timeout): (Sender, Duration),
-    verify: impl FnOnce(&HookSecrets, &Parts, &[u8]) -> Result<Arc<str>, AuthError>,
+    verify: impl FnOnce(&HookSecrets, &Parts, &[u8], Timestamp) -> Result<Arc<str>, AuthError>,
     answer: impl AsyncFnOnce(&Call, &Bytes) -> Result<Response, Problem>,
 ) -> Response {
     let (parts, body) = request.into_parts();
@@ -56,8 +57,11 @@ async fn answer_verified(
     let request_id = &*call.request_context.ctx.request_id;
     let verified = async {
         let bytes = body::read_limited(body).await?;
-        let verified: Result<_, AuthError> =
-            call.service.callers.prove(&call.reply_ctx, |secrets| verify(secrets, &call.parts, &bytes)).await;
+        let verified: Result<_, AuthError> = call
+            .service
+            .callers
+            .prove(&call.reply_ctx, |secrets| verify(secrets, &call.parts, &bytes, call.service.clock.now()))
+            .await;
         let name = verified.map_err(|refused| match refused {
             AuthError::SignatureError(reason) => Problem::invalid_signature(sender, reason),
             AuthError::Unauthorized
@@ -108,12 +112,12 @@ async fn answer_items(
     items: Vec<Item>,
     options: &Options,
     call: &Call,
-    claim: Option<Claim<Reply>>,
+    claim: Option<Claim>,
     finish: fn(Response) -> Response,
 ) -> Result<Response, Problem> {
     let Call { service, request_context, reply_ctx, .. } = call;
     let work = Work::new(service.clone(), items, options, request_context).await?;
-    let settled = async |claim: Option<Claim<Reply>>, response| match claim {
+    let settled = async |claim: Option<Claim>, response| match claim {
         Some(claim) => deliveries::settle(claim, response).await,
         None => response,
     };

@@ -9,22 +9,21 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::super::deliveries::{self, Reply};
+use super::super::deliveries;
 use super::super::enrich::query_options;
 use super::super::middleware::RequestContext;
 use super::super::problem::{Code, Problem, Sender};
 use super::{Call, answer_items, answer_verified, items};
 use crate::app::Service;
-use crate::cache::Claim;
-use crate::domain::timestamp::Timestamp;
 use crate::integrations::ExtractedSubjects;
 use crate::integrations::pagerduty::{self, Event};
+use crate::repetitions::Claim;
 
 /// `PagerDuty` waits 5 seconds; the rest is for the network.
 const REPLY_TIMEOUT: Duration = Duration::from_millis(4500);
 
 /// Looks up the subjects of an event.
-async fn answer_event(event: &Event, call: &Call, claim: Option<Claim<Reply>>) -> Result<Response, Problem> {
+async fn answer_event(event: &Event, call: &Call, claim: Option<Claim>) -> Result<Response, Problem> {
     let found = if event.is_ping() { ExtractedSubjects::default() } else { event.subjects() };
     let (options, warnings) = query_options(call.parts.uri.query())?;
     let items = items(&found, &options, &warnings, |_| "/event/data/custom_fields".to_owned());
@@ -45,9 +44,9 @@ pub(in crate::api) async fn answer(
     answer_verified(
         (service, request_context, request),
         (Sender::PagerDuty, REPLY_TIMEOUT),
-        |secrets, parts, body| {
+        |secrets, parts, body, now| {
             let keys = secrets.pagerduty.as_ref().map_err(|error| *error)?;
-            Ok(pagerduty::verify(keys, &parts.headers, body, Timestamp::now())?)
+            Ok(pagerduty::verify(keys, &parts.headers, body, now)?)
         },
         async |call, body| {
             let event = Event::parse(body).map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))?;

@@ -18,7 +18,6 @@ use super::{Call, answer_verified};
 use crate::app::Service;
 use crate::domain::enrichment::Answer;
 use crate::domain::subject::Question;
-use crate::domain::timestamp::Timestamp;
 use crate::formats::Format;
 use crate::integrations::command::{Command, help};
 use crate::integrations::slack::{self, ResponseUrl, SlackForm, SlashCommand};
@@ -49,9 +48,9 @@ pub(in crate::api) async fn answer(
     answer_verified(
         (service, request_context, Request::from_parts(parts, Body::from(bytes))),
         (Sender::Slack, REPLY_TIMEOUT),
-        |secrets, parts, body| {
+        |secrets, parts, body, now| {
             let keys = secrets.slack.as_ref().map_err(|error| *error)?;
-            Ok(slack::verify(keys, &parts.headers, body, Timestamp::now())?)
+            Ok(slack::verify(keys, &parts.headers, body, now)?)
         },
         async |call, body| {
             Ok(match SlackForm::parse(body) {
@@ -70,7 +69,7 @@ async fn run_command(call: &Call, command: SlashCommand, body: &[u8]) -> Respons
         Command::Invalid(sentence) => reply_text(&sentence, log_of_kind("none")),
         Command::Ask { question, share } => {
             // A repeated delivery of the same command gets an answer, but nothing is posted twice.
-            let repeated = command.trigger_id.is_some() && call.service.repetitions.repeats("slack", body);
+            let repeated = command.trigger_id.is_some() && call.service.deliveries.repeats("slack", body);
             let audience = if share && !repeated { Audience::Channel } else { Audience::Person };
             answer_question(call, question, audience, command.response_url.filter(|_| !repeated)).await
         }

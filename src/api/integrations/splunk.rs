@@ -28,7 +28,7 @@ pub(in crate::api) async fn answer(
     answer_verified(
         (service, request_context, request),
         (Sender::Splunk, REPLY_TIMEOUT),
-        |secrets, parts, _| {
+        |secrets, parts, _, _| {
             let tokens = secrets.splunk.as_ref().map_err(|error| *error)?;
             Ok(splunk::verify(tokens, parts.uri.query().unwrap_or_default())?)
         },

@@ -16,7 +16,6 @@ use super::chat::{self, LookupOutcome};
 use super::{Call, answer_verified};
 use crate::app::Service;
 use crate::domain::subject::Question;
-use crate::domain::timestamp::Timestamp;
 use crate::formats::Format;
 use crate::integrations::command::{Command, help};
 use crate::integrations::teams::{self, Activity};
@@ -36,9 +35,9 @@ pub(in crate::api) async fn answer(
     answer_verified(
         (service, request_context, request),
         (Sender::Teams, REPLY_TIMEOUT),
-        |secrets, parts, body| {
+        |secrets, parts, body, now| {
             let keys = secrets.teams.as_ref().map_err(|error| *error)?;
-            Ok(teams::verify(keys, &parts.headers, body, Timestamp::now())?)
+            Ok(teams::verify(keys, &parts.headers, body, now)?)
         },
         async |call, body| {
             Ok(match Activity::parse(body).map(|activity| activity.command(MENTION)) {

@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::backend::paging::{Incomplete, Listing, Paging};
 use crate::backend::{findings_of_alert, findings_of_incident, findings_of_listing, unknown_alert};
-use crate::client::{self, Api, Context};
+use crate::client::{self, Api, ClientError, Context};
 use crate::config::Endpoints;
 use crate::credentials::{Authorized, CallError};
 use crate::domain::findings::Findings;
@@ -24,6 +24,7 @@ use crate::domain::portal::Portal;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::{AlertId, DeviceName, IncidentId, Sha1, Sha256};
 use crate::domain::warning::Warnings;
+use crate::lenient_json::body::Page;
 use devices::DeviceList;
 pub(crate) use query::{DefenderQuery, allow, api, origin};
 
@@ -55,16 +56,16 @@ impl Defender {
 
     /// Sends a query.
     pub(crate) async fn fetch(&self, query: &DefenderQuery, ctx: &Context) -> Result<Findings, CallError> {
-        let id = &*query.id();
-        match query {
-            DefenderQuery::Alert(id) => self.alert(id, ctx).await,
-            DefenderQuery::Incident(id) => self.incident(*id, ctx).await,
-            DefenderQuery::Machine(_) => self.alerts(&["api", "machines", id, "alerts"], ctx).await,
-            DefenderQuery::User(_) => self.alerts(&["api", "users", id, "alerts"], ctx).await,
-            DefenderQuery::File(_) => self.alerts(&["api", "files", id, "alerts"], ctx).await,
-            DefenderQuery::Ip(_) => self.alerts(&["api", "ips", id, "alerts"], ctx).await,
-            DefenderQuery::Domain(_) => self.alerts(&["api", "domains", id, "alerts"], ctx).await,
-        }
+        let entities = match query {
+            DefenderQuery::Alert(id) => return self.alert(id, ctx).await,
+            DefenderQuery::Incident(id) => return self.incident(*id, ctx).await,
+            DefenderQuery::Machine(_) => "machines",
+            DefenderQuery::User(_) => "users",
+            DefenderQuery::File(_) => "files",
+            DefenderQuery::Ip(_) => "ips",
+            DefenderQuery::Domain(_) => "domains",
+        };
+        self.alerts(&["api", entities, &query.id(), "alerts"], ctx).await
     }
 
     /// `GET /api/alerts/{id}`.
@@ -102,17 +103,12 @@ impl Defender {
     pub(crate) async fn devices_named(&self, name: &DeviceName, ctx: &Context) -> Result<DeviceList, CallError> {
         let mut url = client::address(&self.endpoint, &["api", "machines"])?;
         url.query_pairs_mut().append_pair("$filter", &devices::filter(name));
-        let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_MACHINES, ctx).await)? else {
+        let paging = Paging { calls_follow: true, ..paging(Api::Endpoint, &self.endpoint, READ_MACHINES) };
+        let Some(mut list) = self.list(&url, paging, wire::devices, ctx).await? else {
             return Ok(DeviceList { records: Vec::new(), incomplete: None });
         };
-        let first = wire::devices(&body)?;
-        ctx.hold(first.made)?;
-        let mut list = Listing::of(first.items, vec![body]);
-        let paging = Paging { calls_follow: true, ..paging(Api::Endpoint, &self.endpoint, READ_MACHINES) };
-        self.calls.read_on(&mut list, first.next_link, paging, wire::devices, ctx).await;
         let records = mem::take(&mut list.items);
-        let incomplete = list.into_incomplete().map(Incomplete::into_error);
-        Ok(DeviceList { records, incomplete })
+        Ok(DeviceList { records, incomplete: list.into_incomplete().map(Incomplete::into_error) })
     }
 
     /// `GET /api/files/{sha256}`: the SHA-1 of the same file, if Defender knows it.
@@ -124,20 +120,32 @@ impl Defender {
         }
     }
 
-    /// Returns a list of alerts, with all its pages on the same origin.
+    /// Returns a list of alerts.
     async fn alerts(&self, path: &[&str], ctx: &Context) -> Result<Findings, CallError> {
         let url = client::address(&self.endpoint, path)?;
         let mut warnings = Warnings::default();
-        let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
-            return Ok(Findings::unknown());
-        };
-        let first = wire::alerts(&body, self.portal, &mut warnings)?;
-        ctx.hold(first.made)?;
-        let mut alerts = Listing::of(first.items, vec![body]);
-        let paging = paging(Api::Endpoint, &self.endpoint, READ_ALERTS);
         let read = |body: &SharedStr| wire::alerts(body, self.portal, &mut warnings);
-        self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
+        let alerts = self.list(&url, paging(Api::Endpoint, &self.endpoint, READ_ALERTS), read, ctx).await?;
+        let Some(alerts) = alerts else { return Ok(Findings::unknown()) };
         Ok(findings_of_listing(alerts.error_if_empty()?, None, warnings))
+    }
+
+    /// Returns a list with all its pages on the same origin; `None` if Defender does not know it.
+    async fn list<T>(
+        &self,
+        url: &Url,
+        paging: Paging<'_>,
+        mut read: impl FnMut(&SharedStr) -> Result<Page<T>, ClientError>,
+        ctx: &Context,
+    ) -> Result<Option<Listing<T>>, CallError> {
+        let Some(body) = CallError::known(self.calls.get(paging.api, url, paging.permission, ctx).await)? else {
+            return Ok(None);
+        };
+        let first = read(&body)?;
+        ctx.hold(first.made)?;
+        let mut list = Listing::of(first.items, vec![body]);
+        self.calls.read_on(&mut list, first.next_link, paging, read, ctx).await;
+        Ok(Some(list))
     }
 }
 

@@ -107,23 +107,12 @@ impl GraphQuery {
     /// Whether an alert is about the subject of this query. The query alone does not ensure that for a domain: `has` finds its name
     /// anywhere in a URL. `row_url`: the URL in the alert's row.
     pub(super) fn matches(&self, row_url: Option<&str>, alert: &Alert) -> bool {
-        match self {
-            Self::Alert(_)
-            | Self::Machine(_)
-            | Self::MachineName(_)
-            | Self::FullMachineName(_)
-            | Self::User(_)
-            | Self::Incident(_)
-            | Self::File(_)
-            | Self::Ip(_) => true,
-            Self::Domain(name) => {
-                let urls = alert.evidence.iter().filter_map(|item| match &item.detail {
-                    Detail::Url(address) => address.url.as_deref(),
-                    _ => None,
-                });
-                urls.chain(row_url).any(|url| is_at_or_below(url, name.as_str()))
-            }
-        }
+        let Self::Domain(name) = self else { return true };
+        let urls = alert.evidence.iter().filter_map(|item| match &item.detail {
+            Detail::Url(address) => address.url.as_deref(),
+            _ => None,
+        });
+        urls.chain(row_url).any(|url| is_at_or_below(url, name.as_str()))
     }
 }
 
