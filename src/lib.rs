@@ -12,6 +12,7 @@ mod cache;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod credentials;
 mod delivery;
@@ -21,4 +22,6 @@ mod integrations;
 pub mod lambda;
 mod lenient_json;
 pub mod lookup;
+mod repetitions;
+mod single_flight;
 pub mod telemetry;

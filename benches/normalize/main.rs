@@ -38,8 +38,8 @@ impl Case {
 
     fn findings(&self) -> Findings {
         let findings = match (self.kind, IncidentId::parse("924565")) {
-            (Kind::Incident, Some(id)) => defender::findings_of_incident(&self.body, id, Portal::Commercial),
-            _ => defender::findings_of_list(&self.body, Portal::Commercial),
+            (Kind::Incident, Some(id)) => defender::read_incident(&self.body, id, Portal::Commercial),
+            _ => defender::read_list(&self.body, Portal::Commercial),
         };
         findings.unwrap_or_else(|| panic!("{}: not read", self.name))
     }

@@ -23,7 +23,7 @@ use crate::delivery::{BatchForm, Content, Destination};
 use crate::domain::enrichment::{Answer, Enrichment, RenderOptions};
 use crate::domain::notified::{Notified, Outcome};
 use crate::formats::{self, BatchLine, Format, OutputOptions};
-use crate::lookup::{Context, EnrichError, Held};
+use crate::lookup::{Context, ItemOutcome};
 
 /// Posts of one request that run concurrently.
 const POSTS_IN_FLIGHT: usize = 4;
@@ -161,9 +161,9 @@ impl Work {
         let time = ctx.deadline.remaining();
         let leaves_time = self.has_destinations() && !self.is_alone;
         let lookups = if leaves_time { &ctx.within(time.saturating_sub(POSTING_TIME.min(time / 4))) } else { ctx };
-        let take = |at: usize, held| {
+        let take = |at: usize, outcome| {
             if let Some(position) = positions.get(at) {
-                self.settle(*position, held);
+                self.settle(*position, outcome);
             }
         };
         self.service.enricher.enrich_each(&questions, lookups, take).await;
@@ -172,7 +172,7 @@ impl Work {
         }
     }
 
-    fn settle(&self, at: usize, Held { answer, ctx }: Held<Result<Answer, EnrichError>>) {
+    fn settle(&self, at: usize, ItemOutcome { answer, ctx }: ItemOutcome) {
         let request = self.items.get(at).and_then(|item| item.request.as_ref());
         let outcome = answer.map_err(Problem::from).and_then(|answer| {
             request.map_or(Ok(()), |request| check_found(&answer, request))?;

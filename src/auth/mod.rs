@@ -12,11 +12,11 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::client::Context;
+use crate::clock::Clock;
 use crate::config::{CallerAuth, Settings};
 #[cfg(feature = "cli")]
 use crate::credentials::Corrections;
 use crate::credentials::{SecretError, SecretProblem, SecretStore, StoreError};
-use crate::domain::timestamp::Timestamp;
 use caller_secret::CallerSecretCache;
 pub(crate) use caller_secret::{CallerSecret, Member, MemberForm, UnknownMember};
 #[cfg(feature = "cli")]
@@ -88,12 +88,13 @@ impl From<SecretError> for AuthError {
 pub(crate) struct Callers {
     auth: CallerAuth,
     secret: CallerSecretCache,
+    clock: Clock,
 }
 
 impl Callers {
     /// `members` are the members of the caller secret that other modules parse.
-    pub(crate) fn new(settings: &Settings, store: SecretStore, members: Vec<Member>) -> Self {
-        Self { auth: settings.caller_auth, secret: CallerSecretCache::new(settings, store, members) }
+    pub(crate) fn new(settings: &Settings, store: SecretStore, members: Vec<Member>, clock: Clock) -> Self {
+        Self { auth: settings.caller_auth, secret: CallerSecretCache::new(settings, store, members), clock }
     }
 
     /// Authenticates a caller by the request headers or the IAM identity.
@@ -132,7 +133,7 @@ impl Callers {
         ctx: &Context,
     ) -> Result<Signed, AuthError> {
         let secret = self.required_secret(ctx).await?;
-        let request = SignedRequest { headers, query: "", body, received_at: Timestamp::now() };
+        let request = SignedRequest { headers, query: "", body, received_at: self.clock.now() };
         let delivery = standard_webhooks::verify(&standard_webhooks::SECRETS.read(&secret)?, &request)?;
         // The body belongs to the identity of a delivery: another question never gets a repeated answer.
         let content = ring::digest::digest(&ring::digest::SHA256, body);

@@ -25,11 +25,11 @@ use self::demo_chat::DemoChat;
 use self::listen::ListenAddress;
 use crate::app::Service;
 use crate::client::HttpClient;
+use crate::clock::Clock;
 use crate::config::{SettingError, Settings};
 use crate::credentials::aws::{AwsAccess, MissingCredentials};
 use crate::domain::subject::Kind;
 use crate::domain::subject::field_names::{self, FieldMeaning};
-use crate::domain::timestamp::Timestamp;
 use crate::formats::Format;
 use crate::telemetry::{self, LogSettings};
 use defender_sandbox::Sandbox;
@@ -245,7 +245,7 @@ impl Session {
         let settings = Settings::read()?;
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_profile(&settings.aws, &http).await?;
-        let service = Service::new(&settings, http, aws.clone(), Timestamp::now)?;
+        let service = Service::new(&settings, http, aws.clone(), Clock::SYSTEM)?;
         Ok(Self { settings, service, aws: Some(aws), demo: None })
     }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use defender_enrich::app::Service;
+use defender_enrich::clock::Clock;
 use defender_enrich::config::Settings;
 use defender_enrich::domain::timestamp::Timestamp;
 use defender_sandbox::{DEMO_KEY, Route, Sandbox, Seen, Service as Server};
@@ -55,7 +56,7 @@ impl World {
     }
 
     pub(crate) async fn around(sandbox: Sandbox, changes: &[(&str, &str)]) -> Self {
-        let service = Service::with_clock(&settings(&sandbox, changes), clock).expect("a service");
+        let service = Service::with_clock(&settings(&sandbox, changes), Clock::new(clock)).expect("a service");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let router = service.router();

@@ -39,7 +39,7 @@ impl Delivery {
             Command::Ask { question, share } => {
                 // A repeated delivery of the same command gets an answer, but nothing is posted twice.
                 let sender = self.integration.secrets.sender;
-                let is_repeated = request.is_unique && self.call.service.seen_messages.repeats(sender, &self.body);
+                let is_repeated = request.is_unique && self.call.service.deliveries.repeats(sender, &self.body);
                 let audience = if share && !is_repeated { Audience::Channel } else { Audience::Person };
                 self.look_up(chat, question, audience, request.response_url.filter(|_| !is_repeated)).await
             }

@@ -15,7 +15,6 @@ use super::problem::Problem;
 use super::respond::{self, Call, RequestLog, with_caller_name};
 use crate::auth::AuthError;
 use crate::auth::signature::SignedRequest;
-use crate::domain::timestamp::Timestamp;
 use crate::integrations::{Exchange, Integration};
 use crate::lookup::Context;
 
@@ -61,7 +60,7 @@ impl Delivery {
                 headers: &self.call.parts.headers,
                 query: self.call.query(),
                 body: &self.body,
-                received_at: Timestamp::now(),
+                received_at: self.call.service.clock.now(),
             };
             Ok((self.integration.verify)(&secrets, &request)?)
         });

@@ -7,17 +7,17 @@ use tokio::time::timeout_at;
 
 use super::super::batch::Item;
 use super::super::decode::{self, EnrichRequest};
-use super::super::deliveries::{self, Reply};
+use super::super::deliveries;
 use super::super::fields::Fields;
 use super::super::options::Options;
 use super::super::problem::{Code, Problem};
 use super::super::respond::Call;
 use super::super::work::Work;
 use super::Delivery;
-use crate::cache::Claim;
 use crate::domain::subject::Question;
 use crate::domain::warning::Warning;
 use crate::integrations::{ExtractedSubjects, Records, Unusable};
+use crate::repetitions::Claim;
 
 impl Delivery {
     /// Answers a record. A delivery that came before gets the first answer.
@@ -48,7 +48,7 @@ impl Delivery {
         records: &'static Records,
         items: Vec<Item>,
         options: &Options,
-        claim: Option<Claim<Reply>>,
+        claim: Option<Claim>,
     ) -> Result<Response, Problem> {
         let Self { call: Call { service, request_context, .. }, reply_ctx, .. } = self;
         let work = Work::new(service.clone(), items, options, request_context).await?;

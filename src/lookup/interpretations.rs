@@ -1,4 +1,4 @@
-//! The readings of a question: a `value` is looked up as each kind that its form permits, until something is found.
+//! The interpretations of a question: a `value` is looked up as each kind that its form permits, until something is found.
 
 use super::scope::RequestScope;
 use super::{EnrichError, Enricher};
@@ -7,8 +7,8 @@ use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::{Account, Kind, Machine, Question, Subject};
 use crate::domain::warning::{Warning, WarningCode};
 
-/// One reading of a question: the question as one kind of subject.
-pub(super) struct Reading<'q> {
+/// A question, interpreted as one kind of subject.
+pub(super) struct Interpretation<'q> {
     pub(super) subject: &'q Subject,
     pub(super) input: &'q str,
     pub(super) steps: Vec<Step>,
@@ -26,7 +26,7 @@ pub(super) enum NameFilter {
     FirstLabel,
 }
 
-impl<'q> Reading<'q> {
+impl<'q> Interpretation<'q> {
     fn new(question: &'q Question, subject: &'q Subject, names: NameFilter) -> Self {
         let kind = subject.kind();
         let mut steps = question.steps.clone();
@@ -37,43 +37,43 @@ impl<'q> Reading<'q> {
     }
 }
 
-/// Returns the first reading of a question, and the others in the order in which they are tried. The first label of a
+/// Returns the first interpretation of a question, and the others in the order in which they are tried. The first label of a
 /// full name comes last.
-fn readings(question: &Question) -> (Reading<'_>, Vec<Reading<'_>>) {
+fn interpretations(question: &Question) -> (Interpretation<'_>, Vec<Interpretation<'_>>) {
     if question.further.is_empty() {
-        return (Reading::new(question, &question.subject, NameFilter::Any), Vec::new());
+        return (Interpretation::new(question, &question.subject, NameFilter::Any), Vec::new());
     }
-    let reading = |names| move |subject| Reading::new(question, subject, names);
+    let interpreted = |names| move |subject| Interpretation::new(question, subject, names);
     let is_full_name =
         |subject: &&Subject| matches!(subject, Subject::Machine(Machine::Name(name)) if !name.is_short());
     let full_names = std::iter::once(&question.subject).chain(&question.further).filter(is_full_name);
-    let others = question.further.iter().map(reading(NameFilter::Whole));
+    let others = question.further.iter().map(interpreted(NameFilter::Whole));
     (
-        reading(NameFilter::Whole)(&question.subject),
-        others.chain(full_names.map(reading(NameFilter::FirstLabel))).collect(),
+        interpreted(NameFilter::Whole)(&question.subject),
+        others.chain(full_names.map(interpreted(NameFilter::FirstLabel))).collect(),
     )
 }
 
 impl Enricher {
-    /// Answers a question by the first of its readings that finds something. If a reading fails, the others are still
-    /// tried. If these find nothing, the error is returned, because the failed reading might have found something.
+    /// Answers a question by the first of its interpretations that finds something. If one fails, the others are still
+    /// tried. If these find nothing, the error is returned, because the failed one might have found something.
     pub(super) async fn first_that_finds(
         &self,
         question: &Question,
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
-        let (first, others) = readings(question);
+        let (first, others) = interpretations(question);
         let mut outcome = self.enrich_within(&first, scope).await;
         let mut partial: Vec<Warning> = Vec::new();
-        for reading in &others {
+        for next in &others {
             if outcome.as_ref().is_ok_and(|answer| answer.findings.found()) {
                 return outcome;
             }
-            match (self.enrich_within(reading, scope).await, &outcome) {
+            match (self.enrich_within(next, scope).await, &outcome) {
                 (Ok(answer), _) if answer.findings.found() => return Ok(answer),
                 // A device that is known by its first label is a better answer than an unknown full name.
                 (Ok(answer), Ok(before))
-                    if reading.names == NameFilter::FirstLabel && answer.findings.known && !before.findings.known =>
+                    if next.names == NameFilter::FirstLabel && answer.findings.known && !before.findings.known =>
                 {
                     outcome = Ok(answer);
                 }
@@ -97,11 +97,11 @@ impl Enricher {
 }
 
 /// The warning that lists the kinds, if a question was tried as several kinds.
-fn tried_as(first: &Reading<'_>, others: &[Reading<'_>]) -> Option<Warning> {
-    let readings = || std::iter::once(first).chain(others);
+fn tried_as(first: &Interpretation<'_>, others: &[Interpretation<'_>]) -> Option<Warning> {
+    let all = || std::iter::once(first).chain(others);
     let mut kinds: Vec<Kind> = Vec::new();
-    for reading in readings() {
-        let kind = reading.subject.kind();
+    for interpretation in all() {
+        let kind = interpretation.subject.kind();
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
@@ -109,7 +109,7 @@ fn tried_as(first: &Reading<'_>, others: &[Reading<'_>]) -> Option<Warning> {
     let (last, others) = kinds.split_last().filter(|(_, others)| !others.is_empty())?;
     let others: Vec<_> = others.iter().map(|kind| kind.as_str()).collect();
     let mut detail = format!("Nothing was found: this was asked as {} and as {}.", others.join(", as "), last.as_str());
-    if let Some(hint) = readings().find_map(|reading| display_name(reading.subject)) {
+    if let Some(hint) = all().find_map(|interpretation| display_name_hint(interpretation.subject)) {
         detail.push(' ');
         detail.push_str(hint);
     }
@@ -117,7 +117,7 @@ fn tried_as(first: &Reading<'_>, others: &[Reading<'_>]) -> Option<Warning> {
 }
 
 /// Returns a hint for a caller who may have sent a person's display name instead of an account name.
-pub(super) fn display_name(subject: &Subject) -> Option<&'static str> {
+pub(super) fn display_name_hint(subject: &Subject) -> Option<&'static str> {
     let has_blank = |account: &Account| account.name().contains(' ');
     matches!(subject, Subject::User(account) if has_blank(account)).then_some(
         "A display name is no account name: if this is one, ask for the account name or the user principal name.",

@@ -1,7 +1,9 @@
-//! Single flight: runs one operation at a time, and concurrent requests for it share the outcome.
+//! Single flight: while an operation runs, requests for the same key share its outcome.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -10,66 +12,76 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::client::Deadline;
 
-/// Holds the operation that currently runs, if any.
-///
-/// The operation runs as a separate task until its own deadline. It completes even if all waiters give up.
-pub(super) struct SingleFlight<T: Clone> {
-    current: Mutex<Option<Current<T>>>,
+/// The operations that currently run, by key.
+pub(crate) struct SingleFlight<K, T: Clone> {
+    running: Mutex<HashMap<K, Running<T>>>,
 }
 
-struct Current<T: Clone> {
+struct Running<T: Clone> {
     outcome: WeakShared<BoxFuture<'static, T>>,
     started: Instant,
     deadline: Deadline,
 }
 
-/// A running operation that a request waits for.
-pub(super) struct Joined<T: Clone> {
+/// A running operation that a request waits for. Every waiter polls it. So it continues when the request that started it is
+/// dropped, and is dropped with the last waiter.
+pub(crate) struct Joined<T: Clone> {
     outcome: Shared<BoxFuture<'static, T>>,
     started: Instant,
     deadline: Deadline,
     /// Whether it was already running when this request joined it.
-    pub(super) was_running: bool,
+    pub(crate) was_running: bool,
 }
 
 /// Deadlines that differ by less count as equal, because concurrent requests arrive within some milliseconds.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
 
-impl<T: Clone> Default for SingleFlight<T> {
+impl<K, T: Clone> Default for SingleFlight<K, T> {
     fn default() -> Self {
-        Self { current: Mutex::new(None) }
+        Self { running: Mutex::default() }
     }
 }
 
-impl<T: Clone> fmt::Debug for SingleFlight<T> {
+impl<K, T: Clone> fmt::Debug for SingleFlight<K, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SingleFlight").finish_non_exhaustive()
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
-    /// Joins the running operation, or starts one with this deadline. `start` is called under a lock.
-    pub(super) fn join_or_start<F>(&self, deadline: Deadline, start: impl FnOnce() -> F) -> Joined<T>
+impl<K: Eq + Hash, T: Clone + Send + Sync + 'static> SingleFlight<K, T> {
+    /// Joins the running operation of this key, or starts one with this deadline. `start` is called under a lock.
+    pub(crate) fn join_or_start<F>(&self, key: K, deadline: Deadline, start: impl FnOnce() -> F) -> Joined<T>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let mut current = self.lock();
-        if let Some(joined) = current.as_ref().and_then(Current::join) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|_, operation| operation.join().is_some());
+        if let Some(joined) = running.get(&key).and_then(Running::join) {
             return joined;
         }
         let outcome = start().boxed().shared();
-        tokio::spawn(outcome.clone());
         let started = Instant::now();
-        *current = outcome.downgrade().map(|outcome| Current { outcome, started, deadline });
+        if let Some(outcome) = outcome.downgrade() {
+            running.insert(key, Running { outcome, started, deadline });
+        }
         Joined { outcome, started, deadline, was_running: false }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Current<T>>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same. An operation that starts runs as a separate task until its own deadline. It completes even if all waiters
+    /// give up.
+    pub(crate) fn join_or_spawn<F>(&self, key: K, deadline: Deadline, start: impl FnOnce() -> F) -> Joined<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let joined = self.join_or_start(key, deadline, start);
+        if !joined.was_running {
+            tokio::spawn(joined.outcome.clone());
+        }
+        joined
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> Current<T> {
+impl<T: Clone + Send + Sync + 'static> Running<T> {
     /// Joins the operation, or returns `None` if it has ended.
     fn join(&self) -> Option<Joined<T>> {
         let outcome = self.outcome.upgrade().filter(|outcome| outcome.peek().is_none())?;
@@ -79,17 +91,17 @@ impl<T: Clone + Send + Sync + 'static> Current<T> {
 
 impl<T: Clone> Joined<T> {
     /// The outcome, or `None` if there is none by the deadline.
-    pub(super) async fn by(&self, deadline: Deadline) -> Option<T> {
+    pub(crate) async fn by(&self, deadline: Deadline) -> Option<T> {
         timeout_at(deadline.instant(), self.outcome.clone()).await.ok()
     }
 
     /// Whether another request started it with an earlier deadline than this one, so that a new attempt may succeed.
-    pub(super) fn had_less_time_than(&self, deadline: Deadline) -> bool {
+    pub(crate) fn had_less_time_than(&self, deadline: Deadline) -> bool {
         self.was_running && self.deadline.instant() + DEADLINE_MARGIN < deadline.instant()
     }
 
     /// The outcome, if it arrives within `span` of the start of the operation and within a third of the time left.
-    pub(super) async fn briefly(&self, span: Duration, deadline: Deadline) -> Option<T> {
+    pub(crate) async fn briefly(&self, span: Duration, deadline: Deadline) -> Option<T> {
         let end = (self.started + span).min(Instant::now() + deadline.remaining() / 3);
         timeout_at(end, self.outcome.clone()).await.ok()
     }
@@ -110,11 +122,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn concurrent_requests_share_one_operation() {
+    async fn concurrent_requests_for_one_key_share_one_operation() {
         let (flight, runs) = (SingleFlight::default(), Arc::new(AtomicU32::new(0)));
         let request = || async {
             let runs = runs.clone();
-            let joined = flight.join_or_start(after(10), || async move {
+            let joined = flight.join_or_start((), after(10), || async move {
                 sleep(Duration::from_secs(1)).await;
                 runs.fetch_add(1, Ordering::Relaxed)
             });
@@ -128,7 +140,7 @@ mod tests {
     async fn an_operation_continues_without_waiters() {
         let (flight, done) = (SingleFlight::default(), Arc::new(AtomicU32::new(0)));
         let inner = done.clone();
-        let joined = flight.join_or_start(after(10), || async move {
+        let joined = flight.join_or_spawn((), after(10), || async move {
             sleep(Duration::from_secs(5)).await;
             inner.fetch_add(1, Ordering::Relaxed)
         });
@@ -142,7 +154,7 @@ mod tests {
     async fn a_brief_wait_counts_from_the_start_of_the_operation() {
         let flight = SingleFlight::default();
         let start = Instant::now();
-        let join = || flight.join_or_start(after(10), || sleep(Duration::from_secs(60)));
+        let join = || flight.join_or_start((), after(10), || sleep(Duration::from_secs(60)));
         let first = join();
         assert_eq!(first.briefly(Duration::from_secs(1), after(30)).await, None);
         assert_eq!(start.elapsed().as_secs(), 1);

@@ -1,8 +1,9 @@
 //! Warnings about accounts of one name in different domains. The older APIs take only the bare name, and mix such
-//! accounts. In advanced hunting, evidence that names only a part of an account can belong to a namesake.
+//! accounts. In advanced hunting, evidence that names only a part of an account can belong to another account of the name.
 
 use std::collections::BTreeSet;
 
+use super::join_ids;
 use crate::domain::alert::Alert;
 use crate::domain::evidence::{Detail, Evidence};
 use crate::domain::findings::Findings;
@@ -10,29 +11,20 @@ use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::Account;
 use crate::domain::warning::{Warning, WarningCode};
 
-/// How many ids of alerts a warning lists.
-const MAX_LISTED_IDS: usize = 10;
-
 /// Returns a warning about alerts of the same name in another domain, if the caller sent a domain.
-pub(super) fn warning(account: &Account, findings: &Findings) -> Option<Warning> {
+pub(super) fn defender_warning(account: &Account, findings: &Findings) -> Option<Warning> {
     let domain = account.domain()?;
-    let mut domains = BTreeSet::new();
-    let mut ids = Vec::new();
-    for alert in &findings.alerts {
-        let namesakes = accounts(alert, account.name());
-        if !namesakes.is_empty() && !namesakes.iter().any(|known| known.is_in(domain)) {
-            domains.extend(namesakes.into_iter().filter_map(|known| known.domain));
-            ids.extend(alert.id.as_deref());
-        }
-    }
+    let (domains, ids) = domains_and_ids(account, findings, |alert| {
+        let accounts = accounts(alert, account.name());
+        !accounts.is_empty() && !accounts.iter().any(|known| known.is_in(domain))
+    });
     if domains.is_empty() {
         return None;
     }
     let detail = format!(
-        "Defender is asked by the bare name {:?}; these alerts are of the account of that name in {}, not in {domain}: {}.",
+        "Defender is asked by the bare name {:?}; these alerts are of the account of that name in {domains}, not in {domain}: {}.",
         account.name(),
-        domains.into_iter().collect::<Vec<_>>().join(", "),
-        join_ids(ids)
+        join_ids(ids.into_iter())
     );
     Some(Warning { code: WarningCode::NamesakeInAnotherDomain, detail })
 }
@@ -41,22 +33,31 @@ pub(super) fn warning(account: &Account, findings: &Findings) -> Option<Warning>
 /// one: it contains the name, but no domain and no user principal name.
 pub(super) fn hunting_warning(account: &Account, findings: &Findings) -> Option<Warning> {
     let domain = account.domain()?;
-    let (mut domains, mut ids) = (BTreeSet::new(), Vec::new());
-    for alert in findings.alerts.iter().filter(|alert| !names_account_in_full(alert, account, domain)) {
-        domains.extend(accounts(alert, account.name()).into_iter().filter_map(|known| known.domain));
-        ids.extend(alert.id.as_deref());
-    }
+    let (domains, ids) = domains_and_ids(account, findings, |alert| !names_account_in_full(alert, account, domain));
     if ids.is_empty() {
         return None;
     }
-    let elsewhere = domains.into_iter().collect::<Vec<_>>().join(", ");
-    let elsewhere = if elsewhere.is_empty() { elsewhere } else { format!(" (it tells of {elsewhere})") };
+    let elsewhere = if domains.is_empty() { domains } else { format!(" (it tells of {domains})") };
     let detail = format!(
         "The evidence of these alerts names an account {:?} and does not say that it is the one in {domain}{elsewhere}: {}.",
         account.name(),
-        join_ids(ids)
+        join_ids(ids.into_iter())
     );
     Some(Warning { code: WarningCode::NamesakeInAnotherDomain, detail })
+}
+
+/// Returns the domains of the accounts of this name in the alerts that `is_doubtful` accepts, and the ids of these alerts.
+fn domains_and_ids<'f>(
+    account: &Account,
+    findings: &'f Findings,
+    is_doubtful: impl Fn(&Alert) -> bool,
+) -> (String, Vec<&'f str>) {
+    let (mut domains, mut ids) = (BTreeSet::new(), Vec::new());
+    for alert in findings.alerts.iter().filter(|alert| is_doubtful(alert)) {
+        domains.extend(accounts(alert, account.name()).into_iter().filter_map(|known| known.domain));
+        ids.extend(alert.id.as_deref());
+    }
+    (domains.into_iter().collect::<Vec<_>>().join(", "), ids)
 }
 
 /// Whether the evidence of an alert, or its row, contains the full name of the account.
@@ -102,13 +103,6 @@ fn names_in_full(item: &Evidence, account: &Account, domain: &str) -> bool {
         let text = value.get().to_lowercase();
         wanted.iter().all(|wanted| text.contains(wanted.as_str()))
     })
-}
-
-/// Joins the first ids for a sentence.
-fn join_ids(mut ids: Vec<&str>) -> String {
-    let more = if ids.len() > MAX_LISTED_IDS { " …" } else { "" };
-    ids.truncate(MAX_LISTED_IDS);
-    ids.join(", ") + more
 }
 
 /// Returns the first label of a DNS domain, which is usually its NetBIOS name.
