@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 use url::{Host, Url};
 
 use super::address::is_allowed;
-use super::splunk_hec;
 use crate::config::DestinationAddresses;
 use crate::formats::Format;
 use crate::integrations::standard_webhooks::WebhookSecret;
@@ -141,7 +140,7 @@ impl Kind {
     fn takes(self, format: Format) -> bool {
         match self {
             Self::Slack | Self::Teams => format == self.default_format(),
-            Self::SplunkHec => splunk_hec::source_type(format).is_some(),
+            Self::SplunkHec => format.event_type().is_some(),
             Self::Webhook => true,
         }
     }

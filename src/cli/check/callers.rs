@@ -1,7 +1,5 @@
 //! Checks the caller secret: who may call, which hooks are enabled, and where answers can be posted.
 
-use serde_json::json;
-
 use super::report::Report;
 use super::secrets::{report_corrections, secret_read_error};
 use super::{PART_TIMEOUT, context};
@@ -10,8 +8,8 @@ use crate::cli::Session;
 use crate::config::CallerAuth;
 use crate::delivery::{Content, Destination, HostError};
 use crate::domain::notified::Outcome;
-use crate::formats::Format;
 
+const TEST_MESSAGE: &str = "A test message of defender-enrich: answers with this destination arrive here.";
 /// An example of the secret.
 const EXAMPLE: &str = "{\"api_keys\":{\"jira\":[\"KEY\"]}}";
 
@@ -137,7 +135,7 @@ async fn check_host(session: &Session, part: &str, destination: &Destination, re
 
 /// Posts a test message.
 async fn post_test_message(session: &Session, destination: &Destination, report: &mut Report) {
-    let content = Content::Body(test_message(destination.format()));
+    let content = Content::Body(destination.format().notice(TEST_MESSAGE));
     let notified = session.service.notifier.post(destination, content, &context()).await;
     let status = notified.status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
     let part = "  test message";
@@ -151,24 +149,4 @@ async fn post_test_message(session: &Session, destination: &Destination, report:
         Outcome::Misconfigured => report.wrong(part, "its host has only addresses that a destination may not have"),
         Outcome::NothingToSend | Outcome::Pending => report.skipped(part, "nothing was sent"),
     }
-}
-
-fn test_message(format: Format) -> Vec<u8> {
-    let text = "A test message of defender-enrich: answers with this destination arrive here.";
-    let message = match format {
-        Format::Slack => json!({"text": text}),
-        Format::Teams => json!({"type": "message", "attachments": [{
-            "contentType": "application/vnd.microsoft.card.adaptive",
-            "content": {
-                "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-                "type": "AdaptiveCard",
-                "version": "1.4",
-                "body": [{"type": "TextBlock", "text": text, "wrap": true}],
-            },
-        }]}),
-        Format::Ecs => json!([{"message": text}]),
-        Format::Json | Format::Ocsf | Format::OcsfNdjson => json!({"message": text}),
-        Format::Markdown | Format::Text => return text.as_bytes().to_vec(),
-    };
-    message.to_string().into_bytes()
 }
