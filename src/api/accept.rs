@@ -29,6 +29,13 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
     best.map_or(Format::Json, |(_, format)| format)
 }
 
+/// Whether the `Accept` headers name HTML, as browsers do. A wildcard does not count.
+pub(super) fn names_html(headers: &HeaderMap) -> bool {
+    let headers = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut ranges = headers.flat_map(|header| split(header, ',')).filter_map(Range::parse);
+    ranges.any(|range| range.precision() == 2 && range.takes("text", "html") && range.weight > 0)
+}
+
 /// One element of an `Accept` header. Parameters other than the weight are ignored: our media types have none but
 /// `charset`.
 #[derive(Debug, PartialEq, Eq)]
@@ -199,6 +206,22 @@ mod tests {
         }
         assert_eq!(of(&["text/plain;q=2, text/markdown"]), Format::Markdown);
         assert_eq!(of(&["\u{fc}/\u{fc}, text/plain"]), Format::Text);
+    }
+
+    #[test]
+    fn only_a_header_that_names_html_asks_for_it() {
+        let named = |value: &'static str| {
+            let headers = [(header::ACCEPT, HeaderValue::from_static(value))];
+            names_html(&headers.into_iter().collect())
+        };
+        for header in
+            ["text/html,application/xhtml+xml,*/*;q=0.8", "application/xml;q=0.5, Text/HTML;level=1", "text/html;q=0.1"]
+        {
+            assert!(named(header), "{header}");
+        }
+        for header in ["", "*/*", "text/*", "text/plain", "text/html;q=0, */*", "application/xhtml+xml", "text/htmlx"] {
+            assert!(!named(header), "{header}");
+        }
     }
 
     proptest! {

@@ -14,6 +14,7 @@ mod notify;
 mod openapi;
 mod options;
 mod origin;
+mod page;
 mod prefix;
 mod problem;
 mod request;
@@ -32,6 +33,8 @@ pub use middleware::{AnswerLimit, RequestId};
 pub use openapi::{document, flat_document, schemas};
 pub use origin::OwnAddress;
 #[cfg(feature = "cli")]
+pub(crate) use page::{PageExample, PageSetup};
+#[cfg(feature = "cli")]
 pub(crate) use problem::{is_bad_input, one_line_message};
 
 pub use crate::auth::IamIdentity;
@@ -41,6 +44,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
     let routes = routes::router()
         .fallback(respond::unknown_route)
         .method_not_allowed_fallback(respond::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(service.clone(), page::answer_browser))
         .layer(axum::middleware::from_fn_with_state(service.clone(), middleware::answer))
         .with_state(service);
     Router::new().fallback_service(MapRequest::new(routes, prefix::without_prefix))

@@ -18,6 +18,8 @@ pub use cloud::{Cloud, Region};
 use crate::domain::portal::Portal;
 use crate::integrations::splunk::Fields;
 use source::Source;
+#[cfg(feature = "cli")]
+pub(crate) use source::is_loopback;
 
 /// The error of a wrong setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -191,6 +193,8 @@ pub struct Settings {
     pub splunk_fields: Fields,
     /// `SLACK_RESPONSE_URL`: replaces `https://hooks.slack.com` in tests, on loopback.
     pub slack_response_url: Option<Url>,
+    /// `ENRICH_PAGE`: browsers get the page for people.
+    pub page: bool,
     /// `ENRICH_EXTRA_CA_FILE`.
     pub extra_ca_file: Option<PathBuf>,
     /// The variables of the AWS SDK.
@@ -259,6 +263,7 @@ impl Settings {
             },
             splunk_fields: source.splunk_fields()?,
             slack_response_url: source.loopback("SLACK_RESPONSE_URL")?,
+            page: source.page()?,
             extra_ca_file: source.text("ENRICH_EXTRA_CA_FILE").map(PathBuf::from),
             aws: source.aws()?,
             extensions_api: source.extensions_api()?,
@@ -282,6 +287,12 @@ impl Source<'_> {
     fn destination_addresses(&self) -> Result<DestinationAddresses, SettingError> {
         let words = &[("true", DestinationAddresses::PublicAndPrivate), ("false", DestinationAddresses::Public)];
         self.word("ENRICH_ALLOW_PRIVATE_DESTINATIONS", words, DestinationAddresses::Public)
+    }
+
+    /// Reads `ENRICH_PAGE`. A server on a laptop has the page by default, a Lambda function has not.
+    fn page(&self) -> Result<bool, SettingError> {
+        let is_lambda = self.text("AWS_LAMBDA_RUNTIME_API").is_some();
+        self.word("ENRICH_PAGE", &[("true", true), ("false", false)], !is_lambda)
     }
 
     fn backend(&self) -> Result<BackendChoice, SettingError> {
