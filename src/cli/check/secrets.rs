@@ -1,7 +1,5 @@
 //! Checks both secrets: the Defender credential, and the callers, senders and destinations of the caller secret.
 
-use serde_json::json;
-
 use super::report::Report;
 use super::{PART_TIMEOUT, context};
 use crate::auth::{AuthError, CallerSecret, standard_webhooks};
@@ -11,9 +9,9 @@ use crate::config::CallerAuth;
 use crate::credentials::{CallError, Corrections, CredentialError};
 use crate::delivery::{Content, Destination, HostError};
 use crate::domain::notified::Outcome;
-use crate::formats::Format;
 use crate::integrations;
 
+const TEST_MESSAGE: &str = "A test message of defender-enrich: answers with this destination arrive here.";
 /// An example of the secret.
 const EXAMPLE: &str = "{\"api_keys\":{\"jira\":[\"KEY\"]}}";
 
@@ -177,7 +175,7 @@ async fn check_host(session: &Session, part: &str, destination: &Destination, re
 
 /// Posts a test message.
 async fn post_test_message(session: &Session, destination: &Destination, report: &mut Report) {
-    let content = Content::Body(test_message(destination.format()));
+    let content = Content::Body(destination.format().notice(TEST_MESSAGE));
     let notified = session.service.notifier.post(destination, content, &context()).await;
     let status = notified.status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
     let part = "  test message";
@@ -205,24 +203,4 @@ async fn post_test_message(session: &Session, destination: &Destination, report:
         Outcome::Misconfigured => report.wrong(part, "its host has only addresses that a destination may not have"),
         Outcome::NothingToSend | Outcome::Pending => report.skipped(part, "nothing was sent"),
     }
-}
-
-fn test_message(format: Format) -> Vec<u8> {
-    let text = "A test message of defender-enrich: answers with this destination arrive here.";
-    let message = match format {
-        Format::Slack => json!({"text": text}),
-        Format::Teams => json!({"type": "message", "attachments": [{
-            "contentType": "application/vnd.microsoft.card.adaptive",
-            "content": {
-                "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-                "type": "AdaptiveCard",
-                "version": "1.4",
-                "body": [{"type": "TextBlock", "text": text, "wrap": true}],
-            },
-        }]}),
-        Format::Ecs => json!([{"message": text}]),
-        Format::Json | Format::Ocsf | Format::OcsfNdjson => json!({"message": text}),
-        Format::Markdown | Format::Text => return text.as_bytes().to_vec(),
-    };
-    message.to_string().into_bytes()
 }
