@@ -3,6 +3,7 @@
 pub mod defender;
 pub mod graph;
 mod paging;
+mod wire;
 
 use crate::client::ClientError;
 use crate::lenient_json::json::Malformed;

@@ -102,7 +102,7 @@ pub struct Alert {
     pub extra: Extra,
     /// Defender's words where the answer says `other`.
     #[serde(skip)]
-    pub unfamiliar: UnknownWords,
+    pub unknown_words: UnknownWords,
 }
 
 impl Alert {

@@ -207,7 +207,7 @@ fn hash(alert: &Alert, hasher: &RandomState) -> u64 {
     let mut writer = HashWriter(hasher.build_hasher());
     // Equal alerts have equal JSON, and serializing an alert cannot fail.
     let _ = serde_json::to_writer(&mut writer, alert);
-    (&alert.further_devices, &alert.unfamiliar).hash(&mut writer.0);
+    (&alert.further_devices, &alert.unknown_words).hash(&mut writer.0);
     writer.0.finish()
 }
 
@@ -222,8 +222,8 @@ mod tests {
     fn different_alerts_of_one_id_are_not_compared_pairwise() {
         let alert = |n: usize| {
             let severity = Some(format!("word {n}").into());
-            let unfamiliar = UnknownWords { severity, status: None };
-            Alert { id: Some("da1_1".into()), severity: Severity::Other, unfamiliar, ..Alert::default() }
+            let unknown_words = UnknownWords { severity, status: None };
+            Alert { id: Some("da1_1".into()), severity: Severity::Other, unknown_words, ..Alert::default() }
         };
         let hasher = RandomState::new();
         let (mut same_id, mut kept) = (SameIdAlerts::default(), Vec::new());

@@ -55,7 +55,7 @@ pub struct Incident {
     pub extra: Extra,
     /// Defender's words where the answer says `other`.
     #[serde(skip)]
-    pub unfamiliar: UnknownWords,
+    pub unknown_words: UnknownWords,
     /// The incident that this one was merged into.
     #[serde(skip)]
     pub merged_into: Option<IncidentId>,

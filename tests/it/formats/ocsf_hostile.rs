@@ -210,7 +210,7 @@ prop_compose! {
             logged_on_users: logged_on.into_iter().map(|(name, domain)| LoggedOnUser { name, domain }).collect(),
             created_at, updated_at, first_seen, last_seen, resolved_at, comments,
             evidence_loaded: !evidence.is_empty(), evidence, url, extra,
-            unfamiliar: UnknownWords { severity: severity_word, status: status_word },
+            unknown_words: UnknownWords { severity: severity_word, status: status_word },
         }
     }
 }
@@ -231,7 +231,7 @@ prop_compose! {
         Incident {
             id: "77".into(), name, description, summary, resolving_comment, tenant_id, priority_score, severity, severity_id: severity.id(), status, classification, determination,
             assigned_to, created_at, updated_at, redirected_from: Vec::new(), tags, comments, url, extra,
-            unfamiliar: UnknownWords { severity: severity_word, status: status_word },
+            unknown_words: UnknownWords { severity: severity_word, status: status_word },
             merged_into: target.and_then(IncidentId::new),
         }
     }

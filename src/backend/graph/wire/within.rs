@@ -5,7 +5,8 @@
 //!
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence> and the pages of its types.
 
-use super::evidence;
+use super::evidence::process_with_images;
+use crate::backend::wire::evidence::account_and_file;
 use crate::domain::alert::Device;
 use crate::domain::evidence::{Detail, File, Mail, Mailbox, NestedEntities, User};
 use crate::domain::shared_str::SharedStr;
@@ -34,7 +35,7 @@ pub(super) fn named(kind: &str, detail: &Detail, members: &Members<'_>) -> Optio
         // A device is in the devices of the alert, and its last addresses are not entities.
         Detail::Other {} if kind == "device" => return None,
         Detail::Mailbox(_) => named.users.extend(members.peek_text("upn").map(user_by_upn)),
-        Detail::Mail(_) => named.urls = texts(members, "urls"),
+        Detail::Mail(_) => named.urls = members.peek_texts("urls"),
         Detail::Other {} => {
             add_by_type(kind, members, &mut named);
             add_object(members, &mut named);
@@ -66,7 +67,7 @@ fn add_by_type(kind: &str, members: &Members<'_>, named: &mut NestedEntities) {
             named.mailboxes.extend(address.map(|address| Mailbox { address: Some(address), display_name, user: None }));
         }
         "network_connection" => {
-            let address = |name| members.only(name).object(name, &mut Warnings::default())?.peek_text("ipAddress");
+            let address = |name| members.peek_object(name)?.peek_text("ipAddress");
             (named.source, named.destination) = (address("sourceAddress"), address("destinationAddress"));
         }
         "submission_mail" => {
@@ -80,7 +81,7 @@ fn add_by_type(kind: &str, members: &Members<'_>, named: &mut NestedEntities) {
             });
         }
         "teams_message" => {
-            let others = ["recipients", "suspiciousRecipients"].into_iter().flat_map(|name| texts(members, name));
+            let others = ["recipients", "suspiciousRecipients"].into_iter().flat_map(|name| members.peek_texts(name));
             named.users.extend(text("senderFromAddress").into_iter().chain(others).map(user_by_upn));
         }
         _ => {}
@@ -91,7 +92,7 @@ fn add_by_type(kind: &str, members: &Members<'_>, named: &mut NestedEntities) {
 fn search(members: &Members<'_>, depth: usize, named: &mut NestedEntities) {
     let text = |name: &str| members.peek_text(name);
     named.ips.extend(text("ipAddress").into_iter().chain(text("senderIp")).chain(text("senderIP")));
-    named.urls.extend(text("url").into_iter().chain(texts(members, "urls")));
+    named.urls.extend(text("url").into_iter().chain(members.peek_texts("urls")));
     named
         .files
         .extend(text("algorithm").zip(text("value")).and_then(|(algorithm, value)| file_by_hash(&algorithm, value)));
@@ -103,8 +104,8 @@ fn search(members: &Members<'_>, depth: usize, named: &mut NestedEntities) {
             continue;
         }
         for mut object in objects {
-            if object.has_object("imageFile") || object.peek_text("processId").is_some() {
-                named.processes.push(evidence::process(&mut object, &mut Vec::new(), &mut Warnings::default()));
+            if object.peek_object("imageFile").is_some() || object.peek_text("processId").is_some() {
+                named.processes.push(process_with_images(&mut object, &mut Vec::new(), &mut Warnings::default()));
             }
             add_object(&object, named);
             search(&object, depth + 1, named);
@@ -114,30 +115,12 @@ fn search(members: &Members<'_>, depth: usize, named: &mut NestedEntities) {
 
 /// Adds an object, if it is an account, a file or a device.
 fn add_object(object: &Members<'_>, named: &mut NestedEntities) {
-    let text = |name: &str| object.peek_text(name);
-    let user = User {
-        name: text("accountName"),
-        domain: text("domainName"),
-        upn: text("userPrincipalName"),
-        sid: text("userSid"),
-        aad_id: text("azureAdUserId"),
-    };
-    let file = File {
-        name: text("fileName"),
-        path: text("filePath"),
-        sha1: text("sha1"),
-        sha256: text("sha256"),
-        md5: text("md5"),
-    };
+    let (user, file) = account_and_file(object);
     let is_file = [&file.name, &file.sha1, &file.sha256, &file.md5].into_iter().any(Option::is_some);
     let device = device(object);
     named.users.extend(Some(user).filter(User::is_named));
     named.files.extend(is_file.then_some(file));
     named.devices.extend(Some(device).filter(|device| device.name.is_some()));
-}
-
-fn texts(members: &Members<'_>, name: &'static str) -> Vec<SharedStr> {
-    members.only(name).texts(&[name], &mut Warnings::default())
 }
 
 fn device_by_name(name: SharedStr) -> Device {
