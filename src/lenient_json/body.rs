@@ -1,11 +1,14 @@
 //! Reads lists: a body with one page of a list in its `OData` envelope, and lists of objects inside an object.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
+use serde::Deserializer as _;
+use serde::de::DeserializeSeed;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::json::{Budget, Malformed, each_item};
-use super::members::Members;
+use super::json::{Budget, Envelope, Failure, Malformed, read};
+use super::members::{Members, MembersSeed};
 use super::value::Value;
 use crate::domain::extra::Extra;
 use crate::domain::shared_str::SharedStr;
@@ -40,9 +43,10 @@ impl<T> Page<T> {
 pub(crate) fn page<'de, T>(
     body: &'de SharedStr,
     weight: fn(&T) -> usize,
-    mut read: impl FnMut(Members<'de>) -> Result<T, Malformed>,
+    read: impl FnMut(Members<'de>) -> Result<T, Malformed>,
 ) -> Result<Page<T>, Malformed> {
-    list(body, "value", weight, |item| read(item.members()?))
+    let failure = &Failure::default();
+    read_page(body, "value", MembersSeed { text: body, body, failure }, failure, weight, read)
 }
 
 /// The same for a list in a member named `name`, whose items are read as values.
@@ -52,18 +56,32 @@ pub(crate) fn list<'de, T>(
     weight: fn(&T) -> usize,
     mut read: impl FnMut(Value<'de>) -> Result<T, Malformed>,
 ) -> Result<Page<T>, Malformed> {
-    let mut envelope = Members::of_body(body)?;
-    let list = envelope.take(name).ok_or(Malformed::NoItems)?;
+    let item = PhantomData::<&'de RawValue>;
+    read_page(body, name, item, &Failure::default(), weight, |item| read(Value::new(item, body)))
+}
+
+fn read_page<'de, I, T>(
+    body: &'de SharedStr,
+    name: &str,
+    item: I,
+    failure: &Failure,
+    weight: fn(&T) -> usize,
+    mut read_item: impl FnMut(I::Value) -> Result<T, Malformed>,
+) -> Result<Page<T>, Malformed>
+where
+    I: DeserializeSeed<'de> + Copy,
+{
     let mut budget = Budget::of(body);
     let mut items = Vec::new();
-    each_item(list.json(), |item| {
-        let item = read(Value::new(item.ok_or(Malformed::OtherShape)?, body))?;
+    let add = |item| {
+        let item = read_item(item)?;
         budget.spend(weight(&item))?;
         items.push(item);
         Ok(())
-    })?;
+    };
+    let next_link = read(body, failure, |json| json.deserialize_map(Envelope { name, item, read: add, failure }))?;
     items.shrink_to_fit();
-    let next_link = envelope.link("@odata.nextLink");
+    let next_link = next_link.map(|link| Value::new(link, body).link());
     Ok(Page { items, next_link, made: budget.spent + body.in_escaped_strings() })
 }
 
@@ -119,8 +137,15 @@ impl<'de> Members<'de> {
         Ok(Some(objects))
     }
 
-    /// Takes out the link to the next page of a list, if there is one. A link that is not a string becomes empty.
+    /// Takes out the link to the next page of a list, if there is one.
     pub(crate) fn link(&mut self, name: &str) -> Option<String> {
-        Some(self.take(name)?.string().map(Cow::into_owned).unwrap_or_default())
+        self.take(name).map(Value::link)
+    }
+}
+
+impl Value<'_> {
+    /// A link to the next page. One that is not a string becomes empty.
+    fn link(self) -> String {
+        self.string().map(Cow::into_owned).unwrap_or_default()
     }
 }

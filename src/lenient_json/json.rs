@@ -2,11 +2,13 @@
 //! JSON, so that nothing in them is lost: the digits of a number, the order of members, types that nobody expects.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer as _, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::Deserializer;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::de::StrRead;
 use serde_json::value::RawValue;
 
 /// Why a body cannot be read.
@@ -44,76 +46,138 @@ impl Budget {
     }
 }
 
-/// Calls `member` for each member of an object. A value that is null is `None`.
-pub(super) fn each_member<'de>(
-    object: &'de str,
-    member: impl FnMut(Cow<'de, str>, Option<&'de RawValue>) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
-    let (mut json, mut failure) = (Deserializer::from_str(object), None);
-    let level = Level { entry: member, failure: &mut failure };
-    let read = json.deserialize_map(level).and_then(|()| json.end());
-    read.map_err(|error| malformed(&error, failure))
+/// Why a reader ended the reading, because an error of serde is only a text.
+pub(super) type Failure = Cell<Option<Malformed>>;
+
+/// Reads a whole text.
+pub(super) fn read<'de, T>(
+    text: &'de str,
+    failure: &Failure,
+    read: impl FnOnce(&mut serde_json::Deserializer<StrRead<'de>>) -> serde_json::Result<T>,
+) -> Result<T, Malformed> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    read(&mut json).and_then(|value| json.end().and(Ok(value))).map_err(|error| {
+        let shape = if error.is_data() { Malformed::OtherShape } else { Malformed::NotJson };
+        failure.get().unwrap_or(shape)
+    })
 }
 
-/// Calls `item` for each item of a list. An item that is null is `None`.
+/// Calls `item` for each item of a list.
 pub(super) fn each_item<'de>(
     list: &'de str,
-    mut item: impl FnMut(Option<&'de RawValue>) -> Result<(), Malformed>,
+    item: impl FnMut(&'de RawValue) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
-    let (mut json, mut failure) = (Deserializer::from_str(list), None);
-    let level = Level { entry: |_, value| item(value), failure: &mut failure };
-    let read = json.deserialize_seq(level).and_then(|()| json.end());
-    read.map_err(|error| malformed(&error, failure))
+    let failure = &Failure::default();
+    read(list, failure, |json| List { item: PhantomData, read: item, failure }.deserialize(json))
 }
 
-fn malformed(error: &serde_json::Error, failure: Option<Malformed>) -> Malformed {
-    failure.unwrap_or(if error.is_data() { Malformed::OtherShape } else { Malformed::NotJson })
+/// Calls `read` for each item of a list.
+struct List<'f, I, F> {
+    item: I,
+    read: F,
+    failure: &'f Failure,
 }
 
-/// One object or one list. `entry` receives each name, which is empty in a list, and each value.
-struct Level<'f, F> {
-    entry: F,
-    /// Why `entry` ended the reading: an error of serde is only a text.
-    failure: &'f mut Option<Malformed>,
+/// The members of an object. `member` is called for each of them. A value that is null is `None`.
+pub(super) struct Object<'f, F> {
+    pub(super) member: F,
+    pub(super) failure: &'f Failure,
+}
+
+/// The envelope of a list: the items of the list in the member `name`, each read by `item`, and `@odata.nextLink`.
+pub(super) struct Envelope<'f, I, F> {
+    pub(super) name: &'f str,
+    pub(super) item: I,
+    pub(super) read: F,
+    pub(super) failure: &'f Failure,
 }
 
 /// The name of a member, borrowed if it has no escapes.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de, F> Level<'_, F>
-where
-    F: FnMut(Cow<'de, str>, Option<&'de RawValue>) -> Result<(), Malformed>,
-{
-    fn read<E: Error>(&mut self, name: Cow<'de, str>, value: Option<&'de RawValue>) -> Result<(), E> {
-        (self.entry)(name, value).map_err(|failure| {
-            *self.failure = Some(failure);
-            E::custom("the reader stopped")
-        })
-    }
+fn check<E: Error>(outcome: Result<(), Malformed>, failure: &Failure) -> Result<(), E> {
+    outcome.map_err(|malformed| {
+        failure.set(Some(malformed));
+        E::custom("the reader stopped")
+    })
 }
 
-impl<'de, F> Visitor<'de> for Level<'_, F>
+impl<'de, F> Visitor<'de> for Object<'_, F>
 where
     F: FnMut(Cow<'de, str>, Option<&'de RawValue>) -> Result<(), Malformed>,
 {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or a list")
+        f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<(), A::Error> {
         while let Some((Name(name), value)) = object.next_entry()? {
-            self.read(name, value)?;
+            check((self.member)(name, value), self.failure)?;
         }
         Ok(())
     }
+}
+
+impl<'de, I, F> Visitor<'de> for List<'_, I, F>
+where
+    I: DeserializeSeed<'de> + Copy,
+    F: FnMut(I::Value) -> Result<(), Malformed>,
+{
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
-        while let Some(value) = list.next_element()? {
-            self.read(Cow::default(), value)?;
+        while let Some(item) = list.next_element_seed(self.item)? {
+            check((self.read)(item), self.failure)?;
         }
         Ok(())
+    }
+}
+
+impl<'de, I, F> DeserializeSeed<'de> for List<'_, I, F>
+where
+    I: DeserializeSeed<'de> + Copy,
+    F: FnMut(I::Value) -> Result<(), Malformed>,
+{
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de, I, F> Visitor<'de> for Envelope<'_, I, F>
+where
+    I: DeserializeSeed<'de> + Copy,
+    F: FnMut(I::Value) -> Result<(), Malformed>,
+{
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<Self::Value, A::Error> {
+        let (mut next_link, mut has_list) = (None, false);
+        while let Some(Name(name)) = object.next_key()? {
+            if name == self.name {
+                // Two lists would be read into one.
+                check(if has_list { Err(Malformed::OtherShape) } else { Ok(()) }, self.failure)?;
+                has_list = true;
+                object.next_value_seed(List { item: self.item, read: &mut self.read, failure: self.failure })?;
+            } else if name == "@odata.nextLink" {
+                next_link = object.next_value()?;
+            } else {
+                object.next_value::<IgnoredAny>()?;
+            }
+        }
+        check(if has_list { Ok(()) } else { Err(Malformed::NoItems) }, self.failure)?;
+        Ok(next_link)
     }
 }

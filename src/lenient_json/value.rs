@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use serde::Deserializer as _;
 use serde_json::value::RawValue;
 
-use super::json::{Budget, Malformed, each_item, each_member};
+use super::json::{Budget, Failure, Malformed, Object, each_item, read};
 use super::members::Members;
 use crate::domain::shared_str::SharedStr;
 
@@ -66,7 +67,7 @@ impl<'de> Value<'de> {
 
     /// Calls `item` for each item of a list that is not null.
     pub(super) fn each_item(self, mut item: impl FnMut(Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
-        each_item(self.json(), |raw| raw.map_or(Ok(()), |raw| item(Self::new(raw, self.body))))
+        each_item(self.json(), |raw| if raw.get() == "null" { Ok(()) } else { item(Self::new(raw, self.body)) })
     }
 
     /// The texts in a list, without empty ones. A single text is a list of one.
@@ -99,24 +100,27 @@ impl<'de> Value<'de> {
 
     /// An owned copy, or `None` if the value is nested deeper than any document of Microsoft's.
     pub(super) fn kept(self) -> Option<Box<RawValue>> {
-        is_within(self.raw, MAX_DEPTH).then(|| self.raw.to_owned())
+        // Most values have few brackets, and those cannot nest too deeply.
+        let brackets = self.json().bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+        (brackets <= MAX_DEPTH || is_within(self.raw, MAX_DEPTH)).then(|| self.raw.to_owned())
     }
 }
 
 /// Whether lists and objects nest at most to this depth.
 fn is_within(value: &RawValue, depth: usize) -> bool {
     let json = value.get();
-    let brackets = json.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-    if brackets <= depth {
+    let is_list = json.starts_with('[');
+    if !is_list && !json.starts_with('{') {
         return true;
     }
-    let inner = |value: Option<&RawValue>| {
-        let is_within = value.is_none_or(|value| depth > 0 && is_within(value, depth - 1));
+    let inner = |value: &RawValue| {
+        let is_within = depth > 0 && is_within(value, depth - 1);
         if is_within { Ok(()) } else { Err(Malformed::TooMuch) }
     };
-    match json.as_bytes().first() {
-        Some(b'[') => each_item(json, inner).is_ok(),
-        Some(b'{') => each_member(json, |_, value| inner(value)).is_ok(),
-        _ => true,
+    if is_list {
+        return each_item(json, inner).is_ok();
     }
+    let member = |_, value: Option<_>| value.map_or(Ok(()), inner);
+    let failure = &Failure::default();
+    read(json, failure, |json| json.deserialize_map(Object { member, failure })).is_ok()
 }

@@ -69,7 +69,7 @@ fn closed_word<W: ClosedVocabulary + Default>(
 }
 
 /// The classification and the determination of an alert or an incident, and the verdict that they stand for.
-pub(super) struct Verdict {
+pub(super) struct Decision {
     pub(super) classification: Option<SharedStr>,
     /// A word such as `NotAvailable` counts as absent.
     pub(super) determination: Option<SharedStr>,
@@ -77,7 +77,7 @@ pub(super) struct Verdict {
 }
 
 /// Reads the verdict. `label` names the classification in a warning.
-pub(super) fn verdict(members: &mut Members<'_>, label: &str, spelling: Spelling, warnings: &mut Warnings) -> Verdict {
+pub(super) fn verdict(members: &mut Members<'_>, label: &str, spelling: Spelling, warnings: &mut Warnings) -> Decision {
     let classification = members.text(&["classification"], warnings);
     let determination = members.text(&["determination"], warnings).and_then(spelling);
     let determination = determination.filter(|word| vocabulary::is_determination(word));
@@ -85,7 +85,7 @@ pub(super) fn verdict(members: &mut Members<'_>, label: &str, spelling: Spelling
         warnings.unknown_word::<AlertVerdict>(label, classification.as_deref().unwrap_or_default());
         AlertVerdict::Other
     });
-    Verdict { classification: classification.and_then(spelling), determination, verdict }
+    Decision { classification: classification.and_then(spelling), determination, verdict }
 }
 
 /// Reads the comments of an alert or an incident. If they hold more members than are read here, the whole list is also

@@ -76,7 +76,7 @@ impl<'a> IncidentEvent<'a> {
         }
     }
 
-    /// Defender's word, where the severity is unknown_words: the incident's, or else that of an alert.
+    /// Defender's word, where the severity is unknown: the incident's, or else that of an alert.
     fn unfamiliar_severity(&self) -> Option<&'a str> {
         let own = self.incident.unknown_words.severity.as_deref();
         let of_an_alert = || self.enrichment.alerts.iter().find_map(|alert| alert.unknown_words.severity.as_deref());

@@ -21,7 +21,7 @@ fn other(word: Option<&str>) -> Caption<'_> {
     spaced(99, word.unwrap_or("other"))
 }
 
-/// `severity_id`; `word`: Defender's own, where it is unknown_words.
+/// `severity_id`; `word`: Defender's own, where it is unknown.
 pub(super) fn severity(severity: Severity, word: Option<&str>) -> Caption<'_> {
     let id = severity.id().number();
     match severity {

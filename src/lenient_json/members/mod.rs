@@ -3,22 +3,27 @@
 mod typed;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::mem;
 
+use serde::Deserializer;
+use serde::de::DeserializeSeed;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::json::{Budget, Malformed, each_member};
+use super::json::{Budget, Failure, Malformed, Object, read};
 use super::value::Value;
 use crate::domain::extra::Extra;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::warning::Warnings;
 
-/// The members of one JSON object as raw JSON, in their order.
+/// The members of one JSON object as raw JSON, sorted by name. If two members have the same name, the later one counts.
 #[derive(Clone, Default)]
 pub(crate) struct Members<'de> {
     list: Vec<Member<'de>>,
     nulls: Vec<Cow<'de, str>>,
 }
+
+/// The number of members of most objects.
+const TYPICAL_MEMBERS: usize = 16;
 
 #[derive(Clone)]
 struct Member<'de> {
@@ -42,22 +47,8 @@ impl<'de> Members<'de> {
 
     /// Reads a part of a body that has to be one object.
     pub(super) fn of(object: &'de str, body: &'de SharedStr) -> Result<Self, Malformed> {
-        let mut budget = Budget::of(object);
-        let mut members = Self::default();
-        each_member(object, |name, value| {
-            budget.spend(size_of::<Member<'_>>())?;
-            match value {
-                Some(value) => members.put(name, Value::new(value, body)),
-                None => members.nulls.push(name),
-            }
-            Ok(())
-        })?;
-        Ok(members)
-    }
-
-    /// Adds a member. If two members have the same name, the later one counts.
-    pub(crate) fn put(&mut self, name: Cow<'de, str>, value: Value<'de>) {
-        self.list.push(Member { name, value: Some(value) });
+        let failure = &Failure::default();
+        read(object, failure, |json| MembersSeed { text: object, body, failure }.deserialize(json))
     }
 
     /// The approximate size in bytes.
@@ -65,15 +56,31 @@ impl<'de> Members<'de> {
         size_of::<Self>() + size_of_val(&*self.list) + size_of_val(&*self.nulls)
     }
 
+    fn sorted(mut list: Vec<Member<'de>>, nulls: Vec<Cow<'de, str>>) -> Self {
+        list.sort_by(|one, other| one.name.cmp(&other.name));
+        list.dedup_by(|later, earlier| {
+            let is_same = later.name == earlier.name;
+            if is_same {
+                mem::swap(later, earlier);
+            }
+            is_same
+        });
+        Self { list, nulls }
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.list.binary_search_by(|member| (*member.name).cmp(name)).ok()
+    }
+
     /// Reads a member without taking it out.
     pub(super) fn peek(&self, name: &str) -> Option<Value<'de>> {
-        self.list.iter().rev().find(|member| member.name == name)?.value
+        self.list.get(self.position(name)?)?.value
     }
 
     /// Takes out a member.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value<'de>> {
-        let of_name = self.list.iter_mut().filter(|member| member.name == name);
-        of_name.fold(None, |earlier, member| member.value.take().or(earlier))
+        let position = self.position(name)?;
+        self.list.get_mut(position)?.value.take()
     }
 
     /// Whether the object has a member of this name, be it null.
@@ -86,15 +93,11 @@ impl<'de> Members<'de> {
         self.list.iter().all(|member| member.value.is_none() || member.is_annotation())
     }
 
-    /// The members that have not been taken out, without annotations. If several have the same name, only the last one.
+    /// The members that have not been taken out, without annotations, in the order of the body.
     pub(crate) fn left(&self) -> impl Iterator<Item = (&Cow<'de, str>, Value<'de>)> {
-        let mut later = HashSet::new();
-        let mut left: Vec<_> = (self.list.iter().rev())
-            .filter(|member| !member.is_annotation())
-            .filter_map(|member| Some((&member.name, member.value?)))
-            .filter(|(name, _)| later.insert(*name))
-            .collect();
-        left.reverse();
+        let members = self.list.iter().filter(|member| !member.is_annotation());
+        let mut left: Vec<_> = members.filter_map(|member| Some((&member.name, member.value?))).collect();
+        left.sort_unstable_by_key(|(_, value)| value.json().as_ptr());
         left.into_iter()
     }
 
@@ -119,6 +122,41 @@ impl<'de> Members<'de> {
             }
         }
         extra
+    }
+}
+
+impl<'de> FromIterator<(Cow<'de, str>, Value<'de>)> for Members<'de> {
+    fn from_iter<I: IntoIterator<Item = (Cow<'de, str>, Value<'de>)>>(members: I) -> Self {
+        let list: Vec<_> = members.into_iter().map(|(name, value)| Member { name, value: Some(value) }).collect();
+        Self::sorted(list, Vec::new())
+    }
+}
+
+/// Reads the members of an object in a text of a body.
+#[derive(Clone, Copy)]
+pub(super) struct MembersSeed<'f, 'de> {
+    pub(super) text: &'de str,
+    pub(super) body: &'de SharedStr,
+    pub(super) failure: &'f Failure,
+}
+
+impl<'de> DeserializeSeed<'de> for MembersSeed<'_, 'de> {
+    type Value = Members<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Members<'de>, D::Error> {
+        let Self { text, body, failure } = self;
+        let mut budget = Budget::of(text);
+        let (mut list, mut nulls) = (Vec::with_capacity(TYPICAL_MEMBERS), Vec::with_capacity(TYPICAL_MEMBERS));
+        let member = |name, value: Option<_>| {
+            budget.spend(size_of::<Member<'_>>())?;
+            match value {
+                Some(value) => list.push(Member { name, value: Some(Value::new(value, body)) }),
+                None => nulls.push(name),
+            }
+            Ok(())
+        };
+        json.deserialize_map(Object { member, failure })?;
+        Ok(Members::sorted(list, nulls))
     }
 }
 

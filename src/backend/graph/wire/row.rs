@@ -70,14 +70,14 @@ pub(in crate::backend::graph) fn rows(body: &SharedStr) -> Result<Rows<'_>, Clie
 }
 
 fn row<'de>(row: Value<'de>, body: &SharedStr) -> Result<Row<'de>, Malformed> {
-    let mut members = Members::default();
-    for (name, value) in row.members()?.left() {
+    let columns = row.members()?;
+    // Hunting sends an empty text for a column without a value.
+    let columns = columns.left().filter(|(_, value)| value.json() != "\"\"");
+    let ours = columns.map(|(name, value)| {
         let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(name));
-        // Hunting sends an empty text for a column without a value.
-        if value.json() != "\"\"" {
-            members.put(column.map_or_else(|| name.clone(), |(_, ours)| Cow::Borrowed(*ours)), value);
-        }
-    }
+        (column.map_or_else(|| name.clone(), |(_, ours)| Cow::Borrowed(*ours)), value)
+    });
+    let mut members: Members<'_> = ours.collect();
     let alert_id = members.text(&["AlertId"], &mut Warnings::default()).unwrap_or_default();
     Ok(Row { alert_id, body: body.part(row.json()), members })
 }

@@ -14,9 +14,14 @@ const RENAMED: &[(&str, &str)] = &[
 
 /// Returns a word in the spelling of the older APIs; `unknown` counts as null.
 pub(super) fn older_spelling(word: SharedStr) -> Option<SharedStr> {
-    let older = RENAMED.iter().find(|(newer, _)| newer.eq_ignore_ascii_case(&word));
-    let older = older.map_or_else(|| pascal_case(&word).into(), |(_, older)| SharedStr::of_static(older));
-    (older != "Unknown").then_some(older)
+    if word.eq_ignore_ascii_case("unknown") {
+        return None;
+    }
+    Some(match RENAMED.iter().find(|(newer, _)| newer.eq_ignore_ascii_case(&word)) {
+        Some((_, older)) => SharedStr::of_static(older),
+        None if word.starts_with(|first: char| first.is_ascii_lowercase()) => pascal_case(&word).into(),
+        None => word,
+    })
 }
 
 /// Returns the word with its first letter in upper case.
