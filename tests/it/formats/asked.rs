@@ -3,13 +3,13 @@
 use defender_enrich::formats::Format;
 use serde_json::{Value, json};
 
-use crate::client::{Ask, timeless, timeless_text};
+use crate::client::{Request, timeless, timeless_text};
 use crate::harness::{ALERT, MACHINE, World};
 
 const WORDS: &str = "json, ocsf, ocsf_ndjson, ecs, slack, teams, markdown, text";
 
-fn asked(format: &str) -> Ask {
-    Ask::get(&format!("/v1/enrich?alert_id={ALERT}&format={format}"))
+fn asked(format: &str) -> Request {
+    Request::get(&format!("/v1/enrich?alert_id={ALERT}&format={format}"))
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn every_format_is_had_by_its_word_and_says_what_it_is() {
         let by_body = world.post(json!({"alert_id": ALERT, "format": format})).await;
         assert_eq!((by_body.status, by_body.header("content-type")), (200, media_type), "{format}");
         let beside = json!({"alert_id": ALERT}).to_string();
-        let beside = world.send(Ask::post(&format!("/?format={format}"), beside)).await;
+        let beside = world.send(Request::post(&format!("/?format={format}"), beside)).await;
         assert_eq!((beside.status, beside.header("content-type")), (200, media_type), "{format}");
         if format != "json" {
             let text = timeless_text(&by_query.text());
@@ -70,7 +70,7 @@ async fn a_format_that_there_is_not_is_told_with_those_that_there_are() {
 #[tokio::test]
 async fn accept_counts_where_no_format_is_named() {
     let world = World::start().await;
-    let ask = |accept: &str| Ask::get(&format!("/v1/enrich?alert_id={ALERT}")).with("accept", accept);
+    let ask = |accept: &str| Request::get(&format!("/v1/enrich?alert_id={ALERT}")).with("accept", accept);
     for (accept, media_type) in [
         ("*/*", "application/json"),
         ("application/json", "application/json"),
@@ -83,7 +83,7 @@ async fn accept_counts_where_no_format_is_named() {
     ] {
         let heard = world.send(ask(accept)).await;
         assert_eq!((heard.status, heard.header("content-type")), (200, media_type), "{accept}");
-        let posted = Ask::post("/v1/enrich", json!({"alert_id": ALERT}).to_string()).with("accept", accept);
+        let posted = Request::post("/v1/enrich", json!({"alert_id": ALERT}).to_string()).with("accept", accept);
         assert_eq!(world.send(posted).await.header("content-type"), media_type, "{accept}");
         let named = world.send(asked("ecs").with("accept", accept)).await;
         assert!(named.answer().is_array(), "{accept}");
@@ -99,11 +99,11 @@ async fn accept_counts_where_no_format_is_named() {
 async fn an_error_is_a_problem_in_every_format() {
     let world = World::start().await;
     for format in Format::ALL.map(Format::as_str) {
-        let ask = Ask::get(&format!("/v1/enrich?alert_id=da1_1&format={format}")).with("accept", "text/plain");
+        let ask = Request::get(&format!("/v1/enrich?alert_id=da1_1&format={format}")).with("accept", "text/plain");
         let heard = world.send(ask).await;
         heard.problem(404, "not_found");
         assert_eq!(heard.header("content-type"), "application/problem+json");
-        let allowed = Ask::get(&format!("/v1/enrich?alert_id=da1_1&not_found=200&format={format}"));
+        let allowed = Request::get(&format!("/v1/enrich?alert_id=da1_1&not_found=200&format={format}"));
         assert_eq!(world.send(allowed).await.status, 200, "{format}");
     }
 }
@@ -124,7 +124,7 @@ async fn every_item_of_a_batch_may_have_a_format_of_its_own() {
         {"machine": MACHINE, "format": "teams"},
     ]);
     let body = json!({"requests": items}).to_string();
-    let heard = world.send(Ask::post("/v1/enrich/batch?format=text", body).with("accept", "text/markdown")).await;
+    let heard = world.send(Request::post("/v1/enrich/batch?format=text", body).with("accept", "text/markdown")).await;
     assert_eq!(heard.header("content-type"), "application/json");
     let answer = heard.answer();
     let result = |at: usize| &answer["results"][at];
@@ -150,7 +150,7 @@ async fn every_item_of_a_batch_may_have_a_format_of_its_own() {
 async fn raw_is_left_out_where_there_is_no_place_for_it() {
     let world = World::start().await;
     let plain = world.send(asked("ecs")).await;
-    let raw = world.send(Ask::get(&format!("/v1/enrich?alert_id={ALERT}&format=ecs&include=raw"))).await;
+    let raw = world.send(Request::get(&format!("/v1/enrich?alert_id={ALERT}&format=ecs&include=raw"))).await;
     assert_eq!(raw.body, plain.body);
     let json = world.post(json!({"alert_id": ALERT, "include": "raw", "format": "json"})).await.answer();
     assert_eq!(json["raw"]["id"], ALERT);

@@ -4,7 +4,7 @@ use defender_enrich::sandbox::company::showcase::{Subject, showcase};
 use serde_json::{Value, json};
 
 use super::ocsf_rules::assert_keeps_the_rules;
-use crate::client::{Ask, Heard};
+use crate::client::{Request, Response};
 use crate::harness::{ALERT, INCIDENT, MACHINE, NO_QUOTA, World, alert_with, field};
 
 const BACKENDS: [&str; 2] = ["defender", "graph"];
@@ -13,8 +13,8 @@ async fn world(backend: &str) -> World {
     World::with(&[NO_QUOTA, &[("DEFENDER_BACKEND", backend), ("CACHE_TTL_S", "0")]].concat()).await
 }
 
-async fn asked(world: &World, question: Value) -> Heard {
-    let heard = Ask::post("/v1/enrich", question.to_string()).send_to(world.address).await;
+async fn asked(world: &World, question: Value) -> Response {
+    let heard = Request::post("/v1/enrich", question.to_string()).send_to(world.address).await;
     assert_eq!(heard.status, 200, "{}", heard.text());
     heard
 }
