@@ -170,6 +170,7 @@ async fn every_message_to_slack_has_a_connection_of_its_own() {
 async fn an_address_that_is_not_slacks_gets_nothing() {
     let slack_itself = Receiver::start(&[]).await;
     let world = world(&slack_itself, &[NO_CACHE]).await;
+    world.sandbox.fail(Route::Alert, Times::Always, Fault::delay(Duration::from_secs(4)));
     for url in ["https://hooks.slack.com.evil.example/commands/1", &slack_itself.url("/commands/1")] {
         let answer = ask_slowly(&world, &format!("alert {ALERT}"), url).await;
         let text = sentence(&answer);
