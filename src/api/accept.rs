@@ -11,14 +11,6 @@ use http::{HeaderMap, header};
 
 use crate::formats::Format;
 
-/// The formats on offer, each with its media type. Of equally good ones, the first wins.
-const OFFERED: [(Format, &str, &str); 4] = [
-    (Format::Json, "application", "json"),
-    (Format::Text, "text", "plain"),
-    (Format::Markdown, "text", "markdown"),
-    (Format::OcsfNdjson, "application", "x-ndjson"),
-];
-
 /// Returns the format that the `Accept` headers ask for.
 ///
 /// A media type that a header names beats one that only a wildcard matches: `text/markdown, */*` means Markdown, and
@@ -27,12 +19,21 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
     let headers: Vec<_> =
         headers.get_all(header::ACCEPT).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     let ranges: Vec<_> = headers.iter().flat_map(|header| split(header, ',')).filter_map(Range::parse).collect();
-    let wanted = |(place, (format, kind, subtype)): (usize, &(Format, &str, &str))| {
+    let accepted = |format: Format| {
+        let rank = format.accept_rank()?;
+        let (kind, subtype) = format.media_type().split(';').next()?.split_once('/')?;
         let range = ranges.iter().filter(|range| range.takes(kind, subtype)).max_by_key(|range| range.precision())?;
-        (range.weight > 0).then_some(((range.weight, range.precision(), Reverse(place)), *format))
+        (range.weight > 0).then_some(((range.weight, range.precision(), Reverse(rank)), format))
     };
-    let best = OFFERED.iter().enumerate().filter_map(wanted).max_by_key(|(rank, _)| *rank);
+    let best = Format::ALL.into_iter().filter_map(accepted).max_by_key(|(rank, _)| *rank);
     best.map_or(Format::Json, |(_, format)| format)
+}
+
+/// Whether the `Accept` headers name HTML, as browsers do. A wildcard does not count.
+pub(super) fn names_html(headers: &HeaderMap) -> bool {
+    let headers = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut ranges = headers.flat_map(|header| split(header, ',')).filter_map(Range::parse);
+    ranges.any(|range| range.precision() == 2 && range.takes("text", "html") && range.weight > 0)
 }
 
 /// One element of an `Accept` header. Parameters other than the weight are ignored: our media types have none but
@@ -207,12 +208,28 @@ mod tests {
         assert_eq!(of(&["\u{fc}/\u{fc}, text/plain"]), Format::Text);
     }
 
+    #[test]
+    fn only_a_header_that_names_html_asks_for_it() {
+        let named = |value: &'static str| {
+            let headers = [(header::ACCEPT, HeaderValue::from_static(value))];
+            names_html(&headers.into_iter().collect())
+        };
+        for header in
+            ["text/html,application/xhtml+xml,*/*;q=0.8", "application/xml;q=0.5, Text/HTML;level=1", "text/html;q=0.1"]
+        {
+            assert!(named(header), "{header}");
+        }
+        for header in ["", "*/*", "text/*", "text/plain", "text/html;q=0, */*", "application/xhtml+xml", "text/htmlx"] {
+            assert!(!named(header), "{header}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_header_panics(values in prop::collection::vec("[ -~]{0,60}|[a-z*/;,=q0-9. \"\\\\]{0,60}", 0..4)) {
             let values: Vec<_> = values.iter().map(String::as_str).collect();
             let chosen = of(&values);
-            prop_assert!(OFFERED.iter().any(|(format, ..)| *format == chosen));
+            prop_assert!(chosen.accept_rank().is_some());
         }
 
         #[test]
@@ -233,8 +250,8 @@ mod tests {
             prop_assert_eq!(of(&apart.iter().map(String::as_str).collect::<Vec<_>>()), chosen);
 
             let heaviest = elements.iter().filter(|(range, _)| range.contains('/') && range != "text/html").map(|(_, weight)| *weight).max();
-            let own = OFFERED.iter().find(|(format, ..)| *format == chosen).map(|(_, kind, subtype)| format!("{kind}/{subtype}"));
-            let weight = elements.iter().find(|(range, _)| Some(range) == own.as_ref()).map(|(_, weight)| *weight);
+            let own = chosen.media_type().split(';').next();
+            let weight = elements.iter().find(|(range, _)| Some(range.as_str()) == own).map(|(_, weight)| *weight);
             prop_assert!(heaviest.unwrap_or(0) == 0 || weight == heaviest);
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -14,23 +15,23 @@ use tokio::signal::unix::{self, Signal, SignalKind};
 use tokio::signal::windows::{self, CtrlC};
 use tokio::time::timeout;
 
-use super::inbox::{self, Inbox};
+use super::demo_chat::{self, DemoChat};
 use super::listen::ListenAddress;
 use super::server::{self, Bounds};
 use super::{CommandError, Session, print};
-use crate::api::OwnAddress;
+use crate::api::{OwnAddress, PageExample, PageSetup};
 use crate::config::CallerAuth;
 use crate::domain::subject::Kind;
 use crate::domain::timestamp::Timestamp;
 use crate::formats::Format;
-use crate::sandbox::company::showcase::ALERT;
-use crate::sandbox::{self, DEMO_KEY, DEMO_SLACK_SECRET};
+use defender_sandbox::company::showcase::ALERT;
+use defender_sandbox::{DEMO_KEY, DEMO_SLACK_SECRET};
 
 /// The time that a client may take to send a body and to read a response.
 const CLIENT_TRANSFER_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, CommandError> {
-    let session = Session::start(demo).await?;
+    let session = Session::start(demo).await?.with_aws_credentials().await?;
     let listen_error = |cause| CommandError::Listen { address: listen.clone(), cause };
     let addresses = listen.resolved().await.map_err(listen_error)?;
     if !addresses.iter().all(|address| address.ip().is_loopback()) {
@@ -42,8 +43,8 @@ pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, C
     let signals = Signals::listen().map_err(CommandError::Runtime)?;
     print(&format!("listening on http://{address}"))?;
     if let Some(demo) = &session.demo {
-        print(&(guide(address) + &slash_command(address) + &further_examples(address, &demo.inbox)))?;
-        demo.inbox.announce();
+        print(&(guide(address) + &slash_command(address) + &further_examples(address, &demo.chat)))?;
+        demo.chat.announce();
     }
     let (service, is_demo) = (session.service.clone(), session.demo.is_some());
     // In the demo, the log does not warn about the retirement of the older APIs.
@@ -55,6 +56,7 @@ pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, C
         CallerAuth::ApiKey | CallerAuth::Iam => session.service.router(),
         CallerAuth::Nobody => session.service.router().layer(Extension(OwnAddress(address))),
     };
+    let router = if demo { router.layer(Extension(Arc::new(page_setup()))) } else { router };
     let bounds = Bounds::answering_within(session.settings.timeout + CLIENT_TRANSFER_TIMEOUT);
     server::serve(listener, router, bounds, signals.received()).await;
     // Background work belongs to requests, so the request timeout bounds it.
@@ -98,15 +100,32 @@ impl Signals {
     }
 }
 
+/// The demo's key and examples, for the page.
+fn page_setup() -> PageSetup {
+    let examples = defender_sandbox::showcase().iter().filter_map(|subject| {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind)?;
+        Some(PageExample { field: kind.field(), value: subject.value, about: subject.why })
+    });
+    PageSetup { key: Some(DEMO_KEY), examples: examples.collect() }
+}
+
 /// Builds the demo's example commands: one for each kind of subject, and two for other formats.
 fn guide(address: SocketAddr) -> String {
-    let mut text =
-        String::from("\nThis is an invented company: nothing leaves this machine. Paste a line into another shell:\n");
-    for subject in sandbox::showcase() {
+    let mut text = format!(
+        "\nThis is an invented company: nothing leaves this machine.\n\n\
+         Open this page in a browser: http://{address}/\n\n\
+         Or paste a line into another shell:\n"
+    );
+    for subject in defender_sandbox::showcase() {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind) else { continue };
         let heading = format!("\n# {} {}: {}\n", article(kind), kind.as_str(), subject.why);
         text.extend([heading, curl_line(address, &[(kind.field(), subject.value)])]);
     }
+    text += &format!(
+        "\n# the first alert again, with a JSON body\n\
+         curl -s -H 'X-Api-Key: {DEMO_KEY}' -H 'Content-Type: application/json' \
+         -d '{{\"alert_id\":\"{ALERT}\"}}' 'http://{address}/v1/enrich'\n"
+    );
     for (format, heading) in [
         (Format::Ocsf, "The same alert as an OCSF finding, for a lake or a SIEM"),
         (Format::Slack, "The same alert as a Slack message, for people"),
@@ -136,8 +155,8 @@ fn slash_command(address: SocketAddr) -> String {
 }
 
 /// Builds the remaining examples, and the hint how to stop.
-fn further_examples(address: SocketAddr, inbox: &Inbox) -> String {
-    let name = inbox::NAME;
+fn further_examples(address: SocketAddr, chat: &DemoChat) -> String {
+    let name = demo_chat::NAME;
     let notify = curl_line(address, &[(Kind::Alert.field(), ALERT), ("notify", name)]);
     format!(
         "\n# the same alert, posted on to a chat: the destination \"{name}\" is a stand-in, which prints what it gets here\n\
@@ -146,7 +165,7 @@ fn further_examples(address: SocketAddr, inbox: &Inbox) -> String {
          curl -s '{}'\n\
          \nFrom Microsoft Graph in place of the older APIs: DEFENDER_BACKEND=graph defender-enrich serve --demo\n\
          Ctrl-C ends it.\n",
-        inbox.url()
+        chat.url()
     )
 }
 
@@ -172,7 +191,7 @@ mod tests {
     fn guide_covers_every_kind_and_two_formats() {
         let guide = guide(SocketAddr::from(([127, 0, 0, 1], 9000)));
         let lines: Vec<_> = guide.lines().filter(|line| line.starts_with("curl ")).collect();
-        assert_eq!(lines.len(), sandbox::showcase().len() + 2);
+        assert_eq!(lines.len(), defender_sandbox::showcase().len() + 2);
         for line in &lines {
             let address: Uri = line.split('\'').rev().nth(1).expect("an address").parse().expect("an address");
             assert_eq!((address.port_u16(), address.path()), (Some(9000), "/v1/enrich"), "{line}");

@@ -4,6 +4,7 @@
 
 mod cloud;
 mod source;
+mod splunk_fields;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -14,10 +15,12 @@ use http::Uri;
 use url::Url;
 
 pub use cloud::{Cloud, Region};
+pub use splunk_fields::{SplunkFields, SplunkFieldsError};
 
 use crate::domain::portal::Portal;
-use crate::integrations::splunk::Fields;
 use source::Source;
+#[cfg(feature = "cli")]
+pub(crate) use source::is_loopback;
 
 /// The error of a wrong setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -188,9 +191,11 @@ pub struct Settings {
     /// `QUOTA_SHARE`, `QUOTA_PER_MINUTE`, `QUOTA_PER_HOUR`.
     pub quota: QuotaLimits,
     /// `SPLUNK_FIELDS`.
-    pub splunk_fields: Fields,
+    pub splunk_fields: SplunkFields,
     /// `SLACK_RESPONSE_URL`: replaces `https://hooks.slack.com` in tests, on loopback.
     pub slack_response_url: Option<Url>,
+    /// `ENRICH_PAGE`: browsers get the page for people.
+    pub page: bool,
     /// `ENRICH_EXTRA_CA_FILE`.
     pub extra_ca_file: Option<PathBuf>,
     /// The variables of the AWS SDK.
@@ -259,6 +264,7 @@ impl Settings {
             },
             splunk_fields: source.splunk_fields()?,
             slack_response_url: source.loopback("SLACK_RESPONSE_URL")?,
+            page: source.page()?,
             extra_ca_file: source.text("ENRICH_EXTRA_CA_FILE").map(PathBuf::from),
             aws: source.aws()?,
             extensions_api: source.extensions_api()?,
@@ -282,6 +288,12 @@ impl Source<'_> {
     fn destination_addresses(&self) -> Result<DestinationAddresses, SettingError> {
         let words = &[("true", DestinationAddresses::PublicAndPrivate), ("false", DestinationAddresses::Public)];
         self.word("ENRICH_ALLOW_PRIVATE_DESTINATIONS", words, DestinationAddresses::Public)
+    }
+
+    /// Reads `ENRICH_PAGE`. A server on a laptop has the page by default, a Lambda function has not.
+    fn page(&self) -> Result<bool, SettingError> {
+        let is_lambda = self.text("AWS_LAMBDA_RUNTIME_API").is_some();
+        self.word("ENRICH_PAGE", &[("true", true), ("false", false)], !is_lambda)
     }
 
     fn backend(&self) -> Result<BackendChoice, SettingError> {
@@ -334,12 +346,12 @@ impl Source<'_> {
         uri.map(Some).ok_or_else(|| SettingError::new(name, "must be a host and a port, as Lambda sets it"))
     }
 
-    fn splunk_fields(&self) -> Result<Fields, SettingError> {
+    fn splunk_fields(&self) -> Result<SplunkFields, SettingError> {
         let name = "SPLUNK_FIELDS";
-        let Some(value) = self.text(name) else { return Ok(Fields::default()) };
+        let Some(value) = self.text(name) else { return Ok(SplunkFields::default()) };
         let wrong =
             |error| SettingError::new(name, format!("must be of the form machine=dest,host;user=src_user: {error}"));
-        Fields::parse(&value).map_err(wrong)
+        SplunkFields::parse(&value).map_err(wrong)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `check`: what an operator is output, and what it is worth by its exit status. It is run as a process.
+//! `check`: what it tells an operator, and what it is worth by its exit status. It is run as a process.
 
 use std::process::Command;
 
@@ -39,7 +39,11 @@ fn assert_line(output: &str, mark: &str, part: &str, words: &[&str]) {
 
 /// What Secrets Manager says.
 fn aws_says(code: &str) -> Fault {
-    let body = json!({"__type": code, "Message": "canary"}).to_string();
+    aws_says_why(code, "canary")
+}
+
+fn aws_says_why(code: &str, message: &str) -> Fault {
+    let body = json!({"__type": code, "Message": message}).to_string();
     Fault::status(400).with_body(body).with_header("x-amzn-errortype", code)
 }
 
@@ -77,9 +81,15 @@ const SECRETS: [(&str, &str); 2] = [(DEFENDER_SECRET, "Defender secret"), (CALLE
 
 #[tokio::test]
 async fn every_reason_why_a_secret_cannot_be_read_has_its_own_remedy() {
+    let denied = "User: arn:aws:iam::111122223333:user/canary is not authorized to perform: secretsmanager:GetSecretValue on \
+                  resource: Access to KMS";
+    let key_denied = "User: canary is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:canary";
+    let denies = |message: &str| aws_says_why("AccessDeniedException", message);
     let binary = Fault::body(json!({"Name": "x", "SecretBinary": "e30="}).to_string());
     for (fault, words) in [
-        (aws_says("AccessDeniedException"), ["secretsmanager:GetSecretValue", "kms:Decrypt"]),
+        (denies(denied), ["may not read it", "secretsmanager:GetSecretValue"]),
+        (denies("Access to KMS is not allowed"), ["may not use the KMS key", "kms:Decrypt"]),
+        (denies(key_denied), ["may not use the KMS key", "policy of the key"]),
         (aws_says("ResourceNotFoundException"), ["no such secret", "AWS_REGION"]),
         (aws_says("UnrecognizedClientException"), ["does not accept the AWS credentials", "aws sso login"]),
         (aws_says("ExpiredTokenException"), ["have expired", "aws sso login"]),
@@ -132,7 +142,7 @@ async fn an_expired_token_and_an_outage_are_reported_for_operators() {
     let sandbox = new_sandbox().await;
     sandbox.fail(Route::Alert, Times::Always, Fault::status(503));
     let (_, output) = check(&sandbox, &[]).await;
-    assert_line(&output, "WRONG", "Defender for Endpoint: a call", &["ask again in 10 seconds"]);
+    assert_line(&output, "WRONG", "Defender for Endpoint: a call", &["Ask again in 10 seconds"]);
     assert!(!output.contains("Retry-After"), "{output}");
 }
 
@@ -156,13 +166,19 @@ async fn unknown_members_and_weak_keys_of_the_caller_secret_are_noted() {
     let callers = json!({
         "api_keys": {"jira": ["canary-short"], "siem": ["canary:3f9c1de07b5a4482c6d1e90fa7b82354"]},
         "splunk_tokens": {"es": ["canary"]},
+        "slack_signing_secrets": ["canary"],
+        "pagerduty_secrets": ["canary", "canary-2"],
         "slack_signing_secret": ["canary"],
+        "destinations": {"soc": {"kind": "slack", "url": "https://canary.invalid/canary", "fromat": "canary"}},
         "canary3f9c1de07b5a4482c6d1": "siem",
     });
     sandbox.put_secret(CALLER_SECRET, &callers.to_string());
     let (status, output) = check(&sandbox, &[]).await;
     assert_line(&output, "NOTE", "callers", &["a key of jira can be guessed", "openssl"]);
     assert_line(&output, "NOTE", "  Splunk", &["a token of es can be guessed"]);
+    assert_line(&output, "NOTE", "  Slack", &["a secret of slack can be guessed", "that Slack shows"]);
+    assert_line(&output, "NOTE", "  PagerDuty", &["a secret of pagerduty can be guessed", "that PagerDuty shows"]);
+    assert_line(&output, "NOTE", "caller secret", &["in destination soc, the member fromat", "did you mean format?"]);
     assert_line(
         &output,
         "NOTE",
@@ -170,7 +186,7 @@ async fn unknown_members_and_weak_keys_of_the_caller_secret_are_noted() {
         &["slack_signing_secret is not known: did you mean slack_signing_secrets?"],
     );
     assert_line(&output, "NOTE", "caller secret", &["not shown because it may be a key"]);
-    assert!(status == Some(0) && !output.contains("canary"), "{output}");
+    assert!(status == Some(1) && !output.contains("canary"), "{output}");
     for (text, words) in [
         (json!({"api_keys": ["canary"]}), ["api_keys", "{\"jira\":[\"KEY\"]}"]),
         (json!({}), ["no keys", "{\"jira\":[\"KEY\"]}"]),
@@ -220,6 +236,7 @@ async fn a_test_message_is_posted_on_request_only() {
     let good = Receiver::start(&[]).await;
     let collector = Receiver::start(&[Reply::body(200, "{\"text\":\"Success\",\"code\":0}")]).await;
     let gone = Receiver::start(&[Reply::status(404)]).await;
+    let failing = Receiver::start(&[Reply::status(500)]).await;
     let closed = format!("http://{}/", std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
     let token = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
     let sandbox = with_destinations(&json!({
@@ -229,6 +246,7 @@ async fn a_test_message_is_posted_on_request_only() {
         "siem": {"kind": "splunk_hec", "url": collector.url("/hec"), "token": "canary", "format": "ecs"},
         "gone": {"kind": "slack", "url": gone.url("/canary")},
         "closed": {"kind": "slack", "url": closed},
+        "failing": {"kind": "slack", "url": failing.url("/canary")},
     }))
     .await;
     let allowed = [("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true")];
@@ -240,7 +258,8 @@ async fn a_test_message_is_posted_on_request_only() {
     let (status, output) = run(&["--post-test"], environment(&sandbox, &allowed)).await;
     assert_eq!(lines(&output, "ok", "  test message"), ["taken (HTTP 200)"; 4], "{output}");
     assert_line(&output, "WRONG", "  test message", &["refused (HTTP 404)", "check url and token"]);
-    assert_line(&output, "WRONG", "  test message", &["cannot be reached"]);
+    assert_line(&output, "WRONG", "  test message", &["no connection", "check host and port of url", "firewall"]);
+    assert_line(&output, "WRONG", "  test message", &["a fault of its own (HTTP 500)", "status page"]);
     assert!(status == Some(1) && !output.contains("canary"), "{output}");
     let mut targets: Vec<_> = good.posts().iter().map(|post| post.target.clone()).collect();
     targets.sort();
@@ -264,6 +283,15 @@ async fn missing_permissions_are_optional_where_another_api_answers() {
     let (status, output) = check(&sandbox, &[]).await;
     assert_line(&output, "WRONG", "  Machine.Read.All", &["missing, for machines by name", "WindowsDefenderATP"]);
     assert_eq!(status, Some(1), "{output}");
+    let required = ["Alert.Read.All", "Machine.Read.All", "File.Read.All"];
+    sandbox.set_roles(DEFENDER_AUDIENCE, &required);
+    let (status, output) = check(&sandbox, &[]).await;
+    for role in ["  Ip.Read.All", "  URL.Read.All"] {
+        assert_line(&output, "-", role, &["optional, and missing", "answers come without it", "WindowsDefenderATP"]);
+    }
+    assert_eq!(status, Some(0), "{output}");
+    sandbox.set_roles(DEFENDER_AUDIENCE, &[&required[..], &["Ip.Read.All", "URL.Read.All"]].concat());
+    assert_line(&check(&sandbox, &[]).await.1, "ok", "  Ip.Read.All", &["how many devices"]);
 }
 
 async fn check_url(world: &World, more: &[&str]) -> (Option<i32>, String) {

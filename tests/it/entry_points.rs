@@ -376,3 +376,33 @@ fn an_event_that_is_not_a_request_is_not_read() {
         assert!(Event::read(odd.to_string().as_bytes()).is_none(), "{odd}");
     }
 }
+
+#[tokio::test]
+async fn a_stage_and_a_prefix_in_the_path_are_not_part_of_the_route() {
+    let world = World::start().await;
+    for (name, stage, path, is_known) in [
+        ("http_api_v2-alert.json", "prod", "/prod/v1/enrich", true),
+        ("http_api_v2-alert.json", "prod", "/prod", true),
+        ("http_api_v2-alert.json", "prod", "/production", false),
+        // As behind a custom domain.
+        ("http_api_v2-alert.json", "prod", "/v1/enrich", true),
+        ("http_api_v2-alert.json", "$default", "/security/defender/v1/enrich", true),
+        ("function_url-alert.json", "$default", "/security/defender/v1/enrich", true),
+        ("http_api_v1-alert.json", "prod", "/security/defender/v1/enrich", true),
+        ("rest_api-alert.json", "prod", "/security/defender/v1/enrich", true),
+        ("alb-alert.json", "", "/security/defender/v1/enrich", true),
+    ] {
+        let event = event(name);
+        let path_member = if event["rawPath"].is_string() { "/rawPath" } else { "/path" };
+        let mut changes = vec![(path_member, json!(path))];
+        if !stage.is_empty() {
+            changes.push(("/requestContext/stage", json!(stage)));
+        }
+        let (response, _) = through(&world, &changed(event, &changes), &context()).await;
+        if is_known {
+            response.answer();
+        } else {
+            response.problem(404, "unknown_route");
+        }
+    }
+}

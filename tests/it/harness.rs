@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use defender_enrich::app;
+use defender_enrich::clock::Clock;
 use defender_enrich::config::Settings;
 use defender_enrich::domain::timestamp::Timestamp;
 use futures_util::poll;
@@ -19,11 +20,11 @@ use crate::client::{Request, Response};
 use crate::shapes::assert_promised;
 
 // The only import of the sandbox: the other modules take it from here.
-pub(crate) use defender_enrich::sandbox::company::showcase::{
+pub(crate) use defender_sandbox::company::showcase::{
     ALERT, FALSE_ALARM, FILE, FILE_SHA1, INCIDENT, MACHINE, MERGED_INCIDENT, PHONE, QUIET_MACHINE, REIMAGED_MACHINE,
     USER,
 };
-pub(crate) use defender_enrich::sandbox::{
+pub(crate) use defender_sandbox::{
     CALLER_SECRET, CLIENT_ID, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, DEMO_PAGERDUTY_SECRET, DEMO_SLACK_SECRET,
     DEMO_SPLUNK_TOKEN, DEMO_TEAMS_SECRET, DEMO_WEBHOOK_SECRET, Encoding, Fault, GRAPH_AUDIENCE, Route, STS_ISSUER,
     Sandbox, Seen, Service, TENANT_ID, Times, XDR_AUDIENCE, company, demo_callers, showcase,
@@ -65,7 +66,7 @@ impl World {
     }
 
     pub(crate) async fn around(sandbox: Sandbox, changes: &[(&str, &str)]) -> Self {
-        let service = app::Service::with_clock(&settings(&sandbox, changes), clock).expect("a service");
+        let service = app::Service::with_clock(&settings(&sandbox, changes), Clock::new(clock)).expect("a service");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let router = service.router();

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::{ids, steps, warnings};
 use crate::harness::company::Company;
-use crate::harness::company::evidence::{Entity, Evidence};
-use crate::harness::company::model::{Alert, Device};
+use crate::harness::company::model::{Alert, Device, Entity, Evidence};
 use crate::harness::{
     Fault, NO_CACHE, NO_QUOTA, Route, Sandbox, Service, Times, World, fast_forward, new_sandbox, seen,
 };
@@ -25,27 +24,32 @@ pub(crate) fn alert_ids(numbers: &[u32]) -> Vec<String> {
 }
 
 /// An alert of this number, with this evidence.
-pub(crate) fn alert(company: &mut Company, number: u32, evidence: &[Entity]) {
-    let evidence = evidence.iter().map(|entity| Evidence::suspicious("2026-11-17T09:31:02Z", *entity));
+pub(crate) fn alert(company: &mut Company, number: u32, evidence: Vec<Entity>) {
+    let at = "2026-11-17T09:31:02Z";
     company.alerts.push(Alert {
-        id: alert_id(number).leak(),
-        title: "Something ran",
-        created: "2026-11-17T09:31:02Z",
-        activity: ("2026-11-17T09:31:02Z", "2026-11-17T09:31:02Z"),
-        updated: "2026-11-17T09:31:02Z",
-        evidence: evidence.collect::<Vec<_>>().leak(),
-        ..Alert::BLANK
+        id: alert_id(number),
+        title: "Something ran".to_owned(),
+        severity: "UnSpecified".to_owned(),
+        status: "New".to_owned(),
+        investigation_state: "UnsupportedAlertType".to_owned(),
+        detection_source: "WindowsDefenderAtp".to_owned(),
+        category: "SuspiciousActivity".to_owned(),
+        created: at.to_owned(),
+        first_activity: at.to_owned(),
+        last_activity: at.to_owned(),
+        updated: at.to_owned(),
+        evidence: evidence.into_iter().map(|entity| Evidence::suspicious(at, entity)).collect(),
+        ..Alert::default()
     });
 }
 
 /// A device of this name, with an alert of its own. One with a higher number was seen later.
-pub(crate) fn device(company: &mut Company, number: u32, name: &'static str) {
-    let id: &'static str = device_id(number).leak();
-    let last_seen = format!("2026-01-01T00:00:{number:02}Z").leak();
-    let pattern = *company.devices.first().expect("a device");
-    company.devices.push(Device { id, name, last_seen, ..pattern });
-    alert(company, number, &[]);
-    company.alerts.last_mut().expect("the alert").devices = vec![id].leak();
+pub(crate) fn device(company: &mut Company, number: u32, name: &str) {
+    let last_seen = format!("2026-01-01T00:00:{number:02}Z");
+    let pattern = company.devices.first().expect("a device").clone();
+    company.devices.push(Device { id: device_id(number), name: name.to_owned(), last_seen, ..pattern });
+    alert(company, number, Vec::new());
+    company.alerts.last_mut().expect("the alert").devices = vec![device_id(number)];
 }
 
 pub(crate) async fn sandbox_with(edit: impl FnOnce(&mut Company)) -> Sandbox {
@@ -115,11 +119,11 @@ async fn a_name_finds_its_own_device_and_no_other_through_either_backend() {
 #[tokio::test]
 async fn addresses_and_domains_have_their_alerts_through_either_backend() {
     let sandbox = sandbox_with(|company| {
-        alert(company, 1, &[Entity::Ip(Some("192.0.2.177"))]);
-        alert(company, 2, &[Entity::Ip(Some("2001:db8::177"))]);
-        alert(company, 3, &[Entity::Url("https://a.shop.example:8080/")]);
-        alert(company, 4, &[Entity::Url("https://other.example/?to=shop.example")]);
-        alert(company, 5, &[Entity::Url("https://shop.example.other.example/")]);
+        alert(company, 1, vec![Entity::Ip(Some("192.0.2.177".to_owned()))]);
+        alert(company, 2, vec![Entity::Ip(Some("2001:db8::177".to_owned()))]);
+        alert(company, 3, vec![Entity::Url("https://a.shop.example:8080/".to_owned())]);
+        alert(company, 4, vec![Entity::Url("https://other.example/?to=shop.example".to_owned())]);
+        alert(company, 5, vec![Entity::Url("https://shop.example.other.example/".to_owned())]);
     })
     .await;
     for backend in BACKENDS {

@@ -133,7 +133,7 @@ fn filtered(answer: &Value, filter: &str) -> String {
 /// JSON whose gaps are members, items or values with the text `…`, so that it can be parsed.
 fn without_gaps(shown: &str) -> String {
     let (mut json, mut open, mut is_text) = (String::new(), Vec::new(), false);
-    for letter in shown.chars() {
+    for (at, letter) in shown.char_indices() {
         match letter {
             '"' if !json.ends_with('\\') => is_text = !is_text,
             '{' | '[' if !is_text => open.push(letter),
@@ -142,14 +142,18 @@ fn without_gaps(shown: &str) -> String {
                 let before = json.trim_end().chars().next_back();
                 let is_member = open.last() == Some(&'{') && before != Some(':');
                 json += if is_member { "\"…\":\"…\"" } else { "\"…\"" };
+                // In a column of members or items a gap stands without a comma.
+                let after = shown[at + letter.len_utf8()..].trim_start().chars().next();
+                if !matches!(after, Some(',' | '}' | ']') | None) {
+                    json.push(',');
+                }
                 continue;
             }
             _ => {}
         }
         json.push(letter);
     }
-    // In a column of members a gap stands without commas around it.
-    json.replace("\"…\":\"…\"\n", "\"…\":\"…\",\n").replace(",\n}", "\n}")
+    json
 }
 
 /// Where an answer differs from what is shown, as a pointer with both.

@@ -315,12 +315,12 @@ async fn of_two_devices_of_a_name_the_one_of_the_newest_alert_is_taken() {
 async fn every_way_to_name_an_account_or_a_file_stands_in_the_query() {
     let sandbox = new_sandbox().await;
     let (sid, directory_id) = sandbox.company(|company| {
-        let user = company.users.iter().find(|user| user.principal_name == Some(USER)).expect("Dana");
-        (user.sid, user.directory_id.expect("an object id"))
+        let user = company.users.iter().find(|user| user.principal_name.as_deref() == Some(USER)).expect("Dana");
+        (user.sid.clone(), user.directory_id.clone().expect("an object id"))
     });
     let by_upn = ask_graph(&sandbox, "user", USER).await.answer();
     assert_eq!(by_upn["id"], USER);
-    for name in [sid, directory_id, "CONTOSO\\dana.reyes"] {
+    for name in [sid.as_str(), &directory_id, "CONTOSO\\dana.reyes"] {
         let answer = ask_graph(&sandbox, "user", name).await.answer();
         assert_eq!(ids(&answer), ids(&by_upn), "{name}");
     }

@@ -25,9 +25,9 @@ async fn ask_graph(sandbox: &Sandbox, field: &str, value: &str) -> Response {
 /// Adds so many copies of the showcase's alert to the company, with ids of their own.
 fn many_alerts(sandbox: &Sandbox, count: usize) {
     sandbox.company(|company| {
-        let pattern = company.alerts[0];
+        let pattern = company.alerts[0].clone();
         company.alerts.extend(
-            (0..count).map(|number| Alert { id: format!("da6393050482123{number:05}_{number}").leak(), ..pattern }),
+            (0..count).map(|number| Alert { id: format!("da6393050482123{number:05}_{number}"), ..pattern.clone() }),
         );
     });
 }

@@ -5,16 +5,16 @@ use serde_json::Value;
 use super::ask_graph;
 use crate::client::{ids, warnings};
 use crate::harness::company::Company;
-use crate::harness::company::evidence::Entity;
-use crate::harness::company::model::{Account, Alert, User};
+use crate::harness::company::model::{Account, Alert, Entity, User};
 use crate::harness::{Fault, Route, Times, seen};
 use crate::naming::{alert, alert_id, alert_ids, device, sandbox_with};
 
 /// An account as evidence names it, with an alert of its own.
-fn account(company: &mut Company, number: u32, name: &'static str, domain: &'static str, upn: Option<&'static str>) {
-    let account = Account { name, domain: Some(domain) };
-    company.users.push(User { account, display_name: "", principal_name: upn, sid: "", directory_id: None });
-    alert(company, number, &[Entity::User(account)]);
+fn account(company: &mut Company, number: u32, name: &str, domain: &str, upn: Option<&str>) {
+    let account = Account { name: name.to_owned(), domain: Some(domain.to_owned()) };
+    let principal_name = upn.map(str::to_owned);
+    company.users.push(User { account: account.clone(), principal_name, ..User::default() });
+    alert(company, number, vec![Entity::User(account)]);
 }
 
 fn sorted_ids(answer: &Value) -> Vec<String> {
@@ -28,11 +28,11 @@ async fn many_alerts_of_a_device_without_a_domain_do_not_hide_those_of_the_name(
     let sandbox = sandbox_with(|company| {
         device(company, 1, "till42.example");
         device(company, 2, "till42");
-        let pattern = *company.alerts.last().expect("the alert");
+        let pattern = company.alerts.last().expect("the alert").clone();
         company.alerts.extend((100..310).map(|number| Alert {
-            id: alert_id(number).leak(),
-            created: "2026-11-18T00:00:00Z",
-            ..pattern
+            id: alert_id(number),
+            created: "2026-11-18T00:00:00Z".to_owned(),
+            ..pattern.clone()
         }));
     })
     .await;
