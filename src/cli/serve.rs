@@ -121,11 +121,11 @@ fn guide(address: SocketAddr) -> String {
         let heading = format!("\n# {} {}: {}\n", article(kind), kind.as_str(), subject.why);
         text.extend([heading, curl_line(address, &[(kind.field(), subject.value)])]);
     }
-    text += &format!(
+    text.extend([format!(
         "\n# the first alert again, with a JSON body\n\
          curl -s -H 'X-Api-Key: {DEMO_KEY}' -H 'Content-Type: application/json' \
          -d '{{\"alert_id\":\"{ALERT}\"}}' 'http://{address}/v1/enrich'\n"
-    );
+    )]);
     for (format, heading) in [
         (Format::Ocsf, "The same alert as an OCSF finding, for a lake or a SIEM"),
         (Format::Slack, "The same alert as a Slack message, for people"),

@@ -5,7 +5,7 @@ use defender_enrich::api::OwnAddress;
 use serde_json::json;
 
 use crate::client::{Request, timeless};
-use crate::harness::{ALERT, DEMO_KEY, FILE_SHA1, MACHINE, Route, World};
+use crate::harness::{ALERT, DEMO_KEY, FILE_SHA1, MACHINE, MERGED_INCIDENT, Route, World};
 
 const LIMIT: usize = 64 << 10;
 
@@ -220,6 +220,9 @@ async fn field_names_of_other_products_are_known_and_typing_errors_reported() {
         (json!({"hostname": MACHINE}), "machine", vec![]),
         (json!({"Device-Name": MACHINE, "machine": null, "user": " "}), "machine", vec![]),
         (json!({"alertId": null, "alert_id": ALERT}), "alert", vec![]),
+        (json!({"alertId": ALERT, "machine": "", "user": null, "notFound": 200}), "alert", vec![]),
+        (json!({"incidentId": MERGED_INCIDENT}), "incident", vec![]),
+        (json!({"fileHash": FILE_SHA1, "alert_id": ""}), "file", vec![]),
         (json!({"sha256": FILE_SHA1}), "file", vec![]),
         (json!({"fqdn": MACHINE}), "machine", vec![]),
         (json!({"host": MACHINE, "hostname": "desk-043"}), "machine", vec!["hostname"]),

@@ -153,4 +153,10 @@ async fn hexadecimal_ids_are_equal_in_any_case() {
     assert_eq!(world.alert(ALERT).await.answer()["warnings"], json!([]), "it is about what was asked for");
     world.alert(ALERT).await.answer();
     assert_eq!(world.calls(Route::Alert), 1, "and is remembered");
+    let world = World::start().await;
+    let unknown = r#"{"error":{"code":"ResourceNotFound","message":"x"}}"#;
+    world.sandbox.fail(Route::Alert, Times::Once, Fault::status(404).with_body(unknown));
+    world.alert(&upper).await.problem(404, "not_found");
+    world.alert(ALERT).await.answer();
+    assert_eq!(world.calls(Route::Alert), 2, "what is unknown in one case may be known in another");
 }

@@ -1,4 +1,4 @@
-//! BackendName 1: Defender for Endpoint and Defender XDR, the two older APIs.
+//! Backend 1: Defender for Endpoint and Defender XDR, the two older APIs.
 //!
 //! They have two hosts, two token audiences and two formats of an alert.
 //!

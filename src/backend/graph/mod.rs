@@ -1,4 +1,4 @@
-//! BackendName 2: Microsoft Graph security. One host, one audience, one token for everything.
+//! Backend 2: Microsoft Graph security. One host, one audience, one token for everything.
 //!
 //! Alerts and incidents are requested by id. For every other subject, one advanced hunting query finds the alerts, and
 //! batches then get them by id.
