@@ -84,12 +84,12 @@ async fn every_reason_why_a_secret_cannot_be_read_has_its_own_remedy() {
     let denied = "User: arn:aws:iam::111122223333:user/canary is not authorized to perform: secretsmanager:GetSecretValue on \
                   resource: Access to KMS";
     let key_denied = "User: canary is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:canary";
-    let denies = |message: &str| aws_says_why("AccessDeniedException", message);
+    let access_denied = |message: &str| aws_says_why("AccessDeniedException", message);
     let binary = Fault::body(json!({"Name": "x", "SecretBinary": "e30="}).to_string());
     for (fault, words) in [
-        (denies(denied), ["may not read it", "secretsmanager:GetSecretValue"]),
-        (denies("Access to KMS is not allowed"), ["may not use the KMS key", "kms:Decrypt"]),
-        (denies(key_denied), ["may not use the KMS key", "policy of the key"]),
+        (access_denied(denied), ["may not read it", "secretsmanager:GetSecretValue"]),
+        (access_denied("Access to KMS is not allowed"), ["may not use the KMS key", "kms:Decrypt"]),
+        (access_denied(key_denied), ["may not use the KMS key", "policy of the key"]),
         (aws_says("ResourceNotFoundException"), ["no such secret", "AWS_REGION"]),
         (aws_says("UnrecognizedClientException"), ["does not accept the AWS credentials", "aws sso login"]),
         (aws_says("ExpiredTokenException"), ["have expired", "aws sso login"]),

@@ -168,8 +168,8 @@ pub(crate) fn environment(sandbox: &Sandbox, changes: &[(&'static str, &str)]) -
 pub(crate) fn settings(sandbox: &Sandbox, changes: &[(&str, &str)]) -> Settings {
     let own = environment(sandbox, &[]);
     let lookup = |name: &str| {
-        let changed = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        changed.or_else(|| own.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()))
+        let other = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        other.or_else(|| own.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()))
     };
     Settings::from_lookup(lookup).expect("settings")
 }

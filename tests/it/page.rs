@@ -17,9 +17,9 @@ fn opened(method: &str, path: &str, accept: &str) -> Request {
 
 /// The contents of the elements of a name.
 fn elements<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
-    let starts = html.split(&format!("<{name}")).skip(1);
-    let end = format!("</{name}>");
-    starts.map(|part| part.split_once('>').expect("a tag").1.split(&end).next().expect("an end")).collect()
+    let (start, end) = (format!("<{name}"), format!("</{name}>"));
+    let parts = html.split(&*start).skip(1);
+    parts.map(|part| part.split_once('>').expect("a tag").1.split(&*end).next().expect("an end")).collect()
 }
 
 #[track_caller]

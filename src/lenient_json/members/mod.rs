@@ -217,7 +217,7 @@ mod tests {
         let mut warnings = Warnings::default();
         let mut members = Members::of_body(&body).expect("an object");
         assert!(members.kept_objects("a", &mut warnings).is_none());
-        let read = members.objects_and_others("a", |_| 1000, &mut warnings, |_, ()| Ok(()));
+        let read = members.objects_and_others("a", |()| 1000, &mut warnings, |_, _| Ok(()));
         assert!(matches!(read, Err(Malformed::TooMuch)));
     }
 
