@@ -1,21 +1,16 @@
 //! The edge: routes, sizes, media types, bodies that mean no good, and what passes through from the caller.
 
 use axum::Extension;
-use axum::body::Body;
 use defender_enrich::api::OwnAddress;
-use defender_sandbox::{DEMO_KEY, Route};
-use http::Request;
-use http_body_util::BodyExt;
-use serde_json::{Value, json};
-use tower::ServiceExt;
+use serde_json::json;
 
-use crate::client::{Ask, Heard, timeless};
-use crate::harness::{ALERT, FILE_SHA1, MACHINE, World};
+use crate::client::{Request, timeless};
+use crate::harness::{ALERT, DEMO_KEY, FILE_SHA1, MACHINE, MERGED_INCIDENT, Route, World};
 
 const LIMIT: usize = 64 << 10;
 
 #[tokio::test]
-async fn a_path_that_is_none_of_ours_is_404() {
+async fn an_unknown_path_is_404() {
     let world = World::start().await;
     for path in [
         "/v1",
@@ -32,36 +27,36 @@ async fn a_path_that_is_none_of_ours_is_404() {
         "/favicon.ico",
     ] {
         for method in ["GET", "POST", "OPTIONS"] {
-            world.send(Ask::new(method, path)).await.problem(404, "unknown_route");
+            world.send(Request::new(method, path)).await.problem(404, "unknown_route");
         }
     }
     assert_eq!(world.sandbox.seen().len(), 0);
 }
 
 #[tokio::test]
-async fn what_stands_before_a_route_changes_nothing() {
+async fn a_prefix_before_a_route_changes_nothing() {
     let world = World::start().await;
     for prefix in ["/defender", "/prod", "/security/defender-1.0", "/v1", "/$default"] {
         let body = || json!({"alert_id": ALERT}).to_string();
-        let plain = world.send(Ask::post("/v1/enrich", body())).await.answer();
-        let heard = world.send(Ask::post(&format!("{prefix}/v1/enrich"), body())).await;
-        assert_eq!((timeless(heard.answer()), heard.header("vary")), (timeless(plain), "Accept"), "{prefix}");
-        let heard = world.send(Ask::get(&format!("{prefix}/v1/enrich?alert_id={ALERT}&format=text"))).await;
-        assert_eq!((heard.status, heard.header("content-type")), (200, "text/plain; charset=utf-8"), "{prefix}");
-        assert_eq!(world.send(Ask::get(&format!("{prefix}/healthz"))).await.status, 200);
-        let heard = world.send(Ask::new("DELETE", &format!("{prefix}/v1/enrich"))).await;
-        heard.problem(405, "method_not_allowed");
-        assert!(heard.header("allow").contains("POST"), "{prefix}");
-        let unsigned = Ask::post(&format!("{prefix}/v1/enrich"), body()).without("x-api-key");
+        let plain = world.send(Request::post("/v1/enrich", body())).await.answer();
+        let response = world.send(Request::post(&format!("{prefix}/v1/enrich"), body())).await;
+        assert_eq!((timeless(response.answer()), response.header("vary")), (timeless(plain), "Accept"), "{prefix}");
+        let response = world.send(Request::get(&format!("{prefix}/v1/enrich?alert_id={ALERT}&format=text"))).await;
+        assert_eq!((response.status, response.header("content-type")), (200, "text/plain; charset=utf-8"), "{prefix}");
+        assert_eq!(world.send(Request::get(&format!("{prefix}/healthz"))).await.status, 200);
+        let response = world.send(Request::new("DELETE", &format!("{prefix}/v1/enrich"))).await;
+        response.problem(405, "method_not_allowed");
+        assert!(response.header("allow").contains("POST"), "{prefix}");
+        let unsigned = Request::post(&format!("{prefix}/v1/enrich"), body()).without("x-api-key");
         world.send(unsigned).await.problem(401, "unauthorized");
         for nothing in ["", "/v1/nope", "/healthz/more", "/v2/enrich"] {
-            world.send(Ask::get(&format!("{prefix}{nothing}"))).await.problem(404, "unknown_route");
+            world.send(Request::get(&format!("{prefix}{nothing}"))).await.problem(404, "unknown_route");
         }
     }
 }
 
 #[tokio::test]
-async fn a_method_that_a_route_does_not_take_is_405_with_those_that_it_takes() {
+async fn a_wrong_method_is_405_with_the_allowed_ones() {
     let world = World::start().await;
     for (path, allowed) in [
         ("/", "POST"),
@@ -71,12 +66,12 @@ async fn a_method_that_a_route_does_not_take_is_405_with_those_that_it_takes() {
         ("/healthz", "GET,HEAD"),
     ] {
         for method in ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
-            let heard = world.send(Ask::new(method, path)).await;
-            heard.problem(405, "method_not_allowed");
-            let mut methods: Vec<_> = heard.header("allow").split(',').map(str::trim).collect();
+            let response = world.send(Request::new(method, path)).await;
+            response.problem(405, "method_not_allowed");
+            let mut methods: Vec<_> = response.header("allow").split(',').map(str::trim).collect();
             methods.sort_unstable();
             assert_eq!(methods.join(","), allowed, "{method} {path}");
-            assert!(heard.header("access-control-allow-origin").is_empty());
+            assert!(response.header("access-control-allow-origin").is_empty());
         }
     }
     assert_eq!(world.sandbox.seen().len(), 0);
@@ -89,10 +84,10 @@ async fn a_body_has_at_most_64_kib() {
         let subject = json!({"alert_id": ALERT}).to_string();
         subject.clone() + &" ".repeat(length - subject.len())
     };
-    world.send(Ask::post("/v1/enrich", body(LIMIT))).await.answer();
+    world.send(Request::post("/v1/enrich", body(LIMIT))).await.answer();
     for length in [LIMIT + 1, 1 << 20, 6 << 20] {
-        world.send(Ask::post("/v1/enrich", body(length))).await.problem(413, "payload_too_large");
-        world.send(Ask::post("/v1/enrich/batch", body(length))).await.problem(413, "payload_too_large");
+        world.send(Request::post("/v1/enrich", body(length))).await.problem(413, "payload_too_large");
+        world.send(Request::post("/v1/enrich/batch", body(length))).await.problem(413, "payload_too_large");
     }
     assert_eq!(world.calls(Route::Alert), 1);
 }
@@ -100,7 +95,7 @@ async fn a_body_has_at_most_64_kib() {
 #[tokio::test]
 async fn a_body_is_json_by_its_media_type() {
     let world = World::start().await;
-    let ask = || Ask::post("/v1/enrich", json!({"alert_id": ALERT}).to_string()).without("content-type");
+    let ask = || Request::post("/v1/enrich", json!({"alert_id": ALERT}).to_string()).without("content-type");
     world.send(ask()).await.answer();
     for good in [
         "application/json",
@@ -125,7 +120,7 @@ async fn a_body_is_json_by_its_media_type() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_400() {
+async fn invalid_json_is_400() {
     let world = World::start().await;
     let utf16: Vec<u8> = format!("{{\"alert_id\":\"{ALERT}\"}}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     let bodies: Vec<Vec<u8>> = vec![
@@ -158,9 +153,9 @@ async fn a_body_that_is_no_json_is_400() {
                 // One item of a batch is judged by itself.
                 continue;
             }
-            let heard = world.send(Ask::post(target, body.clone())).await;
+            let response = world.send(Request::post(target, body.clone())).await;
             assert_eq!(
-                (heard.status, heard.json()["code"].as_str()),
+                (response.status, response.json()["code"].as_str()),
                 (400, Some("invalid_json")),
                 "{target} {shown:?}"
             );
@@ -174,19 +169,13 @@ async fn a_body_that_names_no_subject_or_several_is_422() {
     let world = World::start().await;
     for (body, code, pointer) in [
         (r"{}", "invalid_request", None),
-        (r"[]", "invalid_request", None),
-        (r#""x""#, "invalid_request", None),
-        (r"null", "invalid_request", None),
         (r"7", "invalid_request", None),
         (r#"{"alert_id":""}"#, "invalid_request", None),
         (r#"{"alert_id":null,"user":null}"#, "invalid_request", None),
         (r#"{"alert_id":"a","user":"b"}"#, "ambiguous_request", None),
         (r#"{"value":"a","user":"b"}"#, "ambiguous_request", None),
         (r#"{"alert_id":" \u200b\n","USER":"\t"}"#, "invalid_request", None),
-        (r#"{"hostname":"a","upn":"b"}"#, "ambiguous_request", None),
-        (r#"{"ip":"192.0.2.7","domain":"evil.example"}"#, "ambiguous_request", None),
         (r#"{"dest":"192.0.2.7","hostname":"a"}"#, "ambiguous_request", None),
-        (r#"{"src":"192.0.2.7","query":"evil.example"}"#, "ambiguous_request", None),
         (r#"{"machine":"192.0.2.7"}"#, "invalid_id", Some("/machine")),
         (r#"{"userPrincipalName":"${user}"}"#, "invalid_id", Some("/userPrincipalName")),
         (r#"{"alertId":"da1_1 please"}"#, "invalid_id", Some("/alertId")),
@@ -195,24 +184,18 @@ async fn a_body_that_names_no_subject_or_several_is_422() {
         (r#"{"user":"a","x":1,"x":1}"#, "invalid_request", Some("/x")),
         (r#"{"user":"a","\u0075ser":"b"}"#, "invalid_request", Some("/user")),
         (r#"{"alert_id":7}"#, "invalid_request", Some("/alert_id")),
-        (r#"{"alert_id":true}"#, "invalid_request", Some("/alert_id")),
         (r#"{"alert_id":{"$ne":null}}"#, "invalid_request", Some("/alert_id")),
-        (r#"{"user":["a"]}"#, "invalid_request", Some("/user")),
         (r#"{"incident_id":-1}"#, "invalid_id", Some("/incident_id")),
-        (r#"{"incident_id":-0}"#, "invalid_id", Some("/incident_id")),
-        (r#"{"incident_id":0}"#, "invalid_id", Some("/incident_id")),
         (r#"{"incident_id":1.0}"#, "invalid_id", Some("/incident_id")),
-        (r#"{"incident_id":1e3}"#, "invalid_id", Some("/incident_id")),
         (r#"{"incident_id":99999999999999999999}"#, "invalid_id", Some("/incident_id")),
         (r#"{"incident_id":"9223372036854775808"}"#, "invalid_id", Some("/incident_id")),
         (r#"{"incident_id":false}"#, "invalid_request", Some("/incident_id")),
         (r#"{"file_hash":"d41d8cd98f00b204e9800998ecf8427e"}"#, "unsupported_hash", Some("/file_hash")),
-        (r#"{"file_hash":"x"}"#, "invalid_id", Some("/file_hash")),
         (r#"{"user":"a","format":"yaml"}"#, "invalid_request", Some("/format")),
         (r#"{"user":"a","not_found":500}"#, "invalid_request", Some("/not_found")),
     ] {
-        let heard = world.send(Ask::post("/v1/enrich", body)).await;
-        let problem = heard.problem(422, code);
+        let response = world.send(Request::post("/v1/enrich", body)).await;
+        let problem = response.problem(422, code);
         assert_eq!(problem["errors"][0]["pointer"].as_str(), pointer, "{body}");
     }
     for (query, code) in [
@@ -225,18 +208,21 @@ async fn a_body_that_names_no_subject_or_several_is_422() {
         ("alert_id=..%2F", "invalid_id"),
         ("user=%00", "invalid_id"),
     ] {
-        world.send(Ask::get(&format!("/v1/enrich?{query}"))).await.problem(422, code);
+        world.send(Request::get(&format!("/v1/enrich?{query}"))).await.problem(422, code);
     }
     assert_eq!(world.sandbox.seen().len(), 1, "only the caller keys were read");
 }
 
 #[tokio::test]
-async fn the_words_of_the_table_name_a_subject_and_are_told_where_they_do_not() {
+async fn field_names_of_other_products_are_known_and_typing_errors_reported() {
     let world = World::start().await;
     for (body, kind, told) in [
         (json!({"hostname": MACHINE}), "machine", vec![]),
         (json!({"Device-Name": MACHINE, "machine": null, "user": " "}), "machine", vec![]),
         (json!({"alertId": null, "alert_id": ALERT}), "alert", vec![]),
+        (json!({"alertId": ALERT, "machine": "", "user": null, "notFound": 200}), "alert", vec![]),
+        (json!({"incidentId": MERGED_INCIDENT}), "incident", vec![]),
+        (json!({"fileHash": FILE_SHA1, "alert_id": ""}), "file", vec![]),
         (json!({"sha256": FILE_SHA1}), "file", vec![]),
         (json!({"fqdn": MACHINE}), "machine", vec![]),
         (json!({"host": MACHINE, "hostname": "desk-043"}), "machine", vec!["hostname"]),
@@ -258,20 +244,21 @@ async fn the_words_of_the_table_name_a_subject_and_are_told_where_they_do_not() 
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_told_where() {
+async fn a_syntax_error_is_reported_with_its_position() {
     let world = World::start().await;
-    let problem = world.send(Ask::post("/v1/enrich", r#"{"user":"CONTOSO\dana"}"#)).await.problem(400, "invalid_json");
+    let problem =
+        world.send(Request::post("/v1/enrich", r#"{"user":"CONTOSO\dana"}"#)).await.problem(400, "invalid_json");
     let detail = problem["detail"].as_str().expect("a text");
     assert!(detail.contains("line 1, column 18") && detail.contains(r#""CONTOSO\\dana""#), "{detail}");
 }
 
 #[tokio::test]
-async fn an_overlong_subject_is_refused_at_once() {
+async fn an_overlong_subject_is_refused_without_a_call() {
     let world = World::start().await;
     for length in [129, 10_000, 60_000] {
-        let heard = world.post(json!({"alert_id": "a".repeat(length)})).await;
-        heard.problem(422, "invalid_id");
-        assert!(heard.body.len() < 1000, "it is not echoed");
+        let response = world.post(json!({"alert_id": "a".repeat(length)})).await;
+        response.problem(422, "invalid_id");
+        assert!(response.body.len() < 1000, "it is not echoed");
         world.post(json!({"machine": "a".repeat(length.max(256))})).await.problem(422, "invalid_id");
         world.post(json!({"user": "a".repeat(length.max(257))})).await.problem(422, "invalid_id");
     }
@@ -279,7 +266,7 @@ async fn an_overlong_subject_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn where_defender_is_cannot_be_told_by_a_caller() {
+async fn a_caller_cannot_choose_the_address_of_defender() {
     let world = World::start().await;
     let answer = world.post(json!({
         "alert_id": ALERT, "base_url": "http://169.254.169.254/", "host": "evil.example", "tenant": "x", "@odata.nextLink": "http://evil.example/"
@@ -289,28 +276,28 @@ async fn where_defender_is_cannot_be_told_by_a_caller() {
 }
 
 #[tokio::test]
-async fn a_sane_request_id_is_kept_and_another_replaced() {
+async fn a_valid_request_id_is_kept_and_another_replaced() {
     let world = World::start().await;
     for sane in ["a", "0193-f00d_x.y", &"i".repeat(128)] {
-        let heard = world.send(Ask::get("/healthz").with("x-request-id", sane)).await;
-        assert_eq!(heard.header("x-request-id"), sane);
-        let heard = world.send(Ask::get("/nowhere").with("x-request-id", sane)).await;
-        assert_eq!(heard.json()["request_id"], sane);
+        let response = world.send(Request::get("/healthz").with("x-request-id", sane)).await;
+        assert_eq!(response.header("x-request-id"), sane);
+        let response = world.send(Request::get("/nowhere").with("x-request-id", sane)).await;
+        assert_eq!(response.json()["request_id"], sane);
     }
     for odd in ["", " ", "a b", "<script>", &"i".repeat(129), "a\tb", "é", "x;y"] {
-        let heard = world.send(Ask::get("/healthz").with("x-request-id", odd)).await;
-        let id = heard.header("x-request-id");
+        let response = world.send(Request::get("/healthz").with("x-request-id", odd)).await;
+        let id = response.header("x-request-id");
         assert!(id != odd && id.len() == 36, "{odd:?}: {id:?}");
     }
-    let one = world.send(Ask::get("/healthz")).await;
-    assert_ne!(one.header("x-request-id"), world.send(Ask::get("/healthz")).await.header("x-request-id"));
+    let one = world.send(Request::get("/healthz")).await;
+    assert_ne!(one.header("x-request-id"), world.send(Request::get("/healthz")).await.header("x-request-id"));
 }
 
 #[tokio::test]
-async fn names_for_correlation_are_passed_on_and_nothing_else_is() {
+async fn only_the_names_for_correlation_are_passed_on() {
     let world = World::start().await;
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let ask = Ask::post("/v1/enrich", json!({"machine": MACHINE}).to_string())
+    let ask = Request::post("/v1/enrich", json!({"machine": MACHINE}).to_string())
         .with("x-request-id", "soar-4711")
         .with("traceparent", trace)
         .with("tracestate", "a=b")
@@ -350,42 +337,37 @@ async fn names_for_correlation_are_passed_on_and_nothing_else_is() {
         assert_ne!(seen.header("authorization"), Some("unknown"));
     }
     world.sandbox.forget();
-    world.send(Ask::get(&format!("/v1/enrich?alert_id={ALERT}")).with("traceparent", "nonsense")).await.answer();
+    world.send(Request::get(&format!("/v1/enrich?alert_id={ALERT}")).with("traceparent", "nonsense")).await.answer();
     assert_eq!(world.seen(Route::Alert)[0].header("traceparent"), None);
 }
 
 #[tokio::test]
-async fn of_two_keys_the_first_counts() {
+async fn the_first_of_two_keys_counts() {
     let world = World::start().await;
-    let ask = || Ask::get(&format!("/v1/enrich?alert_id={ALERT}")).anonymous();
+    let ask = || Request::get(&format!("/v1/enrich?alert_id={ALERT}")).anonymous();
     world.send(ask().with("x-api-key", "wrong").with("x-api-key", DEMO_KEY)).await.problem(401, "unauthorized");
     assert_eq!(world.defender_calls(), 0);
     world.send(ask().with("x-api-key", DEMO_KEY).with("x-api-key", "wrong")).await.answer();
 }
 
 #[tokio::test]
-async fn a_head_request_gets_the_head_of_the_answer() {
+async fn a_head_request_gets_the_headers_without_the_body() {
     let world = World::start().await;
-    let heard = world.send(Ask::new("HEAD", &format!("/v1/enrich?alert_id={ALERT}"))).await;
-    assert_eq!((heard.status, heard.body.len()), (200, 0));
-    assert_eq!(heard.header("content-type"), "application/json");
-    let value: Value = world.get(&[("alert_id", ALERT)]).await.answer();
+    let response = world.send(Request::new("HEAD", &format!("/v1/enrich?alert_id={ALERT}"))).await;
+    assert_eq!((response.status, response.body.len()), (200, 0));
+    assert_eq!(response.header("content-type"), "application/json");
+    let value = world.get(&[("alert_id", ALERT)]).await.answer();
     assert_eq!(value["id"], ALERT);
 }
 
 #[tokio::test]
-async fn without_authentication_only_requests_that_are_meant_for_this_service_are_answered() {
+async fn without_authentication_foreign_hosts_and_pages_are_refused() {
     let world = World::with(&[("ENRICH_AUTH", "none")]).await;
     let router = world.service.router().layer(Extension(OwnAddress(world.address)));
     let ask = async |target: &str, host: &str, origin: Option<&str>| {
-        let mut request = Request::post(target).header("host", host).header("content-type", "application/json");
-        if let Some(origin) = origin {
-            request = request.header("origin", origin);
-        }
-        let request = request.body(Body::from(json!({"alert_id": ALERT}).to_string())).expect("a request");
-        let (parts, body) = router.clone().oneshot(request).await.expect("an answer").into_parts();
-        let body = body.collect().await.expect("a body").to_bytes().to_vec();
-        Heard { status: parts.status.as_u16(), headers: parts.headers, body }
+        let request = Request::post(target, json!({"alert_id": ALERT}).to_string()).anonymous().with("host", host);
+        let origin = origin.map(|origin| ("origin", origin.to_owned()));
+        request.with_all(origin).send_through(router.clone()).await
     };
     let own = world.address.to_string();
     for target in ["/", "/v1/enrich", "/v1/enrich/batch", "/v1/hooks/slack", "/v1/openapi.json", "/healthz", "/nope"] {

@@ -69,14 +69,18 @@ fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-fn files(path: &Path, found: &mut Vec<PathBuf>) {
-    if path.is_dir() {
-        for entry in fs::read_dir(path).unwrap() {
-            files(&entry.unwrap().path(), found);
+/// The files below a folder of `src`.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let (mut files, mut left) = (Vec::new(), vec![source().join(folder)]);
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
         }
-    } else if path.extension().is_some_and(|extension| extension == "rs") {
-        found.push(path.to_owned());
     }
+    assert!(!files.is_empty(), "{folder}");
+    files
 }
 
 /// The module that a file is in.
@@ -112,8 +116,7 @@ fn named(code: &str) -> BTreeSet<String> {
 
 #[test]
 fn no_module_uses_another_against_the_arrows() {
-    let mut all = Vec::new();
-    files(&source(), &mut all);
+    let all = files("");
     let mut wrong = Vec::new();
     for file in &all {
         let module = module(file);
@@ -131,8 +134,7 @@ fn no_module_uses_another_against_the_arrows() {
 
 #[test]
 fn there_is_no_arrow_that_nobody_uses() {
-    let mut all = Vec::new();
-    files(&source(), &mut all);
+    let all = files("");
     for (name, allowed) in ARROWS {
         let used: BTreeSet<_> =
             all.iter().filter(|file| module(file) == *name).flat_map(|file| named(&code(file))).collect();
@@ -145,9 +147,7 @@ fn there_is_no_arrow_that_nobody_uses() {
 fn the_pure_modules_know_of_no_network_and_no_runtime() {
     // Integrations read headers, in the types of the crate `http`.
     for (module, known) in [("domain", None), ("formats", None), ("integrations", Some("http::"))] {
-        let mut pure = Vec::new();
-        files(&source().join(module), &mut pure);
-        for file in pure {
+        for file in files(module) {
             let code = code(&file);
             for outside in
                 ["tokio", "reqwest", "axum", "http::", "aws_", "lambda", "hyper", "tracing", "std::env", "std::fs"]
@@ -167,10 +167,7 @@ fn the_pure_modules_know_of_no_network_and_no_runtime() {
 #[test]
 fn a_backend_knows_no_other() {
     for (backend, other) in [("defender", "graph"), ("graph", "defender")] {
-        let mut own = Vec::new();
-        files(&source().join("backend").join(backend), &mut own);
-        assert!(!own.is_empty());
-        for file in own {
+        for file in files(&format!("backend/{backend}")) {
             assert!(!code(&file).contains(&format!("backend::{other}")), "{}", file.display());
         }
     }
@@ -178,9 +175,7 @@ fn a_backend_knows_no_other() {
 
 #[test]
 fn only_the_lambda_module_knows_of_lambda_and_only_credentials_of_aws() {
-    let mut all = Vec::new();
-    files(&source(), &mut all);
-    for file in all {
+    for file in files("") {
         let (module, code) = (module(&file), code(&file));
         if code.contains("lambda_http") {
             assert!(["lambda", "bin"].contains(&module.as_str()), "{}", file.display());
@@ -201,14 +196,10 @@ fn only_the_lambda_module_knows_of_lambda_and_only_credentials_of_aws() {
 fn only_the_command_line_uses_the_sandbox_which_uses_nothing_of_the_service() {
     let sandbox = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/sandbox");
     assert!(!fs::read_to_string(sandbox.join("Cargo.toml")).unwrap().contains("defender-enrich"));
-    let (mut own, mut service) = (Vec::new(), Vec::new());
-    files(&sandbox, &mut own);
-    files(&source(), &mut service);
-    assert!(own.len() > 10, "{}", own.len());
-    for file in own {
+    for file in files("../crates/sandbox/src") {
         assert!(!code(&file).contains("defender_enrich"), "{}", file.display());
     }
-    for file in service {
+    for file in files("") {
         assert!(!code(&file).contains("defender_sandbox") || module(&file) == "cli", "{}", file.display());
     }
 }

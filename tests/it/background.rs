@@ -1,6 +1,5 @@
 //! Work that outlives its answer, in an environment that freezes as Lambda's do.
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
@@ -13,74 +12,22 @@ use defender_enrich::config::Settings;
 use defender_enrich::lambda::{self, Extension};
 use defender_enrich::lookup::Deadline;
 use defender_enrich::telemetry::{self, LogSettings};
-use defender_sandbox::{CALLER_SECRET, DEMO_KEY};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::level_filters::LevelFilter;
 
-use crate::client::Ask;
+use crate::client::Request;
 use crate::freezing::{Environment, Extensions, Step, request};
-use crate::harness::{ALERT, new_sandbox};
+use crate::harness::{ALERT, CALLER_SECRET, DEMO_KEY, environment, new_sandbox};
+use crate::receiver::{Receiver, Reply};
 
-/// Somebody outside, whom work calls twice: the first call is held until it is let through.
-struct Outside {
-    address: SocketAddr,
-    board: watch::Sender<Board>,
+/// A receiver that work calls twice, and that holds each call until it is released.
+async fn held() -> Receiver {
+    Receiver::start(&[Reply::Held]).await
 }
 
-#[derive(Default)]
-struct Board {
-    is_open: bool,
-    arrived: Vec<(String, Instant)>,
-    hung_up: HashSet<String>,
-}
-
-impl Outside {
-    async fn start() -> Self {
-        let board = watch::Sender::<Board>::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let router = Router::new().route("/{name}", get(Self::hold)).with_state(board.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, board }
-    }
-
-    async fn hold(axum::extract::State(board): axum::extract::State<watch::Sender<Board>>, Path(name): Path<String>) {
-        board.send_modify(|board| board.arrived.push((name.clone(), Instant::now())));
-        let _leaving = Leaving(board.clone(), name);
-        board.subscribe().wait_for(|board| board.is_open).await.expect("a board");
-    }
-
-    fn open(&self) {
-        self.board.send_modify(|board| board.is_open = true);
-    }
-
-    /// Waits for a call, and tells when it came.
-    async fn called(&self, name: &str) -> Instant {
-        let mut board = self.board.subscribe();
-        let arrived = board.wait_for(|board| board.arrived.iter().any(|(known, _)| known == name));
-        let board = timeout(Duration::from_secs(120), arrived).await.expect("a call").expect("a board");
-        board.arrived.iter().find(|(known, _)| known == name).expect("a call").1
-    }
-
-    fn was_called(&self, name: &str) -> bool {
-        self.board.borrow().arrived.iter().any(|(known, _)| known == name)
-    }
-
-    fn was_left(&self, name: &str) -> bool {
-        self.board.borrow().hung_up.contains(name)
-    }
-}
-
-/// Notes that a call is over, by an answer or without.
-struct Leaving(watch::Sender<Board>, String);
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        self.0.send_modify(|board| board.hung_up.extend([self.1.clone()]));
-    }
+fn was_called(receiver: &Receiver, target: &str) -> bool {
+    receiver.posts().iter().any(|post| post.target == target)
 }
 
 /// The program of these tests: [`the_function`], in a process of its own.
@@ -130,7 +77,7 @@ async fn the_function() {
 
 async fn work(outside: SocketAddr) {
     for name in ["/first", "/second"] {
-        Ask::get(name).send_to(outside).await;
+        Request::get(name).send_to(outside).await;
     }
 }
 
@@ -138,7 +85,7 @@ fn ask(path: &str) -> Value {
     request("GET", path, None)
 }
 
-fn background(outside: &Outside, milliseconds: u64) -> Value {
+fn background(outside: &Receiver, milliseconds: u64) -> Value {
     ask(&format!("/background/{}/{milliseconds}", outside.address))
 }
 
@@ -150,15 +97,15 @@ fn body(answer: Result<Value, Value>) -> String {
 #[tokio::test]
 async fn a_plain_task_is_frozen_with_the_environment() {
     let environment = Environment::start(function(), Extensions::Taken).await;
-    let (outside, other) = (Outside::start().await, Outside::start().await);
+    let (outside, other) = (held().await, held().await);
     environment.invoke(&ask(&format!("/plain/{}", outside.address))).await.expect("an answer");
     environment.frozen().await;
-    outside.open();
-    assert!(!outside.was_called("second"));
+    outside.release();
+    assert!(!was_called(&outside, "/second"));
     // Another invocation thaws it, and keeps it going until the task has found its end.
     environment.invoke(&background(&other, 10_000)).await.expect("an answer");
-    assert!(outside.called("second").await > environment.last(Step::Thawed));
-    other.open();
+    assert!(outside.arrival("/second").await > environment.last(Step::Thawed));
+    other.release();
     environment.frozen().await;
 }
 
@@ -167,48 +114,47 @@ async fn work_goes_on_after_its_answer_and_is_done_before_the_freeze() {
     let environment = Environment::start(function(), Extensions::Taken).await;
     environment.frozen().await;
     assert_eq!(environment.steps()[0], Step::Registration, "{:?}", environment.steps());
-    let outside = Outside::start().await;
+    let outside = held().await;
     assert_eq!(body(environment.invoke(&background(&outside, 10_000)).await), "true");
-    outside.called("first").await;
+    outside.arrival("/first").await;
     environment.reached(Step::RuntimeAsked, 2).await;
     assert!(!environment.is_frozen(), "the answer is out, and work is left");
-    assert!(!outside.was_called("second"));
-    outside.open();
+    assert!(!was_called(&outside, "/second"));
+    outside.release();
     environment.frozen().await;
     let (answered, frozen) = (environment.last(Step::Answered), environment.last(Step::Frozen));
-    let finished = outside.called("second").await;
+    let finished = outside.arrival("/second").await;
     assert!(answered < finished && finished < frozen);
-    assert!(outside.was_left("second"));
 }
 
 #[tokio::test]
 async fn work_that_hangs_is_cut_off_and_the_environment_freezes() {
     let environment = Environment::start(function(), Extensions::Taken).await;
-    let outside = Outside::start().await;
+    let outside = held().await;
     let begin = Instant::now();
     assert_eq!(body(environment.invoke(&background(&outside, 2_000)).await), "true");
     environment.reached(Step::Invoked, 1).await;
     environment.frozen().await;
     assert!(environment.last(Step::Frozen) - begin >= Duration::from_secs(2));
-    assert!(!outside.was_called("second"));
+    assert!(!was_called(&outside, "/second"));
     assert!(environment.log().contains("cut off at its deadline"), "{}", environment.log());
 }
 
 #[tokio::test]
 async fn work_beyond_its_invocation_does_not_hold_the_environment() {
     let environment = Environment::start(function(), Extensions::Taken).await;
-    let outside = Outside::start().await;
+    let outside = held().await;
     let event = background(&outside, 60_000);
-    assert_eq!(body(environment.invoke_for(&event, Duration::from_millis(800)).await), "true");
+    assert_eq!(body(environment.invoke_for(&event, Duration::from_secs(3)).await), "true");
     environment.frozen().await;
     assert!(environment.log().contains("outlives its invocation"), "{}", environment.log());
 }
 
 #[tokio::test]
-async fn where_lambda_takes_no_extension_the_function_answers_and_knows() {
+async fn where_lambda_accepts_no_extension_the_function_knows() {
     for extensions in [Extensions::Refused(403), Extensions::Refused(404), Extensions::Silent] {
         let environment = Environment::start(function(), extensions).await;
-        let outside = Outside::start().await;
+        let outside = held().await;
         assert_eq!(body(environment.invoke(&ask("/outlives")).await), "false", "{extensions:?}");
         assert_eq!(body(environment.invoke(&background(&outside, 10_000)).await), "false", "{extensions:?}");
         environment.frozen().await;
@@ -221,13 +167,13 @@ async fn where_lambda_takes_no_extension_the_function_answers_and_knows() {
 async fn one_invocation_after_the_other_is_frozen_when_its_own_work_is_done() {
     let environment = Environment::start(function(), Extensions::Taken).await;
     for number in 1..=4 {
-        let outside = Outside::start().await;
+        let outside = held().await;
         assert_eq!(body(environment.invoke(&background(&outside, 10_000)).await), "true");
-        outside.called("first").await;
+        outside.arrival("/first").await;
         assert!(!environment.is_frozen(), "{number}");
-        outside.open();
+        outside.release();
         environment.frozen().await;
-        assert!(outside.called("second").await < environment.last(Step::Frozen), "{number}");
+        assert!(outside.arrival("/second").await < environment.last(Step::Frozen), "{number}");
         assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
         environment.frozen().await;
     }
@@ -239,12 +185,12 @@ async fn one_invocation_after_the_other_is_frozen_when_its_own_work_is_done() {
 }
 
 #[tokio::test]
-async fn an_event_that_no_handler_sees_does_not_hold_the_environment() {
+async fn an_unknown_event_does_not_hold_the_environment() {
     let environment = Environment::start(function(), Extensions::Taken).await;
     let event = json!({"source": "aws.events"});
-    let told = environment.invoke_for(&event, Duration::from_secs(600)).await.expect_err("no request");
-    assert_eq!(told["errorType"], "UnknownEvent", "{told}");
-    assert!(told["errorMessage"].as_str().is_some_and(|text| text.contains("no event of a Function URL")), "{told}");
+    let error = environment.invoke_for(&event, Duration::from_secs(600)).await.expect_err("no request");
+    assert_eq!(error["errorType"], "UnknownEvent", "{error}");
+    assert!(error["errorMessage"].as_str().is_some_and(|text| text.contains("no event of a Function URL")), "{error}");
     environment.frozen().await;
     assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
 }
@@ -270,22 +216,22 @@ async fn a_panic_in_the_work_costs_nothing_but_the_work() {
 }
 
 #[tokio::test]
-async fn a_bug_is_told_to_lambda_and_costs_one_answer() {
+async fn a_bug_is_reported_to_lambda_and_costs_one_answer() {
     let environment = Environment::start(function(), Extensions::Taken).await;
-    let told = environment.invoke(&ask("/bug")).await.expect_err("no answer").to_string();
+    let error = environment.invoke(&ask("/bug")).await.expect_err("no answer").to_string();
     assert!(
-        told.contains("a bug of this service") && told.contains("InternalError") && !told.contains("canary"),
-        "{told}"
+        error.contains("a bug of this service") && error.contains("InternalError") && !error.contains("canary"),
+        "{error}"
     );
     assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
     assert!(!environment.log().contains("canary"), "{}", environment.log());
 }
 
 #[tokio::test]
-async fn an_answer_that_lambda_does_not_take_is_logged_and_costs_nothing_else() {
+async fn an_answer_that_lambda_rejects_is_logged_and_costs_nothing_else() {
     let environment = Environment::start(function(), Extensions::Taken).await;
-    let told = environment.invoke(&ask("/long")).await.expect_err("no answer");
-    assert_eq!(told["errorType"], "Function.ResponseSizeTooLarge");
+    let error = environment.invoke(&ask("/long")).await.expect_err("no answer");
+    assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
     assert_eq!(body(environment.invoke(&ask("/outlives")).await), "true");
     assert!(environment.log().contains("Lambda Runtime API returned non-200 response"), "{}", environment.log());
 }
@@ -296,28 +242,28 @@ async fn a_reply_whose_connection_breaks_ends_the_process_and_says_so() {
     environment.hang_up(1);
     let reply = ask("/outlives");
     tokio::select! {
-        _ = environment.invoke(&reply) => panic!("nobody has heard a reply"),
+        _ = environment.invoke(&reply) => panic!("nobody has received a reply"),
         status = environment.ended() => assert!(!status.success()),
     }
     assert!(environment.log().contains("failed to send request to Lambda Runtime API"), "{}", environment.log());
 }
 
 #[tokio::test]
-async fn of_two_invocations_at_once_the_slower_one_holds_the_environment() {
+async fn the_slower_of_two_concurrent_invocations_holds_the_environment() {
     let environment = Environment::of_several(function(), Extensions::Taken, 2).await;
     environment.frozen().await;
-    let (quick, slow) = (Outside::start().await, Outside::start().await);
-    quick.open();
+    let (quick, slow) = (held().await, held().await);
+    quick.release();
     let (slow_event, quick_event) = (background(&slow, 10_000), background(&quick, 10_000));
     let (first, second) = tokio::join!(environment.invoke(&slow_event), environment.invoke(&quick_event));
     assert_eq!((body(first), body(second)), ("true".to_owned(), "true".to_owned()));
-    quick.called("second").await;
-    slow.called("first").await;
+    quick.arrival("/second").await;
+    slow.arrival("/first").await;
     environment.reached(Step::RuntimeAsked, 4).await;
     assert!(!environment.is_frozen(), "{:?}", environment.steps());
-    slow.open();
+    slow.release();
     environment.frozen().await;
-    assert!(slow.called("second").await < environment.last(Step::Frozen));
+    assert!(slow.arrival("/second").await < environment.last(Step::Frozen));
 }
 
 #[tokio::test]
@@ -330,18 +276,18 @@ async fn on_managed_instances_nothing_is_registered_and_work_outlives_its_answer
 }
 
 #[tokio::test]
-async fn an_extension_that_lambda_does_not_serve_ends_the_process() {
+async fn an_extension_that_gets_no_events_ends_the_process() {
     let environment = Environment::start(function(), Extensions::Broken).await;
     assert!(!environment.ended().await.success());
 }
 
 #[tokio::test]
-async fn the_shipped_program_registers_nothing_that_nobody_wants() {
+async fn the_shipped_program_registers_no_extension_without_need() {
     let sandbox = new_sandbox().await;
     let callers = json!({"api_keys": {"demo": [DEMO_KEY]}, "splunk_tokens": ["demo"], "pagerduty_secrets": ["demo"]});
     sandbox.put_secret(CALLER_SECRET, &callers.to_string());
     let mut program = Command::new(env!("CARGO_BIN_EXE_lambda"));
-    program.env_clear().envs(sandbox.settings()).env("DEFENDER_BACKEND", "defender");
+    program.env_clear().envs(environment(&sandbox, &[]));
     let environment = Environment::start(program, Extensions::Taken).await;
     for _ in 0..3 {
         environment.frozen().await;

@@ -3,11 +3,13 @@
 use std::iter;
 use std::time::Duration;
 
-use defender_sandbox::{Encoding, Fault, Route, Times};
 use serde_json::{Value, json};
 
 use crate::client::warnings;
-use crate::harness::{DESK_042, FILE, FILE_SHA1, MACHINE, NO_QUOTA, USER, World, alert_with, dense_alert, hasten};
+use crate::harness::{
+    DESK_042, Encoding, FILE, FILE_SHA1, Fault, MACHINE, NO_QUOTA, Route, Times, USER, World, alert_with, dense_alert,
+    fast_forward,
+};
 
 /// Without a quota, and with time for large bodies on a busy machine.
 const PATIENT: [(&str, &str); 3] = [NO_QUOTA[0], NO_QUOTA[1], ("ENRICH_TIMEOUT_MS", "120000")];
@@ -72,8 +74,8 @@ async fn a_name_that_is_not_resolved_keeps_no_other_item_from_its_answer() {
     world.sandbox.fail(Route::UserAlerts, Times::Always, Fault::body(list(MIB)));
     world.sandbox.fail(Route::Machines, Times::Always, Fault::delay(Duration::from_secs(60)));
     let requests = json!([{"machine": MACHINE}, {"user": "user1"}]);
-    let (heard, _) = hasten(world.batch(json!({"requests": requests, "limit": 1}))).await;
-    assert_eq!(outcomes(&heard.answer()), [(504, Some("upstream_timeout")), (200, None)]);
+    let (response, _) = fast_forward(world.batch(json!({"requests": requests, "limit": 1}))).await;
+    assert_eq!(outcomes(&response.answer()), [(504, Some("upstream_timeout")), (200, None)]);
 }
 
 #[tokio::test]
@@ -93,9 +95,9 @@ async fn large_answers_that_are_wanted_whole_and_too_long_together_get_their_sha
     let world = World::with(&PATIENT).await;
     world.sandbox.fail(Route::UserAlerts, Times::Always, Fault::body(list(2 * MIB)));
     let requests: Vec<Value> = (0..5).map(|number| json!({"user": format!("user{number}"), "limit": 500})).collect();
-    let heard = world.batch(json!({"requests": requests})).await;
-    let answer = heard.answer();
-    assert!(heard.body.len() < 5_000_000, "{}", heard.body.len());
+    let response = world.batch(json!({"requests": requests})).await;
+    let answer = response.answer();
+    assert!(response.body.len() < 5_000_000, "{}", response.body.len());
     assert_eq!(outcomes(&answer), [(200, None); 5]);
     for item in answer["results"].as_array().expect("results") {
         assert_eq!(warnings(&item["enrichment"]), ["answer_capped"]);

@@ -1,24 +1,21 @@
-//! The secret cache and the token cache: what a renewal costs, who shares a failure, what revokes, and that nobody who
-//! leaves takes anything along.
+//! The secret cache and the token cache: what a renewal costs, who shares a failure, what revokes a key, and that a
+//! dropped request costs nobody anything.
 
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::response::Response;
 use defender_enrich::lookup::Deadline;
-use defender_sandbox::{
-    CALLER_SECRET, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, Fault, Route, Times, XDR_AUDIENCE,
-};
 use futures_util::future::{join, join_all, poll_fn};
-use http::{Request, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::harness::{ALERT, INCIDENT, USER, World, dense_alert, hasten, new_sandbox, pass};
+use crate::client::{Request, Response};
+use crate::harness::{
+    ALERT, CALLER_SECRET, DEFENDER_AUDIENCE, DEFENDER_SECRET, Fault, INCIDENT, NO_CACHE, Route, Times, USER, World,
+    XDR_AUDIENCE, advance, dense_alert, fast_forward, new_sandbox, until,
+};
 
-const NO_CACHE: (&str, &str) = ("CACHE_TTL_S", "0");
 const HANGING: Duration = Duration::from_secs(60);
 /// Within the second half of the life of a token, and before its end.
 const NEARLY_OVER: Duration = Duration::from_secs(3400);
@@ -28,19 +25,13 @@ fn seconds(count: u64) -> Duration {
 }
 
 /// A request without the network, which can be dropped where it waits.
-fn request(
-    world: &World,
-    body: &serde_json::Value,
-    deadline: Option<Duration>,
-) -> impl Future<Output = Response> + use<> {
-    let request = Request::post("/v1/enrich").header("x-api-key", DEMO_KEY);
-    let request = request.header(header::CONTENT_TYPE, "application/json");
-    let mut request = request.body(Body::from(body.to_string())).expect("a request");
+fn request(world: &World, body: &Value, deadline: Option<Duration>) -> impl Future<Output = Response> + use<> {
+    let mut request = Request::post("/v1/enrich", body.to_string()).into_http();
     if let Some(span) = deadline {
         request.extensions_mut().insert(Deadline::after(span));
     }
     let router = world.service.router();
-    async move { router.oneshot(request).await.unwrap_or_else(|never| match never {}) }
+    async move { Response::read(router.oneshot(request).await.unwrap_or_else(|never| match never {})).await }
 }
 
 /// Polls a future so often, and drops it; its outcome where it came before.
@@ -74,16 +65,16 @@ async fn with_crowd(changes: &[(&str, &str)], size: usize) -> World {
 // ---------------------------------------------------------------- tokens
 
 #[tokio::test]
-async fn a_renewal_that_hangs_costs_a_crowd_a_third_of_its_time_once() {
+async fn a_renewal_that_hangs_costs_concurrent_requests_a_third_of_their_time_once() {
     let world = with_crowd(&[NO_CACHE, ("ENRICH_TIMEOUT_MS", "6000")], 25).await;
     world.alert(ALERT).await.answer();
-    pass(NEARLY_OVER).await;
+    advance(NEARLY_OVER).await;
     world.sandbox.fail(Route::Token, Times::Always, Fault::delay(HANGING));
-    let (statuses, waited) = hasten(crowd(&world, 25)).await;
+    let (statuses, waited) = fast_forward(crowd(&world, 25)).await;
     assert_eq!(statuses, [200; 25]);
     assert!(waited < Duration::from_millis(2200), "{waited:?}");
     assert_eq!(world.calls(Route::Token), 2);
-    pass(seconds(20)).await;
+    advance(seconds(20)).await;
     assert_eq!(crowd(&world, 25).await, [200; 25]);
     assert_eq!(world.calls(Route::Token), 2, "it is not tried again yet");
 }
@@ -92,37 +83,24 @@ async fn a_renewal_that_hangs_costs_a_crowd_a_third_of_its_time_once() {
 async fn a_failed_renewal_is_tried_again_after_thirty_seconds() {
     let world = World::with(&[NO_CACHE]).await;
     world.alert(ALERT).await.answer();
-    pass(NEARLY_OVER).await;
+    advance(NEARLY_OVER).await;
     world.sandbox.fail(Route::Token, Times::Always, Fault::status(400));
     for _ in 0..5 {
         world.alert(ALERT).await.answer();
     }
     assert_eq!(world.calls(Route::Token), 2);
     world.sandbox.mend();
-    pass(seconds(29)).await;
+    advance(seconds(29)).await;
     world.alert(ALERT).await.answer();
     assert_eq!(world.calls(Route::Token), 2);
-    pass(seconds(2)).await;
+    advance(seconds(2)).await;
     world.alert(ALERT).await.answer();
     world.alert(ALERT).await.answer();
     assert_eq!(world.calls(Route::Token), 3);
 }
 
 #[tokio::test]
-async fn a_secret_that_is_rotated_to_a_wrong_one_is_not_asked_about_on_every_request() {
-    let world = World::with(&[NO_CACHE, ("SECRET_TTL_S", "60")]).await;
-    world.alert(ALERT).await.answer();
-    let wrong = crate::harness::changed(world.sandbox.client_credential(), json!({"client_secret": "wrong"}));
-    world.sandbox.put_secret(DEFENDER_SECRET, &wrong.to_string());
-    pass(seconds(61)).await;
-    for _ in 0..5 {
-        world.alert(ALERT).await.answer();
-    }
-    assert_eq!(world.calls(Route::Token), 2);
-}
-
-#[tokio::test]
-async fn a_crowd_whose_token_and_credential_are_refused_shares_the_refusal() {
+async fn concurrent_requests_share_the_refusal_of_their_credential() {
     let world = with_crowd(&[NO_CACHE], 25).await;
     world.alert(ALERT).await.answer();
     world.sandbox.set_client_secret("another");
@@ -134,12 +112,12 @@ async fn a_crowd_whose_token_and_credential_are_refused_shares_the_refusal() {
     }
     assert_eq!((world.calls(Route::Token), world.reads(DEFENDER_SECRET)), (1, 1));
     world.sandbox.put_secret(DEFENDER_SECRET, &world.sandbox.client_credential().to_string());
-    pass(seconds(6)).await;
+    advance(seconds(6)).await;
     world.alert(ALERT).await.answer();
 }
 
 #[tokio::test]
-async fn while_entra_wants_no_call_it_gets_one_a_second_at_most() {
+async fn while_entra_throttles_it_gets_at_most_one_call_a_second() {
     for fault in [
         Fault::status(429),
         Fault::status(503),
@@ -147,33 +125,33 @@ async fn while_entra_wants_no_call_it_gets_one_a_second_at_most() {
     ] {
         let world = with_crowd(&[NO_CACHE], 25).await;
         world.sandbox.fail(Route::Token, Times::Always, fault.with_header("retry-after", "30"));
-        let (statuses, _) = hasten(crowd(&world, 25)).await;
+        let (statuses, _) = fast_forward(crowd(&world, 25)).await;
         assert!(statuses.iter().all(|status| matches!(status, 429 | 503)), "{statuses:?}");
-        pass(seconds(10)).await;
-        for (heard, _) in [hasten(world.alert(ALERT)).await, hasten(world.incident(INCIDENT)).await] {
-            assert!(matches!(heard.status, 429 | 503), "{}", heard.text());
-            assert!((15..=30).contains(&heard.retry_after()), "{}", heard.retry_after());
+        advance(seconds(10)).await;
+        for (response, _) in [fast_forward(world.alert(ALERT)).await, fast_forward(world.incident(INCIDENT)).await] {
+            assert!(matches!(response.status, 429 | 503), "{}", response.text());
+            assert!((1..=30).contains(&response.retry_after()), "{}", response.retry_after());
         }
         // The crowd, and one that asked whether it is over.
         assert!(world.calls(Route::Token) <= 3, "{}", world.calls(Route::Token));
         world.sandbox.mend();
-        pass(seconds(31)).await;
+        advance(seconds(31)).await;
         world.alert(ALERT).await.answer();
     }
 }
 
 #[tokio::test]
-async fn a_live_token_serves_while_entra_wants_no_call() {
+async fn a_live_token_is_used_while_entra_throttles() {
     let world = World::with(&[NO_CACHE]).await;
     world.alert(ALERT).await.answer();
     world.sandbox.fail(Route::Token, Times::Once, Fault::status(429).with_header("retry-after", "600"));
     world.incident(INCIDENT).await.problem(429, "throttled");
-    pass(NEARLY_OVER).await;
+    advance(NEARLY_OVER).await;
     world.alert(ALERT).await.answer();
 }
 
 #[tokio::test]
-async fn entra_that_is_unavailable_for_now_is_tried_again_and_refuses_nothing() {
+async fn a_temporary_error_of_entra_is_tried_again_and_refuses_nothing() {
     let busy = Fault::status(400).with_body(json!({"error": "temporarily_unavailable"}).to_string());
     let world = World::with(&[NO_CACHE]).await;
     world.sandbox.fail(Route::Token, Times::Exactly(2), busy.clone());
@@ -182,6 +160,12 @@ async fn entra_that_is_unavailable_for_now_is_tried_again_and_refuses_nothing() 
     world.sandbox.fail(Route::Token, Times::Always, busy);
     world.incident(INCIDENT).await.problem(503, "upstream_unavailable");
     assert_eq!(world.reads(DEFENDER_SECRET), 1);
+    world.sandbox.mend();
+    for body in ["", "<html>", "{}", "{\"access_token\":\"a b\",\"expires_in\":3599}"] {
+        world.sandbox.fail(Route::Token, Times::Once, Fault::body(body));
+        world.incident(INCIDENT).await.problem(502, "upstream_malformed");
+    }
+    world.incident(INCIDENT).await.answer();
 }
 
 #[tokio::test]
@@ -190,35 +174,35 @@ async fn a_waiter_has_its_own_deadline_and_not_the_starters() {
     world.sandbox.fail(Route::Token, Times::Always, Fault::delay(seconds(2)));
     let hasty = request(&world, &json!({"user": USER}), Some(seconds(1)));
     let patient = request(&world, &json!({"alert_id": ALERT}), Some(seconds(10)));
-    let ((hasty, patient), _) = hasten(join(hasty, patient)).await;
-    assert_eq!((hasty.status(), patient.status()), (StatusCode::GATEWAY_TIMEOUT, StatusCode::OK));
+    let ((hasty, patient), _) = fast_forward(join(hasty, patient)).await;
+    assert_eq!((hasty.status, patient.status), (504, 200));
 }
 
 // ---------------------------------------------------------------- revocation and outages of the caller secret
 
-/// What Secrets Manager says of a secret.
-fn said(code: &str) -> Fault {
+/// An error of Secrets Manager about the caller secret.
+fn aws_error(code: &str) -> Fault {
     let body = json!({"__type": code, "Message": "canary"}).to_string();
     Fault::status(400).with_body(body).with_header("x-amzn-errortype", code).only_for(CALLER_SECRET)
 }
 
 #[tokio::test]
-async fn what_secrets_manager_says_definitely_revokes_all_keys_at_the_next_read() {
+async fn a_definite_answer_of_secrets_manager_revokes_all_keys_at_the_next_read() {
     let faults = ["ResourceNotFoundException", "InvalidRequestException", "AccessDeniedException", "DecryptionFailure"];
     let binary = Fault::body(json!({"Name": CALLER_SECRET, "SecretBinary": "e30="}).to_string());
-    let faults = faults.map(said).into_iter().chain([binary.only_for(CALLER_SECRET)]);
+    let faults = faults.map(aws_error).into_iter().chain([binary.only_for(CALLER_SECRET)]);
     for fault in faults {
         let world = World::with(&[NO_CACHE, ("SECRET_TTL_S", "60")]).await;
         world.alert(ALERT).await.answer();
         world.sandbox.fail(Route::Secret, Times::Always, fault.clone());
         for _ in 0..3 {
-            pass(seconds(61)).await;
-            let heard = world.alert(ALERT).await;
-            heard.problem(503, "secret_unavailable");
-            assert!(!heard.text().contains("canary"));
+            advance(seconds(61)).await;
+            let response = world.alert(ALERT).await;
+            response.problem(503, "secret_unavailable");
+            assert!(!response.text().contains("canary"));
         }
         world.sandbox.mend();
-        pass(seconds(6)).await;
+        advance(seconds(6)).await;
         world.alert(ALERT).await.answer();
     }
 }
@@ -238,7 +222,7 @@ async fn a_secret_without_keys_revokes_all_keys_at_the_next_read() {
         world.alert(ALERT).await.answer();
         world.sandbox.put_secret(CALLER_SECRET, text);
         for _ in 0..3 {
-            pass(seconds(61)).await;
+            advance(seconds(61)).await;
             assert_eq!(world.alert(ALERT).await.status, status, "{text}");
         }
     }
@@ -251,21 +235,21 @@ async fn known_keys_outlive_an_outage_for_an_hour_and_no_longer() {
         let world = World::with(&[NO_CACHE, ("SECRET_TTL_S", "60")]).await;
         world.alert(ALERT).await.answer();
         world.sandbox.fail(Route::Secret, Times::Always, fault.only_for(CALLER_SECRET));
-        pass(seconds(61)).await;
+        advance(seconds(61)).await;
         world.alert(ALERT).await.answer();
-        pass(seconds(3500)).await;
+        advance(seconds(3500)).await;
         world.alert(ALERT).await.answer();
-        pass(seconds(200)).await;
+        advance(seconds(200)).await;
         world.alert(ALERT).await.problem(503, "secret_unavailable");
         world.sandbox.mend();
-        pass(seconds(31)).await;
+        advance(seconds(31)).await;
         world.alert(ALERT).await.answer();
     }
 }
 
 #[tokio::test]
-async fn a_hiccup_while_the_environment_starts_costs_nobody_a_request() {
-    for fault in [Fault::status(500), said("AccessDeniedException")] {
+async fn a_failure_during_warm_up_costs_no_request() {
+    for fault in [Fault::status(500), aws_error("AccessDeniedException")] {
         for secret in [CALLER_SECRET, DEFENDER_SECRET] {
             let world = World::start().await;
             world.sandbox.fail(Route::Secret, Times::Always, fault.clone().only_for(secret));
@@ -277,10 +261,10 @@ async fn a_hiccup_while_the_environment_starts_costs_nobody_a_request() {
 }
 
 #[tokio::test]
-async fn a_crowd_without_a_secret_costs_one_read() {
+async fn concurrent_requests_without_a_secret_cost_one_read() {
     for secret in [CALLER_SECRET, DEFENDER_SECRET] {
         let world = with_crowd(&[NO_CACHE], 25).await;
-        let denied = Fault { only: Some(secret.to_owned()), ..said("AccessDeniedException") };
+        let denied = Fault { only: Some(secret.to_owned()), ..aws_error("AccessDeniedException") };
         world.sandbox.fail(Route::Secret, Times::Always, denied);
         assert_eq!(crowd(&world, 25).await, [503; 25]);
         assert_eq!(crowd(&world, 25).await, [503; 25]);
@@ -290,9 +274,9 @@ async fn a_crowd_without_a_secret_costs_one_read() {
 
 // ---------------------------------------------------------------- requests that are dropped
 
-/// States of the two caches in which a request has to wait for something.
+/// States of the two caches in which a request has to wait.
 #[derive(Clone, Copy, Debug)]
-enum Timestamp {
+enum CacheState {
     NothingIsKnown,
     SecretsAreDue,
     SecretsAreDueAndAwsHangs,
@@ -300,7 +284,7 @@ enum Timestamp {
     TheTokenIsRefused,
 }
 
-impl Timestamp {
+impl CacheState {
     const ALL: [Self; 5] = [
         Self::NothingIsKnown,
         Self::SecretsAreDue,
@@ -316,11 +300,11 @@ impl Timestamp {
             Self::NothingIsKnown => return world,
             Self::SecretsAreDue | Self::SecretsAreDueAndAwsHangs => {
                 world.alert(ALERT).await.answer();
-                pass(seconds(61)).await;
+                advance(seconds(61)).await;
             }
             Self::TheTokenIsNearlyOver => {
                 world.alert(ALERT).await.answer();
-                pass(NEARLY_OVER).await;
+                advance(NEARLY_OVER).await;
             }
             Self::TheTokenIsRefused => {
                 world.alert(ALERT).await.answer();
@@ -332,21 +316,21 @@ impl Timestamp {
 }
 
 #[tokio::test]
-async fn whoever_leaves_while_secrets_or_tokens_are_fetched_costs_nobody_anything() {
-    for moment in Timestamp::ALL {
+async fn a_request_that_is_dropped_during_a_fetch_costs_no_other() {
+    for state in CacheState::ALL {
         for polls in 1.. {
-            let world = moment.world().await;
-            if matches!(moment, Timestamp::SecretsAreDueAndAwsHangs) {
+            let world = state.world().await;
+            if matches!(state, CacheState::SecretsAreDueAndAwsHangs) {
                 world.sandbox.fail(Route::Secret, Times::Always, Fault::delay(HANGING));
             }
             world.sandbox.forget();
             let left = polled(request(&world, &json!({"alert_id": ALERT}), None), polls).await;
-            let (stayed, _) = hasten(world.alert(ALERT)).await;
-            assert_eq!(stayed.status, 200, "{moment:?}, dropped after {polls} polls: {}", stayed.text());
+            let (stayed, _) = fast_forward(world.alert(ALERT)).await;
+            assert_eq!(stayed.status, 200, "{state:?}, dropped after {polls} polls: {}", stayed.text());
             let costs = (world.calls(Route::Token), world.reads(CALLER_SECRET), world.reads(DEFENDER_SECRET));
-            assert!(costs.0 <= 1 && costs.1 <= 1 && costs.2 <= 1, "{moment:?}, {polls} polls: {costs:?}");
+            assert!(costs.0 <= 1 && costs.1 <= 1 && costs.2 <= 1, "{state:?}, {polls} polls: {costs:?}");
             if left.is_some() {
-                assert!(polls > 1, "{moment:?}: it never waited");
+                assert!(polls > 1, "{state:?}: it never waited");
                 break;
             }
         }
@@ -354,7 +338,7 @@ async fn whoever_leaves_while_secrets_or_tokens_are_fetched_costs_nobody_anythin
 }
 
 #[tokio::test]
-async fn what_was_fetched_for_somebody_who_left_is_kept() {
+async fn what_was_fetched_for_a_dropped_request_is_kept() {
     let world = World::with(&[NO_CACHE]).await;
     let delay = Fault::delay(seconds(1));
     let subject = json!({"alert_id": ALERT});
@@ -362,39 +346,21 @@ async fn what_was_fetched_for_somebody_who_left_is_kept() {
         [(Route::Secret, CALLER_SECRET), (Route::Secret, DEFENDER_SECRET), (Route::Token, DEFENDER_AUDIENCE)]
     {
         world.sandbox.fail(route, Times::Once, delay.clone().only_for(key));
-        let asked = || world.seen(route).iter().any(|seen| seen.key == key);
-        let is_asked = async {
-            while !asked() {
-                tokio::task::yield_now().await;
-            }
-        };
+        let is_asked = until(|| world.seen(route).iter().any(|seen| seen.key == key));
         // What was fetched before comes in the meantime.
         let left = async {
             tokio::select! {
                 () = is_asked => {}
-                heard = request(&world, &subject, None) => panic!("{key}: {heard:?}"),
+                response = request(&world, &subject, None) => panic!("{key}: {response:?}"),
             }
         };
-        hasten(left).await;
+        fast_forward(left).await;
     }
-    hasten(world.alert(ALERT)).await.0.answer();
+    fast_forward(world.alert(ALERT)).await.0.answer();
     let costs = (world.calls(Route::Token), world.reads(CALLER_SECRET), world.reads(DEFENDER_SECRET));
     assert_eq!(costs, (1, 1, 1));
     // The other API has a token of its own.
     world.incident(INCIDENT).await.answer();
     let scopes: Vec<_> = world.seen(Route::Token).into_iter().map(|seen| seen.key).collect();
     assert_eq!(scopes, [DEFENDER_AUDIENCE, XDR_AUDIENCE]);
-}
-
-#[tokio::test]
-async fn a_stranger_who_hangs_up_erases_no_key() {
-    let world = World::with(&[NO_CACHE, ("SECRET_TTL_S", "60")]).await;
-    world.alert(ALERT).await.answer();
-    pass(seconds(61)).await;
-    world.sandbox.fail(Route::Secret, Times::Always, Fault::delay(HANGING));
-    let body = json!({"alert_id": ALERT});
-    for polls in 1..4 {
-        assert!(polled(request(&world, &body, None), polls).await.is_none_or(|heard| heard.status() == 200));
-        hasten(world.alert(ALERT)).await.0.answer();
-    }
 }

@@ -1,23 +1,27 @@
-//! A client that sends exactly the bytes it is told to, and what it hears.
+//! A client that sends exactly the bytes it is given, over the network or directly to a router.
 
 use std::net::SocketAddr;
 
-use defender_sandbox::DEMO_KEY;
+use axum::Router;
+use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tower::ServiceExt;
 
-/// A request.
+use crate::harness::DEMO_KEY;
+
 #[derive(Clone, Debug)]
-pub(crate) struct Ask {
+pub(crate) struct Request {
     method: String,
     pub(crate) target: String,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
 }
 
-impl Ask {
+impl Request {
     /// A request with the key of the caller `demo`.
     pub(crate) fn new(method: &str, target: &str) -> Self {
         let key = ("x-api-key".to_owned(), DEMO_KEY.as_bytes().to_vec());
@@ -30,14 +34,17 @@ impl Ask {
 
     /// A JSON body, well formed or not.
     pub(crate) fn post(target: &str, body: impl Into<Vec<u8>>) -> Self {
-        let ask = Self { body: body.into(), ..Self::new("POST", target) };
-        ask.with("content-type", "application/json")
+        Self::new("POST", target).body(body).with("content-type", "application/json")
     }
 
     /// With a header; one of that name that is there already stays.
     pub(crate) fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self
+    }
+
+    pub(crate) fn with_all<'a>(self, headers: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        headers.into_iter().fold(self, |request, (name, value)| request.with(name, value))
     }
 
     /// With another body.
@@ -52,9 +59,8 @@ impl Ask {
         self
     }
 
-    /// Without a header.
-    pub(crate) fn without(mut self, name: &str) -> Self {
-        self.headers.retain(|(known, _)| known != name);
+    pub(crate) fn without(mut self, header: &str) -> Self {
+        self.headers.retain(|(known, _)| known != header);
         self
     }
 
@@ -63,37 +69,44 @@ impl Ask {
         self.without("x-api-key")
     }
 
-    pub(crate) async fn send_to(&self, address: SocketAddr) -> Heard {
+    pub(crate) async fn send_to(&self, address: SocketAddr) -> Response {
         let mut stream = TcpStream::connect(address).await.expect("a connection");
-        let length = self.body.len();
-        let mut bytes = format!("{} {} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n", self.method, self.target)
-            .into_bytes();
-        bytes.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
+        let (method, target, length) = (&self.method, &self.target, self.body.len());
+        let head = format!("{method} {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        let mut bytes = format!("{head}content-length: {length}\r\n").into_bytes();
         for (name, value) in &self.headers {
-            bytes.extend_from_slice(name.as_bytes());
-            bytes.extend_from_slice(b": ");
-            bytes.extend_from_slice(value);
-            bytes.extend_from_slice(b"\r\n");
+            bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
         }
-        bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(&self.body);
-        // A server may answer before it has read all; what it says then is what counts.
+        bytes.extend([b"\r\n", &*self.body].concat());
+        // A server may answer before it has read all; that answer is what counts.
         drop(stream.write_all(&bytes).await);
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.expect("an answer to its end");
-        Heard::parse(&answer)
+        Response::parse(&answer)
+    }
+
+    /// Hands the request to a router without the network, for tests of thousands.
+    pub(crate) async fn send_through(self, router: Router) -> Response {
+        Response::read(router.oneshot(self.into_http()).await.unwrap_or_else(|never| match never {})).await
+    }
+
+    pub(crate) fn into_http(self) -> http::Request<Body> {
+        let mut request = http::Request::builder().method(&*self.method).uri(self.target);
+        for (name, value) in &self.headers {
+            request = request.header(name, &**value);
+        }
+        request.body(Body::from(self.body)).expect("a request")
     }
 }
 
-/// An answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-impl Heard {
+impl Response {
     fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("the end of the head");
         let head = std::str::from_utf8(&bytes[..end]).expect("a head in ASCII");
@@ -109,6 +122,12 @@ impl Heard {
             headers.append(name, value);
         }
         Self { status: status.parse().expect("a status"), headers, body: bytes[end + 4..].to_vec() }
+    }
+
+    pub(crate) async fn read(response: http::Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes().to_vec();
+        Self { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
     /// A header's text, empty if it is not there.
@@ -142,7 +161,7 @@ impl Heard {
         problem
     }
 
-    /// When to come again.
+    /// The seconds of `Retry-After`.
     #[track_caller]
     pub(crate) fn retry_after(&self) -> u64 {
         self.header("retry-after").parse().unwrap_or_else(|_| panic!("no Retry-After: {self:?}"))

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::client::Ask;
+use crate::client::Request;
 use crate::harness::ALERT;
 
 /// The program in an empty environment.
@@ -269,13 +269,13 @@ async fn the_demo_starts_without_a_warning_and_shows_what_a_destination_gets() {
     let guide = demo.until("Ctrl-C ends it.").join("\n");
     assert!(guide.contains("DEFENDER_BACKEND=graph defender-enrich serve --demo"), "{guide}");
     let address = demo.address.parse().expect("an address");
-    let heard = Ask::get(&format!("/v1/enrich?alert_id={ALERT}&notify=demo")).send_to(address).await;
-    assert_eq!(heard.answer()["notified"]["outcome"], "delivered", "{}", heard.text());
+    let response = Request::get(&format!("/v1/enrich?alert_id={ALERT}&notify=demo")).send_to(address).await;
+    assert_eq!(response.answer()["notified"]["outcome"], "delivered", "{}", response.text());
     let line = demo.until("destination demo: ").pop().unwrap_or_default();
     assert!(line.contains("High alert"), "{line}");
     let inbox = guide.lines().find_map(|line| line.strip_prefix("curl -s 'http://")).expect("an address");
     let inbox = inbox.trim_end_matches("/'").parse().expect("an address");
-    let kept = Ask::new("GET", "/").anonymous().send_to(inbox).await.json();
+    let kept = Request::new("GET", "/").anonymous().send_to(inbox).await.json();
     assert!(kept["received"][0]["blocks"].is_array(), "{kept}");
     let (status, log) = tokio::task::spawn_blocking(move || demo.end("TERM")).await.expect("a thread");
     assert_eq!(status, Some(0));

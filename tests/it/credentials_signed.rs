@@ -2,12 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use defender_sandbox::{CLIENT_ID, DEFENDER_SECRET, Fault, Route, STS_ISSUER, Sandbox, TENANT_ID, Times};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 
-use crate::harness::{ALERT, INCIDENT, World, new_sandbox};
+use crate::harness::{
+    ALERT, CLIENT_ID, DEFENDER_SECRET, Fault, INCIDENT, NO_CACHE, Route, STS_ISSUER, Sandbox, TENANT_ID, Times, World,
+    new_sandbox,
+};
 use crate::rsa_keys::{REGISTERED, STRANGER};
 
 /// Bytes of a PKCS #8 key of 2048 bits before the PKCS #1 key in it.
@@ -29,11 +31,11 @@ async fn holding(secret: &Value, prepare: impl Fn(&Sandbox)) -> World {
     let sandbox = new_sandbox().await;
     sandbox.put_secret(DEFENDER_SECRET, &secret.to_string());
     prepare(&sandbox);
-    World::around(sandbox, &[("CACHE_TTL_S", "0")]).await
+    World::around(sandbox, &[NO_CACHE]).await
 }
 
 #[tokio::test]
-async fn a_registered_certificate_opens_both_apis() {
+async fn a_registered_certificate_gets_tokens_for_both_apis() {
     let pkcs1 = STANDARD.encode(&pkcs8(&REGISTERED.private_key_pem)[PKCS8_HEAD..]);
     let pkcs1 = format!("-----BEGIN RSA PRIVATE KEY-----\n{pkcs1}\n-----END RSA PRIVATE KEY-----\n");
     for key in [&REGISTERED.private_key_pem, &pkcs1] {
@@ -70,16 +72,15 @@ async fn a_rotated_certificate_costs_no_failed_request() {
     world.alert(ALERT).await.problem(502, "upstream_auth");
     let world = holding(&by_certificate(&REGISTERED.certificate_pem, &REGISTERED.private_key_pem), trust).await;
     world.alert(ALERT).await.answer();
-    world
-        .sandbox
-        .put_secret(DEFENDER_SECRET, &by_certificate(&STRANGER.certificate_pem, &STRANGER.private_key_pem).to_string());
+    let renewed = by_certificate(&STRANGER.certificate_pem, &STRANGER.private_key_pem).to_string();
+    world.sandbox.put_secret(DEFENDER_SECRET, &renewed);
     world.sandbox.trust_certificate(&certificate(&STRANGER.certificate_pem)).unwrap();
     world.sandbox.revoke_tokens();
     world.alert(ALERT).await.answer();
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_told_without_it() {
+async fn an_invalid_key_is_reported_without_its_text() {
     let (own, key) = (REGISTERED.certificate_pem.as_str(), REGISTERED.private_key_pem.as_str());
     for (certificate, key) in [(own, &key[..key.len() / 2]), (own, own), (key, key), ("", key), (own, "")] {
         let world = holding(&by_certificate(certificate, key), |_| ()).await;
@@ -126,7 +127,7 @@ async fn a_federation_that_entra_does_not_know_is_refused() {
 }
 
 #[tokio::test]
-async fn aws_that_gives_no_identity_is_told_as_that() {
+async fn a_missing_identity_of_aws_is_reported_as_such() {
     let world = holding(&federated(), |_| ()).await;
     let problem = world.alert(ALERT).await.problem(503, "misconfigured");
     assert!(problem["detail"].as_str().unwrap().contains("STS"), "{problem}");

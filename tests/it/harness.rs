@@ -1,4 +1,4 @@
-//! A service of this process between a client and the sandbox.
+//! A service in this process, between a client and the sandbox.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -7,33 +7,36 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use axum::body::Body;
-use defender_enrich::app::Service;
+use defender_enrich::app;
 use defender_enrich::clock::Clock;
 use defender_enrich::config::Settings;
 use defender_enrich::domain::timestamp::Timestamp;
-use defender_sandbox::{DEMO_KEY, Route, Sandbox, Seen, Service as Server};
 use futures_util::poll;
-use http::{Request, header};
-use http_body_util::BodyExt;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tower::ServiceExt;
 
-use crate::client::{Ask, Heard};
+use crate::client::{Request, Response};
 use crate::shapes::assert_promised;
 
+// The only import of the sandbox: the other modules take it from here.
 pub(crate) use defender_sandbox::company::showcase::{
     ALERT, FALSE_ALARM, FILE, FILE_SHA1, INCIDENT, MACHINE, MERGED_INCIDENT, PHONE, QUIET_MACHINE, REIMAGED_MACHINE,
     USER,
+};
+pub(crate) use defender_sandbox::{
+    CALLER_SECRET, CLIENT_ID, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, DEMO_PAGERDUTY_SECRET, DEMO_SLACK_SECRET,
+    DEMO_SPLUNK_TOKEN, DEMO_TEAMS_SECRET, DEMO_WEBHOOK_SECRET, Encoding, Fault, GRAPH_AUDIENCE, Route, STS_ISSUER,
+    Sandbox, Seen, Service, TENANT_ID, Times, XDR_AUDIENCE, company, demo_callers, showcase,
 };
 
 /// The device id of [`MACHINE`].
 pub(crate) const DESK_042: &str = "362ded5edf49a09eff1a4645db892f3af1c2e2cd";
 /// More than any test spends.
 pub(crate) const NO_QUOTA: &[(&str, &str)] = &[("QUOTA_PER_MINUTE", "1000000"), ("QUOTA_PER_HOUR", "1000000")];
+pub(crate) const NO_CACHE: (&str, &str) = ("CACHE_TTL_S", "0");
 
-/// The time that [`hasten`] lets pass before it looks again.
+/// The time that [`fast_forward`] lets pass before it looks again.
 const STEP: Duration = Duration::from_millis(100);
 /// How often everything else has its turn before that.
 const TURNS: usize = 2000;
@@ -41,7 +44,7 @@ const TURNS: usize = 2000;
 /// A service that listens, and the sandbox behind it.
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
-    pub(crate) service: Arc<Service>,
+    pub(crate) service: Arc<app::Service>,
     pub(crate) address: SocketAddr,
 }
 
@@ -55,8 +58,15 @@ impl World {
         Self::around(new_sandbox().await, changes).await
     }
 
+    /// With another text in a secret.
+    pub(crate) async fn with_secret(name: &str, text: &str, changes: &[(&str, &str)]) -> Self {
+        let sandbox = new_sandbox().await;
+        sandbox.put_secret(name, text);
+        Self::around(sandbox, changes).await
+    }
+
     pub(crate) async fn around(sandbox: Sandbox, changes: &[(&str, &str)]) -> Self {
-        let service = Service::with_clock(&settings(&sandbox, changes), Clock::new(clock)).expect("a service");
+        let service = app::Service::with_clock(&settings(&sandbox, changes), Clock::new(clock)).expect("a service");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let router = service.router();
@@ -65,52 +75,47 @@ impl World {
     }
 
     /// Sends a request over the network.
-    pub(crate) async fn send(&self, ask: Ask) -> Heard {
-        let heard = ask.send_to(self.address).await;
-        assert_promised(&ask.target, &heard);
-        heard
+    pub(crate) async fn send(&self, request: Request) -> Response {
+        let response = request.send_to(self.address).await;
+        assert_promised(&request.target, &response);
+        response
     }
 
-    /// Hands a subject to the router without the network, for tests of thousands.
-    pub(crate) async fn hand_in(&self, field: &str, value: &Value) -> Heard {
-        let request = Request::post("/v1/enrich").header("x-api-key", DEMO_KEY);
-        let request = request.header(header::CONTENT_TYPE, "application/json");
-        let body = json!({field: value}).to_string();
-        let response = self.service.router().oneshot(request.body(Body::from(body)).expect("a request")).await;
-        let (parts, body) = response.expect("an answer").into_parts();
-        let body = body.collect().await.expect("a body").to_bytes().to_vec();
-        let heard = Heard { status: parts.status.as_u16(), headers: parts.headers, body };
-        assert_promised("/v1/enrich", &heard);
-        heard
+    /// Asks about a subject without the network, for tests of thousands.
+    pub(crate) async fn ask(&self, field: &str, value: impl Serialize) -> Response {
+        let request = Request::post("/v1/enrich", json!({field: value}).to_string());
+        let response = request.send_through(self.service.router()).await;
+        assert_promised("/v1/enrich", &response);
+        response
     }
 
     /// `POST /v1/enrich`.
-    pub(crate) async fn post(&self, body: Value) -> Heard {
-        self.send(Ask::post("/v1/enrich", body.to_string())).await
+    pub(crate) async fn post(&self, body: Value) -> Response {
+        self.send(Request::post("/v1/enrich", body.to_string())).await
     }
 
     /// `POST /v1/enrich/batch`.
-    pub(crate) async fn batch(&self, body: Value) -> Heard {
-        self.send(Ask::post("/v1/enrich/batch", body.to_string())).await
+    pub(crate) async fn batch(&self, body: Value) -> Response {
+        self.send(Request::post("/v1/enrich/batch", body.to_string())).await
     }
 
     /// `GET /v1/enrich?…`.
-    pub(crate) async fn get(&self, fields: &[(&str, &str)]) -> Heard {
+    pub(crate) async fn get(&self, fields: &[(&str, &str)]) -> Response {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.send(Ask::get(&format!("/v1/enrich?{query}"))).await
+        self.send(Request::get(&format!("/v1/enrich?{query}"))).await
     }
 
-    pub(crate) async fn alert(&self, id: &str) -> Heard {
+    pub(crate) async fn alert(&self, id: &str) -> Response {
         self.post(json!({"alert_id": id})).await
     }
 
-    pub(crate) async fn incident(&self, id: &str) -> Heard {
+    pub(crate) async fn incident(&self, id: &str) -> Response {
         self.post(json!({"incident_id": id})).await
     }
 
     /// What was asked for on a route.
     pub(crate) fn seen(&self, route: Route) -> Vec<Seen> {
-        self.sandbox.seen().into_iter().filter(|seen| seen.route == Some(route)).collect()
+        seen(&self.sandbox, route)
     }
 
     /// How often a route was asked.
@@ -125,8 +130,13 @@ impl World {
 
     /// How often a Defender API was asked for anything.
     pub(crate) fn defender_calls(&self) -> usize {
-        let is_api = |seen: &&Seen| matches!(seen.service, Server::Defender | Server::Xdr);
+        let is_api = |seen: &&Seen| matches!(seen.service, Service::Defender | Service::Xdr);
         self.sandbox.seen().iter().filter(is_api).count()
+    }
+
+    /// Adds an alert of Defender with these members and whatever else such an alert has.
+    pub(crate) fn put_alert(&self, id: &str, members: Value) {
+        self.sandbox.put_alert(alert_with(id, members)).expect("an alert");
     }
 }
 
@@ -134,13 +144,32 @@ pub(crate) async fn new_sandbox() -> Sandbox {
     Sandbox::start().await.expect("a sandbox")
 }
 
-/// Settings of a service that asks the older APIs, unless they are changed.
+/// What was asked of a sandbox on a route.
+pub(crate) fn seen(sandbox: &Sandbox, route: Route) -> Vec<Seen> {
+    sandbox.seen().into_iter().filter(|seen| seen.route == Some(route)).collect()
+}
+
+/// The callers of the demo, with other members.
+pub(crate) fn callers_with(members: Value) -> String {
+    changed(demo_callers(), members).to_string()
+}
+
+/// The environment of a service that asks the older APIs, unless that is changed. An empty variable is not set.
+pub(crate) fn environment(sandbox: &Sandbox, changes: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    let mut environment = sandbox.settings();
+    for (name, value) in [("DEFENDER_BACKEND", "defender")].iter().chain(changes) {
+        environment.retain(|(known, _)| known != name);
+        environment.push((name, (*value).to_owned()));
+    }
+    environment
+}
+
+/// The same as checked settings.
 pub(crate) fn settings(sandbox: &Sandbox, changes: &[(&str, &str)]) -> Settings {
-    let own = sandbox.settings();
+    let own = environment(sandbox, &[]);
     let lookup = |name: &str| {
-        let given = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        let given = given.or_else(|| (name == "DEFENDER_BACKEND").then(|| "defender".to_owned()));
-        given.or_else(|| own.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()))
+        let other = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        other.or_else(|| own.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()))
     };
     Settings::from_lookup(lookup).expect("settings")
 }
@@ -160,14 +189,14 @@ pub(crate) fn field(kind: &str) -> &'static str {
 }
 
 /// Lets time pass for everything that waits, without waiting. The wall clock stays where it is.
-pub(crate) async fn pass(span: Duration) {
+pub(crate) async fn advance(span: Duration) {
     let _still = Stillness::begin();
     tokio::time::advance(span).await;
 }
 
-/// What comes of something that waits, and how much time has to pass for it. Nobody waits for the time, and none passes
+/// The outcome of something that waits, and how much time has to pass for it. Nobody waits for that time, and none passes
 /// otherwise, so it makes no difference how busy the machine is.
-pub(crate) async fn hasten<T>(waiting: impl Future<Output = T>) -> (T, Duration) {
+pub(crate) async fn fast_forward<T>(waiting: impl Future<Output = T>) -> (T, Duration) {
     let _still = Stillness::begin();
     let mut waiting = pin!(waiting);
     let mut passed = Duration::ZERO;
@@ -181,6 +210,13 @@ pub(crate) async fn hasten<T>(waiting: impl Future<Output = T>) -> (T, Duration)
         }
         tokio::time::advance(STEP).await;
         passed += STEP;
+    }
+}
+
+/// Waits for what other tasks of this runtime bring about.
+pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
+    while !holds() {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -215,8 +251,8 @@ fn clock() -> Timestamp {
     WALL_CLOCK.get()
 }
 
-/// Lets answers that are remembered become older.
-pub(crate) fn age(seconds: u64) {
+/// Lets cached answers become older.
+pub(crate) fn advance_wall_clock(seconds: u64) {
     WALL_CLOCK.set(clock().later(Duration::from_secs(seconds)));
 }
 

@@ -1,11 +1,10 @@
 //! Ten thousand hostile values per kind: whatever is sent as a subject, Defender sees its documented routes and no other.
 
-use defender_sandbox::{Route, Seen, Service};
 use fastrand::Rng;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::harness::{NO_QUOTA, World, field};
+use crate::harness::{NO_QUOTA, Route, Seen, Service, World, field};
 
 const VALUES: usize = 10_000;
 /// Values that are on their way at once.
@@ -209,11 +208,11 @@ async fn storm(kind: &str, seed: u64) {
     let (mut accepted, mut calls) = (0, 0);
     for _ in 0..VALUES / AT_ONCE {
         let values: Vec<_> = (0..AT_ONCE).map(|_| json!(value(&mut random))).collect();
-        let heard = join_all(values.iter().map(|value| world.hand_in(name, value))).await;
-        for (value, heard) in values.iter().zip(heard) {
+        let response = join_all(values.iter().map(|value| world.ask(name, value))).await;
+        for (value, response) in values.iter().zip(response) {
             // An answer, or a refusal of our own: nothing that Defender did not understand.
-            assert!([200, 404, 422].contains(&heard.status), "{kind} {value}: {}", heard.text());
-            accepted += usize::from(heard.status != 422);
+            assert!([200, 404, 422].contains(&response.status), "{kind} {value}: {}", response.text());
+            accepted += usize::from(response.status != 422);
         }
         let apis =
             world.sandbox.seen().into_iter().filter(|seen| matches!(seen.service, Service::Defender | Service::Xdr));

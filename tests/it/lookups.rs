@@ -1,16 +1,15 @@
 //! The five lookups, against the demo company.
 
-use defender_sandbox::{DEFENDER_AUDIENCE, Route, Service, XDR_AUDIENCE, showcase};
 use serde_json::{Value, json};
 
-use crate::client::{Ask, ids, steps, timeless, warnings};
+use crate::client::{Request, ids, steps, timeless, warnings};
 use crate::harness::{
-    ALERT, DESK_042, FALSE_ALARM, FILE, FILE_SHA1, INCIDENT, MACHINE, MERGED_INCIDENT, PHONE, QUIET_MACHINE,
-    REIMAGED_MACHINE, USER, World, field,
+    ALERT, DEFENDER_AUDIENCE, DESK_042, FALSE_ALARM, FILE, FILE_SHA1, INCIDENT, MACHINE, PHONE, QUIET_MACHINE,
+    REIMAGED_MACHINE, Route, Service, USER, World, XDR_AUDIENCE, field, showcase,
 };
 
 #[tokio::test]
-async fn an_alert_tells_all_that_defender_knows_of_it() {
+async fn the_answer_about_an_alert_has_all_that_defender_knows() {
     let world = World::start().await;
     let answer = world.alert(ALERT).await.answer();
     assert_eq!(answer["kind"], "alert");
@@ -46,33 +45,11 @@ async fn an_alert_tells_all_that_defender_knows_of_it() {
 }
 
 #[tokio::test]
-async fn a_machine_is_found_by_name_and_its_alerts_come_in_order() {
+async fn a_machine_is_resolved_by_name_and_then_asked_for_its_alerts() {
     let world = World::start().await;
     let answer = world.post(json!({"machine": MACHINE})).await.answer();
     assert_eq!(answer["id"], DESK_042);
     assert_eq!(answer["resolution"], json!([{"step": "machine_name_to_id", "from": MACHINE, "to": DESK_042}]));
-    assert_eq!(
-        ids(&answer),
-        [
-            ALERT,
-            "da639305031725000000_-880718168",
-            "da639305030987220239_1364969609",
-            "da0c7e089d-5ff6-4e04-8000-17f4e35fa783_1",
-            "da639293943020000000_19",
-            "da639305035200000000_73827727",
-        ]
-    );
-    assert_eq!(answer["counts"]["alerts"], 6);
-    assert_eq!((&answer["counts"]["open"], &answer["counts"]["resolved"]), (&json!(4), &json!(2)));
-    assert_eq!(answer["counts"]["by_severity"]["critical"], 0);
-    assert_eq!(answer["counts"]["by_severity"]["medium"], 2);
-    assert_eq!((&answer["severity"], &answer["severity_open"]), (&json!("high"), &json!("high")));
-    assert_eq!((&answer["status"], &answer["verdict"]), (&json!("open"), &json!("true_positive")));
-    assert_eq!(answer["url"], format!("https://security.microsoft.com/machines/{DESK_042}"));
-    assert_eq!(
-        answer["summary"],
-        "Machine desk-042.contoso.com: 6 alerts, 4 open, highest high: Credentials read from the memory of LSASS"
-    );
     let seen = world.sandbox.seen();
     let apis: Vec<_> = seen.iter().filter(|seen| seen.service == Service::Defender).collect();
     assert_eq!(
@@ -111,7 +88,7 @@ async fn short_names_and_free_text_names_lead_to_their_device() {
 }
 
 #[tokio::test]
-async fn of_a_re_imaged_machine_the_active_record_is_taken_and_the_other_named() {
+async fn the_active_record_of_a_reimaged_machine_is_chosen_and_the_other_named() {
     let world = World::start().await;
     let answer = world.post(json!({"machine": REIMAGED_MACHINE})).await.answer();
     assert_eq!(answer["id"], "afcd787ac138d17c2cd036e5c010bbdc097faf0d");
@@ -121,7 +98,7 @@ async fn of_a_re_imaged_machine_the_active_record_is_taken_and_the_other_named()
 }
 
 #[tokio::test]
-async fn a_machine_without_alerts_is_known_and_quiet() {
+async fn a_machine_without_alerts_is_known() {
     let world = World::start().await;
     let answer = world.post(json!({"machine": QUIET_MACHINE})).await.answer();
     assert_eq!(
@@ -133,7 +110,7 @@ async fn a_machine_without_alerts_is_known_and_quiet() {
 }
 
 #[tokio::test]
-async fn a_user_is_asked_for_by_the_bare_name_and_namesakes_are_told() {
+async fn a_user_is_looked_up_by_the_bare_name_and_namesakes_are_reported() {
     let world = World::start().await;
     for (input, step) in [(USER, "upn_to_account_name"), ("CONTOSO\\dana.reyes", "domain_to_account_name")] {
         let answer = world.post(json!({"user": input})).await.answer();
@@ -166,7 +143,7 @@ async fn a_file_is_found_by_either_hash() {
 }
 
 #[tokio::test]
-async fn an_incident_tells_its_own_words_and_its_alerts() {
+async fn the_answer_about_an_incident_has_its_own_words_and_its_alerts() {
     let world = World::start().await;
     let answer = world.post(json!({"incident_id": 3107})).await.answer();
     assert_eq!((&answer["input"], &answer["id"]), (&json!("3107"), &json!("3107")));
@@ -199,25 +176,14 @@ async fn get_and_post_and_the_alias_give_the_same() {
         let body = json!({field: subject.value});
         let posted = timeless(world.post(body.clone()).await.answer());
         assert_eq!(timeless(world.get(&[(field, subject.value)]).await.answer()), posted, "{subject:?}");
-        let alias = world.send(Ask::post("/", body.to_string())).await;
+        let alias = world.send(Request::post("/", body.to_string())).await;
         assert_eq!(timeless(alias.answer()), posted, "{subject:?}");
         assert_eq!(posted["found"], true, "{subject:?}");
     }
 }
 
 #[tokio::test]
-async fn camel_case_and_empty_fields_are_taken_as_meant() {
-    let world = World::start().await;
-    let body = json!({"alertId": ALERT, "machine": "", "user": null, "notFound": 200});
-    assert_eq!(world.post(body).await.answer()["id"], ALERT);
-    assert_eq!(world.post(json!({"incidentId": MERGED_INCIDENT})).await.answer()["id"], INCIDENT);
-    assert_eq!(world.post(json!({"fileHash": FILE_SHA1})).await.answer()["id"], FILE_SHA1);
-    let unknown = world.post(json!({"alert_id": ALERT, "severity": "high", "x": [1]})).await.answer();
-    assert_eq!(warnings(&unknown), ["unknown_field", "unknown_field"]);
-}
-
-#[tokio::test]
-async fn the_kind_of_a_value_is_worked_out() {
+async fn the_kind_of_a_value_is_detected() {
     let world = World::start().await;
     let portal = format!(
         "https://security.microsoft.com/incident2/{INCIDENT}/overview?tid=25278a73-d7c4-4cd4-8f81-1ef8d4e85815"

@@ -35,6 +35,7 @@ mod lookups_paged;
 mod memory;
 mod merged;
 mod naming;
+mod page;
 mod published;
 mod quota;
 mod redaction;

@@ -1,10 +1,9 @@
 //! Merged incidents: followed to where they were merged into, and no further than makes sense.
 
-use defender_sandbox::{Route, Sandbox};
 use serde_json::{Value, json};
 
 use crate::client::{steps, timeless, warnings};
-use crate::harness::{INCIDENT, MERGED_INCIDENT, World};
+use crate::harness::{INCIDENT, MERGED_INCIDENT, Route, Sandbox, World};
 
 /// Incidents of which each was merged into the next; the last into `end`.
 fn chain(sandbox: &Sandbox, ids: &[u64], end: Option<u64>) {
@@ -47,7 +46,7 @@ async fn a_chain_of_merges_leads_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_told_is_followed_whatever_the_status_says() {
+async fn a_named_target_is_followed_whatever_the_status_is() {
     let world = World::start().await;
     world
         .sandbox

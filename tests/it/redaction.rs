@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use defender_sandbox::{CALLER_SECRET, CLIENT_ID, DEFENDER_SECRET, Fault, Route, Sandbox, TENANT_ID, Times};
 use serde_json::{Value, json};
 
-use crate::client::{Ask, Heard};
-use crate::harness::{ALERT, INCIDENT, USER, World, hasten, new_sandbox, settings};
+use crate::client::{Request, Response};
+use crate::harness::{
+    ALERT, CALLER_SECRET, CLIENT_ID, DEFENDER_SECRET, Fault, INCIDENT, NO_CACHE, Route, TENANT_ID, Times, USER, World,
+    changed, fast_forward, new_sandbox,
+};
 use crate::log::Log;
 use crate::rsa_keys::REGISTERED;
 
@@ -52,14 +54,14 @@ async fn guarded(secret: &Value, changes: &[(&str, &str)]) -> World {
     World::around(sandbox, changes).await
 }
 
-async fn ask(world: &World, body: Value) -> Heard {
-    let ask = Ask::post("/v1/enrich", body.to_string()).anonymous().with("x-api-key", CALLER_KEY);
-    hasten(world.send(ask)).await.0
+async fn ask(world: &World, body: Value) -> Response {
+    let ask = Request::post("/v1/enrich", body.to_string()).anonymous().with("x-api-key", CALLER_KEY);
+    fast_forward(world.send(ask)).await.0
 }
 
 fn secrets() -> Vec<Value> {
     let app = json!({"tenant_id": TENANT_ID, "client_id": CLIENT_ID});
-    let with = |more: Value| crate::harness::changed(app.clone(), more);
+    let with = |more: Value| changed(app.clone(), more);
     vec![
         json!(PLAIN_TOKEN),
         json!(TOKEN),
@@ -110,7 +112,7 @@ async fn no_secret_is_ever_logged_or_answered() {
         let (log, _guard) = Log::start(json);
         let mut bodies = String::new();
         for (number, secret) in secrets().iter().enumerate() {
-            let world = guarded(secret, &[("CACHE_TTL_S", "0")]).await;
+            let world = guarded(secret, &[NO_CACHE]).await;
             bodies += &ask(&world, json!({"alert_id": ALERT})).await.text();
             bodies += &ask(&world, json!({"incident_id": INCIDENT})).await.text();
             // Each form meets some of the faults; the client secret, which gets furthest, all of them.
@@ -147,7 +149,7 @@ async fn no_callers_key_is_ever_logged_or_answered() {
         ("x-request-id", CALLER_KEY.to_owned()),
         ("traceparent", CALLER_KEY.to_owned()),
     ] {
-        bodies += &world.send(Ask::get("/v1/enrich?alert_id=x").anonymous().with(name, value)).await.text();
+        bodies += &world.send(Request::get("/v1/enrich?alert_id=x").anonymous().with(name, value)).await.text();
     }
     world.sandbox.put_secret(CALLER_SECRET, &json!({"api_keys": CALLER_KEY}).to_string());
     let broken = World::around(world.sandbox.clone(), &[]).await;
@@ -158,59 +160,17 @@ async fn no_callers_key_is_ever_logged_or_answered() {
 }
 
 #[tokio::test]
-async fn what_can_be_shown_for_debugging_shows_no_secret() {
-    let sandbox: Sandbox = new_sandbox().await;
-    let settings = settings(
-        &sandbox,
-        &[("AWS_SECRET_ACCESS_KEY", CLIENT_SECRET), ("AWS_SESSION_TOKEN", PLAIN_TOKEN), ("AWS_REGION", "eu-central-1")],
-    );
-    assert_silent(&format!("{settings:?} {settings:#?}"));
-    let http = defender_enrich::client::HttpClient::new(None).unwrap();
-    let aws = defender_enrich::credentials::aws::AwsAccess::from_environment(&settings.aws, &http).unwrap();
-    assert_silent(&format!("{aws:?} {http:?}"));
-}
-
-#[tokio::test]
-async fn a_wrong_setting_is_told_without_what_it_holds() {
-    let sandbox = new_sandbox().await;
-    let own = sandbox.settings();
-    for name in [
-        "DEFENDER_SECRET_ID",
-        "CALLER_SECRET_ID",
-        "DEFENDER_API_URL",
-        "DEFENDER_LOGIN_URL",
-        "AWS_ENDPOINT_URL_STS",
-        "ENRICH_AUTH",
-        "DEFENDER_CLOUD",
-        "SECRET_TTL_S",
-        "QUOTA_PER_HOUR",
-        "ENRICH_TIMEOUT_MS",
-    ] {
-        let lookup = |asked: &str| {
-            if asked == name {
-                Some(format!("CANARY {{\"client_secret\":\"{CLIENT_SECRET}\"}}"))
-            } else {
-                own.iter().find(|(known, _)| *known == asked).map(|(_, value)| value.clone())
-            }
-        };
-        let error = defender_enrich::config::Settings::from_lookup(lookup).expect_err(name).to_string();
-        assert!(error.starts_with(name), "{error}");
-        assert_silent(&error);
-    }
-}
-
-#[tokio::test]
-async fn one_line_tells_of_each_request_and_names_nobody() {
+async fn each_request_has_one_log_line_without_subjects() {
     let (log, _guard) = Log::start(true);
     let world = World::start().await;
     world.post(json!({"user": USER})).await.answer();
     world.post(json!({"user": USER})).await.answer();
     world.post(json!({"alert_id": "../x"})).await.problem(422, "invalid_id");
-    world.send(Ask::get("/v1/enrich?user=nobody").anonymous()).await.problem(401, "unauthorized");
+    world.send(Request::get("/v1/enrich?user=nobody").anonymous()).await.problem(401, "unauthorized");
     world.batch(json!({"user": USER, "incident_id": "1"})).await.answer();
     world.sandbox.fail(Route::Alert, Times::Always, Fault::delay(Duration::from_secs(60)));
     let slow = World::around(world.sandbox.clone(), &[]).await;
-    hasten(slow.alert(ALERT)).await.0.problem(504, "upstream_timeout");
+    fast_forward(slow.alert(ALERT)).await.0.problem(504, "upstream_timeout");
     let lines = log.requests();
     let told = |member: &str| lines.iter().map(|line| line[member].clone()).collect::<Vec<_>>();
     assert_eq!(told("status"), [200, 200, 422, 401, 200, 504]);
@@ -234,12 +194,12 @@ async fn one_line_tells_of_each_request_and_names_nobody() {
 }
 
 #[tokio::test]
-async fn a_line_of_the_log_is_one_line_whatever_is_sent() {
+async fn no_input_breaks_a_log_line() {
     let (log, _guard) = Log::start(true);
     let world = World::start().await;
     for value in ["bob\n{\"level\":\"ERROR\"}", "\u{1b}[2J", "a\r\nb", "a\u{2028}b"] {
         world.post(json!({"user": value})).await.problem(422, "invalid_id");
-        world.send(Ask::get("/healthz").with("x-request-id", value.replace(char::is_control, " "))).await;
+        world.send(Request::get("/healthz").with("x-request-id", value.replace(char::is_control, " "))).await;
         world.post(json!({"user": "x", value: 1})).await.answer();
     }
     assert_eq!(log.requests().len(), 12);

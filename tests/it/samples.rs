@@ -16,13 +16,12 @@ use std::process::Command;
 use defender_enrich::config::Settings;
 use defender_enrich::formats::Format;
 use defender_enrich::telemetry::LogSettings;
-use defender_sandbox::{Fault, Route, Times};
 use serde_json::{Map, Value, json};
 use tracing::level_filters::LevelFilter;
 
-use crate::client::{Ask, Heard, timeless_text};
+use crate::client::{Request, Response, timeless_text};
 use crate::documents::{file_text, pages};
-use crate::harness::{ALERT, MACHINE, World};
+use crate::harness::{ALERT, Fault, MACHINE, Route, Times, World};
 
 const DEMO: &str = "http://127.0.0.1:9000";
 
@@ -59,7 +58,7 @@ fn blocks(file: &str) -> Vec<Block> {
 /// What the demo is asked, and what of the answer is printed.
 #[derive(Clone, Debug)]
 struct Question {
-    ask: Ask,
+    request: Request,
     filter: Option<String>,
 }
 
@@ -78,24 +77,24 @@ impl Question {
                 url => target = Some(url.strip_prefix(DEMO)?),
             }
         }
-        let mut ask = Ask::new(if body.is_some() { "POST" } else { "GET" }, target?).anonymous();
+        let mut request = Request::new(if body.is_some() { "POST" } else { "GET" }, target?).anonymous();
         for (name, value) in headers {
-            ask = ask.with(&name.to_lowercase(), value);
+            request = request.with(&name.to_lowercase(), value);
         }
         let filter = match rest {
             [] => None,
             [pipe, jq, .., filter] if pipe == "|" && jq == "jq" => Some(filter.clone()),
             _ => return None,
         };
-        Some(Self { ask: ask.body(body.map(String::as_str).unwrap_or_default()), filter })
+        Some(Self { request: request.body(body.map(String::as_str).unwrap_or_default()), filter })
     }
 
     fn of_comment(line: &str) -> Option<Self> {
         let words = line.strip_prefix("<!-- sample: ")?.strip_suffix(" -->")?;
         let (method, rest) = words.split_once(' ')?;
         let (target, body) = rest.split_once(' ').unwrap_or((rest, ""));
-        let ask = Ask::new(method, target).with("content-type", "application/json").body(body);
-        Some(Self { ask, filter: None })
+        let request = Request::new(method, target).with("content-type", "application/json").body(body);
+        Some(Self { request, filter: None })
     }
 }
 
@@ -131,116 +130,65 @@ fn filtered(answer: &Value, filter: &str) -> String {
     texts.collect::<Vec<_>>().join("\t")
 }
 
-/// A document's JSON with gaps.
-#[derive(Debug, PartialEq)]
-enum OutputOptions {
-    Gap,
-    Text(String),
-    Other(Value),
-    List(Vec<Self>),
-    Object(Vec<(String, Self)>, bool),
+/// JSON whose gaps are members, items or values with the text `…`, so that it can be parsed.
+fn without_gaps(shown: &str) -> String {
+    let (mut json, mut open, mut is_text) = (String::new(), Vec::new(), false);
+    for (at, letter) in shown.char_indices() {
+        match letter {
+            '"' if !json.ends_with('\\') => is_text = !is_text,
+            '{' | '[' if !is_text => open.push(letter),
+            '}' | ']' if !is_text => drop(open.pop()),
+            '…' if !is_text => {
+                let before = json.trim_end().chars().next_back();
+                let is_member = open.last() == Some(&'{') && before != Some(':');
+                json += if is_member { "\"…\":\"…\"" } else { "\"…\"" };
+                // In a column of members or items a gap stands without a comma.
+                let after = shown[at + letter.len_utf8()..].trim_start().chars().next();
+                if !matches!(after, Some(',' | '}' | ']') | None) {
+                    json.push(',');
+                }
+                continue;
+            }
+            _ => {}
+        }
+        json.push(letter);
+    }
+    json
 }
 
-struct Reader<'a>(&'a str);
-
-impl Reader<'_> {
-    fn skip(&mut self) {
-        self.0 = self.0.trim_start_matches([' ', '\n', ',']);
-    }
-
-    fn eat(&mut self, mark: char) -> bool {
-        self.skip();
-        let rest = self.0.strip_prefix(mark);
-        self.0 = rest.unwrap_or(self.0);
-        rest.is_some()
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let mut values = serde_json::Deserializer::from_str(self.0).into_iter::<String>();
-        let text = values.next()?.ok()?;
-        let end = values.byte_offset();
-        self.0 = &self.0[end..];
-        Some(text)
-    }
-
-    fn shape(&mut self) -> Option<OutputOptions> {
-        if self.eat('…') {
-            return Some(OutputOptions::Gap);
-        }
-        if self.eat('[') {
-            let mut items = Vec::new();
-            while !self.eat(']') {
-                items.push(self.shape()?);
+/// Where an answer differs from what is shown, as a pointer with both.
+fn differs(shown: &Value, answer: &Value, at: &str) -> Option<String> {
+    match (shown, answer) {
+        (Value::String(shown), _) if shown == "…" => None,
+        (Value::String(shown), Value::String(text)) if fits(shown, text) => None,
+        (Value::Array(shown), Value::Array(items)) => list_differs(shown, items, at),
+        (Value::Object(shown), Value::Object(members)) => {
+            let absent = members.keys().find(|name| !shown.contains_key(*name));
+            if let Some(name) = absent.filter(|_| !shown.contains_key("…")) {
+                return Some(format!("{at}: \"{name}\" is not shown, and there is no …"));
             }
-            return Some(OutputOptions::List(items));
+            shown.iter().filter(|(name, _)| *name != "…").find_map(|(name, shown)| match members.get(name) {
+                Some(member) => differs(shown, member, &format!("{at}/{name}")),
+                None => Some(format!("{at}: there is no \"{name}\"")),
+            })
         }
-        if self.eat('{') {
-            let (mut members, mut has_gap) = (Vec::new(), false);
-            while !self.eat('}') {
-                if self.eat('…') {
-                    has_gap = true;
-                    continue;
-                }
-                let name = self.text()?;
-                self.eat(':').then_some(())?;
-                members.push((name, self.shape()?));
-            }
-            return Some(OutputOptions::Object(members, has_gap));
-        }
-        if self.0.starts_with('"') {
-            return self.text().map(OutputOptions::Text);
-        }
-        let end = self.0.find([' ', '\n', ',', ']', '}']).unwrap_or(self.0.len());
-        let (value, rest) = self.0.split_at(end);
-        self.0 = rest;
-        serde_json::from_str(value).ok().map(OutputOptions::Other)
-    }
-}
-
-impl OutputOptions {
-    fn parse(text: &str) -> Option<Self> {
-        let mut reader = Reader(text);
-        let shape = reader.shape()?;
-        reader.skip();
-        reader.0.is_empty().then_some(shape)
-    }
-
-    /// Where a value differs, as a pointer with what was shown.
-    fn differs(&self, value: &Value, at: &str) -> Option<String> {
-        let different = || Some(format!("{at}: shown {self:?}, answered {value}"));
-        match (self, value) {
-            (Self::Gap, _) => None,
-            (Self::Text(shown), Value::String(text)) if fits(shown, text) => None,
-            (Self::Other(shown), value) if shown == value => None,
-            (Self::List(shown), Value::Array(items)) => listed(shown, items, at),
-            (Self::Object(shown, has_gap), Value::Object(members)) => {
-                let absent = members.keys().find(|name| !shown.iter().any(|(known, _)| known == *name));
-                if let Some(name) = absent.filter(|_| !has_gap) {
-                    return Some(format!("{at}: \"{name}\" is not shown, and there is no …"));
-                }
-                shown.iter().find_map(|(name, shape)| match members.get(name) {
-                    Some(member) => shape.differs(member, &format!("{at}/{name}")),
-                    None => Some(format!("{at}: there is no \"{name}\"")),
-                })
-            }
-            _ => different(),
-        }
+        _ => (shown != answer).then(|| format!("{at}: shown {shown}, answered {answer}")),
     }
 }
 
 /// Where a list differs. A gap stands for any number of items.
-fn listed(shown: &[OutputOptions], items: &[Value], at: &str) -> Option<String> {
-    match shown {
-        [] if items.is_empty() => None,
-        [] => Some(format!("{at}: {} more items", items.len())),
-        [OutputOptions::Gap, rest @ ..] => {
-            let mut outcomes = (0..=items.len()).map(|skipped| listed(rest, &items[skipped..], at));
-            if outcomes.any(|outcome| outcome.is_none()) { None } else { listed(rest, items, at) }
+fn list_differs(shown: &[Value], items: &[Value], at: &str) -> Option<String> {
+    match (shown, items) {
+        ([], []) => None,
+        ([], _) => Some(format!("{at}: {} more items", items.len())),
+        ([gap, rest @ ..], _) if gap == "…" => {
+            let mut outcomes = (0..=items.len()).map(|skipped| list_differs(rest, &items[skipped..], at));
+            if outcomes.any(|outcome| outcome.is_none()) { None } else { list_differs(rest, items, at) }
         }
-        [first, rest @ ..] => match items.split_first() {
-            Some((item, items)) => first.differs(item, &format!("{at}/-")).or_else(|| listed(rest, items, at)),
-            None => Some(format!("{at}: fewer items than shown")),
-        },
+        (_, []) => Some(format!("{at}: fewer items than shown")),
+        ([first, shown @ ..], [item, items @ ..]) => {
+            differs(first, item, &format!("{at}/-")).or_else(|| list_differs(shown, items, at))
+        }
     }
 }
 
@@ -275,8 +223,8 @@ fn lines_fit(shown: &[&str], lines: &[&str]) -> bool {
 
 /// What differs between what is shown and what was printed.
 fn difference(shown: &str, printed: &str) -> Option<String> {
-    if let (Some(shape), Ok(value)) = (OutputOptions::parse(shown), serde_json::from_str(printed)) {
-        return shape.differs(&value, "");
+    if let (Ok(shown), Ok(answer)) = (serde_json::from_str(&without_gaps(shown)), serde_json::from_str(printed)) {
+        return differs(&shown, &answer, "");
     }
     let (shown, printed) = (fetched_then(shown), fetched_then(printed));
     let is_same = lines_fit(&shown.lines().collect::<Vec<_>>(), &printed.lines().collect::<Vec<_>>());
@@ -325,8 +273,8 @@ fn split_command(text: &str) -> Option<(String, String)> {
     None
 }
 
-fn printed(heard: &Heard, filter: Option<&str>) -> String {
-    filter.map_or_else(|| heard.text(), |filter| filtered(&heard.json(), filter))
+fn printed(response: &Response, filter: Option<&str>) -> String {
+    filter.map_or_else(|| response.text(), |filter| filtered(&response.json(), filter))
 }
 
 #[tokio::test]
@@ -345,8 +293,8 @@ async fn the_answers_in_the_documents_are_those_of_the_demo() {
     }
     for file in pages() {
         for (question, block) in samples(&file) {
-            let heard = question.ask.send_to(world.address).await;
-            let printed = printed(&heard, question.filter.as_deref());
+            let response = question.request.send_to(world.address).await;
+            let printed = printed(&response, question.filter.as_deref());
             wrong
                 .extend(difference(&block.text, &printed).map(|difference| format!("{}\n{difference}\n", block.place)));
         }
@@ -355,7 +303,7 @@ async fn the_answers_in_the_documents_are_those_of_the_demo() {
 }
 
 #[tokio::test]
-async fn what_the_shell_function_prints_is_what_the_demo_answers() {
+async fn the_output_of_the_shell_function_is_what_the_demo_answers() {
     let world = World::start().await;
     let blocks = blocks("docs/integrations/shell.md");
     let at = blocks.iter().position(|block| block.text.starts_with("ask() {")).expect("the function");
@@ -364,8 +312,8 @@ async fn what_the_shell_function_prints_is_what_the_demo_answers() {
     let [ask, value, pipe, jq, raw, filter] = words.as_slice() else { panic!("{words:?}") };
     assert_eq!([ask, pipe, jq, raw].map(String::as_str), ["ask", "|", "jq", "-r"]);
     let body = json!({"value": value}).to_string();
-    let heard = world.send(Ask::post("/v1/enrich?not_found=200", body)).await;
-    let difference = difference(&blocks[at + 1].text, &printed(&heard, Some(filter)));
+    let response = world.send(Request::post("/v1/enrich?not_found=200", body)).await;
+    let difference = difference(&blocks[at + 1].text, &printed(&response, Some(filter)));
     assert_eq!(difference, None, "{}", blocks[at + 1].place);
 }
 
@@ -377,9 +325,9 @@ async fn the_problem_in_the_documents_is_what_a_throttled_caller_receives() {
     let block = blocks("docs/api.md").into_iter().find(|block| block.text.contains("\"code\":\"throttled\""));
     let block = block.expect("a sample");
     let shown: Value = serde_json::from_str(&block.text).expect("JSON");
-    let ask = Ask::get(&format!("/v1/enrich?alert_id={ALERT}"));
-    let heard = world.send(ask.with("x-request-id", shown["request_id"].as_str().expect("an id"))).await;
-    assert_eq!(heard.text(), block.text.trim_end(), "{}", block.place);
+    let request = Request::get(&format!("/v1/enrich?alert_id={ALERT}"));
+    let response = world.send(request.with("x-request-id", shown["request_id"].as_str().expect("an id"))).await;
+    assert_eq!(response.text(), block.text.trim_end(), "{}", block.place);
 }
 
 #[test]
@@ -390,33 +338,20 @@ fn every_answer_in_the_page_of_formats_is_compared() {
     assert_eq!(forgotten, Vec::<String>::new());
 }
 
-#[test]
-fn what_check_prints_is_what_the_documents_show() {
-    let block = blocks("docs/deploy.md").into_iter().find(|block| block.text.starts_with("$ defender-enrich check"));
-    let block = block.expect("a sample");
-    let (command, shown) = block.text.strip_prefix("$ ").and_then(split_command).expect("a command");
-    assert_eq!(words(&command), ["defender-enrich", "check", "--demo"]);
-    let mut program = Command::new(env!("CARGO_BIN_EXE_defender-enrich"));
-    program.args(["check", "--demo"]).env_clear();
-    let output = program.output().expect("the program");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let difference = difference(&shown, &String::from_utf8_lossy(&output.stdout));
-    assert_eq!(difference, None, "{}", block.place);
-}
-
 #[tokio::test]
-async fn what_check_says_of_a_deployed_service_is_what_the_documents_show() {
+async fn the_output_of_check_in_the_documents_is_what_it_prints() {
     let world = World::start().await;
-    let block =
-        blocks("docs/deploy.md").into_iter().find(|block| block.text.starts_with("$ defender-enrich check --url"));
-    let block = block.expect("a sample");
-    let (command, shown) = block.text.strip_prefix("$ ").and_then(split_command).expect("a command");
-    let words = words(&command.replace(DEMO, &format!("http://{}", world.address)));
-    let mut program = Command::new(env!("CARGO_BIN_EXE_defender-enrich"));
-    program.args(&words[1..]).env_clear();
-    let output = tokio::task::spawn_blocking(move || program.output()).await.expect("a thread").expect("the program");
-    let difference = difference(&shown, &String::from_utf8_lossy(&output.stdout));
-    assert_eq!(difference, None, "{}", block.place);
+    for command in ["$ defender-enrich check --demo", "$ defender-enrich check --url"] {
+        let block = blocks("docs/deploy.md").into_iter().find(|block| block.text.starts_with(command));
+        let block = block.expect("a sample");
+        let (command, shown) = block.text.strip_prefix("$ ").and_then(split_command).expect("a command");
+        let words = words(&command.replace(DEMO, &format!("http://{}", world.address)));
+        let mut program = Command::new(env!("CARGO_BIN_EXE_defender-enrich"));
+        program.args(&words[1..]).env_clear();
+        let output = tokio::task::spawn_blocking(move || program.output()).await.expect("a thread").expect("a process");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(difference(&shown, &String::from_utf8_lossy(&output.stdout)), None, "{}", block.place);
+    }
 }
 
 #[tokio::test]
@@ -428,8 +363,8 @@ async fn the_sizes_in_the_table_of_formats_are_right_to_a_tenth() {
         let format = row.split('`').nth(1).expect("a format");
         let size = row.trim_end_matches(" kB |").rsplit(' ').next().expect("a size");
         let tenths: usize = size.replace('.', "").parse().unwrap_or_else(|_| panic!("no size: {row}"));
-        let heard = world.get(&[("machine", MACHINE), ("format", format)]).await;
-        let (shown, length) = (tenths * 100, heard.body.len());
+        let response = world.get(&[("machine", MACHINE), ("format", format)]).await;
+        let (shown, length) = (tenths * 100, response.body.len());
         assert!(length.abs_diff(shown) * 10 <= shown, "{format}: {length} bytes, shown as {size} kB");
         rows += 1;
     }
@@ -466,8 +401,8 @@ fn every_parameter_of_the_template_and_every_setting_without_one_is_in_the_docum
     let parameters: Vec<_> = parameters.lines().filter_map(name).collect();
     assert!(parameters.len() > 20, "{parameters:?}");
     let deployment = section(&deploy, "## 3. Build and deploy\n", "## 4. Check it\n");
-    let told: Vec<_> = deployment.lines().filter(|line| line.starts_with("| `")).flat_map(quoted).collect();
-    let forgotten: Vec<_> = parameters.iter().filter(|name| !told.contains(&name.as_str())).collect();
+    let documented: Vec<_> = deployment.lines().filter(|line| line.starts_with("| `")).flat_map(quoted).collect();
+    let forgotten: Vec<_> = parameters.iter().filter(|name| !documented.contains(&name.as_str())).collect();
     assert_eq!(forgotten, Vec::<&String>::new(), "parameters that are not in the table");
 
     let (introduction, table) = configuration.split_once("| variable |").expect("the table");
@@ -507,10 +442,10 @@ fn every_setting_that_is_read_is_in_the_documents_and_every_variable_there_is_re
     let (table, _) = table.split_once("\n\n").expect("its end");
     let is_variable =
         |word: &&str| word.contains('_') && word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
-    let told: BTreeSet<_> = quoted(table).into_iter().filter(is_variable).map(str::to_owned).collect();
-    let forgotten: Vec<_> = read.difference(&told).collect();
+    let documented: BTreeSet<_> = quoted(table).into_iter().filter(is_variable).map(str::to_owned).collect();
+    let forgotten: Vec<_> = read.difference(&documented).collect();
     assert_eq!(forgotten, Vec::<&String>::new(), "read, and not in docs/configuration.md");
-    let invented: Vec<_> = told.difference(&read).collect();
+    let invented: Vec<_> = documented.difference(&read).collect();
     assert_eq!(invented, Vec::<&String>::new(), "in docs/configuration.md, and not read");
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::client::Heard;
+use crate::client::Response;
 
 static ENRICHMENT: LazyLock<Validator> =
     LazyLock::new(|| validator(include_str!("../../schemas/enrichment.schema.json")));
@@ -35,35 +35,35 @@ fn assert_fits(validator: &Validator, body: &Value) {
 
 /// Panics unless the answer keeps what is promised for every answer of this path.
 #[track_caller]
-pub(crate) fn assert_promised(target: &str, heard: &Heard) {
-    assert_eq!(heard.header("cache-control"), "no-store", "{heard:?}");
-    assert!(!heard.header("x-request-id").is_empty(), "{heard:?}");
-    if heard.status < 400 {
+pub(crate) fn assert_promised(target: &str, response: &Response) {
+    assert_eq!(response.header("cache-control"), "no-store", "{response:?}");
+    assert!(!response.header("x-request-id").is_empty(), "{response:?}");
+    if response.status < 400 {
         let path = target.split('?').next().unwrap_or_default();
         let is_negotiated = path.contains("/v1/") && !path.ends_with("/healthz") || path == "/";
-        assert_eq!(heard.header("vary"), if is_negotiated { "Accept" } else { "" }, "{target} {heard:?}");
+        assert_eq!(response.header("vary"), if is_negotiated { "Accept" } else { "" }, "{target} {response:?}");
     }
-    assert_fits_its_schema(target, heard);
+    assert_fits_its_schema(target, response);
 }
 
 /// The same, as far as the body goes.
 #[track_caller]
-pub(crate) fn assert_fits_its_schema(target: &str, heard: &Heard) {
-    let is_json = ["application/json", "application/problem+json"].contains(&heard.header("content-type"));
-    if heard.body.is_empty() || !is_json {
-        assert!(heard.status < 400 || heard.body.is_empty(), "{heard:?}");
+pub(crate) fn assert_fits_its_schema(target: &str, response: &Response) {
+    let is_json = ["application/json", "application/problem+json"].contains(&response.header("content-type"));
+    if response.body.is_empty() || !is_json {
+        assert!(response.status < 400 || response.body.is_empty(), "{response:?}");
         return;
     }
-    let body = heard.json();
-    if heard.status >= 400 {
+    let body = response.json();
+    if response.status >= 400 {
         assert_fits(&PROBLEM, &body);
-        assert_eq!(heard.header("content-type"), "application/problem+json");
-        assert_eq!(body["status"], heard.status);
+        assert_eq!(response.header("content-type"), "application/problem+json");
+        assert_eq!(body["status"], response.status);
         let page = format!("https://defender-enrich.example/docs/problems#{}", body["code"].as_str().expect("a code"));
         assert_eq!(body["type"], page);
-        assert_eq!(body["request_id"], heard.header("x-request-id"));
+        assert_eq!(body["request_id"], response.header("x-request-id"));
         let told = body.get("retry_after_s").map(Value::to_string).unwrap_or_default();
-        assert_eq!(heard.header("retry-after"), told);
+        assert_eq!(response.header("retry-after"), told);
         return;
     }
     match target.split('?').next().unwrap_or_default() {

@@ -1,15 +1,17 @@
 //! Answers that come, but are not what was asked for: told as such, never remembered, never too much for the memory.
 
-use defender_sandbox::{Encoding, Fault, Route, Times};
 use serde_json::{Value, json};
 
 use crate::client::{ids, warnings};
-use crate::harness::{ALERT, DESK_042, FILE, INCIDENT, MACHINE, NO_QUOTA, World, dense_alert};
+use crate::harness::{
+    ALERT, DESK_042, Encoding, FILE, Fault, INCIDENT, MACHINE, NO_CACHE, NO_QUOTA, Route, Times, World, alert_with,
+    dense_alert,
+};
 
 const MIB: usize = 1 << 20;
 
 #[tokio::test]
-async fn a_body_that_is_no_document_is_malformed_and_not_remembered() {
+async fn a_body_that_is_not_a_document_is_malformed_and_not_cached() {
     let world = World::with(NO_QUOTA).await;
     let deep = format!("{{\"id\":\"{ALERT}\",\"x\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
     let bodies: Vec<Vec<u8>> = vec![
@@ -33,19 +35,19 @@ async fn a_body_that_is_no_document_is_malformed_and_not_remembered() {
         world.sandbox.forget();
         let shown = String::from_utf8_lossy(&body).into_owned();
         world.sandbox.fail(Route::Alert, Times::Once, Fault::body(body).with_content_type("text/html"));
-        let heard = world.alert(ALERT).await;
-        assert_eq!(heard.problem(502, "upstream_malformed")["status"], 502, "{shown}");
+        let response = world.alert(ALERT).await;
+        assert_eq!(response.problem(502, "upstream_malformed")["status"], 502, "{shown}");
         assert_eq!(world.calls(Route::Alert), 1, "{shown}");
     }
     world.sandbox.fail(Route::Alert, Times::Once, Fault::body(deep));
-    let heard = world.alert(ALERT).await;
-    assert!(heard.status == 502 || heard.answer()["alerts"][0]["extra"].get("x").is_none());
+    let response = world.alert(ALERT).await;
+    assert!(response.status == 502 || response.answer()["alerts"][0]["extra"].get("x").is_none());
     world.sandbox.forget();
     assert_eq!(world.alert(ALERT).await.answer()["found"], true);
 }
 
 #[tokio::test]
-async fn a_list_that_is_none_is_not_taken_for_no_alerts() {
+async fn a_malformed_list_does_not_mean_no_alerts() {
     let world = World::with(NO_QUOTA).await;
     for body in [
         json!({}),
@@ -59,8 +61,8 @@ async fn a_list_that_is_none_is_not_taken_for_no_alerts() {
         json!({"Value": []}),
     ] {
         world.sandbox.fail(Route::MachineAlerts, Times::Once, Fault::body(body.to_string()));
-        let heard = world.post(json!({"machine": DESK_042})).await;
-        assert_eq!(heard.problem(502, "upstream_malformed")["status"], 502, "{body}");
+        let response = world.post(json!({"machine": DESK_042})).await;
+        assert_eq!(response.problem(502, "upstream_malformed")["status"], 502, "{body}");
     }
     for (route, subject) in [
         (Route::Machines, json!({"machine": MACHINE})),
@@ -74,7 +76,7 @@ async fn a_list_that_is_none_is_not_taken_for_no_alerts() {
 }
 
 #[tokio::test]
-async fn an_answer_about_another_subject_is_marked_and_not_remembered() {
+async fn an_answer_about_another_subject_has_a_warning_and_is_not_cached() {
     let world = World::start().await;
     let other = dense_alert("da639305030987220239_1364969609").to_string();
     world.sandbox.fail(Route::Alert, Times::Once, Fault::body(other));
@@ -114,7 +116,7 @@ async fn more_than_sixteen_mebibytes_are_not_read() {
 
 #[tokio::test]
 async fn a_compressed_answer_reads_like_any_other() {
-    let world = World::with(&[("CACHE_TTL_S", "0")]).await;
+    let world = World::with(&[NO_CACHE]).await;
     let plain = world.alert(ALERT).await.answer()["alerts"].clone();
     for encoding in [Encoding::Gzip, Encoding::Deflate] {
         world.sandbox.fail(Route::Alert, Times::Once, Fault::encoding(encoding));
@@ -129,16 +131,15 @@ async fn a_compressed_answer_reads_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_huge_honest_answer_is_capped_and_marked() {
+async fn a_huge_answer_is_capped_with_a_warning() {
     let world = World::start().await;
     let filler = "x".repeat(20_000);
-    let alerts: Vec<Value> = (0..500)
-        .map(|number| crate::harness::alert_with(&format!("da{number:018}_1"), json!({"description": filler})))
-        .collect();
+    let alerts: Vec<Value> =
+        (0..500).map(|number| alert_with(&format!("da{number:018}_1"), json!({"description": filler}))).collect();
     world.sandbox.fail(Route::MachineAlerts, Times::Once, Fault::body(json!({"value": alerts}).to_string()));
-    let heard = world.post(json!({"machine": DESK_042, "limit": 500, "include": "raw"})).await;
-    let answer = heard.answer();
-    assert!(heard.body.len() < 5_000_000, "{}", heard.body.len());
+    let response = world.post(json!({"machine": DESK_042, "limit": 500, "include": "raw"})).await;
+    let answer = response.answer();
+    assert!(response.body.len() < 5_000_000, "{}", response.body.len());
     assert_eq!((&answer["counts"]["alerts"], &answer["truncated"]), (&json!(500), &json!(true)));
     assert!(answer.get("raw").is_none());
     assert_eq!(warnings(&answer), ["answer_capped", "answer_capped"]);
@@ -147,7 +148,7 @@ async fn a_huge_honest_answer_is_capped_and_marked() {
 }
 
 #[tokio::test]
-async fn what_defender_says_in_an_error_reaches_nobody() {
+async fn the_text_of_an_upstream_error_reaches_no_caller() {
     let world = World::start().await;
     let body = json!({"error": {"code": "Busy", "message": "CANARY tenant 25278a73 is over quota"}}).to_string();
     for (status, code, told) in [
@@ -159,8 +160,8 @@ async fn what_defender_says_in_an_error_reaches_nobody() {
         let world = World::around(world.sandbox.clone(), &[]).await;
         let fault = Fault::status(status).with_body(body.clone()).with_header("Retry-After", "60");
         world.sandbox.fail(Route::Alert, Times::Once, fault);
-        let heard = world.alert(ALERT).await;
-        heard.problem(told, code);
-        assert!(!heard.text().contains("CANARY") && !heard.text().contains("25278a73"), "{}", heard.text());
+        let response = world.alert(ALERT).await;
+        response.problem(told, code);
+        assert!(!response.text().contains("CANARY") && !response.text().contains("25278a73"), "{}", response.text());
     }
 }

@@ -1,17 +1,16 @@
 //! A `value` of several possible kinds, through both backends: which kind answers, in which order they are asked, and
 //! what a failure does.
 
-use defender_sandbox::company::model::{Alert, Device};
-use defender_sandbox::{Fault, Route, Sandbox, Times};
 use serde_json::Value;
 
-use crate::client::{Heard, steps, warnings};
-use crate::harness::{DESK_042, MACHINE, NO_QUOTA, USER, World, new_sandbox};
+use crate::client::{Response, steps, warnings};
+use crate::harness::company::model::{Alert, Device};
+use crate::harness::{DESK_042, Fault, MACHINE, NO_QUOTA, Route, Sandbox, Times, USER, World, new_sandbox, seen};
 
 const BACKENDS: [&str; 2] = ["defender", "graph"];
 
 /// Asks a new service, which has nothing in its cache.
-async fn ask(sandbox: &Sandbox, backend: &str, value: &str) -> Heard {
+async fn ask(sandbox: &Sandbox, backend: &str, value: &str) -> Response {
     let changes = [NO_QUOTA, &[("DEFENDER_BACKEND", backend)]].concat();
     World::around(sandbox.clone(), &changes).await.get(&[("value", value), ("not_found", "200")]).await
 }
@@ -30,7 +29,7 @@ fn detail(answer: &Value, code: &str) -> Option<String> {
 }
 
 fn calls(sandbox: &Sandbox, route: Route) -> usize {
-    sandbox.seen().iter().filter(|seen| seen.route == Some(route)).count()
+    seen(sandbox, route).len()
 }
 
 #[tokio::test]

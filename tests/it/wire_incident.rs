@@ -32,7 +32,7 @@ async fn answered(record: Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_other_names_of_an_incidents_alert_mean_the_same() {
+async fn members_of_an_incidents_alert_have_other_names_and_the_same_meaning() {
     let answer = answered(incident(924_565)).await;
     let alert = &answer["alerts"][0];
     assert_eq!(
@@ -57,7 +57,7 @@ async fn the_other_names_of_an_incidents_alert_mean_the_same() {
 }
 
 #[tokio::test]
-async fn an_incidents_own_words_come_first() {
+async fn severity_status_and_verdict_are_the_incidents_own() {
     let answer = answered(incident(924_565)).await;
     assert_eq!((&answer["severity"], &answer["severity_open"]), (&json!("medium"), &json!("low")));
     assert_eq!((&answer["status"], &answer["verdict"]), (&json!("active"), &json!("undetermined")));
@@ -86,7 +86,7 @@ async fn all_devices_of_an_incidents_alert_stay() {
 }
 
 #[tokio::test]
-async fn an_incident_without_alerts_tells_no_activity_and_its_own_change() {
+async fn an_incident_without_alerts_has_no_activity() {
     let answer = answered(json!({
         "incidentId": 7, "incidentName": "Empty", "status": "Active", "createdTime": "2026-11-03T08:16:21Z",
         "lastUpdateTime": "2026-11-03T09:00:00Z", "mood": {"of": "the day"}
@@ -101,7 +101,7 @@ async fn an_incident_without_alerts_tells_no_activity_and_its_own_change() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_the_portals_is_not_passed_for_the_page() {
+async fn only_an_address_of_the_portal_becomes_the_page() {
     for address in [
         "https://evil.example/incidents/7",
         "javascript:alert(1)",
@@ -115,7 +115,7 @@ async fn an_address_that_is_not_the_portals_is_not_passed_for_the_page() {
 }
 
 #[tokio::test]
-async fn unknown_words_of_an_incident_are_kept_and_told() {
+async fn unknown_words_of_an_incident_are_kept_with_a_warning() {
     let answer = answered(changed(
         incident(7),
         json!({"status": "Snoozed", "severity": "Purple", "classification": "Sideways"}),

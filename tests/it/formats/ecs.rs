@@ -1,10 +1,11 @@
 //! `format=ecs`: every document is valid, and nothing is lost.
 
-use defender_sandbox::{Fault, Route, Times, showcase};
 use serde_json::{Value, json};
 
 use super::schemas::assert_is_ecs;
-use crate::harness::{ALERT, DESK_042, INCIDENT, MACHINE, QUIET_MACHINE, World, alert_with, field};
+use crate::harness::{
+    ALERT, DESK_042, Fault, INCIDENT, MACHINE, QUIET_MACHINE, Route, Times, World, alert_with, field, showcase,
+};
 
 async fn documents(world: &World, field: &str, value: &str) -> Vec<Value> {
     let response = world.get(&[(field, value), ("format", "ecs")]).await;

@@ -1,11 +1,11 @@
 //! `format=ocsf` and `format=ocsf_ndjson`, through both backends.
 
-use defender_sandbox::company::showcase::{Subject, showcase};
 use serde_json::{Value, json};
 
 use super::schemas::assert_is_ocsf;
-use crate::client::{Ask, Heard};
-use crate::harness::{ALERT, INCIDENT, MACHINE, NO_QUOTA, World, alert_with, field};
+use crate::client::{Request, Response};
+use crate::harness::company::showcase::Subject;
+use crate::harness::{ALERT, INCIDENT, MACHINE, NO_QUOTA, World, alert_with, field, showcase};
 
 const BACKENDS: [&str; 2] = ["defender", "graph"];
 
@@ -13,8 +13,8 @@ async fn world(backend: &str) -> World {
     World::with(&[NO_QUOTA, &[("DEFENDER_BACKEND", backend), ("CACHE_TTL_S", "0")]].concat()).await
 }
 
-async fn answer_to(world: &World, question: Value) -> Heard {
-    let response = Ask::post("/v1/enrich", question.to_string()).send_to(world.address).await;
+async fn answer_to(world: &World, question: Value) -> Response {
+    let response = Request::post("/v1/enrich", question.to_string()).send_to(world.address).await;
     assert_eq!(response.status, 200, "{}", response.text());
     response
 }

@@ -3,13 +3,13 @@
 use defender_enrich::formats::Format;
 use serde_json::{Value, json};
 
-use crate::client::{Ask, timeless, timeless_text};
+use crate::client::{Request, timeless, timeless_text};
 use crate::harness::{ALERT, MACHINE, World};
 
 const NAMES: &str = "json, ocsf, ocsf_ndjson, ecs, slack, teams, markdown, text";
 
-fn request_in(format: &str) -> Ask {
-    Ask::get(&format!("/v1/enrich?alert_id={ALERT}&format={format}"))
+fn request_in(format: &str) -> Request {
+    Request::get(&format!("/v1/enrich?alert_id={ALERT}&format={format}"))
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn every_format_is_selected_by_name_and_has_its_media_type() {
         let by_body = world.post(json!({"alert_id": ALERT, "format": format})).await;
         assert_eq!((by_body.status, by_body.header("content-type")), (200, media_type), "{format}");
         let beside = json!({"alert_id": ALERT}).to_string();
-        let beside = world.send(Ask::post(&format!("/?format={format}"), beside)).await;
+        let beside = world.send(Request::post(&format!("/?format={format}"), beside)).await;
         assert_eq!((beside.status, beside.header("content-type")), (200, media_type), "{format}");
         if format != "json" {
             let text = timeless_text(&by_query.text());
@@ -70,7 +70,7 @@ async fn error_about_an_unknown_format_lists_the_formats() {
 #[tokio::test]
 async fn accept_selects_the_format_if_the_request_names_none() {
     let world = World::start().await;
-    let ask = |accept: &str| Ask::get(&format!("/v1/enrich?alert_id={ALERT}")).with("accept", accept);
+    let ask = |accept: &str| Request::get(&format!("/v1/enrich?alert_id={ALERT}")).with("accept", accept);
     for (accept, media_type) in [
         ("*/*", "application/json"),
         ("application/json", "application/json"),
@@ -83,7 +83,7 @@ async fn accept_selects_the_format_if_the_request_names_none() {
     ] {
         let response = world.send(ask(accept)).await;
         assert_eq!((response.status, response.header("content-type")), (200, media_type), "{accept}");
-        let posted = Ask::post("/v1/enrich", json!({"alert_id": ALERT}).to_string()).with("accept", accept);
+        let posted = Request::post("/v1/enrich", json!({"alert_id": ALERT}).to_string()).with("accept", accept);
         assert_eq!(world.send(posted).await.header("content-type"), media_type, "{accept}");
         let named = world.send(request_in("ecs").with("accept", accept)).await;
         assert!(named.answer().is_array(), "{accept}");
@@ -99,11 +99,11 @@ async fn accept_selects_the_format_if_the_request_names_none() {
 async fn error_is_a_problem_in_every_format() {
     let world = World::start().await;
     for format in Format::ALL.map(Format::as_str) {
-        let ask = Ask::get(&format!("/v1/enrich?alert_id=da1_1&format={format}")).with("accept", "text/plain");
+        let ask = Request::get(&format!("/v1/enrich?alert_id=da1_1&format={format}")).with("accept", "text/plain");
         let response = world.send(ask).await;
         response.problem(404, "not_found");
         assert_eq!(response.header("content-type"), "application/problem+json");
-        let allowed = Ask::get(&format!("/v1/enrich?alert_id=da1_1&not_found=200&format={format}"));
+        let allowed = Request::get(&format!("/v1/enrich?alert_id=da1_1&not_found=200&format={format}"));
         assert_eq!(world.send(allowed).await.status, 200, "{format}");
     }
 }
@@ -124,7 +124,8 @@ async fn batch_items_can_have_different_formats() {
         {"machine": MACHINE, "format": "teams"},
     ]);
     let body = json!({"requests": items}).to_string();
-    let response = world.send(Ask::post("/v1/enrich/batch?format=text", body).with("accept", "text/markdown")).await;
+    let response =
+        world.send(Request::post("/v1/enrich/batch?format=text", body).with("accept", "text/markdown")).await;
     assert_eq!(response.header("content-type"), "application/json");
     let answer = response.answer();
     let result = |at: usize| &answer["results"][at];
@@ -150,7 +151,7 @@ async fn batch_items_can_have_different_formats() {
 async fn raw_is_ignored_by_formats_without_a_member_for_it() {
     let world = World::start().await;
     let plain = world.send(request_in("ecs")).await;
-    let raw = world.send(Ask::get(&format!("/v1/enrich?alert_id={ALERT}&format=ecs&include=raw"))).await;
+    let raw = world.send(Request::get(&format!("/v1/enrich?alert_id={ALERT}&format=ecs&include=raw"))).await;
     assert_eq!(raw.body, plain.body);
     let json = world.post(json!({"alert_id": ALERT, "include": "raw", "format": "json"})).await.answer();
     assert_eq!(json["raw"]["id"], ALERT);

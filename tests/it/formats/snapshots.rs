@@ -6,12 +6,11 @@ use std::fs;
 use std::path::Path;
 
 use defender_enrich::formats::Format;
-use defender_sandbox::company::showcase::Subject;
-use defender_sandbox::showcase;
 use serde_json::Value;
 
 use crate::client::{timeless, timeless_text};
-use crate::harness::{World, field};
+use crate::harness::company::showcase::Subject;
+use crate::harness::{World, field, showcase};
 
 /// A list of alerts with evidence, and an incident.
 const SUBJECTS: [(&str, &str); 2] = [("machine", "desk-042.contoso.com"), ("incident", "3085")];

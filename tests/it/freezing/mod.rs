@@ -7,11 +7,11 @@
 mod api;
 mod process;
 
+use crate::harness::DEMO_KEY;
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
-use defender_sandbox::DEMO_KEY;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -93,12 +93,12 @@ impl Environment {
 
     /// Invokes the function, and waits until its answer is out: a response, or a function error.
     pub(crate) async fn invoke_for(&self, event: &Value, span: Duration) -> Result<Value, Value> {
-        let (answer, heard) = oneshot::channel();
+        let (answer, response) = oneshot::channel();
         self.lambda.invoke(event, span, answer);
-        self.patiently("an answer", async { heard.await.expect("an answer") }).await
+        self.patiently("an answer", async { response.await.expect("an answer") }).await
     }
 
-    /// Lets the connections of the next answers break before they are heard.
+    /// Lets the connections of the next answers break before they are response.
     pub(crate) fn hang_up(&self, times: usize) {
         self.lambda.hang_up(times);
     }

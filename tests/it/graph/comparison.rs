@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use defender_sandbox::company::showcase;
-use defender_sandbox::{Sandbox, showcase as subjects};
 use serde_json::{Value, json};
 
-use super::support::{ask, service};
+use super::{ask_graph, service};
+use crate::harness::{ALERT, FALSE_ALARM, field, new_sandbox, showcase};
 
 /// What of an answer may differ: where it came from, what was resolved for it, and what follows from Graph knowing the
 /// alerts of all products, each with its evidence.
@@ -61,24 +60,17 @@ fn by_id(answer: &Value) -> BTreeMap<&str, &Value> {
 
 #[tokio::test]
 async fn both_backends_give_the_same_answer() {
-    let sandbox = Sandbox::start().await.expect("a sandbox");
-    let (older, newer) = (service(&sandbox, "defender", &[]), service(&sandbox, "graph", &[]));
-    let (mut of_alerts, mut of_incidents, mut of_answers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for subject in subjects() {
-        let field = match subject.kind {
-            "alert" => "alert_id",
-            "incident" => "incident_id",
-            "file" => "file_hash",
-            kind => kind,
-        };
-        let question = json!({field: subject.value, "limit": 500});
-        let (one, two) = (ask(&older, question.clone()).await, ask(&newer, question).await);
-        assert_eq!((one.status, two.status), (200, 200), "{subject:?}");
-        assert_eq!((&one.body["found"], &two.body["found"]), (&json!(true), &json!(true)), "{subject:?}");
-        assert_eq!(one.body["source"]["backend"], "defender");
-        assert_eq!(two.body["source"]["backend"], "graph");
+    let sandbox = new_sandbox().await;
+    let [older, newer] = [service(&sandbox, "defender", &[]).await, service(&sandbox, "graph", &[]).await];
+    let (mut of_alerts, mut of_incidents) = (BTreeSet::new(), BTreeSet::new());
+    for subject in showcase() {
+        let question = json!({field(subject.kind): subject.value, "limit": 500});
+        let [one, two] = [older.post(question.clone()).await.answer(), newer.post(question).await.answer()];
+        assert_eq!((&one["found"], &two["found"]), (&json!(true), &json!(true)), "{subject:?}");
+        assert_eq!(one["source"]["backend"], "defender");
+        assert_eq!(two["source"]["backend"], "graph");
 
-        let (alerts, more) = (by_id(&one.body), by_id(&two.body));
+        let (alerts, more) = (by_id(&one), by_id(&two));
         let mut namesakes = 0;
         for (id, alert) in &alerts {
             if let Some(twin) = more.get(id) {
@@ -86,28 +78,26 @@ async fn both_backends_give_the_same_answer() {
                 continue;
             }
             // Graph compares the whole sign-in name, the older APIs only the bare name, and say so.
-            let told = one.body["warnings"].to_string();
+            let told = one["warnings"].to_string();
             assert!(told.contains("namesake_in_another_domain") && told.contains(id), "{subject:?}: {id} is missing");
             namesakes += 1;
         }
         for (id, alert) in more.iter().filter(|(id, _)| !alerts.contains_key(*id)) {
             let is_of_another_product = alert["service_source"] != "microsoftDefenderForEndpoint";
-            let has_another_main_device = subject.kind == "machine" && alert["device"]["id"] != two.body["id"];
+            let has_another_main_device = subject.kind == "machine" && alert["device"]["id"] != two["id"];
             assert!(is_of_another_product || has_another_main_device, "{subject:?}: {id} only through Graph");
         }
         let is_another_list = namesakes > 0 || more.len() > alerts.len();
-        for name in differing(&one.body, &two.body) {
+        for name in differing(&one, &two) {
             let may = OF_AN_ANSWER.contains(&name.as_str())
                 || ["alerts", "incident"].contains(&name.as_str())
                 || (is_another_list && OF_ANOTHER_LIST.contains(&name.as_str()));
-            assert!(may, "{subject:?}: {name} is {} and {}", one.body[&name], two.body[&name]);
-            of_answers.insert(name);
+            assert!(may, "{subject:?}: {name} is {} and {}", one[&name], two[&name]);
         }
-        if one.body["incident"].is_object() {
-            of_incidents.extend(differing(&one.body["incident"], &two.body["incident"]));
+        if one["incident"].is_object() {
+            of_incidents.extend(differing(&one["incident"], &two["incident"]));
         }
     }
-    println!("answers: {of_answers:?}\nalerts: {of_alerts:?}\nincidents: {of_incidents:?}");
     let beyond = |found: &BTreeSet<String>, may: &[&str]| -> Vec<String> {
         found.iter().filter(|name| !may.contains(&name.as_str())).cloned().collect()
     };
@@ -117,13 +107,11 @@ async fn both_backends_give_the_same_answer() {
 
 #[tokio::test]
 async fn words_are_spelled_as_the_older_apis_spell_them() {
-    let sandbox = Sandbox::start().await.expect("a sandbox");
-    let service = service(&sandbox, "graph", &[]);
-    let incident = ask(&service, json!({"incident_id": showcase::FALSE_ALARM})).await.body["incident"].clone();
+    let sandbox = new_sandbox().await;
+    let incident = ask_graph(&sandbox, "incident_id", FALSE_ALARM).await.answer()["incident"].clone();
     assert_eq!((&incident["classification"], &incident["determination"]), (&json!("FalsePositive"), &json!("Clean")));
-    let answer = ask(&service, json!({"alert_id": showcase::ALERT})).await.body;
-    let types: Vec<_> =
-        answer["alerts"][0]["evidence"].as_array().expect("evidence").iter().map(|item| item["type"].clone()).collect();
+    let alert = ask_graph(&sandbox, "alert_id", ALERT).await.answer()["alerts"][0].clone();
+    let types: Vec<_> = alert["evidence"].as_array().expect("evidence").iter().map(|item| &item["type"]).collect();
     assert_eq!(types, ["device", "user", "process", "process", "file", "ip", "url", "registry"]);
-    assert_eq!(answer["alerts"][0]["investigation_state"], "PendingApproval");
+    assert_eq!(alert["investigation_state"], "PendingApproval");
 }

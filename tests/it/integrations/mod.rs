@@ -11,15 +11,15 @@ mod splunk;
 mod standard_webhooks;
 mod teams;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use defender_sandbox::{
+use crate::harness::{
     DEMO_PAGERDUTY_SECRET, DEMO_SLACK_SECRET, DEMO_SPLUNK_TOKEN, DEMO_TEAMS_SECRET, DEMO_WEBHOOK_SECRET,
 };
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::client::Ask;
+use crate::client::Request;
 
 const SLACK: &str = "/v1/hooks/slack";
 const TEAMS: &str = "/v1/hooks/teams";
@@ -42,8 +42,8 @@ fn stamp(seconds: i64) -> String {
     (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds)).to_string()
 }
 
-fn post(target: &str, body: &str) -> Ask {
-    Ask::post(target, body.to_owned()).anonymous()
+fn post(target: &str, body: &str) -> Request {
+    Request::post(target, body.to_owned()).anonymous()
 }
 
 /// The form of a slash command, as Slack sends it.
@@ -61,13 +61,11 @@ fn slack_headers(at: i64, body: &str) -> [(&'static str, String); 2] {
     [("x-slack-request-timestamp", at.to_string()), ("x-slack-signature", format!("v0={signature}"))]
 }
 
-fn with_all<const N: usize>(ask: Ask, headers: [(&'static str, String); N]) -> Ask {
-    headers.into_iter().fold(ask, |ask, (name, value)| ask.with(name, value))
-}
-
-fn slack(body: &str) -> Ask {
-    let ask = post(SLACK, body).without("content-type").with("content-type", "application/x-www-form-urlencoded");
-    with_all(ask, slack_headers(now(), body))
+fn slack(body: &str) -> Request {
+    post(SLACK, body)
+        .without("content-type")
+        .with("content-type", "application/x-www-form-urlencoded")
+        .with_all(slack_headers(now(), body))
 }
 
 fn teams_headers(body: &str) -> [(&'static str, String); 1] {
@@ -81,10 +79,12 @@ fn activity(text: &str) -> String {
         .to_string()
 }
 
-fn teams(text: &str) -> Ask {
+fn teams(text: &str) -> Request {
     let body = activity(text);
-    let ask = post(TEAMS, &body).without("content-type").with("content-type", "application/json; charset=utf-8");
-    with_all(ask, teams_headers(&body))
+    post(TEAMS, &body)
+        .without("content-type")
+        .with("content-type", "application/json; charset=utf-8")
+        .with_all(teams_headers(&body))
 }
 
 fn pagerduty_headers(body: &str) -> [(&'static str, String); 1] {
@@ -92,9 +92,9 @@ fn pagerduty_headers(body: &str) -> [(&'static str, String); 1] {
     [("x-pagerduty-signature", format!("v1={},v1={signature}", "0".repeat(64)))]
 }
 
-fn pagerduty(body: &Value) -> Ask {
+fn pagerduty(body: &Value) -> Request {
     let body = body.to_string();
-    with_all(post(PAGERDUTY, &body), pagerduty_headers(&body))
+    post(PAGERDUTY, &body).with_all(pagerduty_headers(&body))
 }
 
 fn incident(id: &str, title: &str) -> Value {

@@ -3,55 +3,45 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use defender_sandbox::{CALLER_SECRET, Fault, Route, Times, demo_callers};
 use serde_json::{Value, json};
 
 use super::{incident, pagerduty, post, splunk};
-use crate::client::{Ask, Heard};
-use crate::harness::{ALERT, USER, World, new_sandbox, pass};
+use crate::client::{Request, Response};
+use crate::harness::{ALERT, CALLER_SECRET, Fault, Route, Times, USER, World, advance, callers_with, until};
 use crate::log::Log;
 use crate::receiver::Receiver;
 
 /// A service with a chat behind the receiver.
 async fn world(receiver: &Receiver, changes: &[(&str, &str)]) -> Arc<World> {
-    let sandbox = new_sandbox().await;
-    let mut callers = demo_callers();
-    callers["destinations"] = json!({
+    let destinations = json!({
         "soc": {"kind": "slack", "url": receiver.url("/soc")}, "siem": {"kind": "webhook", "url": receiver.url("/siem")}
     });
-    sandbox.put_secret(CALLER_SECRET, &callers.to_string());
     let own = [("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true"), ("ENRICH_TIMEOUT_MS", "30000")];
-    Arc::new(World::around(sandbox, &[&own, changes].concat()).await)
-}
-
-/// Waits for what other tasks of this runtime bring about.
-async fn until(mut holds: impl FnMut() -> bool) {
-    while !holds() {
-        tokio::task::yield_now().await;
-    }
+    let callers = callers_with(json!({"destinations": destinations}));
+    Arc::new(World::with_secret(CALLER_SECRET, &callers, &[&own, changes].concat()).await)
 }
 
 /// Sends a request, and lets so much time pass when Defender has been asked so often.
-async fn after_patience(world: &Arc<World>, ask: Ask, calls: usize, patience: Duration) -> Heard {
+async fn after_patience(world: &Arc<World>, ask: Request, calls: usize, patience: Duration) -> Response {
     let sent = tokio::spawn({
         let world = world.clone();
         async move { world.send(ask).await }
     });
     until(|| world.defender_calls() >= calls).await;
-    pass(patience).await;
+    advance(patience).await;
     sent.await.expect("an answer")
 }
 
-fn event(id: &str) -> Ask {
+fn event(id: &str) -> Request {
     pagerduty(&incident(id, &format!("alert {ALERT}"))).at("/v1/hooks/pagerduty?notify=soc")
 }
 
 #[track_caller]
-fn assert_pending(heard: &Heard, status: u16) -> Value {
-    assert_eq!(heard.status, status, "{}", heard.text());
-    let answer = heard.json();
+fn assert_pending(response: &Response, status: u16) -> Value {
+    assert_eq!(response.status, status, "{}", response.text());
+    let answer = response.json();
     assert_eq!(answer["notified"]["outcome"], "pending", "{answer}");
-    assert!(heard.header("x-notified").ends_with("=pending"));
+    assert!(response.header("x-notified").ends_with("=pending"));
     answer
 }
 
@@ -74,11 +64,11 @@ async fn a_slow_lookup_is_posted_after_the_answer_and_a_redelivery_joins_it() {
         let world = world.clone();
         async move { world.send(event("1")).await }
     });
-    pass(Duration::from_secs(8)).await;
+    advance(Duration::from_secs(8)).await;
     world.service.background_tasks().idle().await;
     let again = again.await.expect("an answer");
     assert_eq!((again.status, again.header("x-repeated")), (202, "true"));
-    let message: Value = serde_json::from_slice(&receiver.only().body).expect("JSON");
+    let message = receiver.only().json();
     assert!(message["blocks"].is_array(), "{message}");
     let done = world.send(event("1")).await;
     assert_eq!((done.status, done.header("x-repeated")), (202, "true"));
@@ -91,7 +81,7 @@ async fn a_slow_lookup_is_posted_after_the_answer_and_a_redelivery_joins_it() {
 }
 
 #[tokio::test]
-async fn what_is_quick_is_answered_and_what_is_slow_is_posted_with_it() {
+async fn fast_items_are_answered_and_slow_ones_posted_with_them() {
     let receiver = Receiver::start(&[]).await;
     let world = world(&receiver, &[]).await;
     world.sandbox.fail(Route::UserAlerts, Times::Once, Fault::delay(Duration::from_secs(12)));
@@ -100,19 +90,18 @@ async fn what_is_quick_is_answered_and_what_is_slow_is_posted_with_it() {
     let answer = assert_pending(&after_patience(&world, ask, 2, SPLUNKS_PATIENCE).await, 200);
     assert_eq!(answer["counts"], json!({"requests": 2, "ok": 1, "failed": 0, "pending": 1}));
     assert_eq!(answer["results"][0]["enrichment"]["notified"]["outcome"], "pending");
-    pass(Duration::from_secs(4)).await;
+    advance(Duration::from_secs(4)).await;
     world.service.background_tasks().idle().await;
-    let posted: Value = serde_json::from_slice(&receiver.only().body).expect("JSON");
-    assert_eq!(posted["counts"], json!({"requests": 2, "ok": 2, "failed": 0}));
+    assert_eq!(receiver.only().json()["counts"], json!({"requests": 2, "ok": 2, "failed": 0}));
 }
 
 #[tokio::test]
-async fn what_fails_after_the_answer_is_posted_nowhere_and_done_again() {
+async fn a_failure_after_the_answer_is_not_posted_and_the_next_delivery_works() {
     let receiver = Receiver::start(&[]).await;
     let world = world(&receiver, &[]).await;
     world.sandbox.fail(Route::Alert, Times::Always, Fault::delay(Duration::from_secs(100)));
     assert_pending(&after_patience(&world, event("1"), 1, PAGERDUTYS_PATIENCE).await, 202);
-    pass(Duration::from_secs(30)).await;
+    advance(Duration::from_secs(30)).await;
     world.service.background_tasks().idle().await;
     assert!(receiver.posts().is_empty());
     world.sandbox.mend();
@@ -123,23 +112,23 @@ async fn what_fails_after_the_answer_is_posted_nowhere_and_done_again() {
 }
 
 #[tokio::test]
-async fn where_nothing_outlives_an_answer_nothing_is_said_to_be_pending() {
+async fn nothing_is_pending_where_nothing_outlives_an_answer() {
     let receiver = Receiver::start(&[]).await;
     let world = world(&receiver, &[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")]).await;
     world.sandbox.fail(Route::Alert, Times::Always, Fault::delay(Duration::from_secs(12)));
-    let heard = after_patience(&world, event("1"), 1, PAGERDUTYS_PATIENCE).await;
-    let answer = heard.json();
-    assert_eq!((heard.status, &answer["results"][0]["status"]), (202, &json!(504)), "{answer}");
+    let response = after_patience(&world, event("1"), 1, PAGERDUTYS_PATIENCE).await;
+    let answer = response.json();
+    assert_eq!((response.status, &answer["results"][0]["status"]), (202, &json!(504)), "{answer}");
     assert_eq!(answer["notified"]["outcome"], "nothing_to_send");
 }
 
 #[tokio::test]
-async fn a_hook_that_names_nobody_else_is_answered_without_work_afterwards() {
+async fn a_hook_without_a_destination_leaves_no_work_behind() {
     let receiver = Receiver::start(&[]).await;
     let world = world(&receiver, &[]).await;
     world.sandbox.fail(Route::Alert, Times::Always, Fault::delay(Duration::from_secs(12)));
     let ask = pagerduty(&incident("1", &format!("alert {ALERT}")));
-    let heard = after_patience(&world, ask, 1, PAGERDUTYS_PATIENCE).await;
-    assert_eq!(heard.json()["counts"], json!({"requests": 1, "ok": 0, "failed": 1}));
+    let response = after_patience(&world, ask, 1, PAGERDUTYS_PATIENCE).await;
+    assert_eq!(response.json()["counts"], json!({"requests": 1, "ok": 0, "failed": 1}));
     world.service.background_tasks().idle().await;
 }

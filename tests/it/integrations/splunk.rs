@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{post, splunk};
-use crate::client::Ask;
+use crate::client::Request;
 use crate::harness::{DESK_042, FILE_SHA1, MACHINE, World};
 use crate::log::Log;
 
@@ -16,7 +16,7 @@ fn action(row: &Value) -> String {
     .to_string()
 }
 
-fn ask(row: &Value) -> Ask {
+fn ask(row: &Value) -> Request {
     post(&splunk(), &action(row))
 }
 
@@ -26,7 +26,10 @@ fn kinds(answer: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_fields_of_a_row_are_asked_about_as_a_batch() {
+async fn the_fields_of_a_row_are_looked_up_as_a_batch() {
+    let world = World::with(&[("SPLUNK_FIELDS", "machine=ComputerName")]).await;
+    let mapped = world.send(ask(&json!({"ComputerName": MACHINE, "user": "dana.reyes"}))).await.answer();
+    assert_eq!(kinds(&mapped), ["machine"], "a mapping of the operator replaces the known fields");
     let world = World::start().await;
     let row = json!({"dest": MACHINE, "user": ["CONTOSO\\dana.reyes", "undefined", "unknown"], "file_hash": FILE_SHA1, "host": "forwarder-01"});
     let answer = world.send(ask(&row)).await.answer();
@@ -36,7 +39,7 @@ async fn the_fields_of_a_row_are_asked_about_as_a_batch() {
 }
 
 #[tokio::test]
-async fn a_filled_field_that_cannot_be_asked_is_a_problem_that_names_it() {
+async fn an_invalid_field_is_a_problem_among_the_items_and_named() {
     let world = World::start().await;
     let row = json!({"dest": MACHINE, "user": "a/b?c", "file_hash": "d".repeat(32), "src_user": "N/A", "dvc": ""});
     let answer = world.send(ask(&row)).await.answer();
@@ -63,28 +66,7 @@ async fn a_subject_in_the_query_is_ambiguous() {
 }
 
 #[tokio::test]
-async fn a_filled_field_that_cannot_be_asked_is_a_problem_among_the_items() {
-    let world = World::start().await;
-    let md5 = "d".repeat(32);
-    let row = json!({"dest": MACHINE, "user": "${user}", "file_hash": md5});
-    let answer = world.send(ask(&row)).await.answer();
-    assert_eq!(kinds(&answer), ["machine", "problem", "problem"]);
-    let problem = |at: usize| &answer["results"][at]["problem"];
-    assert_eq!((&problem(1)["code"], &problem(2)["code"]), (&json!("invalid_id"), &json!("unsupported_hash")));
-    assert_eq!(problem(2)["errors"][0]["pointer"], "/result/file_hash");
-    let answer = world.send(ask(&json!({"src_user": "N/A"}))).await.answer();
-    assert_eq!(answer["counts"], json!({"requests": 1, "ok": 0, "failed": 1}));
-}
-
-#[tokio::test]
-async fn a_mapping_of_the_operators_replaces_the_known_fields() {
-    let world = World::with(&[("SPLUNK_FIELDS", "machine=ComputerName")]).await;
-    let row = json!({"ComputerName": MACHINE, "user": "dana.reyes"});
-    assert_eq!(kinds(&world.send(ask(&row)).await.answer()), ["machine"]);
-}
-
-#[tokio::test]
-async fn more_subjects_than_a_batch_takes_are_told() {
+async fn more_subjects_than_a_batch_holds_are_reported() {
     let world = World::start().await;
     let users: Vec<_> = (0..30).map(|number| format!("user-{number}")).collect();
     let answer = world.send(ask(&json!({"user": users}))).await.answer();
@@ -95,7 +77,7 @@ async fn more_subjects_than_a_batch_takes_are_told() {
 }
 
 #[tokio::test]
-async fn a_row_without_subjects_and_a_body_that_is_none_are_told() {
+async fn a_row_without_subjects_and_another_body_are_rejected() {
     let world = World::start().await;
     let none = world.send(ask(&json!({"count": "8"}))).await.problem(422, "invalid_request");
     assert!(none["detail"].as_str().is_some_and(|detail| detail.contains("SPLUNK_FIELDS")), "{none}");
@@ -104,7 +86,7 @@ async fn a_row_without_subjects_and_a_body_that_is_none_are_told() {
 }
 
 #[tokio::test]
-async fn the_token_is_in_no_line_of_the_log_and_in_no_answer() {
+async fn the_token_is_neither_logged_nor_answered() {
     for json in [true, false] {
         let (log, _guard) = Log::start(json);
         let world = World::start().await;
@@ -121,7 +103,7 @@ async fn the_token_is_in_no_line_of_the_log_and_in_no_answer() {
         ] {
             told += &world.send(post(&target, &action(&json!({"user": "dana.reyes"})))).await.text();
         }
-        world.send(Ask::get(&splunk()).anonymous()).await.problem(405, "method_not_allowed");
+        world.send(Request::get(&splunk()).anonymous()).await.problem(405, "method_not_allowed");
         for secret in ["token=", "demo-splunk-token", "CANARY"] {
             assert!(!log.text().contains(secret), "{}", log.text());
         }
