@@ -264,7 +264,7 @@ async fn more_than_enough_is_not_read() {
 async fn an_alert_that_would_take_far_more_memory_than_its_length_is_shown_as_hunting_tells() {
     let sandbox = new_sandbox().await;
     let items = vec!["{}"; 200 << 10].join(",");
-    let large = format!(r#"{{"id":"{}","evidence":[{items}]}}"#, ALERT);
+    let large = format!(r#"{{"id":"{ALERT}","evidence":[{items}]}}"#);
     sandbox.fail(Route::GraphBatchItem, Times::Always, Fault::body(large).only_for(ALERT));
     let answer = ask_graph(&sandbox, "machine", MACHINE).await.answer();
     assert!(ids(&answer).contains(&ALERT));
