@@ -89,6 +89,7 @@ MALFORMED = {
     "AlarmTopicArn": ["soc", f"arn:aws:sns:{REGION}:{ACCOUNT}:*"],
     "LogKmsKeyArn": ["alias/logs", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*"],
     "QuotaShare": ["0", "-1", "many"],
+    "ThrottleBurst": ["0", "-1", "many"],
     "QuotaPerMinute": ["0", "-1", "1.5", "many"],
     "QuotaPerHour": ["0", "-1", "1e3"],
 }
@@ -294,7 +295,13 @@ def check_watching(score, template):
     stage, = stack.of_type("AWS::ApiGatewayV2::Stage").values()
     score.same("access log", stage["AccessLogSettings"]["DestinationArn"], "<AccessLogGroup.Arn>")
     score.same("access log tells no query, header or body", re.findall(r"\$context\.\w*[qQ]uery\w*|authorizer|header|apiKey", stage["AccessLogSettings"]["Format"]), [])
-    score.same("throttling", stage["DefaultRouteSettings"], {"ThrottlingRateLimit": "20", "ThrottlingBurstLimit": "40"})
+    score.same("access log tells no message", re.findall(r"\$context\.[\w.]*[mM]essage\w*", stage["AccessLogSettings"]["Format"]), [])
+    score.same("access log is JSON", sorted(json.loads(re.sub(r"\$context[\w.]+", "-", stage["AccessLogSettings"]["Format"]))),
+               ["bytes", "caller_arn", "duration_ms", "error", "function_status", "method", "path", "request_id", "source_ip", "status", "time"])
+    for about, given, burst in (("as many as are reserved", {}, "2"), ("more reserved", {"ReservedConcurrency": "7"}, "7"), ("none reserved", {"ReservedConcurrency": "0", "QuotaShare": "4"}, "4"),
+                                ("as given", {"ThrottleBurst": "40"}, "40")):
+        stage, = Stack(template, {**USUAL, **given}).of_type("AWS::ApiGatewayV2::Stage").values()
+        score.same(f"throttling, {about}", stage["DefaultRouteSettings"], {"ThrottlingRateLimit": "10", "ThrottlingBurstLimit": burst})
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
     score.same("alarms", sorted(alarms), sorted(ALARMS))
     score.same("alarms notify by one alarm", [k for k, a in alarms.items() if "AlarmActions" in a], [])
@@ -360,6 +367,7 @@ def spoiled():
     yield "a limit that nobody has set", "share of each of 7", lambda t: function(t)["Environment"]["Variables"].update(QUOTA_PER_MINUTE=100)
     yield "an empty setting", "environment", lambda t: function(t)["Environment"]["Variables"].update(DEFENDER_REGION={"Ref": "DefenderRegion"})
     yield "a misspelt setting", "environment", lambda t: function(t)["Environment"]["Variables"].update(ENRICH_AUTHN={"Ref": "AuthMode"})
+    yield "more callers than environments", "throttling, more reserved", lambda t: t["Resources"]["HttpApi"]["Properties"]["DefaultRouteSettings"].update(ThrottlingBurstLimit=40)
     yield "logs for ever", "log retention", lambda t: t["Resources"]["FunctionLogGroup"]["Properties"].pop("RetentionInDays")
     yield "a looser pattern", "DefenderSecretArn takes", lambda t: t["Parameters"]["DefenderSecretArn"].update(AllowedPattern=".*")
 
