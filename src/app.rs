@@ -12,7 +12,7 @@ use crate::backend::defender::{Defender, RETIREMENT};
 use crate::backend::graph::Graph;
 use crate::background::BackgroundTasks;
 use crate::cache::{SeenDeliveries, SeenMessages};
-use crate::client::{Api, HttpClient, Quota, Upstream};
+use crate::client::{Api, ApiClient, HttpClient, Quota};
 use crate::config::{BackendChoice, SettingError, Settings};
 use crate::credentials::aws::AwsAccess;
 use crate::credentials::{Authorized, SecretStore, TokenCache};
@@ -35,7 +35,7 @@ pub struct Service {
     pub(crate) tokens: TokenCache,
     pub(crate) portal: Portal,
     pub(crate) splunk_fields: Fields,
-    pub(crate) repetitions: SeenMessages,
+    pub(crate) seen_messages: SeenMessages,
     pub(crate) deliveries: Arc<SeenDeliveries<api::Reply>>,
     pub(crate) slack_messages: SlackMessages,
     pub(crate) serves_page: bool,
@@ -53,9 +53,9 @@ impl Service {
         let notifier = Notifier::new(&http, settings.destination_addresses)?;
         let store = SecretStore::new(aws);
         let slack_messages = SlackMessages::new(http.clone(), settings.slack_response_url.clone());
-        let upstream = Upstream::new(http, Arc::new(Quota::new(settings.quota)));
-        let tokens = TokenCache::new(settings, store.clone(), upstream.clone());
-        let calls = Authorized::new(upstream, tokens.clone());
+        let client = ApiClient::new(http, Arc::new(Quota::new(settings.quota)));
+        let tokens = TokenCache::new(settings, store.clone(), client.clone());
+        let calls = Authorized::new(client, tokens.clone());
         let defender = Arc::new(Defender::new(calls.clone(), &settings.endpoints, settings.portal));
         let graph = Arc::new(Graph::new(calls, settings));
         let backend = match settings.backend {
@@ -71,7 +71,7 @@ impl Service {
             tokens,
             portal: settings.portal,
             splunk_fields: settings.splunk_fields.clone(),
-            repetitions: SeenMessages::new(),
+            seen_messages: SeenMessages::new(),
             deliveries: Arc::new(SeenDeliveries::new()),
             slack_messages,
             serves_page: settings.page,

@@ -15,7 +15,7 @@ use crate::domain::resolution::StepName;
 use crate::domain::subject::{Kind, SubjectError};
 use crate::domain::warning::WarningCode;
 use crate::integrations::SignatureError;
-use crate::lookup::{EnrichError, NotLookedUp, OUTAGE_RETRY_AFTER};
+use crate::lookup::{EnrichError, NotLookedUp, OUTAGE_RETRY_AFTER, store_reason};
 
 /// What a problem is: stable, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -426,9 +426,10 @@ impl From<EnrichError> for Problem {
             EnrichError::Failed { service, status } => {
                 Self::new(Code::UpstreamError, format!("{service} answered with status {status}."))
             }
-            EnrichError::SecretUnavailable { reason } => {
+            EnrichError::SecretUnavailable { error } => {
                 let detail = format!(
-                    "The Defender secret cannot be read: {reason}. Check DEFENDER_SECRET_ID and the function's role."
+                    "The Defender secret cannot be read: {}. Check DEFENDER_SECRET_ID and the function's role.",
+                    store_reason(*error)
                 );
                 Self::new(Code::SecretUnavailable, detail).with_retry_after(5)
             }

@@ -14,7 +14,7 @@ use crate::config::{DestinationAddresses, Settings};
 use crate::credentials::{
     Content, Correction, Corrections, Patience, SecretCache, SecretProblem, SecretRules, SecretStore, parsed, trim,
 };
-use crate::delivery::{DestinationError, Destinations};
+use crate::delivery::{DESTINATION_MEMBERS, DestinationError, Destinations};
 use crate::integrations::HookSecrets;
 
 /// How long cached keys may be used during an outage of Secrets Manager.
@@ -27,7 +27,7 @@ pub(crate) struct CallerSecret {
     pub(super) keys: Result<Keys, KeysError>,
     /// The members for integrations.
     pub(crate) hooks: HookSecrets,
-    /// Members with unknown names.
+    /// Members with unknown names, also those of destinations.
     pub(crate) unknown: Vec<UnknownMember>,
     /// `destinations`.
     destinations: Result<Arc<Destinations>, DestinationError>,
@@ -43,11 +43,12 @@ impl CallerSecret {
         if keys.as_ref().is_ok_and(Keys::has_unpresentable_keys) {
             corrections.add(Correction::NotPresentable("api_keys"));
         }
+        let destinations = Destinations::parse(&document, allowed).map(Arc::new);
         let secret = Self {
             keys,
             hooks: HookSecrets::parse(&document),
-            unknown: document.keys().filter_map(|name| UnknownMember::of(name)).collect(),
-            destinations: Destinations::parse(&document, allowed).map(Arc::new),
+            unknown: unknown_members(&document, destinations.as_deref().ok()),
+            destinations,
         };
         secret.warn();
         Ok(secret)
@@ -92,6 +93,23 @@ pub(crate) struct UnknownMember {
     name: Option<String>,
     /// The known member with a similar name, if there is one.
     meant: Option<&'static str>,
+    /// The destination that it is a member of. `None` is the secret itself.
+    destination: Option<String>,
+}
+
+/// Finds the unknown members of the secret and of its destinations.
+fn unknown_members(document: &Map<String, Value>, destinations: Option<&Destinations>) -> Vec<UnknownMember> {
+    let known: Vec<_> = LIST_MEMBERS.into_iter().chain(NAMED_LIST_MEMBERS).chain([DESTINATIONS_MEMBER]).collect();
+    let own = document.keys().filter_map(|name| UnknownMember::of(name, &known));
+    let entries = document.get(DESTINATIONS_MEMBER).and_then(Value::as_object).into_iter().flatten();
+    // A text that may not name a destination may be a key.
+    let is_named = |name: &str| destinations.is_some_and(|destinations| destinations.find(name).is_some());
+    let inner = entries.filter(|(name, _)| is_named(name)).flat_map(|(destination, members)| {
+        let names = members.as_object().into_iter().flat_map(Map::keys);
+        let unknown = names.filter_map(|name| UnknownMember::of(name, &DESTINATION_MEMBERS));
+        unknown.map(|member| UnknownMember { destination: Some(destination.clone()), ..member })
+    });
+    own.chain(inner).collect()
 }
 
 /// The longest name that is reported. A longer name may be a key.
@@ -100,24 +118,27 @@ const MAX_REPORTED_NAME_CHARS: usize = 40;
 const MIN_SIMILARITY: f64 = 0.85;
 
 impl UnknownMember {
-    fn of(name: &str) -> Option<Self> {
-        let known = || LIST_MEMBERS.into_iter().chain(NAMED_LIST_MEMBERS).chain([DESTINATIONS_MEMBER]);
-        if known().any(|member| member == name) {
+    fn of(name: &str, known: &[&'static str]) -> Option<Self> {
+        if known.contains(&name) {
             return None;
         }
         let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
-        let similarity = |member: &'static str| (strsim::jaro_winkler(&plain(name), &plain(member)), member);
-        let nearest = known().map(similarity).max_by(|one, other| one.0.total_cmp(&other.0));
+        let similarity = |member: &&'static str| (strsim::jaro_winkler(&plain(name), &plain(member)), *member);
+        let nearest = known.iter().map(similarity).max_by(|one, other| one.0.total_cmp(&other.0));
         let meant = nearest.filter(|(similarity, _)| *similarity > MIN_SIMILARITY).map(|(_, member)| member);
         // Random keys contain digits.
         let is_word = |character: char| character.is_ascii_alphabetic() || matches!(character, '_' | '-');
         let is_safe = meant.is_some() || (name.chars().all(is_word) && name.len() <= MAX_REPORTED_NAME_CHARS);
-        Some(Self { name: is_safe.then(|| name.chars().take(MAX_REPORTED_NAME_CHARS).collect()), meant })
+        let name = is_safe.then(|| name.chars().take(MAX_REPORTED_NAME_CHARS).collect());
+        Some(Self { name, meant, destination: None })
     }
 }
 
 impl fmt::Display for UnknownMember {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(destination) = &self.destination {
+            write!(f, "in destination {destination}, ")?;
+        }
         match &self.name {
             Some(name) => write!(f, "the member {} is not known", name.escape_debug())?,
             None => f.write_str("a member is not known, whose name is not shown because it may be a key")?,
@@ -276,7 +297,14 @@ mod tests {
             let unknown: Vec<_> = secret.unknown.iter().map(ToString::to_string).collect();
             assert_eq!(unknown, [expected]);
         }
-        assert_eq!(parse(&json!({"api_keys": {}, "destinations": {}, "splunk_tokens": null})).unknown, []);
+        let soc = json!({"kind": "slack", "url": "https://hooks.example/x", "formt": "slack", "note": "canary"});
+        let secret = parse(&json!({"api_keys": {}, "destinations": {"soc": soc}, "splunk_tokens": null}));
+        let unknown: Vec<_> = secret.unknown.iter().map(ToString::to_string).collect();
+        let expected = [
+            "in destination soc, the member formt is not known: did you mean format?",
+            "in destination soc, the member note is not known",
+        ];
+        assert_eq!(unknown, expected);
     }
 
     #[test]

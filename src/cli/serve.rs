@@ -15,7 +15,7 @@ use tokio::signal::unix::{self, Signal, SignalKind};
 use tokio::signal::windows::{self, CtrlC};
 use tokio::time::timeout;
 
-use super::inbox::{self, Inbox};
+use super::demo_chat::{self, DemoChat};
 use super::listen::ListenAddress;
 use super::server::{self, Bounds};
 use super::{CommandError, Session, print};
@@ -31,7 +31,7 @@ use crate::sandbox::{self, DEMO_KEY, DEMO_SLACK_SECRET};
 const CLIENT_TRANSFER_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, CommandError> {
-    let session = Session::start(demo).await?;
+    let session = Session::start(demo).await?.with_aws_credentials().await?;
     let listen_error = |cause| CommandError::Listen { address: listen.clone(), cause };
     let addresses = listen.resolved().await.map_err(listen_error)?;
     if !addresses.iter().all(|address| address.ip().is_loopback()) {
@@ -43,8 +43,8 @@ pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, C
     let signals = Signals::listen().map_err(CommandError::Runtime)?;
     print(&format!("listening on http://{address}"))?;
     if let Some(demo) = &session.demo {
-        print(&(guide(address) + &slash_command(address) + &further_examples(address, &demo.inbox)))?;
-        demo.inbox.announce();
+        print(&(guide(address) + &slash_command(address) + &further_examples(address, &demo.chat)))?;
+        demo.chat.announce();
     }
     let (service, is_demo) = (session.service.clone(), session.demo.is_some());
     // In the demo, the log does not warn about the retirement of the older APIs.
@@ -155,8 +155,8 @@ fn slash_command(address: SocketAddr) -> String {
 }
 
 /// Builds the remaining examples, and the hint how to stop.
-fn further_examples(address: SocketAddr, inbox: &Inbox) -> String {
-    let name = inbox::NAME;
+fn further_examples(address: SocketAddr, chat: &DemoChat) -> String {
+    let name = demo_chat::NAME;
     let notify = curl_line(address, &[(Kind::Alert.field(), ALERT), ("notify", name)]);
     format!(
         "\n# the same alert, posted on to a chat: the destination \"{name}\" is a stand-in, which prints what it gets here\n\
@@ -165,7 +165,7 @@ fn further_examples(address: SocketAddr, inbox: &Inbox) -> String {
          curl -s '{}'\n\
          \nFrom Microsoft Graph in place of the older APIs: DEFENDER_BACKEND=graph defender-enrich serve --demo\n\
          Ctrl-C ends it.\n",
-        inbox.url()
+        chat.url()
     )
 }
 

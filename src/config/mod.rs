@@ -18,6 +18,8 @@ pub use cloud::{Cloud, Region};
 use crate::domain::portal::Portal;
 use crate::integrations::splunk::Fields;
 use source::Source;
+#[cfg(feature = "cli")]
+pub(crate) use source::is_loopback;
 
 /// The error of a wrong setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -14,7 +14,7 @@ use super::secret_cache::{Patience, Secret, SecretCache, SecretRules};
 use super::single_flight::SingleFlight;
 use super::store::{SecretStore, StoreError};
 use super::token::Token;
-use crate::client::{Api, ClientError, Context, Deadline, Upstream};
+use crate::client::{Api, ApiClient, ClientError, Context, Deadline};
 use crate::config::Settings;
 use crate::domain::timestamp::Timestamp;
 
@@ -85,7 +85,7 @@ impl fmt::Debug for TokenCache {
 }
 
 impl TokenCache {
-    pub(crate) fn new(settings: &Settings, store: SecretStore, upstream: Upstream) -> Self {
+    pub(crate) fn new(settings: &Settings, store: SecretStore, client: ApiClient) -> Self {
         let slot = |audience: &str| Slot {
             audience: audience.to_owned(),
             state: Mutex::default(),
@@ -99,7 +99,7 @@ impl TokenCache {
             inner: Arc::new(Inner {
                 secret,
                 store,
-                entra: Entra::new(upstream, settings.endpoints.login.clone()),
+                entra: Entra::new(client, settings.endpoints.login.clone()),
                 endpoint: slot(&settings.endpoints.api_audience),
                 xdr: slot(&settings.endpoints.xdr_audience),
                 graph: slot(&settings.endpoints.graph_audience),

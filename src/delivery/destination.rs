@@ -199,6 +199,9 @@ impl Destinations {
     }
 }
 
+/// The members of a destination.
+pub(crate) const DESTINATION_MEMBERS: [&str; 4] = ["kind", "url", "token", "format"];
+
 fn is_name(name: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
@@ -212,7 +215,7 @@ impl Destination {
         let members = members.as_object().ok_or(("it", "has to be an object with kind and url"))?;
         let kind = text(members, "kind")?.and_then(|word| Kind::ALL.into_iter().find(|kind| kind.as_str() == word));
         let kind = kind.ok_or(("kind", "has to be one of: slack, teams, splunk_hec, webhook"))?;
-        let url = text(members, "url")?.ok_or(("url", "has to be there"))?;
+        let url = text(members, "url")?.ok_or(("url", "is missing"))?;
         let format = match text(members, "format")? {
             None => kind.default_format(),
             Some(word) => Format::parse(word)
@@ -240,7 +243,7 @@ fn proof(kind: Kind, token: Option<&str>) -> Result<Proof, MemberError> {
         (Kind::Webhook, Some(token)) => WebhookSecret::parse(token)
             .map(Proof::Signature)
             .ok_or(("token", "has to be whsec_ and base64 of 24 to 64 bytes")),
-        (Kind::SplunkHec, None) => Err(("token", "has to be there")),
+        (Kind::SplunkHec, None) => Err(("token", "is missing")),
         (Kind::SplunkHec, Some(token)) => {
             let fits = token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic());
             let header = fits.then(|| HeaderValue::from_str(&format!("Splunk {token}")).ok()).flatten();

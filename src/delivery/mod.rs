@@ -8,7 +8,7 @@ mod post;
 mod response_url;
 mod splunk_hec;
 
-pub(crate) use destination::{BatchForm, Destination, DestinationError, Destinations};
+pub(crate) use destination::{BatchForm, DESTINATION_MEMBERS, Destination, DestinationError, Destinations};
 #[cfg(feature = "cli")]
 pub(crate) use post::HostError;
 pub(crate) use post::{Content, Notifier};

@@ -31,6 +31,8 @@ pub struct HookSecrets {
     pub pagerduty: Result<SigningKeys, SecretsError>,
     /// `standard_webhook_secrets`: a list of `whsec_…`, or lists by the holders' names.
     pub standard_webhooks: Result<SigningKeys, SecretsError>,
+    /// The senders of secrets that can be guessed, and the holders of those secrets.
+    weak: Vec<(&'static str, Arc<str>)>,
 }
 
 /// An invalid member of the caller secret: its name, and what it should be, but never its value.
@@ -56,24 +58,30 @@ enum Form {
 impl HookSecrets {
     /// Parses the members of all hooks. Absent and null members hold no secrets.
     pub fn parse(document: &Map<String, Value>) -> Self {
+        let mut weak = Vec::new();
         let base64 = |secret: &str| STANDARD.decode(secret).ok().filter(|key| !key.is_empty());
-        let unnamed = |member, hook| secrets(document, member, hook, Form::Unnamed);
-        let named = |member, hook| secrets(document, member, hook, Form::Named);
-        let teams = unnamed("teams_hmac_secrets", "teams").and_then(|secrets| {
+        let mut read = |sender, member, hook, form| {
+            let secrets = secrets(document, member, hook, form)?;
+            weak.extend(secrets.iter().filter(|(_, text)| is_weak(text)).map(|(holder, _)| (sender, holder.clone())));
+            Ok(secrets)
+        };
+        let teams = read(TEAMS, "teams_hmac_secrets", "teams", Form::Unnamed).and_then(|secrets| {
             let problem = "holds a secret that is not base64";
             decoded(secrets, base64).ok_or(SecretsError { member: "teams_hmac_secrets", problem })
         });
-        let standard_webhooks = named("standard_webhook_secrets", "standard_webhooks").and_then(|secrets| {
+        let webhooks = read(STANDARD_WEBHOOKS, "standard_webhook_secrets", "standard_webhooks", Form::Named);
+        let standard_webhooks = webhooks.and_then(|secrets| {
             let problem = "holds a secret that is not whsec_ and base64 of 24 to 64 bytes";
             let error = SecretsError { member: "standard_webhook_secrets", problem };
             decoded(secrets, standard_webhooks::secret_bytes).ok_or(error)
         });
         Self {
-            slack: unnamed("slack_signing_secrets", "slack").map(SigningKeys::new),
+            slack: read(SLACK, "slack_signing_secrets", "slack", Form::Unnamed).map(SigningKeys::new),
             teams: teams.map(SigningKeys::new),
-            splunk: named("splunk_tokens", "splunk").map(Tokens::new),
-            pagerduty: unnamed("pagerduty_secrets", "pagerduty").map(SigningKeys::new),
+            splunk: read(SPLUNK, "splunk_tokens", "splunk", Form::Named).map(Tokens::new),
+            pagerduty: read(PAGERDUTY, "pagerduty_secrets", "pagerduty", Form::Unnamed).map(SigningKeys::new),
             standard_webhooks: standard_webhooks.map(SigningKeys::new),
+            weak,
         }
     }
 
@@ -82,12 +90,20 @@ impl HookSecrets {
         let holders = |keys: &Result<SigningKeys, _>| keys.as_ref().map(SigningKeys::holders).map_err(|error| *error);
         let tokens = self.splunk.as_ref().map(Tokens::holders).map_err(|error| *error);
         [
-            ("Slack", holders(&self.slack)),
-            ("Teams", holders(&self.teams)),
-            ("Splunk", tokens),
-            ("PagerDuty", holders(&self.pagerduty)),
-            ("Standard Webhooks", holders(&self.standard_webhooks)),
+            (SLACK, holders(&self.slack)),
+            (TEAMS, holders(&self.teams)),
+            (SPLUNK, tokens),
+            (PAGERDUTY, holders(&self.pagerduty)),
+            (STANDARD_WEBHOOKS, holders(&self.standard_webhooks)),
         ]
+    }
+
+    /// The holders of this sender's secrets that can be guessed, without duplicates.
+    pub fn weak_holders(&self, sender: &str) -> Vec<&str> {
+        let weak = self.weak.iter().filter(|(known, _)| *known == sender);
+        let mut holders: Vec<_> = weak.map(|(_, holder)| &**holder).collect();
+        holders.dedup();
+        holders
     }
 
     /// The errors of invalid members.
@@ -107,12 +123,18 @@ impl HookSecrets {
     }
 }
 
+const SLACK: &str = "Slack";
+const TEAMS: &str = "Teams";
+const SPLUNK: &str = "Splunk";
+const PAGERDUTY: &str = "PagerDuty";
+const STANDARD_WEBHOOKS: &str = "Standard Webhooks";
+
 /// Shorter keys can be guessed: 16 random bytes have 22 characters as base64, and 32 as hexadecimal digits.
 const MIN_KEY_CHARACTERS: usize = 20;
 /// A text with fewer distinct characters is not random.
 const MIN_DISTINCT_CHARACTERS: usize = 8;
 
-/// Whether an operator-made key can be guessed.
+/// Whether a key or secret can be guessed.
 pub fn is_weak(key: &str) -> bool {
     let distinct: BTreeSet<char> = key.chars().collect();
     key.chars().count() < MIN_KEY_CHARACTERS || distinct.len() < MIN_DISTINCT_CHARACTERS
@@ -168,8 +190,6 @@ fn secrets<'a>(
 #[derive(Clone, Default)]
 pub struct Tokens {
     digests: Vec<(Arc<str>, Digest)>,
-    /// The holders of tokens that can be guessed.
-    weak: Vec<Arc<str>>,
 }
 
 impl fmt::Debug for Tokens {
@@ -180,16 +200,8 @@ impl fmt::Debug for Tokens {
 
 impl Tokens {
     fn new(tokens: Vec<(Arc<str>, &str)>) -> Self {
-        let mut weak: Vec<_> =
-            tokens.iter().filter(|(_, token)| is_weak(token)).map(|(name, _)| name.clone()).collect();
-        weak.dedup();
         let digests = tokens.into_iter().map(|(name, token)| (name, digest(&SHA256, token.as_bytes())));
-        Self { digests: digests.collect(), weak }
-    }
-
-    /// The holders of tokens that can be guessed.
-    pub fn weak_holders(&self) -> &[Arc<str>] {
-        &self.weak
+        Self { digests: digests.collect() }
     }
 
     /// Whether there are no tokens.

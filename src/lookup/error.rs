@@ -69,10 +69,10 @@ pub(crate) enum EnrichError {
         status: u16,
     },
     /// The Defender secret cannot be read.
-    #[error("the secret cannot be read: {reason}")]
+    #[error("the secret cannot be read: {}", store_reason(*.error))]
     SecretUnavailable {
         /// The reason.
-        reason: &'static str,
+        error: StoreError,
     },
     /// The tenant or the app cannot see the tables of advanced hunting.
     #[error("advanced hunting does not show its tables")]
@@ -163,12 +163,10 @@ impl EnrichError {
 impl From<CallError> for EnrichError {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Upstream(error) => Self::from_client_error(&error, Service::Defender),
+            CallError::Client(error) => Self::from_client_error(&error, Service::Defender),
             CallError::Forbidden { permission } => Self::Forbidden { permissions: vec![permission] },
             CallError::Credential(CredentialError::Entra(error)) => Self::from_client_error(&error, Service::Entra),
-            CallError::Credential(CredentialError::Store(error)) => {
-                Self::SecretUnavailable { reason: store_reason(error) }
-            }
+            CallError::Credential(CredentialError::Store(error)) => Self::SecretUnavailable { error },
             CallError::Credential(CredentialError::Federation(error)) => {
                 Self::FederationFailed { reason: federation_reason(error) }
             }
@@ -181,13 +179,15 @@ impl From<CallError> for EnrichError {
     }
 }
 
-fn store_reason(error: StoreError) -> &'static str {
+/// Why the Defender secret cannot be read.
+pub(crate) fn store_reason(error: StoreError) -> &'static str {
     match error {
         StoreError::NotFound => "there is no such secret in this account and region",
         StoreError::MarkedForDeletion => {
             "it is marked for deletion: restore it (aws secretsmanager restore-secret), or name another"
         }
         StoreError::Denied => "the function's role may not read it",
+        StoreError::KeyDenied => "the function's role may not use its KMS key: allow kms:Decrypt on that key",
         StoreError::NotDecrypted => "the key that encrypts it does not decrypt it: is it enabled?",
         StoreError::CredentialsRefused => {
             "AWS does not accept the AWS credentials: they have expired, or are of no account"
@@ -201,7 +201,7 @@ fn store_reason(error: StoreError) -> &'static str {
 
 fn federation_reason(error: StoreError) -> &'static str {
     match error {
-        StoreError::Denied | StoreError::NotFound | StoreError::MarkedForDeletion => {
+        StoreError::Denied | StoreError::KeyDenied | StoreError::NotFound | StoreError::MarkedForDeletion => {
             "the role may not ask for one, or outbound web identity federation is off in this account"
         }
         StoreError::CredentialsRefused => "it does not accept the AWS credentials",

@@ -33,7 +33,7 @@ use backend::Origin;
 pub(crate) use backend::{Backend, Family};
 pub(crate) use batch::Held;
 use cache_key::CacheKey;
-pub(crate) use error::{EnrichError, NotLookedUp, OUTAGE_RETRY_AFTER};
+pub(crate) use error::{EnrichError, NotLookedUp, OUTAGE_RETRY_AFTER, store_reason};
 use query::Query;
 use readings::{NameFilter, Reading};
 use resolve::{Resolution, ResolutionKey};

@@ -42,7 +42,7 @@ impl Query {
 
     /// Returns what an error of this query means for the caller.
     pub(super) fn map_error(&self, error: CallError) -> EnrichError {
-        let is_refused = matches!(error, CallError::Upstream(ClientError::Rejected { status: 400 }));
+        let is_refused = matches!(error, CallError::Client(ClientError::Rejected { status: 400 }));
         match self {
             // The form was checked before. Defender does not accept every address; no other reason for a 400 is known.
             Self::Ip(..) if is_refused => EnrichError::NotLookedUp(NotLookedUp::Address),

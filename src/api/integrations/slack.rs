@@ -70,7 +70,7 @@ async fn run_command(call: &Call, command: SlashCommand, body: &[u8]) -> Respons
         Command::Invalid(sentence) => reply_text(&sentence, log_of_kind("none")),
         Command::Ask { question, share } => {
             // A repeated delivery of the same command gets an answer, but nothing is posted twice.
-            let repeated = command.trigger_id.is_some() && call.service.repetitions.repeats("slack", body);
+            let repeated = command.trigger_id.is_some() && call.service.seen_messages.repeats("slack", body);
             let audience = if share && !repeated { Audience::Channel } else { Audience::Person };
             answer_question(call, question, audience, command.response_url.filter(|_| !repeated)).await
         }

@@ -59,11 +59,12 @@ impl Defender {
     /// `GET /api/alerts/{id}`.
     pub(crate) async fn alert(&self, id: &AlertId, ctx: &Context) -> Result<Findings, CallError> {
         let url = address(&self.endpoint, &["api", "alerts", id.as_str()])?;
-        let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
+        let Some(body) = CallError::none_if_not_found(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)?
+        else {
             return Ok(Findings::unknown());
         };
         let mut warnings = Warnings::default();
-        let alert = wire::alert(&body, self.portal, &mut warnings).map_err(CallError::Upstream)?;
+        let alert = wire::alert(&body, self.portal, &mut warnings).map_err(CallError::Client)?;
         let returned_id = alert.id.clone().ok_or_else(CallError::without_id)?;
         let findings = Findings::new(vec![alert], None, vec![body], warnings);
         Ok(findings.checked_against(Kind::Alert, id.as_str(), &returned_id))
@@ -97,13 +98,14 @@ impl Defender {
     /// `GET /api/incidents/{id}`.
     pub(crate) async fn incident(&self, id: IncidentId, ctx: &Context) -> Result<Findings, CallError> {
         let url = address(&self.xdr, &["api", "incidents", &id.to_string()])?;
-        let Some(body) = CallError::known(self.calls.get(Api::Xdr, &url, READ_INCIDENTS, ctx).await)? else {
+        let Some(body) = CallError::none_if_not_found(self.calls.get(Api::Xdr, &url, READ_INCIDENTS, ctx).await)?
+        else {
             return Ok(Findings::unknown());
         };
         let mut warnings = Warnings::default();
-        let (incident, first) = wire::incident(&body, id, self.portal, &mut warnings).map_err(CallError::Upstream)?;
+        let (incident, first) = wire::incident(&body, id, self.portal, &mut warnings).map_err(CallError::Client)?;
         let returned_id = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
-        ctx.hold(first.made).map_err(CallError::Upstream)?;
+        ctx.hold(first.made).map_err(CallError::Client)?;
         let mut alerts = Listing::of(first.items, vec![body]);
         let calls_follow = incident.merged_into.is_some();
         let paging = Paging { calls_follow, ..paging(Api::Xdr, &self.xdr, READ_INCIDENTS) };
@@ -117,11 +119,12 @@ impl Defender {
     pub(crate) async fn devices_named(&self, name: &DeviceName, ctx: &Context) -> Result<DeviceList, CallError> {
         let mut url = address(&self.endpoint, &["api", "machines"])?;
         url.query_pairs_mut().append_pair("$filter", &devices::filter(name));
-        let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_MACHINES, ctx).await)? else {
+        let Some(body) = CallError::none_if_not_found(self.calls.get(Api::Endpoint, &url, READ_MACHINES, ctx).await)?
+        else {
             return Ok(DeviceList { records: Vec::new(), incomplete: None });
         };
-        let first = wire::devices(&body).map_err(CallError::Upstream)?;
-        ctx.hold(first.made).map_err(CallError::Upstream)?;
+        let first = wire::devices(&body).map_err(CallError::Client)?;
+        ctx.hold(first.made).map_err(CallError::Client)?;
         let mut list = Listing::of(first.items, vec![body]);
         let paging = Paging { calls_follow: true, ..paging(Api::Endpoint, &self.endpoint, READ_MACHINES) };
         self.calls.read_on(&mut list, first.next_link, paging, wire::devices, ctx).await;
@@ -133,8 +136,8 @@ impl Defender {
     /// `GET /api/files/{sha256}`: the SHA-1 of the same file, if Defender knows it.
     pub(crate) async fn sha1_of(&self, sha256: &Sha256, ctx: &Context) -> Result<Option<Sha1>, CallError> {
         let url = address(&self.endpoint, &["api", "files", sha256.as_str()])?;
-        match CallError::known(self.calls.get(Api::Endpoint, &url, READ_FILES, ctx).await)? {
-            Some(body) => wire::sha1_of_file(&body, sha256).map_err(CallError::Upstream).map(Some),
+        match CallError::none_if_not_found(self.calls.get(Api::Endpoint, &url, READ_FILES, ctx).await)? {
+            Some(body) => wire::sha1_of_file(&body, sha256).map_err(CallError::Client).map(Some),
             None => Ok(None),
         }
     }
@@ -143,11 +146,12 @@ impl Defender {
     async fn alerts(&self, path: &[&str], ctx: &Context) -> Result<Findings, CallError> {
         let url = address(&self.endpoint, path)?;
         let mut warnings = Warnings::default();
-        let Some(body) = CallError::known(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)? else {
+        let Some(body) = CallError::none_if_not_found(self.calls.get(Api::Endpoint, &url, READ_ALERTS, ctx).await)?
+        else {
             return Ok(Findings::unknown());
         };
-        let first = wire::alerts(&body, self.portal, &mut warnings).map_err(CallError::Upstream)?;
-        ctx.hold(first.made).map_err(CallError::Upstream)?;
+        let first = wire::alerts(&body, self.portal, &mut warnings).map_err(CallError::Client)?;
+        ctx.hold(first.made).map_err(CallError::Client)?;
         let mut alerts = Listing::of(first.items, vec![body]);
         let paging = paging(Api::Endpoint, &self.endpoint, READ_ALERTS);
         let read = |body: &SharedStr| wire::alerts(body, self.portal, &mut warnings);
@@ -184,5 +188,5 @@ fn findings(alerts: Listing<Alert>, incident: Option<Incident>, mut warnings: Wa
 }
 
 fn address(base: &Url, path: &[&str]) -> Result<Url, CallError> {
-    client::address(base, path).map_err(CallError::Upstream)
+    client::address(base, path).map_err(CallError::Client)
 }

@@ -151,14 +151,14 @@ impl Graph {
                     items
                 }
                 // The batch, or the request's memory budget, is full.
-                Err(CallError::Upstream(ClientError::TooLarge)) => {
+                Err(CallError::Client(ClientError::TooLarge)) => {
                     completed.left_out += chunk.len();
                     failures.extend(chunk.iter().map(|_| None));
                     continue;
                 }
                 Err(error) => {
                     let retry = match &error {
-                        CallError::Upstream(error) => error.retry(),
+                        CallError::Client(error) => error.retry(),
                         CallError::Credential(_) | CallError::Forbidden { .. } => Retry::Never,
                     };
                     failures.extend(chunk.iter().map(|_| Some(retry)));
@@ -223,7 +223,7 @@ fn reserved_for_retries(calls: usize) -> usize {
 fn items(answer: &SharedStr, count: usize) -> Result<Vec<Item>, CallError> {
     let mut read = MembersReader(|members: Members<'_>| item(members, answer));
     let responses =
-        body::list(answer, "responses", &mut read).map_err(|malformed| CallError::Upstream(malformed.into()))?.items;
+        body::list(answer, "responses", &mut read).map_err(|malformed| CallError::Client(malformed.into()))?.items;
     let mut items: Vec<Result<Item, CallError>> = (0..count).map(|_| Ok(Item::Failed(Retry::Never))).collect();
     for (at, item) in responses {
         if let Some(place) = at.and_then(|at| items.get_mut(at))

@@ -23,7 +23,7 @@ impl Graph {
         let detail = format!("Advanced hunting sees the last {WINDOW_DAYS} days: older alerts are not among these.");
         warnings.add(WarningCode::HuntingWindow, detail);
         let answer = self.hunt(target, ctx).await?;
-        let wire::Rows { by_alert: mut rows, without_id } = wire::rows(&answer).map_err(CallError::Upstream)?;
+        let wire::Rows { by_alert: mut rows, without_id } = wire::rows(&answer).map_err(CallError::Client)?;
         if without_id > 0 {
             let detail = format!("Advanced hunting has {without_id} more rows, which name no alert.");
             warnings.add(WarningCode::Partial, detail);
@@ -74,7 +74,7 @@ impl Graph {
     }
 
     async fn hunt(&self, target: &HuntingTarget, ctx: &Context) -> Result<SharedStr, CallError> {
-        let no_literal = || CallError::Upstream(ClientError::malformed("a name that no query can hold"));
+        let no_literal = || CallError::Client(ClientError::malformed("a name that no query can hold"));
         let query = hunting::query(target).ok_or_else(no_literal)?;
         let url = self.address(&["security", "runHuntingQuery"])?;
         let body = Bytes::from(json!({"Query": query, "Timespan": TIMESPAN}).to_string());

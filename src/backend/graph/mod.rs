@@ -59,11 +59,11 @@ impl Graph {
     /// `GET /v1.0/security/alerts_v2/{id}`.
     pub(crate) async fn alert(&self, id: &AlertId, ctx: &Context) -> Result<Findings, CallError> {
         let url = self.address(&["security", "alerts_v2", id.as_str()])?;
-        let Some(body) = CallError::known(self.get(&url, READ_ALERTS, ctx).await)? else {
+        let Some(body) = CallError::none_if_not_found(self.get(&url, READ_ALERTS, ctx).await)? else {
             return Ok(Findings::unknown());
         };
         let mut warnings = Warnings::default();
-        let alert = wire::alert(&body, self.portal, &mut warnings).map_err(CallError::Upstream)?;
+        let alert = wire::alert(&body, self.portal, &mut warnings).map_err(CallError::Client)?;
         let returned_id = alert.id.clone().ok_or_else(CallError::without_id)?;
         let findings = Findings::new(vec![alert], None, vec![body], warnings);
         Ok(findings.checked_against(Kind::Alert, id.as_str(), &returned_id))
@@ -76,17 +76,16 @@ impl Graph {
         let mut expanded = url.clone();
         expanded.query_pairs_mut().append_pair("$expand", "alerts");
         let (body, is_complete) = match self.get(&expanded, READ_INCIDENTS, ctx).await {
-            Err(CallError::Upstream(ClientError::ServerError | ClientError::TooLarge)) => {
+            Err(CallError::Client(ClientError::ServerError | ClientError::TooLarge)) => {
                 (self.get(&url, READ_INCIDENTS, ctx).await, false)
             }
             outcome => (outcome, true),
         };
-        let Some(body) = CallError::known(body)? else { return Ok(Findings::unknown()) };
+        let Some(body) = CallError::none_if_not_found(body)? else { return Ok(Findings::unknown()) };
         let mut warnings = Warnings::default();
-        let (incident, mut first) =
-            wire::incident(&body, id, self.portal, &mut warnings).map_err(CallError::Upstream)?;
+        let (incident, mut first) = wire::incident(&body, id, self.portal, &mut warnings).map_err(CallError::Client)?;
         let returned_id = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
-        ctx.hold(first.made).map_err(CallError::Upstream)?;
+        ctx.hold(first.made).map_err(CallError::Client)?;
         if !is_complete {
             let url = self.address(&["security", "incidents", &id.to_string(), "alerts"])?;
             first = Page { next_link: Some(url.into()), ..Page::default() };
@@ -114,6 +113,6 @@ impl Graph {
     }
 
     fn address(&self, path: &[&str]) -> Result<Url, CallError> {
-        client::address(&self.base, &[&[VERSION], path].concat()).map_err(CallError::Upstream)
+        client::address(&self.base, &[&[VERSION], path].concat()).map_err(CallError::Client)
     }
 }

@@ -24,23 +24,23 @@ const MAX_MESSAGES: usize = 20;
 
 /// A server that accepts messages as Slack does.
 #[derive(Debug)]
-pub(super) struct Inbox {
+pub(super) struct DemoChat {
     address: SocketAddr,
-    state: Arc<InboxState>,
+    state: Arc<ChatState>,
 }
 
 #[derive(Debug, Default)]
-struct InboxState {
+struct ChatState {
     messages: Mutex<VecDeque<Value>>,
     is_announced: AtomicBool,
 }
 
-impl Inbox {
+impl DemoChat {
     /// Starts the server on a free port of 127.0.0.1, as a task of the current runtime.
     pub(super) async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let state = Arc::<InboxState>::default();
+        let state = Arc::<ChatState>::default();
         let router = Router::new().route("/", get(list)).route("/chat", post(receive)).with_state(state.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self { address, state })
@@ -62,7 +62,7 @@ impl Inbox {
     }
 }
 
-async fn receive(State(state): State<Arc<InboxState>>, body: Bytes) -> (StatusCode, &'static str) {
+async fn receive(State(state): State<Arc<ChatState>>, body: Bytes) -> (StatusCode, &'static str) {
     let Ok(message) = serde_json::from_slice::<Value>(&body) else { return (StatusCode::BAD_REQUEST, "no_json") };
     if state.is_announced.load(Ordering::Relaxed) {
         let text = message.get("text").and_then(Value::as_str).unwrap_or("a message without a text");
@@ -79,7 +79,7 @@ async fn receive(State(state): State<Arc<InboxState>>, body: Bytes) -> (StatusCo
     (StatusCode::OK, "ok")
 }
 
-async fn list(State(state): State<Arc<InboxState>>) -> ([(HeaderName, &'static str); 1], String) {
+async fn list(State(state): State<Arc<ChatState>>) -> ([(HeaderName, &'static str); 1], String) {
     let messages = state.messages.lock().unwrap_or_else(PoisonError::into_inner);
     let body = json!({"received": messages.iter().collect::<Vec<_>>()});
     ([(header::CONTENT_TYPE, "application/json")], format!("{body:#}\n"))
