@@ -284,6 +284,35 @@ def check_function(score, template):
     score.same("parameters in groups", sorted(grouped), sorted(declared))
 
 
+def references(node):
+    """The names that a part of a template refers to, with those in its conditions."""
+    if isinstance(node, list):
+        return set().union(*map(references, node))
+    if not isinstance(node, dict):
+        return set()
+    found = {node["Ref"]} if isinstance(node.get("Ref"), str) else set()
+    if "Fn::Sub" in node:
+        found |= set(re.findall(r"\$\{(\w+)\}", str(node["Fn::Sub"])))
+    return found | set().union(*(references(v) for v in node.values()))
+
+
+def check_versions(score, template):
+    """A change of any parameter that the function reads has to publish a version: callers reach a version only."""
+    function, = (r for r in template.expanded["Resources"].values() if r["Type"] == "AWS::Lambda::Function")
+    conditions = {n for n, c in template.expanded["Conditions"].items() if f'"{n}"' in json.dumps(function)}
+    read = references(function) | set().union(*(references(template.expanded["Conditions"][n]) for n in conditions))
+    version, = (r for r in template.expanded["Resources"].values() if r["Type"] == "AWS::Lambda::Version")
+    by_hand = {"DefenderSecretArn", "CallerSecretArn", "SplunkFields", "SubnetIds", "SecurityGroupIds"}
+    score.same("parameters that publish a version", sorted(references(version["Properties"]["Description"])), sorted((read & set(template["Parameters"])) - by_hand | {"Revision"}))
+    score.same("Revision says what needs it", [n for n in ("secret's ARN", "SplunkFields", "SubnetIds", "SecurityGroupIds") if n not in template["Parameters"]["Revision"]["Description"]], [])
+    longest = {}
+    for name in references(version["Properties"]["Description"]):
+        about = template["Parameters"][name]
+        limit = re.search(r"\{(?:\d+,)?(\d+)\}", about.get("AllowedPattern", ""))
+        longest[name] = max(map(len, map(str, about["AllowedValues"]))) if "AllowedValues" in about else len(str(about["MaxValue"])) if "MaxValue" in about else int(limit[1]) + 1
+    score.same("the description fits", sum(longest.values()) + len(longest) <= 256, True)
+
+
 def check_watching(score, template):
     for days in ("30", "7"):
         stack = Stack(template, {**USUAL, **({} if days == "30" else {"LogRetentionDays": days})})
@@ -336,6 +365,7 @@ def check(written):
     for name, (parameters, rule) in REFUSED.items():
         score.same(f"{name}: refused by", Stack(template, parameters).refusals(), [rule])
     check_function(score, template)
+    check_versions(score, template)
     check_watching(score, template)
     return score
 
@@ -368,6 +398,7 @@ def spoiled():
     yield "an empty setting", "environment", lambda t: function(t)["Environment"]["Variables"].update(DEFENDER_REGION={"Ref": "DefenderRegion"})
     yield "a misspelt setting", "environment", lambda t: function(t)["Environment"]["Variables"].update(ENRICH_AUTHN={"Ref": "AuthMode"})
     yield "more callers than environments", "throttling, more reserved", lambda t: t["Resources"]["HttpApi"]["Properties"]["DefaultRouteSettings"].update(ThrottlingBurstLimit=40)
+    yield "a parameter that reaches nobody", "publish a version", lambda t: function(t).update(VersionDescription={"Fn::Sub": "${Revision}"})
     yield "logs for ever", "log retention", lambda t: t["Resources"]["FunctionLogGroup"]["Properties"].pop("RetentionInDays")
     yield "a looser pattern", "DefenderSecretArn takes", lambda t: t["Parameters"]["DefenderSecretArn"].update(AllowedPattern=".*")
 
