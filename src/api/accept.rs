@@ -27,11 +27,11 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
     let headers: Vec<_> =
         headers.get_all(header::ACCEPT).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     let ranges: Vec<_> = headers.iter().flat_map(|header| split(header, ',')).filter_map(Range::parse).collect();
-    let wanted = |(place, (format, kind, subtype)): (usize, &(Format, &str, &str))| {
+    let rank = |(place, (format, kind, subtype)): (usize, &(Format, &str, &str))| {
         let range = ranges.iter().filter(|range| range.takes(kind, subtype)).max_by_key(|range| range.precision())?;
         (range.weight > 0).then_some(((range.weight, range.precision(), Reverse(place)), *format))
     };
-    let best = OFFERED.iter().enumerate().filter_map(wanted).max_by_key(|(rank, _)| *rank);
+    let best = OFFERED.iter().enumerate().filter_map(rank).max_by_key(|(rank, _)| *rank);
     best.map_or(Format::Json, |(_, format)| format)
 }
 

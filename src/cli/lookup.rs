@@ -7,7 +7,7 @@ use super::{BAD_INPUT, CommandError, NO_ANSWER, Session, is_on_terminal, print, 
 use crate::api::is_bad_input;
 use crate::domain::enrichment::RenderOptions;
 use crate::domain::subject::Question;
-use crate::domain::subject::field_names::Named;
+use crate::domain::subject::field_names::FieldMeaning;
 use crate::formats::{self, Format, OutputOptions};
 use crate::lookup::{Context, Deadline};
 
@@ -15,12 +15,12 @@ use crate::lookup::{Context, Deadline};
 const MAX_ALERTS: usize = 500;
 
 pub(super) async fn run(
-    named: Named,
+    named: FieldMeaning,
     value: &str,
     format: Option<Format>,
     demo: bool,
 ) -> Result<ExitCode, CommandError> {
-    let question = match Question::named(named, value) {
+    let question = match Question::from_field(named, value) {
         Ok(question) => question,
         Err(error) => {
             print_error(&error.to_string());

@@ -25,14 +25,14 @@ use self::demo_chat::DemoChat;
 use self::listen::ListenAddress;
 use crate::app::Service;
 use crate::client::HttpClient;
+use crate::clock::Clock;
 use crate::config::{SettingError, Settings};
 use crate::credentials::aws::{AwsAccess, MissingCredentials};
 use crate::domain::subject::Kind;
-use crate::domain::subject::field_names::{self, Named};
-use crate::domain::timestamp::Timestamp;
+use crate::domain::subject::field_names::{self, FieldMeaning};
 use crate::formats::Format;
-use crate::sandbox::{self, Sandbox};
 use crate::telemetry::{self, LogSettings};
+use defender_sandbox::Sandbox;
 
 /// What Microsoft Defender knows about an alert, a machine, a user, a file, an incident, an address or a domain.
 #[derive(Parser)]
@@ -58,7 +58,7 @@ enum Command {
         /// What it is: alert, machine, user, file, incident, ip, domain, url, or value for anything. Other words, such as
         /// host, upn or sha256, are understood.
         #[arg(value_parser = kind_word)]
-        kind: Named,
+        kind: FieldMeaning,
         /// Its id or name, in any form that the service takes.
         value: String,
         /// The shape of the answer; by default text on a terminal, and json into a file or a pipe.
@@ -90,7 +90,7 @@ enum Command {
 }
 
 /// Parses a word for a subject's kind.
-fn kind_word(word: &str) -> Result<Named, String> {
+fn kind_word(word: &str) -> Result<FieldMeaning, String> {
     field_names::look_up(word).ok_or_else(|| {
         let meant = field_names::nearest(word, &[]).map(|meant| format!(": did you mean {meant}?"));
         let kinds = Kind::ALL.map(Kind::as_str).join(", ");
@@ -230,11 +230,11 @@ impl Session {
         if demo {
             let sandbox = Sandbox::start().await.map_err(CommandError::Sandbox)?;
             let chat = DemoChat::start().await.map_err(CommandError::Sandbox)?;
-            let mut callers = sandbox::demo_callers();
+            let mut callers = defender_sandbox::demo_callers();
             if let Some(members) = callers.as_object_mut() {
                 members.insert("destinations".to_owned(), json!({demo_chat::NAME: chat.destination()}));
             }
-            sandbox.put_secret(sandbox::CALLER_SECRET, &callers.to_string());
+            sandbox.put_secret(defender_sandbox::CALLER_SECRET, &callers.to_string());
             let mut given = sandbox.settings();
             // The chat listens on a loopback address.
             given.push(("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true".to_owned()));
@@ -245,7 +245,7 @@ impl Session {
         let settings = Settings::read()?;
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_profile(&settings.aws, &http).await?;
-        let service = Service::new(&settings, http, aws.clone(), Timestamp::now)?;
+        let service = Service::new(&settings, http, aws.clone(), Clock::SYSTEM)?;
         Ok(Self { settings, service, aws: Some(aws), demo: None })
     }
 

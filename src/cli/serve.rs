@@ -24,8 +24,8 @@ use crate::config::CallerAuth;
 use crate::domain::subject::Kind;
 use crate::domain::timestamp::Timestamp;
 use crate::formats::Format;
-use crate::sandbox::company::showcase::ALERT;
-use crate::sandbox::{self, DEMO_KEY, DEMO_SLACK_SECRET};
+use defender_sandbox::company::showcase::ALERT;
+use defender_sandbox::{DEMO_KEY, DEMO_SLACK_SECRET};
 
 /// The time that a client may take to send a body and to read a response.
 const CLIENT_TRANSFER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -102,7 +102,7 @@ impl Signals {
 
 /// The demo's key and examples, for the page.
 fn page_setup() -> PageSetup {
-    let examples = sandbox::showcase().iter().filter_map(|subject| {
+    let examples = defender_sandbox::showcase().iter().filter_map(|subject| {
         let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind)?;
         Some(PageExample { field: kind.field(), value: subject.value, about: subject.why })
     });
@@ -116,7 +116,7 @@ fn guide(address: SocketAddr) -> String {
          Open this page in a browser: http://{address}/\n\n\
          Or paste a line into another shell:\n"
     );
-    for subject in sandbox::showcase() {
+    for subject in defender_sandbox::showcase() {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind) else { continue };
         let heading = format!("\n# {} {}: {}\n", article(kind), kind.as_str(), subject.why);
         text.extend([heading, curl_line(address, &[(kind.field(), subject.value)])]);
@@ -191,7 +191,7 @@ mod tests {
     fn guide_covers_every_kind_and_two_formats() {
         let guide = guide(SocketAddr::from(([127, 0, 0, 1], 9000)));
         let lines: Vec<_> = guide.lines().filter(|line| line.starts_with("curl ")).collect();
-        assert_eq!(lines.len(), sandbox::showcase().len() + 2);
+        assert_eq!(lines.len(), defender_sandbox::showcase().len() + 2);
         for line in &lines {
             let address: Uri = line.split('\'').rev().nth(1).expect("an address").parse().expect("an address");
             assert_eq!((address.port_u16(), address.path()), (Some(9000), "/v1/enrich"), "{line}");

@@ -46,6 +46,15 @@ impl Api {
             Self::Graph | Self::Hunting => false,
         }
     }
+
+    /// Returns the API's name, for people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Endpoint => "Defender for Endpoint",
+            Self::Xdr => "Defender XDR",
+            Self::Graph | Self::Hunting => "Microsoft Graph",
+        }
+    }
 }
 
 /// Added to each window, because we count a call when it is sent and Microsoft counts it when it arrives.

@@ -22,7 +22,7 @@ pub(crate) enum CallError {
     },
     /// The call itself failed.
     #[error(transparent)]
-    Client(ClientError),
+    Client(#[from] ClientError),
 }
 
 impl CallError {

@@ -12,7 +12,7 @@ use std::net::Ipv6Addr;
 
 use url::Host;
 
-use crate::domain::public_names::ends_in_public_tld;
+use crate::domain::subject::ends_in_public_tld;
 
 /// Reserved names that look like top-level domains, and are in no public list.
 ///

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 
-use crate::domain::alert::{Account, Alert, Device};
-use crate::domain::enrichment::{Answer, Backend, CacheState, RenderOptions, Source};
+use crate::domain::alert::{Alert, AlertAccount, Device};
+use crate::domain::enrichment::{Answer, BackendName, CacheState, RenderOptions, Source};
 use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Process, User};
 use crate::domain::findings::Findings;
 use crate::domain::incident::Incident;
@@ -282,7 +282,7 @@ pub(super) fn alert(rng: &mut Rng) -> Alert {
         tenant_id: some(rng),
         device: rng.bool().then(|| device(rng)),
         further_devices: list(rng, 1, device),
-        user: rng.bool().then(|| Account { domain: named(rng), name: name(rng) }),
+        user: rng.bool().then(|| AlertAccount { domain: named(rng), name: name(rng) }),
         created_at: moment(rng),
         updated_at: moment(rng),
         first_seen: moment(rng),
@@ -352,7 +352,7 @@ pub(super) fn answer(rng: &mut Rng) -> Answer {
         findings: Arc::new(Findings::new(alerts, incident, Vec::new(), Warnings::default())),
         source: Source {
             product: "Microsoft Defender for Endpoint",
-            backend: Backend::Defender,
+            backend: BackendName::Defender,
             api: "GET /api/alerts/{id}",
             retrieved_at: Timestamp::from_unix_seconds(1_793_607_240),
             cache,

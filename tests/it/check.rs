@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use defender_enrich::sandbox::{
+use defender_sandbox::{
     CALLER_SECRET, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, Fault, GRAPH_AUDIENCE, Route, Sandbox, TENANT_ID,
     Times, demo_callers,
 };
@@ -148,7 +148,7 @@ async fn a_token_that_has_expired_and_an_api_that_is_down_are_told_for_a_command
     let sandbox = new_sandbox().await;
     sandbox.fail(Route::Alert, Times::Always, Fault::status(503));
     let (_, told) = check(&sandbox, &[]).await;
-    assert_told(&told, "WRONG", "Defender for Endpoint: a call", &["ask again in 10 seconds"]);
+    assert_told(&told, "WRONG", "Defender for Endpoint: a call", &["Ask again in 10 seconds"]);
     assert!(!told.contains("Retry-After"), "{told}");
 }
 

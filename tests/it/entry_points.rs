@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use defender_enrich::lambda::{self, Event};
-use defender_enrich::sandbox::{Fault, Route, Times};
+use defender_sandbox::{Fault, Route, Times};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lambda_http::Context;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! A `value` of several possible kinds, through both backends: which kind answers, in which order they are asked, and
 //! what a failure does.
 
-use defender_enrich::sandbox::company::model::{Alert, Device};
-use defender_enrich::sandbox::{Fault, Route, Sandbox, Times};
+use defender_sandbox::company::model::{Alert, Device};
+use defender_sandbox::{Fault, Route, Sandbox, Times};
 use serde_json::Value;
 
 use crate::client::{Heard, steps, warnings};
@@ -54,10 +54,11 @@ async fn device_with_only_the_first_label_is_looked_up_last() {
     const KIOSK: &str = "00000000000000000000000000000000000000c9";
     let sandbox = new_sandbox().await;
     sandbox.company(|company| {
-        let device = *company.devices.first().expect("a device");
-        company.devices.push(Device { id: KIOSK, name: "kiosk9", ..device });
-        let alert = *company.alerts.first().expect("an alert");
-        company.alerts.push(Alert { id: "da639305048212300009_9", devices: &[KIOSK], ..alert });
+        let device = company.devices.first().expect("a device").clone();
+        company.devices.push(Device { id: KIOSK.to_owned(), name: "kiosk9".to_owned(), ..device });
+        let alert = company.alerts.first().expect("an alert").clone();
+        let devices = vec![KIOSK.to_owned()];
+        company.alerts.push(Alert { id: "da639305048212300009_9".to_owned(), devices, ..alert });
     });
     for backend in BACKENDS {
         sandbox.forget();

@@ -81,7 +81,7 @@ pub(super) fn problems(of: impl Fn(u16) -> bool) -> Map<String, Value> {
 /// One response for each status of a problem.
 pub(super) fn problem_responses() -> Value {
     let mut responses = Map::new();
-    for status in Code::ALL.map(|code| code.status().as_u16()) {
+    for status in Code::ALL.iter().map(|code| code.status().as_u16()) {
         let codes: Vec<_> = Code::ALL.iter().filter(|code| code.status().as_u16() == status).collect();
         let words: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
         let with: &[&str] = match status {

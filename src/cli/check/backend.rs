@@ -4,6 +4,7 @@ use url::Url;
 
 use super::context;
 use super::report::Report;
+use crate::backend::Selection;
 use crate::backend::defender::RETIREMENT;
 use crate::backend::graph::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING};
 use crate::cli::Session;
@@ -12,8 +13,9 @@ use crate::cli::serve::article;
 use crate::client::Api;
 use crate::config::BackendChoice;
 use crate::credentials::{CallError, CredentialError, RefusalReason, carries};
+use crate::domain::enrichment::BackendName;
 use crate::domain::subject::{Kind, Question};
-use crate::lookup::{Backend, EnrichError, Family};
+use crate::lookup::EnrichError;
 
 /// An API with the permissions that its token needs, and questions about subjects that do not exist.
 struct ApiNeeds {
@@ -71,18 +73,22 @@ const API_NEEDS: [ApiNeeds; 3] = [
 /// Checks each API in use. With `auto`, the permissions of Graph's token decide which APIs are used, and a missing
 /// one is not an error.
 pub(super) async fn check(session: &Session, report: &mut Report) {
-    let backend = session.service.enricher.backend();
-    let apis = match backend.apis(&context()).await {
+    let backends = session.service.enricher.backends();
+    let apis = match backends.apis(&context()).await {
         Ok(apis) => apis,
         Err(error) => {
-            report.wrong("backend", &error_message(error));
+            report.wrong("backend", &error_message(error.into()));
             return;
         }
     };
-    match backend {
-        Backend::Defender(_) => report.good("backend", "the older APIs, for every kind, as DEFENDER_BACKEND says"),
-        Backend::Graph(_) => report.good("backend", "Microsoft Graph, for every kind, as DEFENDER_BACKEND says"),
-        Backend::Auto(auto) => {
+    match &backends.selection {
+        Selection::Fixed(BackendName::Defender) => {
+            report.good("backend", "the older APIs, for every kind, as DEFENDER_BACKEND says");
+        }
+        Selection::Fixed(BackendName::Graph) => {
+            report.good("backend", "Microsoft Graph, for every kind, as DEFENDER_BACKEND says");
+        }
+        Selection::Auto(auto) => {
             report.good("backend", "auto: Graph for each kind that its token's permissions allow");
             match auto.choice(&context()).await {
                 Ok(choice) => {
@@ -90,7 +96,7 @@ pub(super) async fn check(session: &Session, report: &mut Report) {
                         report.good(&format!("  {}", kind.as_str()), &choice.explanation(kind));
                     }
                 }
-                Err(error) => report.wrong("backend", &error_message(error)),
+                Err(error) => report.wrong("backend", &error_message(error.into())),
             }
             if !apis.contains(&Api::Graph) {
                 check_unused(session, Api::Graph, OLDER_APIS_ARE_ASKED, report).await;
@@ -199,8 +205,8 @@ fn explanation(error: EnrichError, address: &Url) -> String {
 
 /// Whether this API answers questions of this kind.
 async fn is_answered_by(session: &Session, api: Api, kind: Kind) -> bool {
-    let family = session.service.enricher.backend().family(kind, &context()).await;
-    family.is_ok_and(|family| matches!(family, Family::Graph(_)) == (api == Api::Graph))
+    let backend = session.service.enricher.backends().backend_for(kind, &context()).await;
+    backend.is_ok_and(|backend| (backend == BackendName::Graph) == (api == Api::Graph))
 }
 
 /// Reports each permission of an API. `without` says what happens without the API; if it is `None`, the API is needed.

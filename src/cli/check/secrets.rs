@@ -1,10 +1,10 @@
-//! Checks both secrets: the Defender credential, and the callers, hooks and destinations of the caller secret.
+//! Checks both secrets: the Defender credential, and the callers, senders and destinations of the caller secret.
 
 use serde_json::json;
 
 use super::report::Report;
 use super::{PART_TIMEOUT, context};
-use crate::auth::{AuthError, CallerSecret};
+use crate::auth::{AuthError, CallerSecret, standard_webhooks};
 use crate::cli::Session;
 use crate::cli::advice::{error_message, secret_read_error};
 use crate::config::CallerAuth;
@@ -12,6 +12,7 @@ use crate::credentials::{CallError, Corrections, CredentialError};
 use crate::delivery::{Content, Destination, HostError};
 use crate::domain::notified::Outcome;
 use crate::formats::Format;
+use crate::integrations;
 
 /// An example of the secret.
 const EXAMPLE: &str = "{\"api_keys\":{\"jira\":[\"KEY\"]}}";
@@ -52,7 +53,7 @@ pub(super) async fn check_callers(session: &Session, post_test: bool, report: &m
         report.wrong("caller secret", &secret_error_message(error));
     }
     match session.settings.caller_auth {
-        CallerAuth::Iam => report.good(part, "those whom the front door has identified by IAM"),
+        CallerAuth::Iam => report.good(part, "those whom AWS has identified by IAM"),
         CallerAuth::Nobody => report.good(part, "everybody who can reach the service"),
         CallerAuth::ApiKey => match &secret {
             Ok(secret) => check_keys(secret.as_deref(), report),
@@ -64,7 +65,7 @@ pub(super) async fn check_callers(session: &Session, post_test: bool, report: &m
     for member in &secret.unknown {
         report.warning("caller secret", &member.to_string());
     }
-    check_hooks(&secret, report);
+    check_senders(&secret, report);
     check_destinations(session, &secret, post_test, report).await;
 }
 
@@ -74,17 +75,22 @@ fn check_keys(secret: Option<&CallerSecret>, report: &mut Report) {
         let detail = format!("CALLER_SECRET_ID is not set, so every call is 401: name a secret such as {EXAMPLE}");
         return report.wrong(part, &detail);
     };
-    match secret.names() {
-        Ok(names) if names.is_empty() => {
-            let detail = format!("no keys in the caller secret, so every call is 401: add some, such as {EXAMPLE}");
-            report.wrong(part, &detail);
-        }
-        Ok(names) => report.good(part, &format!("with keys: {}", names.join(", "))),
-        Err(error) => report.wrong(part, &secret_error_message(&error)),
+    let (keys, errors) = match secret.api_keys() {
+        Ok(keys) => keys,
+        Err(error) => return report.wrong(part, &secret_error_message(&error)),
+    };
+    if keys.is_empty() {
+        let detail = format!("no keys in the caller secret, so every call is 401: add some, such as {EXAMPLE}");
+        report.wrong(part, &detail);
+    } else {
+        report.good(part, &format!("with keys: {}", keys.holders().join(", ")));
     }
-    if !secret.weak_holders().is_empty() {
-        let holders = secret.weak_holders().join(", ");
-        report.warning(part, &format!("a key of {holders} can be guessed: make one with openssl rand -hex 32"));
+    for error in errors {
+        report.warning(part, &error.to_string());
+    }
+    let weak = keys.weak_holders().join(", ");
+    if !weak.is_empty() {
+        report.warning(part, &format!("a key of {weak} can be guessed: make one with openssl rand -hex 32"));
     }
 }
 
@@ -96,20 +102,21 @@ fn secret_error_message(error: &AuthError) -> String {
             format!("the caller secret cannot be used: {problem}. Store it like this: {EXAMPLE}")
         }
         AuthError::KeysMisconfigured(error) => format!("{error}, like this: {EXAMPLE}"),
-        AuthError::HookMisconfigured(error) => error.to_string(),
+        AuthError::SenderMisconfigured(error) => error.to_string(),
         AuthError::Unauthorized | AuthError::Unsigned | AuthError::SignatureError(_) => error.to_string(),
     }
 }
 
-fn check_hooks(secret: &CallerSecret, report: &mut Report) {
-    for (sender, holders) in secret.hooks.holders() {
+fn check_senders(secret: &CallerSecret, report: &mut Report) {
+    let integrations = integrations::ALL.iter().map(|integration| (integration.name, &integration.secrets));
+    for (sender, secrets) in integrations.chain([("Standard Webhooks", &standard_webhooks::SECRETS)]) {
         let part = format!("  {sender}");
-        match holders {
-            Ok(holders) if holders.is_empty() => report.skipped(&part, "no secrets: closed"),
-            Ok(holders) => report.good(&part, &format!("with secrets: {}", holders.join(", "))),
+        match secrets.read(secret) {
+            Ok(secrets) if secrets.is_empty() => report.skipped(&part, "no secrets: closed"),
+            Ok(secrets) => report.good(&part, &format!("with secrets: {}", secrets.holders().join(", "))),
             Err(error) => report.wrong(&part, &format!("{error}: closed")),
         }
-        let weak = secret.hooks.weak_holders(sender).join(", ");
+        let weak = secrets.weak_holders(secret).join(", ");
         if !weak.is_empty() {
             let detail = if sender == "Splunk" {
                 format!("a token of {weak} can be guessed: make one with openssl rand -hex 32")
@@ -122,10 +129,13 @@ fn check_hooks(secret: &CallerSecret, report: &mut Report) {
 }
 
 async fn check_destinations(session: &Session, secret: &CallerSecret, post_test: bool, report: &mut Report) {
-    let destinations = match secret.all_destinations() {
+    let destinations = match session.service.notifier.destinations(secret) {
         Ok(destinations) => destinations,
         Err(error) => return report.wrong("destinations", &error.to_string()),
     };
+    for member in destinations.unknown() {
+        report.warning("caller secret", &member.to_string());
+    }
     if post_test && destinations.is_empty() {
         report.skipped("destinations", "there are none in the caller secret");
     }

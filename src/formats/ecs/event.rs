@@ -3,7 +3,7 @@
 use super::fields::{Event, Subtechnique, Tactic, Technique, Threat};
 use super::related::distinct;
 use crate::domain::alert::Alert;
-use crate::domain::evidence::{Evidence, Thing};
+use crate::domain::evidence::{Entity, Evidence};
 use crate::domain::tactic;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::vocabulary::Severity;
@@ -28,16 +28,16 @@ pub(super) fn of<'a>(alert: &'a Alert, provider: &'a str) -> Event<'a> {
 
 /// Source: <https://www.elastic.co/guide/en/ecs/8.17/ecs-allowed-values-event-category.html>.
 fn categories(alert: &Alert) -> Vec<&'static str> {
-    let has = |sort: fn(Thing<'_>) -> bool| alert.evidence.iter().flat_map(Evidence::things).any(sort);
+    let has = |sort: fn(Entity<'_>) -> bool| alert.evidence.iter().flat_map(Evidence::entities).any(sort);
     let is_malware = alert.threat_name.filled().is_some()
         || alert.named_categories().any(|category| matches!(category, "Malware" | "Ransomware"));
     let all = [
         ("intrusion_detection", true),
         ("malware", is_malware),
         ("host", alert.device.is_some()),
-        ("process", has(|thing| matches!(thing, Thing::Process(_)))),
-        ("file", has(|thing| matches!(thing, Thing::File(_)))),
-        ("email", has(|thing| matches!(thing, Thing::Mail(_)))),
+        ("process", has(|entity| matches!(entity, Entity::Process(_)))),
+        ("file", has(|entity| matches!(entity, Entity::File(_)))),
+        ("email", has(|entity| matches!(entity, Entity::Mail(_)))),
     ];
     all.into_iter().filter(|(_, fits)| *fits).map(|(word, _)| word).collect()
 }

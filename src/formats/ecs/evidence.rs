@@ -6,21 +6,21 @@ use super::fields::{
     Address, Addresses, Email, File, Hash, OneAddress, Parent, Process, ProcessUser, Question, Registry, RegistryData,
     Url, User,
 };
-use crate::domain::alert::{Account, Alert};
-use crate::domain::evidence::{self, Detail, Evidence, NestedEntities, Thing};
-use crate::domain::path::Place;
+use crate::domain::alert::{Alert, AlertAccount};
+use crate::domain::evidence::{self, Detail, Entity, Evidence, NestedEntities};
+use crate::domain::path::FileLocation;
 use crate::domain::shared_str::SharedStr;
 use crate::formats::filled::{Filled, filled};
 
-/// The first thing of a sort that the evidence is or names.
-fn first<'a, T>(alert: &'a Alert, sort: impl FnMut(Thing<'a>) -> Option<T>) -> Option<T> {
-    alert.evidence.iter().flat_map(Evidence::things).find_map(sort)
+/// The first entity of a sort that the evidence is or names.
+fn first<'a, T>(alert: &'a Alert, sort: impl FnMut(Entity<'a>) -> Option<T>) -> Option<T> {
+    alert.evidence.iter().flat_map(Evidence::entities).find_map(sort)
 }
 
 /// The related user, with what the evidence says of the same; else the first user of the evidence.
 pub(super) fn user(alert: &Alert) -> Option<User<'_>> {
-    let things = alert.evidence.iter().flat_map(Evidence::things);
-    let mut told = things.filter_map(|thing| if let Thing::User(user) = thing { Some(user) } else { None });
+    let entities = alert.evidence.iter().flat_map(Evidence::entities);
+    let mut told = entities.filter_map(|entity| if let Entity::User(user) = entity { Some(user) } else { None });
     match &alert.user {
         Some(account) => {
             let same = told.find(|user| is_same(account, user)).map(of_evidence).unwrap_or_default();
@@ -31,7 +31,7 @@ pub(super) fn user(alert: &Alert) -> Option<User<'_>> {
     }
 }
 
-fn is_same(account: &Account, user: &evidence::User) -> bool {
+fn is_same(account: &AlertAccount, user: &evidence::User) -> bool {
     let is_named = user.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&account.name));
     let domains = account.domain.as_ref().zip(user.domain.as_ref());
     is_named && domains.is_none_or(|(one, other)| one.eq_ignore_ascii_case(other))
@@ -48,29 +48,29 @@ fn of_evidence(user: &evidence::User) -> User<'_> {
 
 /// The first file.
 pub(super) fn file(alert: &Alert) -> Option<File<'_>> {
-    let file = first(alert, |thing| if let Thing::File(file) = thing { Some(file) } else { None })?;
+    let file = first(alert, |entity| if let Entity::File(file) = entity { Some(file) } else { None })?;
     let name = file.name.filled();
-    let Place { directory, path } = Place::new(file.path.filled(), name);
+    let FileLocation { directory, path } = FileLocation::new(file.path.filled(), name);
     let hash = Hash { md5: file.md5.filled(), sha1: file.sha1.filled(), sha256: file.sha256.filled() };
     Some(File { name, directory, path, hash })
 }
 
 /// The first process, and the one that started it.
 pub(super) fn process(alert: &Alert) -> Option<Process<'_>> {
-    let process = first(alert, |thing| if let Thing::Process(process) = thing { Some(process) } else { None })?;
+    let process = first(alert, |entity| if let Entity::Process(process) = entity { Some(process) } else { None })?;
     let (name, parent) = (process.name.filled(), &process.parent);
     let parent_name = parent.name.filled();
     Some(Process {
         pid: process.pid,
         name,
-        executable: Place::new(process.path.filled(), name).path,
+        executable: FileLocation::new(process.path.filled(), name).path,
         command_line: process.command_line.filled(),
         start: process.created_at,
         hash: Hash { md5: None, sha1: process.sha1.filled(), sha256: process.sha256.filled() },
         parent: Parent {
             pid: parent.pid,
             name: parent_name,
-            executable: Place::new(parent.path.filled(), parent_name).path,
+            executable: FileLocation::new(parent.path.filled(), parent_name).path,
             start: parent.created_at,
         },
         user: process.user.as_deref().map(account),
@@ -106,7 +106,7 @@ const VALUE_TYPES: [(&str, &str); 7] = [
 
 /// The first registry key or value.
 pub(super) fn registry(alert: &Alert) -> Option<Registry<'_>> {
-    let registry = first(alert, |thing| if let Thing::Registry(registry) = thing { Some(registry) } else { None })?;
+    let registry = first(alert, |entity| if let Entity::Registry(registry) = entity { Some(registry) } else { None })?;
     let known = |word: &str, names: &[(&str, &'static str)]| {
         names.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, short)| *short)
     };
@@ -127,7 +127,7 @@ pub(super) fn registry(alert: &Alert) -> Option<Registry<'_>> {
 
 /// The first web address; one without a scheme only names its host.
 pub(super) fn url(alert: &Alert) -> Option<Url<'_>> {
-    let original = filled(first(alert, |thing| if let Thing::Url(url) = thing { Some(url) } else { None }))?;
+    let original = filled(first(alert, |entity| if let Entity::Url(url) = entity { Some(url) } else { None }))?;
     let told = Url { original: Some(original), ..Url::default() };
     if let Some(url) = url::Url::parse(original).ok().filter(url::Url::has_host) {
         return Some(Url {
@@ -161,12 +161,12 @@ pub(super) fn email(alert: &Alert) -> Option<Email<'_>> {
 }
 
 fn first_mail(alert: &Alert) -> Option<&evidence::Mail> {
-    first(alert, |thing| if let Thing::Mail(mail) = thing { Some(mail) } else { None })
+    first(alert, |entity| if let Entity::Mail(mail) = entity { Some(mail) } else { None })
 }
 
 /// The first name that was asked for.
 pub(super) fn question(alert: &Alert) -> Question<'_> {
-    Question { name: first(alert, |thing| if let Thing::Domain(domain) = thing { Some(domain) } else { None }) }
+    Question { name: first(alert, |entity| if let Entity::Domain(domain) = entity { Some(domain) } else { None }) }
 }
 
 fn addresses(one: Option<&str>) -> Addresses<'_> {
@@ -194,7 +194,7 @@ pub(super) fn destination(alert: &Alert) -> Address {
 
 /// An end of the first connection that tells it.
 fn end(alert: &Alert, of: impl Fn(&NestedEntities) -> &Option<SharedStr>) -> Option<IpAddr> {
-    let mut named = alert.evidence.iter().filter_map(|item| item.named.as_deref());
+    let mut named = alert.evidence.iter().filter_map(|item| item.nested.as_deref());
     named.find_map(|named| ip(of(named).filled()))
 }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use super::fields::Related;
 use crate::domain::alert::{Alert, Device};
-use crate::domain::evidence::{Evidence, Thing};
+use crate::domain::evidence::{Entity, Evidence};
 use crate::formats::filled::Filled;
 
 pub(super) fn of(alert: &Alert) -> Related<'_> {
@@ -16,26 +16,26 @@ pub(super) fn of(alert: &Alert) -> Related<'_> {
         add_device(&mut hosts, device);
     }
     users.extend(alert.user.iter().map(|account| account.name.as_str()));
-    for thing in alert.evidence.iter().flat_map(Evidence::things) {
-        match thing {
-            Thing::Device(device) => add_device(&mut hosts, device),
-            Thing::User(user) => {
+    for entity in alert.evidence.iter().flat_map(Evidence::entities) {
+        match entity {
+            Entity::Device(device) => add_device(&mut hosts, device),
+            Entity::User(user) => {
                 users.extend([&user.name, &user.upn, &user.sid, &user.aad_id].into_iter().filter_map(Filled::filled));
             }
-            Thing::File(file) => {
+            Entity::File(file) => {
                 hashes.extend([&file.sha1, &file.sha256, &file.md5].into_iter().filter_map(Filled::filled));
             }
-            Thing::Process(process) => {
+            Entity::Process(process) => {
                 hashes.extend([&process.sha1, &process.sha256].into_iter().filter_map(Filled::filled));
             }
-            Thing::Ip(address) => ips.extend(address.parse::<IpAddr>().ok()),
-            Thing::Domain(domain) => hosts.push(lower_case(domain)),
-            Thing::Mailbox(mailbox) => users.extend(mailbox.address.filled()),
-            Thing::Mail(mail) => {
+            Entity::Ip(address) => ips.extend(address.parse::<IpAddr>().ok()),
+            Entity::Domain(domain) => hosts.push(lower_case(domain)),
+            Entity::Mailbox(mailbox) => users.extend(mailbox.address.filled()),
+            Entity::Mail(mail) => {
                 let addresses = [&mail.sender, &mail.recipient, &mail.envelope_sender];
                 users.extend(addresses.into_iter().filter_map(Filled::filled));
             }
-            Thing::Url(_) | Thing::Registry(_) => {}
+            Entity::Url(_) | Entity::Registry(_) => {}
         }
     }
     users.extend(alert.logged_on_users.iter().filter_map(|user| user.name.filled()));

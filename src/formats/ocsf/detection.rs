@@ -88,8 +88,8 @@ impl Detection<'_> {
 
     fn head(&self) -> Head<'_> {
         let alert = self.alert;
-        let severity = words::severity(alert.severity, alert.unfamiliar.severity.as_deref());
-        let status = words::alert_status(alert.status, alert.unfamiliar.status.as_deref());
+        let severity = words::severity(alert.severity, alert.unknown_words.severity.as_deref());
+        let status = words::alert_status(alert.status, alert.unknown_words.status.as_deref());
         Head {
             status_detail: alert.determination.as_deref(),
             start_time: milliseconds(alert.first_seen),

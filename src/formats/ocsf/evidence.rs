@@ -166,7 +166,7 @@ impl<'a> Artifact<'a> {
             Detail::Registry(registry) => artifact.with_registry(registry),
             Detail::Mailbox(mailbox) => artifact.with_mailbox(mailbox),
             Detail::Mail(mail) => artifact.with_mail(mail),
-            Detail::Other {} => Self { name: Some(&item.kind), ..artifact.with_named(item.named.as_deref()) },
+            Detail::Other {} => Self { name: Some(&item.kind), ..artifact.with_named(item.nested.as_deref()) },
         }
     }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::domain::path::Place;
+use crate::domain::path::FileLocation;
 use crate::formats::filled::filled;
 
 /// `type_id` of a regular file.
@@ -52,7 +52,7 @@ impl<'a> FileNames<'a> {
             .collect();
         let folder = filled(self.path);
         let (name, path, parent_folder) = match filled(self.name) {
-            Some(name) => (name, Place::new(folder, Some(name)).path.unwrap_or_default(), None),
+            Some(name) => (name, FileLocation::new(folder, Some(name)).path.unwrap_or_default(), None),
             None => (filled(self.sha256).or(filled(self.sha1)).or(filled(self.md5))?, Cow::default(), folder),
         };
         Some(File { name, path, parent_folder, type_id: REGULAR, hashes })

@@ -64,7 +64,7 @@ impl<'a> IncidentEvent<'a> {
         let (incident, enrichment) = (self.incident, self.enrichment);
         let is_assigned = incident.assigned_to.filled().is_some();
         let severity = words::severity(enrichment.severity, self.unfamiliar_severity());
-        let status = words::incident_status(incident.status, is_assigned, incident.unfamiliar.status.as_deref());
+        let status = words::incident_status(incident.status, is_assigned, incident.unknown_words.status.as_deref());
         let activity = words::incident_activity(incident.status, is_assigned);
         Head {
             status_detail: incident.determination.as_deref(),
@@ -76,10 +76,10 @@ impl<'a> IncidentEvent<'a> {
         }
     }
 
-    /// Defender's word, where the severity is unfamiliar: the incident's, or else that of an alert.
+    /// Defender's word, where the severity is not known here: the incident's, or else that of an alert.
     fn unfamiliar_severity(&self) -> Option<&'a str> {
-        let own = self.incident.unfamiliar.severity.as_deref();
-        let of_an_alert = || self.enrichment.alerts.iter().find_map(|alert| alert.unfamiliar.severity.as_deref());
+        let own = self.incident.unknown_words.severity.as_deref();
+        let of_an_alert = || self.enrichment.alerts.iter().find_map(|alert| alert.unknown_words.severity.as_deref());
         if self.incident.severity == Severity::Other { own } else { of_an_alert() }
     }
 

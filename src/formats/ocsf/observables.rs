@@ -13,7 +13,7 @@ use super::evidence::{Artifact, is_address};
 use super::file::File;
 use super::process::Process;
 use crate::domain::entities::Entities;
-use crate::domain::evidence::{Evidence, Thing};
+use crate::domain::evidence::{Entity, Evidence};
 
 /// One value.
 #[derive(Serialize)]
@@ -135,8 +135,8 @@ pub(super) fn of_detection<'a>(
     for (at, artifact) in evidence.iter().enumerate() {
         observed.artifact(at, artifact);
     }
-    for thing in items.iter().flat_map(Evidence::things) {
-        observed.thing(thing);
+    for entity in items.iter().flat_map(Evidence::entities) {
+        observed.entity(entity);
     }
     observed.list
 }
@@ -204,36 +204,38 @@ impl<'a> Observed<'a> {
     }
 
     /// Adds what has no path in the event, because an OCSF object holds one account and one address only.
-    fn thing(&mut self, thing: Thing<'a>) {
-        match thing {
-            Thing::Device(device) => {
+    fn entity(&mut self, entity: Entity<'a>) {
+        match entity {
+            Entity::Device(device) => {
                 self.note(Kind::Hostname, device.name.as_deref().filter(|name| is_hostname(name)));
                 self.note(Kind::DeviceUid, device.id.as_deref());
             }
-            Thing::User(user) => {
+            Entity::User(user) => {
                 self.note(Kind::UserName, user.name.as_deref());
                 self.note(Kind::UserUid, user.sid.as_deref().or(user.aad_id.as_deref()));
                 self.note(Kind::Email, user.upn.as_deref().filter(|upn| is_email(upn)));
             }
-            Thing::File(file) => {
+            Entity::File(file) => {
                 self.note(Kind::FileName, file.name.as_deref());
                 for hash in [&file.md5, &file.sha1, &file.sha256] {
                     self.note(Kind::Hash, hash.as_deref());
                 }
             }
-            Thing::Process(process) => {
+            Entity::Process(process) => {
                 self.note(Kind::ProcessName, process.name.as_deref());
                 self.note(Kind::CommandLine, process.command_line.as_deref());
                 for hash in [&process.sha1, &process.sha256] {
                     self.note(Kind::Hash, hash.as_deref());
                 }
             }
-            Thing::Ip(address) => self.note(Kind::Ip, Some(address).filter(|address| is_address(address))),
-            Thing::Url(url) => self.note(Kind::Url, Some(url)),
-            Thing::Domain(domain) => self.note(Kind::Hostname, Some(domain).filter(|name| is_hostname(name))),
-            Thing::Registry(_) => {}
-            Thing::Mailbox(mailbox) => self.note(Kind::Email, mailbox.address.as_deref().filter(|text| is_email(text))),
-            Thing::Mail(mail) => {
+            Entity::Ip(address) => self.note(Kind::Ip, Some(address).filter(|address| is_address(address))),
+            Entity::Url(url) => self.note(Kind::Url, Some(url)),
+            Entity::Domain(domain) => self.note(Kind::Hostname, Some(domain).filter(|name| is_hostname(name))),
+            Entity::Registry(_) => {}
+            Entity::Mailbox(mailbox) => {
+                self.note(Kind::Email, mailbox.address.as_deref().filter(|text| is_email(text)));
+            }
+            Entity::Mail(mail) => {
                 for address in [&mail.sender, &mail.recipient, &mail.envelope_sender] {
                     self.note(Kind::Email, address.as_deref().filter(|text| is_email(text)));
                 }

@@ -71,7 +71,7 @@ struct IncidentAlert<'a> {
     verdict: &'static str,
     assigned_to: Option<&'a str>,
     threat_name: Option<&'a str>,
-    user: &'a Option<alert::Account>,
+    user: &'a Option<alert::AlertAccount>,
     devices: Vec<&'a Device>,
     evidences: Vec<Artifact<'a>>,
     #[serde(flatten)]
@@ -141,8 +141,8 @@ impl<'a> IncidentAlert<'a> {
     fn of(alert: &'a Alert, uid: &'a str) -> Self {
         Self {
             uid,
-            severity: alert.unfamiliar.severity.as_deref().unwrap_or(alert.severity.as_str()),
-            status: alert.unfamiliar.status.as_deref().unwrap_or(alert.status.as_str()),
+            severity: alert.unknown_words.severity.as_deref().unwrap_or(alert.severity.as_str()),
+            status: alert.unknown_words.status.as_deref().unwrap_or(alert.status.as_str()),
             verdict: alert.verdict.as_str(),
             assigned_to: alert.assigned_to.as_deref(),
             threat_name: alert.threat_name.filled().or(alert.threat_family.filled()),

@@ -1,6 +1,6 @@
 //! Documents of the Elastic Common Schema: the right fields, of the right types, and nothing lost.
 
-use defender_enrich::sandbox::{Fault, Route, Times, showcase};
+use defender_sandbox::{Fault, Route, Times, showcase};
 use serde_json::{Value, json};
 
 use crate::harness::{ALERT, DESK_042, INCIDENT, MACHINE, QUIET_MACHINE, World, alert_with, field};

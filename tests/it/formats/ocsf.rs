@@ -1,6 +1,6 @@
 //! `format=ocsf` and `format=ocsf_ndjson`, as callers get them from either backend.
 
-use defender_enrich::sandbox::company::showcase::{Subject, showcase};
+use defender_sandbox::company::showcase::{Subject, showcase};
 use serde_json::{Value, json};
 
 use super::ocsf_rules::assert_keeps_the_rules;

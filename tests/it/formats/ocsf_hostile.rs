@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use defender_enrich::domain::alert::{Account, Alert, Comment, Device, LoggedOnUser};
-use defender_enrich::domain::enrichment::{Answer, Backend, CacheState, RenderOptions, Source};
+use defender_enrich::domain::alert::{Alert, AlertAccount, Comment, Device, LoggedOnUser};
+use defender_enrich::domain::enrichment::{Answer, BackendName, CacheState, RenderOptions, Source};
 use defender_enrich::domain::evidence::{
     Address, Detail, Evidence, File, Ip, Mail, Mailbox, NestedEntities, Parent, Process, Registry, User,
 };
@@ -116,7 +116,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn named()(
+    fn nested()(
         devices in vec(device(), 0..2),
         (users, files, mails) in (vec(user(), 0..2), vec(file(), 0..2), vec(mail(), 0..2)),
         (source, destination, domain) in (text(), text(), text()),
@@ -156,17 +156,17 @@ prop_compose! {
         detection_status in option::of(prop::sample::select(&["detected", "blocked", "prevented", "odd", ""][..])),
         observed_at in moment(),
         detail in detail(),
-        (extra, named) in (extra(), option::of(named().prop_map(Box::new))),
+        (extra, nested) in (extra(), option::of(nested().prop_map(Box::new))),
     ) -> Evidence {
-        // What is named within an item stands in its other members.
+        // Entities within an item stand in its other members.
         let mut extra = extra;
-        if let Some(named) = &named {
-            extra.keep("within", to_raw_value(named).expect("JSON"));
+        if let Some(nested) = &nested {
+            extra.keep("within", to_raw_value(nested).expect("JSON"));
         }
         let owned = |word: Option<&str>| word.map(SharedStr::from);
         Evidence {
             kind, role: owned(role), verdict, remediation_status, detection_status: owned(detection_status),
-            observed_at, detail, extra, named,
+            observed_at, detail, extra, nested,
         }
     }
 }
@@ -206,11 +206,11 @@ prop_compose! {
             category, categories, product_name, actor, recommended_actions, custom_details, tags,
             techniques, threat_name, threat_family, detection_source, service_source, detector_id,
             investigation_id, investigation_state, assigned_to, incident_id, tenant_id, device, further_devices,
-            user: user.map(|(domain, name)| Account { domain, name: name.unwrap_or_default() }),
+            user: user.map(|(domain, name)| AlertAccount { domain, name: name.unwrap_or_default() }),
             logged_on_users: logged_on.into_iter().map(|(name, domain)| LoggedOnUser { name, domain }).collect(),
             created_at, updated_at, first_seen, last_seen, resolved_at, comments,
             evidence_loaded: !evidence.is_empty(), evidence, url, extra,
-            unfamiliar: UnknownWords { severity: severity_word, status: status_word },
+            unknown_words: UnknownWords { severity: severity_word, status: status_word },
         }
     }
 }
@@ -231,7 +231,7 @@ prop_compose! {
         Incident {
             id: "77".into(), name, description, summary, resolving_comment, tenant_id, priority_score, severity, severity_id: severity.id(), status, classification, determination,
             assigned_to, created_at, updated_at, redirected_from: Vec::new(), tags, comments, url, extra,
-            unfamiliar: UnknownWords { severity: severity_word, status: status_word },
+            unknown_words: UnknownWords { severity: severity_word, status: status_word },
             merged_into: target.and_then(IncidentId::new),
         }
     }
@@ -249,7 +249,7 @@ fn events(kind: Kind, alerts: Vec<Alert>, incident: Option<Incident>, limit: usi
         findings: Arc::new(Findings::new(alerts, incident, Vec::new(), Warnings::default())),
         source: Source {
             product: "a product",
-            backend: Backend::Defender,
+            backend: BackendName::Defender,
             api: "GET /api",
             retrieved_at: Timestamp::from_unix_seconds(1_793_693_742),
             cache: CacheState::Miss,

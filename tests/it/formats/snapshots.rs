@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use defender_enrich::formats::Format;
-use defender_enrich::sandbox::company::showcase::Subject;
-use defender_enrich::sandbox::showcase;
+use defender_sandbox::company::showcase::Subject;
+use defender_sandbox::showcase;
 use serde_json::Value;
 
 use crate::client::{timeless, timeless_text};

@@ -6,7 +6,7 @@
 use std::mem;
 
 use super::evidence::EvidenceReader;
-use crate::domain::alert::{Account, Alert, Device};
+use crate::domain::alert::{Alert, AlertAccount, Device};
 use crate::domain::evidence::Evidence;
 use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
@@ -82,9 +82,9 @@ impl AlertReader<'_, '_> {
         unexpected: Extra,
     ) -> Alert {
         let warnings = &mut *self.warnings;
-        let mut unfamiliar = UnknownWords::default();
-        let severity = shared_fields::severity(members, &mut unfamiliar, warnings);
-        let status = shared_fields::alert_status(members, &mut unfamiliar, warnings);
+        let mut unknown_words = UnknownWords::default();
+        let severity = shared_fields::severity(members, &mut unknown_words, warnings);
+        let status = shared_fields::alert_status(members, &mut unknown_words, warnings);
         let classification = members.text(&["classification"], warnings);
         let determination = shared_fields::determination(members, warnings);
         let verdict =
@@ -130,7 +130,7 @@ impl AlertReader<'_, '_> {
             evidence_loaded,
             url,
             extra: members.rest(warnings).and(unexpected),
-            unfamiliar,
+            unknown_words,
             id,
             tenant_id,
             // Members that these APIs do not send.
@@ -163,14 +163,14 @@ fn devices(members: &mut Members<'_>, warnings: &mut Warnings) -> (Option<Device
 }
 
 /// Reads the related user. If it has other members, it also stays complete in `extra`.
-fn related_user(members: &mut Members<'_>, warnings: &mut Warnings) -> Option<Account> {
+fn related_user(members: &mut Members<'_>, warnings: &mut Warnings) -> Option<AlertAccount> {
     let mut user = members.kept_objects("relatedUser", warnings).into_iter().next()?;
     let domain = user.text(&["domainName"], warnings);
     let name = user.text(&["userName"], warnings);
     if user.is_empty() && (name.is_some() || domain.is_none()) {
         members.take("relatedUser");
     }
-    name.map(|name| Account { domain, name })
+    name.map(|name| AlertAccount { domain, name })
 }
 
 /// The documented table has `createTime`; real bodies have `createdTime`.

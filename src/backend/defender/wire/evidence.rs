@@ -51,7 +51,7 @@ fn normalize(members: &mut Members<'_>, warnings: &mut Warnings) -> Evidence {
     let detection_status = members.snake_word("detectionStatus", warnings);
     let observed_at = members.moment(&["evidenceCreationTime"], warnings);
     let detail = detail(&kind, members, warnings);
-    let named = named(&kind, members);
+    let nested = nested(&kind, members);
     Evidence {
         kind,
         role: None,
@@ -61,12 +61,12 @@ fn normalize(members: &mut Members<'_>, warnings: &mut Warnings) -> Evidence {
         observed_at,
         detail,
         extra: members.rest(warnings),
-        named,
+        nested,
     }
 }
 
 /// Reads the entities in members that do not belong to the type of the item.
-fn named(kind: &str, members: &Members<'_>) -> Option<Box<NestedEntities>> {
+fn nested(kind: &str, members: &Members<'_>) -> Option<Box<NestedEntities>> {
     if members.is_empty() {
         return None;
     }
@@ -88,7 +88,7 @@ fn named(kind: &str, members: &Members<'_>) -> Option<Box<NestedEntities>> {
     // The rest of a process's image is not a separate file.
     let is_file = kind != "process" && (file.sha1.is_some() || file.sha256.is_some() || file.md5.is_some());
     let mailbox = Mailbox { address: text("mailboxAddress"), display_name: text("mailboxDisplayName"), user: None };
-    let named = NestedEntities {
+    let nested = NestedEntities {
         users: user.is_named().then_some(user).into_iter().collect(),
         files: is_file.then_some(file).into_iter().collect(),
         ips: [text("ipAddress"), text("senderIP"), text("senderIp")].into_iter().flatten().collect(),
@@ -96,7 +96,7 @@ fn named(kind: &str, members: &Members<'_>) -> Option<Box<NestedEntities>> {
         mailboxes: mailbox.address.is_some().then_some(mailbox).into_iter().collect(),
         ..NestedEntities::default()
     };
-    named.unless_empty()
+    nested.unless_empty()
 }
 
 /// Reads the account of an item.

@@ -50,9 +50,9 @@ impl<'de> ReadObject<'de> for IncidentReader<'_> {
 impl IncidentReader<'_> {
     fn normalize(&mut self, mut members: Members<'_>) -> Incident {
         let warnings = &mut *self.warnings;
-        let mut unfamiliar = UnknownWords::default();
-        let severity = shared_fields::severity(&mut members, &mut unfamiliar, warnings);
-        let status = shared_fields::incident_status(&mut members, &mut unfamiliar, warnings);
+        let mut unknown_words = UnknownWords::default();
+        let severity = shared_fields::severity(&mut members, &mut unknown_words, warnings);
+        let status = shared_fields::incident_status(&mut members, &mut unknown_words, warnings);
         let classification = members.text(&["classification"], warnings);
         let determination = shared_fields::determination(&mut members, warnings);
         shared_fields::verdict(classification.as_deref(), None, "incident classification", warnings);
@@ -76,7 +76,7 @@ impl IncidentReader<'_> {
             comments: shared_fields::comments(&mut members, &COMMENT, warnings),
             url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id).into())),
             extra: members.rest(warnings),
-            unfamiliar,
+            unknown_words,
             merged_into,
             // Members that this API does not send.
             ..Incident::default()

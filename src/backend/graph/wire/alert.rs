@@ -78,9 +78,9 @@ impl AlertReader<'_, '_> {
     /// Converts the members of an alert, without its evidence.
     fn normalize(&mut self, members: &mut Members<'_>, unexpected: Extra) -> Alert {
         let warnings = &mut *self.warnings;
-        let mut unfamiliar = UnknownWords::default();
-        let severity = shared_fields::severity(members, &mut unfamiliar, warnings);
-        let status = shared_fields::alert_status(members, &mut unfamiliar, warnings);
+        let mut unknown_words = UnknownWords::default();
+        let severity = shared_fields::severity(members, &mut unknown_words, warnings);
+        let status = shared_fields::alert_status(members, &mut unknown_words, warnings);
         let raw_classification = members.peek_text("classification");
         let classification = word(members, "classification", warnings);
         let determination = determination(members, warnings);
@@ -129,7 +129,7 @@ impl AlertReader<'_, '_> {
             comments: shared_fields::comments(members, &COMMENT, warnings),
             url: if is_own { own_page } else { page },
             extra: members.rest(warnings).and(unexpected),
-            unfamiliar,
+            unknown_words,
             id,
             tenant_id,
             // Graph sends no investigation id and no user: accounts are in the evidence.

@@ -134,14 +134,14 @@ fn normalize(kind: SharedStr, members: &mut Members<'_>, warnings: &mut Warnings
     }
     let mut parts = Vec::new();
     let detail = detail(&kind, members, &mut parts, warnings);
-    let named = within::named(&kind, &detail, members);
+    let nested = within::nested(&kind, &detail, members);
     let mut extra = members.rest(warnings);
     for (name, part) in parts {
         if let Some(rest) = part.rest_as_object() {
             extra.keep(name, rest);
         }
     }
-    Evidence { kind, role, verdict, remediation_status, detection_status, observed_at, detail, extra, named }
+    Evidence { kind, role, verdict, remediation_status, detection_status, observed_at, detail, extra, nested }
 }
 
 /// The nested objects of an item, by name, with the members that were not read.

@@ -53,9 +53,9 @@ impl<'de> ReadObject<'de> for IncidentReader<'_> {
 impl IncidentReader<'_> {
     fn normalize(&mut self, mut members: Members<'_>) -> Incident {
         let warnings = &mut *self.warnings;
-        let mut unfamiliar = UnknownWords::default();
-        let severity = shared_fields::severity(&mut members, &mut unfamiliar, warnings);
-        let status = shared_fields::incident_status(&mut members, &mut unfamiliar, warnings);
+        let mut unknown_words = UnknownWords::default();
+        let severity = shared_fields::severity(&mut members, &mut unknown_words, warnings);
+        let status = shared_fields::incident_status(&mut members, &mut unknown_words, warnings);
         let raw_classification = members.peek_text("classification");
         let classification = word(&mut members, "classification", warnings);
         let determination = determination(&mut members, warnings);
@@ -85,7 +85,7 @@ impl IncidentReader<'_> {
             comments: shared_fields::comments(&mut members, &COMMENT, warnings),
             url: Some(own_page.unwrap_or_else(|| self.portal.incident(self.id).into())),
             extra: members.rest(warnings),
-            unfamiliar,
+            unknown_words,
             merged_into,
             ..Incident::default()
         }

@@ -115,8 +115,8 @@ impl Row<'_> {
     /// in `extra`.
     pub(in crate::backend::graph) fn into_alert(self, portal: Portal, warnings: &mut Warnings) -> Alert {
         let mut members = self.members;
-        let mut unfamiliar = UnknownWords::default();
-        let severity = shared_fields::severity(&mut members, &mut unfamiliar, warnings);
+        let mut unknown_words = UnknownWords::default();
+        let severity = shared_fields::severity(&mut members, &mut unknown_words, warnings);
         let device = Device {
             id: members.text(&["DeviceId"], warnings),
             name: members.text(&["DeviceName"], warnings),
@@ -138,7 +138,7 @@ impl Row<'_> {
             created_at: members.moment(&["Timestamp"], warnings),
             url: portal.alert(&self.alert_id, None).map(SharedStr::from),
             extra: members.rest(warnings),
-            unfamiliar,
+            unknown_words,
             id: Some(self.alert_id),
             ..Alert::default()
         }
