@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::advice::{Viewpoint, error_message, secret_read_error};
 use super::{Deployment, PART_TIMEOUT, Report};
 use crate::api::Code;
@@ -13,9 +11,9 @@ use crate::credentials::{CallError, Corrections, CredentialError};
 use crate::delivery::{Content, Destination, HostError};
 use crate::domain::notified::Outcome;
 use crate::domain::timestamp::Timestamp;
-use crate::formats::Format;
 use crate::integrations;
 
+const TEST_MESSAGE: &str = "A test message of defender-enrich: answers with this destination arrive here.";
 /// An example of the secret.
 const EXAMPLE: &str = "{\"api_keys\":{\"jira\":[\"KEY\"]}}";
 
@@ -134,7 +132,7 @@ impl Deployment<'_> {
 
     /// Posts a test message.
     async fn post_test_message(&self, destination: &Destination, report: &mut Report<'_>) {
-        let content = Content::Body(test_message(destination.format()));
+        let content = Content::Body(destination.format().notice(TEST_MESSAGE));
         let notified = self.service.notifier.post(destination, content, &self.context()).await;
         let status = notified.status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
         let part = "  test message";
@@ -256,24 +254,4 @@ fn check_senders(secret: &CallerSecret, report: &mut Report<'_>) {
             report.warning(&part, &detail);
         }
     }
-}
-
-fn test_message(format: Format) -> Vec<u8> {
-    let text = "A test message of defender-enrich: answers with this destination arrive here.";
-    let message = match format {
-        Format::Slack => json!({"text": text}),
-        Format::Teams => json!({"type": "message", "attachments": [{
-            "contentType": "application/vnd.microsoft.card.adaptive",
-            "content": {
-                "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-                "type": "AdaptiveCard",
-                "version": "1.4",
-                "body": [{"type": "TextBlock", "text": text, "wrap": true}],
-            },
-        }]}),
-        Format::Ecs => json!([{"message": text}]),
-        Format::Json | Format::Ocsf | Format::OcsfNdjson => json!({"message": text}),
-        Format::Markdown | Format::Text => return text.as_bytes().to_vec(),
-    };
-    message.to_string().into_bytes()
 }

@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 use url::{Host, Url};
 
 use super::address::is_allowed;
-use super::splunk_hec;
 use crate::auth::standard_webhooks::WebhookSecret;
 use crate::auth::{CallerSecret, Member, MemberForm, UnknownMember};
 use crate::config::DestinationAddresses;
@@ -145,7 +144,7 @@ impl Kind {
     fn takes(self, format: Format) -> bool {
         match self {
             Self::Slack | Self::Teams => format == self.default_format(),
-            Self::SplunkHec => splunk_hec::source_type(format).is_some(),
+            Self::SplunkHec => format.event_type().is_some(),
             Self::Webhook => true,
         }
     }

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::{DestinationAddresses, SettingError};
 use crate::domain::notified::{Notified, Outcome};
 use crate::domain::timestamp::Timestamp;
-use crate::formats::Format;
+use crate::formats::{BodyKind, Format};
 
 /// How much of a response is read. Splunk's collector answers with less than 100 bytes.
 const MAX_RESPONSE_BYTES: usize = 4 << 10;
@@ -203,14 +203,14 @@ impl Delivery {
 /// Converts a body to one JSON document, since receivers of webhooks expect JSON: the lines of `ocsf_ndjson` become a
 /// list, and a text becomes `{"text":"…"}`, which chats accept too.
 fn as_json(format: Format, body: Vec<u8>) -> Vec<u8> {
-    match format {
-        Format::Json | Format::Ocsf | Format::Ecs | Format::Slack | Format::Teams => body,
-        Format::OcsfNdjson if body.is_empty() => body,
-        Format::OcsfNdjson => {
+    match format.body_kind() {
+        BodyKind::Json | BodyKind::JsonArray => body,
+        BodyKind::JsonLines if body.is_empty() => body,
+        BodyKind::JsonLines => {
             let lines: Vec<_> = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
             [&b"["[..], &lines.join(&b","[..]), b"]"].concat()
         }
-        Format::Markdown | Format::Text => json!({"text": String::from_utf8_lossy(&body)}).to_string().into_bytes(),
+        BodyKind::Text => json!({"text": String::from_utf8_lossy(&body)}).to_string().into_bytes(),
     }
 }
 

@@ -53,7 +53,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "credentials",
             "delivery",
             "domain",
-            "formats",
             "integrations",
             "lookup",
         ],

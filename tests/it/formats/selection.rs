@@ -1,4 +1,4 @@
-//! How a format is asked for, alone and in a batch, and what does not depend on it.
+//! How callers select a format, alone and in a batch, and what does not depend on the format.
 
 use defender_enrich::formats::Format;
 use serde_json::{Value, json};
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use crate::client::{Ask, timeless, timeless_text};
 use crate::harness::{ALERT, MACHINE, World};
 
-const WORDS: &str = "json, ocsf, ocsf_ndjson, ecs, slack, teams, markdown, text";
+const NAMES: &str = "json, ocsf, ocsf_ndjson, ecs, slack, teams, markdown, text";
 
-fn asked(format: &str) -> Ask {
+fn request_in(format: &str) -> Ask {
     Ask::get(&format!("/v1/enrich?alert_id={ALERT}&format={format}"))
 }
 
 #[tokio::test]
-async fn every_format_is_had_by_its_word_and_says_what_it_is() {
+async fn every_format_is_selected_by_name_and_has_its_media_type() {
     let world = World::start().await;
     for (format, media_type) in [
         ("json", "application/json"),
@@ -25,7 +25,7 @@ async fn every_format_is_had_by_its_word_and_says_what_it_is() {
         ("markdown", "text/markdown; charset=utf-8"),
         ("text", "text/plain; charset=utf-8"),
     ] {
-        let by_query = world.send(asked(format)).await;
+        let by_query = world.send(request_in(format)).await;
         assert_eq!((by_query.status, by_query.header("content-type")), (200, media_type), "{format}");
         let by_body = world.post(json!({"alert_id": ALERT, "format": format})).await;
         assert_eq!((by_body.status, by_body.header("content-type")), (200, media_type), "{format}");
@@ -42,18 +42,18 @@ async fn every_format_is_had_by_its_word_and_says_what_it_is() {
             );
         }
     }
-    assert_eq!(Format::ALL.map(Format::as_str).join(", "), WORDS);
+    assert_eq!(Format::ALL.map(Format::as_str).join(", "), NAMES);
 }
 
 #[tokio::test]
-async fn a_format_that_there_is_not_is_told_with_those_that_there_are() {
+async fn error_about_an_unknown_format_lists_the_formats() {
     let world = World::start().await;
     for format in [json!("yaml"), json!("JSON"), json!(" ecs"), json!(1), json!(["ecs"]), json!({})] {
         let problem = world.post(json!({"alert_id": ALERT, "format": format})).await.problem(422, "invalid_request");
         assert_eq!(problem["errors"][0]["pointer"], "/format");
-        assert!(problem["detail"].as_str().unwrap().contains(WORDS), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(NAMES), "{problem}");
     }
-    let problem = world.send(asked("yaml").with("accept", "text/plain")).await.problem(422, "invalid_request");
+    let problem = world.send(request_in("yaml").with("accept", "text/plain")).await.problem(422, "invalid_request");
     assert_eq!(problem["errors"][0]["pointer"], "?format");
     for max_chars in [json!(499), json!(30_001), json!("many"), json!(-1), json!(1.5)] {
         let body = json!({"alert_id": ALERT, "format": "markdown", "max_chars": max_chars});
@@ -62,13 +62,13 @@ async fn a_format_that_there_is_not_is_told_with_those_that_there_are() {
     }
     assert_eq!(world.defender_calls(), 0);
     for max_chars in [json!(500), json!("30000"), Value::Null] {
-        let heard = world.post(json!({"alert_id": ALERT, "format": "markdown", "max_chars": max_chars})).await;
-        assert_eq!(heard.status, 200, "{max_chars}");
+        let response = world.post(json!({"alert_id": ALERT, "format": "markdown", "max_chars": max_chars})).await;
+        assert_eq!(response.status, 200, "{max_chars}");
     }
 }
 
 #[tokio::test]
-async fn accept_counts_where_no_format_is_named() {
+async fn accept_selects_the_format_if_the_request_names_none() {
     let world = World::start().await;
     let ask = |accept: &str| Ask::get(&format!("/v1/enrich?alert_id={ALERT}")).with("accept", accept);
     for (accept, media_type) in [
@@ -81,11 +81,11 @@ async fn accept_counts_where_no_format_is_named() {
         ("text/markdown;q=0.9, text/plain;q=0.1", "text/markdown; charset=utf-8"),
         ("text/*", "text/plain; charset=utf-8"),
     ] {
-        let heard = world.send(ask(accept)).await;
-        assert_eq!((heard.status, heard.header("content-type")), (200, media_type), "{accept}");
+        let response = world.send(ask(accept)).await;
+        assert_eq!((response.status, response.header("content-type")), (200, media_type), "{accept}");
         let posted = Ask::post("/v1/enrich", json!({"alert_id": ALERT}).to_string()).with("accept", accept);
         assert_eq!(world.send(posted).await.header("content-type"), media_type, "{accept}");
-        let named = world.send(asked("ecs").with("accept", accept)).await;
+        let named = world.send(request_in("ecs").with("accept", accept)).await;
         assert!(named.answer().is_array(), "{accept}");
     }
     let several = ask("text/html").with("accept", "text/markdown");
@@ -96,20 +96,20 @@ async fn accept_counts_where_no_format_is_named() {
 }
 
 #[tokio::test]
-async fn an_error_is_a_problem_in_every_format() {
+async fn error_is_a_problem_in_every_format() {
     let world = World::start().await;
     for format in Format::ALL.map(Format::as_str) {
         let ask = Ask::get(&format!("/v1/enrich?alert_id=da1_1&format={format}")).with("accept", "text/plain");
-        let heard = world.send(ask).await;
-        heard.problem(404, "not_found");
-        assert_eq!(heard.header("content-type"), "application/problem+json");
+        let response = world.send(ask).await;
+        response.problem(404, "not_found");
+        assert_eq!(response.header("content-type"), "application/problem+json");
         let allowed = Ask::get(&format!("/v1/enrich?alert_id=da1_1&not_found=200&format={format}"));
         assert_eq!(world.send(allowed).await.status, 200, "{format}");
     }
 }
 
 #[tokio::test]
-async fn every_item_of_a_batch_may_have_a_format_of_its_own() {
+async fn batch_items_can_have_different_formats() {
     let world = World::start().await;
     let items = json!([
         {"alert_id": ALERT, "format": "ecs"},
@@ -124,15 +124,15 @@ async fn every_item_of_a_batch_may_have_a_format_of_its_own() {
         {"machine": MACHINE, "format": "teams"},
     ]);
     let body = json!({"requests": items}).to_string();
-    let heard = world.send(Ask::post("/v1/enrich/batch?format=text", body).with("accept", "text/markdown")).await;
-    assert_eq!(heard.header("content-type"), "application/json");
-    let answer = heard.answer();
+    let response = world.send(Ask::post("/v1/enrich/batch?format=text", body).with("accept", "text/markdown")).await;
+    assert_eq!(response.header("content-type"), "application/json");
+    let answer = response.answer();
     let result = |at: usize| &answer["results"][at];
-    assert_eq!(result(0)["enrichment"], world.send(asked("ecs")).await.answer());
+    assert_eq!(result(0)["enrichment"], world.send(request_in("ecs")).await.answer());
     for (at, format) in [(1, "text"), (3, "ocsf_ndjson"), (4, "markdown")] {
         let in_batch = result(at)["enrichment"].as_str().expect("a text");
         assert!(!in_batch.is_empty(), "{format}");
-        assert_eq!(timeless_text(in_batch), timeless_text(&world.send(asked(format)).await.text()), "{format}");
+        assert_eq!(timeless_text(in_batch), timeless_text(&world.send(request_in(format)).await.text()), "{format}");
     }
     assert_eq!(result(2)["enrichment"]["kind"], "machine");
     let wrong = &result(5)["problem"];
@@ -147,9 +147,9 @@ async fn every_item_of_a_batch_may_have_a_format_of_its_own() {
 }
 
 #[tokio::test]
-async fn raw_is_left_out_where_there_is_no_place_for_it() {
+async fn raw_is_ignored_by_formats_without_a_member_for_it() {
     let world = World::start().await;
-    let plain = world.send(asked("ecs")).await;
+    let plain = world.send(request_in("ecs")).await;
     let raw = world.send(Ask::get(&format!("/v1/enrich?alert_id={ALERT}&format=ecs&include=raw"))).await;
     assert_eq!(raw.body, plain.body);
     let json = world.post(json!({"alert_id": ALERT, "include": "raw", "format": "json"})).await.answer();

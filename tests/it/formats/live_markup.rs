@@ -9,7 +9,7 @@ use super::hostile::NAMES;
 /// The only host that may be linked to.
 const PORTAL: &str = "https://security.microsoft.com/";
 
-/// Returns the first thing in a plain text that a client would act on, or that is invisible.
+/// Returns the first entity in a plain text that a client would act on, or that is invisible.
 pub(super) fn in_plain(text: &str) -> Option<String> {
     let found = unseen(text).or_else(|| mention(text)).or_else(|| short_name(text)).or_else(|| scheme(text));
     let found = found.or_else(|| host(text)).or_else(|| ipv6(text)).or_else(|| reference(text));

@@ -1,21 +1,22 @@
-//! Property tests of the human formats: no markup from an attacker takes effect, and every limit is kept.
+//! Whatever an attacker writes, every format keeps its limits and its schema, and no foreign markup takes effect.
 
+use defender_enrich::domain::subject::Kind;
+use defender_enrich::formats::{BatchLine, Format, OutputOptions, batch_message, render};
 use fastrand::Rng;
-use proptest::prelude::*;
 use serde_json::Value;
 
-use super::escape::{CARD, Escape, MARKDOWN, MRKDWN, PLAIN};
-use super::names::Names;
-use super::safe_text::{SafeText, length};
-use super::{Format, OutputOptions, hostile, live_markup, render};
+use super::schemas::{assert_is_ecs, assert_is_ocsf};
+use super::{hostile, live_markup};
 
 const ANSWERS: u64 = 10_000;
+/// Validation against a schema takes longer.
+const VALIDATED_ANSWERS: u64 = 500;
 
 /// Checks a body. The arguments are the seed of its answer, the body, and the length limit of a comment.
 type Check = fn(u64, &str, usize);
 
 /// Renders generated answers in each of these formats, and checks the bodies.
-fn rendered(checks: [(Format, Check); 2]) {
+fn check_all(checks: [(Format, Check); 2]) {
     for seed in 0..ANSWERS {
         let mut rng = Rng::with_seed(seed);
         let (answer, render_options) = (hostile::answer(&mut rng), hostile::render_options(&mut rng));
@@ -28,43 +29,63 @@ fn rendered(checks: [(Format, Check); 2]) {
     }
 }
 
-/// The name under which `texts` reports text in code style.
-const CODE: &str = "code";
-
-fn texts<'a>(value: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
-    match value {
-        Value::Object(members) => {
-            let is_code = value["fontType"] == "Monospace" && value["type"] == "TextRun";
-            for (name, member) in members {
-                let name = if is_code && name == "text" { CODE } else { name };
-                match member.as_str() {
-                    Some(text) => found.push((name, text)),
-                    None => texts(member, found),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
-        _ => {}
-    }
-}
-
-fn is_portal(address: &str) -> bool {
-    address.starts_with("https://security.microsoft.com/")
-        && address.len() <= 3000
-        && address.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>|()[]\"\\`".contains(&byte))
-}
-
 #[test]
 fn chat_messages_keep_their_limits_and_have_no_foreign_markup() {
-    rendered([(Format::Slack, slack), (Format::Teams, teams)]);
+    check_all([(Format::Slack, check_slack), (Format::Teams, check_teams)]);
 }
 
 #[test]
 fn comments_and_texts_keep_their_limits_and_have_no_foreign_markup() {
-    rendered([(Format::Markdown, comment), (Format::Text, text)]);
+    check_all([(Format::Markdown, check_comment), (Format::Text, check_text)]);
 }
 
-pub(super) fn slack(seed: u64, body: &str, _: usize) {
+#[test]
+fn batch_messages_keep_their_limits_and_have_no_foreign_markup() {
+    let mut rng = Rng::with_seed(18);
+    for seed in 0..300 {
+        let line = |at: usize| {
+            if at % 5 == 4 {
+                return BatchLine::failed(&hostile::text(&mut rng), &hostile::text(&mut rng));
+            }
+            let (answer, render_options) = (hostile::answer(&mut rng), hostile::render_options(&mut rng));
+            BatchLine::answered(&answer.enrichment(&render_options))
+        };
+        let lines: Vec<_> = (0..6).map(line).collect();
+        let body = |format| String::from_utf8(batch_message(&lines, format)).expect("UTF-8");
+        check_slack(seed, &body(Format::Slack), 0);
+        check_teams(seed, &body(Format::Teams), 0);
+    }
+}
+
+#[test]
+fn events_and_documents_are_valid() {
+    for seed in 0..VALIDATED_ANSWERS {
+        let mut rng = Rng::with_seed(seed);
+        let (answer, render_options) = (hostile::answer(&mut rng), hostile::render_options(&mut rng));
+        let body = |format| render(&answer, &render_options, OutputOptions::of(format), usize::MAX);
+        let alert_count = answer.findings.alerts.len();
+        let listed_count = alert_count.min(render_options.limit);
+
+        let events = String::from_utf8(body(Format::OcsfNdjson)).expect("UTF-8");
+        let events: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        events.iter().for_each(assert_is_ocsf);
+        let event_count = match answer.kind {
+            Kind::Alert => alert_count.min(1),
+            Kind::Incident => usize::from(answer.findings.incident.is_some()),
+            Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => listed_count,
+        };
+        assert_eq!(events.len(), event_count, "{seed}");
+        if answer.kind == Kind::Alert && listed_count < alert_count {
+            assert_eq!(events[0]["metadata"]["is_truncated"], true, "{seed}");
+        }
+
+        let documents: Vec<Value> = serde_json::from_slice(&body(Format::Ecs)).expect("JSON");
+        documents.iter().for_each(assert_is_ecs);
+        assert_eq!(documents.len(), listed_count, "{seed}");
+    }
+}
+
+fn check_slack(seed: u64, body: &str, _: usize) {
     let message: Value = serde_json::from_str(body).expect("JSON");
     let fallback = message["text"].as_str().expect("text");
     assert!((1..4000).contains(&length(fallback)), "{seed}");
@@ -72,11 +93,11 @@ pub(super) fn slack(seed: u64, body: &str, _: usize) {
     let blocks = message["blocks"].as_array().expect("blocks");
     assert!((2..=50).contains(&blocks.len()), "{seed}");
     for block in blocks {
-        slack_block(seed, block);
+        check_slack_block(seed, block);
     }
 }
 
-fn slack_block(seed: u64, block: &Value) {
+fn check_slack_block(seed: u64, block: &Value) {
     let mrkdwn = |text: &Value, max: usize| {
         assert_eq!(text["type"], "mrkdwn");
         let text = text["text"].as_str().expect("text");
@@ -111,7 +132,7 @@ fn slack_block(seed: u64, block: &Value) {
     }
 }
 
-pub(super) fn teams(seed: u64, body: &str, _: usize) {
+fn check_teams(seed: u64, body: &str, _: usize) {
     assert!(body.len() <= 28_000, "{seed}: {} bytes", body.len());
     let message: Value = serde_json::from_str(body).expect("JSON");
     assert_eq!(message["type"], "message");
@@ -119,9 +140,9 @@ pub(super) fn teams(seed: u64, body: &str, _: usize) {
     assert_eq!(attachment["contentType"], "application/vnd.microsoft.card.adaptive");
     let content = &attachment["content"];
     assert_eq!((&content["type"], &content["version"]), (&"AdaptiveCard".into(), &"1.4".into()));
-    let mut found = Vec::new();
-    texts(&content["body"], &mut found);
-    for (name, text) in found {
+    let mut all = Vec::new();
+    texts(&content["body"], &mut all);
+    for (name, text) in all {
         if name == CODE {
             assert_eq!(live_markup::in_code(text), None, "{seed}: {text:?}");
         } else if ["text", "title", "value"].contains(&name) {
@@ -135,13 +156,13 @@ pub(super) fn teams(seed: u64, body: &str, _: usize) {
     }
 }
 
-fn comment(seed: u64, body: &str, max_chars: usize) {
+fn check_comment(seed: u64, body: &str, max_chars: usize) {
     assert!(length(body) <= max_chars, "{seed}: {} of {max_chars}", length(body));
     assert_eq!(live_markup::in_markdown(body), None, "{seed}: {body}");
     assert!(body.starts_with("**") && body.contains("Microsoft Defender for Endpoint"), "{seed}: {body}");
 }
 
-fn text(seed: u64, body: &str, _: usize) {
+fn check_text(seed: u64, body: &str, _: usize) {
     let lines: Vec<_> = body.strip_suffix('\n').expect("a line break").split('\n').collect();
     assert!((2..=12).contains(&lines.len()), "{seed}: {body}");
     for line in lines {
@@ -154,40 +175,34 @@ fn text(seed: u64, body: &str, _: usize) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+/// The name under which `texts` reports text in code style.
+const CODE: &str = "code";
 
-    #[test]
-    fn escaped_text_has_no_active_markup(
-        text in prop_oneof![
-            "\\PC{0,60}",
-            "[ -~\\x00-\\x1f\u{85}\u{202e}\u{200b}\u{301}]{0,60}",
-            proptest::collection::vec(prop::sample::select(hostile::TRICKS), 0..8).prop_map(|tricks| tricks.concat()),
-        ],
-        max in 1_usize..120,
-        max_chars in 1_usize..200,
-    ) {
-        let safe_text = SafeText::new(&text, max);
-        let escaped = |escape: Escape| safe_text.escaped(max_chars, escape);
-        prop_assert_eq!(live_markup::in_plain(&escaped(PLAIN)), None);
-        prop_assert_eq!(live_markup::in_mrkdwn(&escaped(MRKDWN)), None);
-        prop_assert_eq!(live_markup::in_card(&escaped(CARD)), None);
-        prop_assert_eq!(live_markup::in_markdown(&format!("> {}", escaped(MARKDOWN))), None);
-    }
-
-    #[test]
-    fn names_never_leave_their_code_style(
-        name in prop_oneof!["[a-zA-Z0-9 ._'’#$+&()~^@\\\\-]{1,60}", "[a-c]{1,3}[.@#_ -][a-zA-Z0-9]{1,4}", "\\PC{1,20}"],
-        text in prop::sample::select(hostile::TRICKS),
-        max_chars in 1_usize..200,
-    ) {
-        let line = format!("on {name}: {text}");
-        let safe_text = SafeText::naming(&line, 200, &Names::new([name.as_str()]));
-        prop_assert_eq!(live_markup::in_mrkdwn(&safe_text.escaped(max_chars, MRKDWN)), None);
-        prop_assert_eq!(live_markup::in_card(&safe_text.escaped(max_chars, CARD)), None);
-        prop_assert_eq!(live_markup::in_markdown(&format!("> {}", safe_text.escaped(max_chars, MARKDOWN))), None);
-        for run in safe_text.runs(max_chars).into_iter().flatten() {
-            prop_assert_eq!(if run.is_code { live_markup::in_code(&run.text) } else { live_markup::in_card(&run.text) }, None);
+/// Collects the texts of a card with the names of their members.
+fn texts<'a>(value: &'a Value, all: &mut Vec<(&'a str, &'a str)>) {
+    match value {
+        Value::Object(members) => {
+            let is_code = value["fontType"] == "Monospace" && value["type"] == "TextRun";
+            for (name, member) in members {
+                let name = if is_code && name == "text" { CODE } else { name };
+                match member.as_str() {
+                    Some(text) => all.push((name, text)),
+                    None => texts(member, all),
+                }
+            }
         }
+        Value::Array(items) => items.iter().for_each(|item| texts(item, all)),
+        _ => {}
     }
+}
+
+fn is_portal(address: &str) -> bool {
+    address.starts_with("https://security.microsoft.com/")
+        && address.len() <= 3000
+        && address.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>|()[]\"\\`".contains(&byte))
+}
+
+/// Counts characters as Slack, Teams and ticket systems do: in UTF-16 units.
+fn length(text: &str) -> usize {
+    text.encode_utf16().count()
 }
