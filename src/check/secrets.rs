@@ -163,7 +163,7 @@ impl Deployment<'_> {
                 report.wrong(part, Code::Misconfigured, &detail);
             }
             Outcome::Misconfigured => {
-                report.wrong(part, Code::Misconfigured, "its host has only addresses that a destination may not have")
+                report.wrong(part, Code::Misconfigured, "its host has only addresses that a destination may not have");
             }
             Outcome::NothingToSend | Outcome::Pending => report.skipped(part, "nothing was sent"),
         }

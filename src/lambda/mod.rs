@@ -20,8 +20,9 @@ use axum::Router;
 use futures_util::FutureExt;
 use lambda_http::lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime};
 use lambda_http::{Context, Error, service_fn};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use tower::ServiceExt;
 use tower::layer::layer_fn;
 
@@ -60,15 +61,16 @@ pub async fn run(router: Router, settings: Arc<Settings>, extension: Option<Exte
 #[serde(untagged)]
 enum Outcome {
     /// The reply to an entry point.
-    Reply(Reply),
+    Reply(Box<Reply>),
     /// The result of checking the deployment.
     Check(Table),
 }
 
-/// A direct invocation. An entry point passes on what a caller sends inside an event of its own, so no caller can make one.
-#[derive(Deserialize)]
-struct DirectInvocation {
-    check: bool,
+/// Whether a direct invocation asks the function to check itself. An entry point passes on what a caller sends inside an
+/// event of its own, so no caller can make one.
+fn asks_for_check(payload: &str) -> bool {
+    let object: Option<Map<String, Value>> = serde_json::from_str(payload).ok();
+    object.is_some_and(|object| object.get("check") == Some(&Value::Bool(true)))
 }
 
 /// Answers an invocation. Lambda gets an error if the payload is not an event of an entry point, or if the service
@@ -81,10 +83,12 @@ async fn handle(
     let LambdaEvent { payload, context } = event;
     let reply = async {
         if let Some(event) = Event::read(payload.get().as_bytes()) {
-            return Some(Outcome::Reply(answer(router, event, &context).await));
+            return Some(Outcome::Reply(Box::new(answer(router, event, &context).await)));
         }
-        let direct: DirectInvocation = serde_json::from_str(payload.get()).ok()?;
-        if direct.check { Some(Outcome::Check(check_function(&settings, deadline(&context)).await)) } else { None }
+        if !asks_for_check(payload.get()) {
+            return None;
+        }
+        Some(Outcome::Check(check_function(&settings, deadline(&context)).await))
     };
     let (error_type, error_message) = match AssertUnwindSafe(reply).catch_unwind().await {
         Ok(Some(reply)) => return Ok(reply),
