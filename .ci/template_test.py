@@ -8,6 +8,7 @@ cannot fail proves nothing. A line per failed expectation, and last `template: N
     python template_test.py [template.yaml]        (needs aws-sam-translator)
 """
 import copy
+import json
 import logging
 import os
 import re
@@ -42,6 +43,11 @@ IDENTITY = {"Sid": "ProveItsIdentityToEntra", "Effect": "Allow", "Action": "sts:
                           "StringEquals": {"sts:SigningAlgorithm": "RS256"},
                           "NumericLessThanEquals": {"sts:DurationSeconds": 300}}}
 
+TRACES = {"Sid": "RecordTraces", "Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"}
+NETWORK = {"Sid": "UseItsNetwork", "Effect": "Allow", "Resource": "*",
+           "Action": ["ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+                      "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]}
+
 
 def secrets(*arns):
     return {"Sid": "ReadItsSecrets", "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": list(arns)}
@@ -56,6 +62,8 @@ SETS = {
     "signatures": (IAM, [secrets(DEFENDER), LOG], True, None),
     "signatures everywhere": ({**IAM, "FunctionUrl": "AWS_IAM"}, [secrets(DEFENDER), LOG], True, "AWS_IAM"),
     "federated": ({**USUAL, "FederatedCredential": "true"}, [secrets(DEFENDER, CALLERS), LOG, IDENTITY], False, None),
+    "traced": ({**USUAL, "Tracing": "Active"}, [secrets(DEFENDER, CALLERS), LOG, TRACES], False, None),
+    "in a network": ({**USUAL, "SubnetIds": "subnet-0a1b", "SecurityGroupIds": "sg-0a1b"}, [secrets(DEFENDER, CALLERS), LOG, NETWORK], False, None),
     "everything": ({**USUAL, "FederatedCredential": "true", "SecretsKmsKeyArn": KEY, "AuthMode": "iam", "FunctionUrl": "AWS_IAM"},
                    [secrets(DEFENDER, CALLERS), LOG, DECRYPT, IDENTITY], True, "AWS_IAM"),
     "anonymous": ({"DefenderSecretArn": DEFENDER, "AuthMode": "none", "AllowAnonymous": "true", "FunctionUrl": "NONE"},
@@ -69,6 +77,7 @@ REFUSED = {
     "API keys from nowhere": ({"DefenderSecretArn": DEFENDER}, "ApiKeysHaveASecret"),
     "API keys from nowhere, anonymous allowed": ({"DefenderSecretArn": DEFENDER, "AllowAnonymous": "true"}, "ApiKeysHaveASecret"),
     "signatures with an open URL": ({**IAM, "FunctionUrl": "NONE"}, "IamMeansEveryDoor"),
+    "nothing reserved and no share": ({**USUAL, "ReservedConcurrency": "0"}, "UnreservedNeedsAShare"),
     "a region of another cloud": ({**USUAL, "DefenderCloud": "gcc_high", "DefenderRegion": "eu"}, "RegionsAreCommercial"),
 }
 
@@ -78,6 +87,9 @@ MALFORMED = {
     "CallerSecretArn": ["callers", CALLERS + "*"],
     "SecretsKmsKeyArn": ["alias/secrets", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*", f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/secrets"],
     "AlarmTopicArn": ["soc", f"arn:aws:sns:{REGION}:{ACCOUNT}:*"],
+    "LogKmsKeyArn": ["alias/logs", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*"],
+    "QuotaShare": ["0", "-1", "many"],
+    "ThrottleBurst": ["0", "-1", "many"],
     "QuotaPerMinute": ["0", "-1", "1.5", "many"],
     "QuotaPerHour": ["0", "-1", "1e3"],
 }
@@ -86,6 +98,13 @@ ENVIRONMENT = {
     "DEFENDER_SECRET_ID": DEFENDER, "CALLER_SECRET_ID": CALLERS, "SECRET_TTL_S": "300", "ENRICH_AUTH": "api_key", "ENRICH_ALLOW_ANONYMOUS": "false",
     "ENRICH_TIMEOUT_MS": "10000", "ENRICH_PAGE": "false", "DEFENDER_BACKEND": "auto", "DEFENDER_CLOUD": "commercial", "CACHE_TTL_S": "60", "CACHE_STALE_S": "900",
     "QUOTA_SHARE": "2",
+}
+
+ALIAS = "<EnrichFunctionAliaslive>"
+# Each alarm, and its section of the runbook.
+ALARMS = {
+    "CheckWarningAlarm": "the-check-warning-alarm", "CredentialAlarm": "the-credential-alarm", "FunctionErrorsAlarm": "the-function-errors-alarm", "QuotaAlarm": "the-quota-alarm",
+    "SlowAlarm": "the-slow-alarm", "ThrottlesAlarm": "the-throttles-alarm", "UnansweredAlarm": "the-unanswered-alarm",
 }
 
 NOTHING = object()                                    # what AWS::NoValue leaves
@@ -153,6 +172,8 @@ class Stack:
             return all(arguments)
         if function == "Fn::Or":
             return any(arguments)
+        if function == "Fn::Join":
+            return str(arguments[0]).join(arguments[1])
         raise NotImplementedError(function)
 
     def refusals(self):
@@ -182,13 +203,16 @@ def allowed(parameter, value):
 
 def check_permissions(score, name, stack, statements, signed, url):
     roles = stack.of_type("AWS::IAM::Role")
-    score.same(f"{name}: roles", list(roles), ["EnrichRole"])
+    score.same(f"{name}: roles", sorted(roles), ["CodeDeployServiceRole", "EnrichRole", "SelfCheckRole"])
+    check = [s for policy in roles["SelfCheckRole"]["Policies"] for s in policy["PolicyDocument"]["Statement"]]
+    score.same(f"{name}: what the schedule may do", check, [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": ALIAS}])
+    score.same(f"{name}: who may be the schedule", [s["Principal"] for s in roles["SelfCheckRole"]["AssumeRolePolicyDocument"]["Statement"]], [{"Service": "scheduler.amazonaws.com"}])
     role = roles.get("EnrichRole", {})
     score.same(f"{name}: managed policies", role.get("ManagedPolicyArns", []), [])
     found = [s for policy in role.get("Policies", []) for s in policy["PolicyDocument"]["Statement"]]
     score.same(f"{name}: statements", found, statements)
     score.same(f"{name}: actions on everything", [s["Action"] for s in found if "*" in s.get("Resource", "*")],
-               ["sts:GetWebIdentityToken"] if IDENTITY in statements else [])
+               [a for s, a in ((IDENTITY, "sts:GetWebIdentityToken"), (TRACES, TRACES["Action"]), (NETWORK, NETWORK["Action"])) if s in statements])
     trusted = [s["Principal"] for s in role.get("AssumeRolePolicyDocument", {}).get("Statement", [])]
     score.same(f"{name}: who may be the role", trusted, [{"Service": "lambda.amazonaws.com"}])
     others = [k for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy") for k in stack.of_type(kind)]
@@ -203,6 +227,7 @@ def check_permissions(score, name, stack, statements, signed, url):
         doors += [("lambda:InvokeFunction", "*", "through the Function URL only"), ("lambda:InvokeFunctionUrl", "*", "NONE")]
     narrowed = lambda p: p.get("SourceArn") or p.get("FunctionUrlAuthType") or (p.get("InvokedViaFunctionUrl") and "through the Function URL only")
     score.same(f"{name}: who may invoke", sorted((p["Action"], p["Principal"], str(narrowed(p))) for p in stack.of_type("AWS::Lambda::Permission").values()), sorted(doors))
+    score.same(f"{name}: what callers invoke", sorted({p["FunctionName"] for p in stack.of_type("AWS::Lambda::Permission").values()}), [ALIAS])
     score.same(f"{name}: Function URLs", [u["AuthType"] for u in stack.of_type("AWS::Lambda::Url").values()], [url] if url else [])
 
     body = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]["Body"]
@@ -210,6 +235,7 @@ def check_permissions(score, name, stack, statements, signed, url):
     for path, methods in body["paths"].items():
         for method, operation in methods.items():
             score.same(f"{name}: {path} {method} asks for", operation.get("security", []), [{"AWS_IAM": []}] if signed else [])
+            score.same(f"{name}: {path} {method} calls the alias", ALIAS in operation["x-amazon-apigateway-integration"]["uri"], True)
             score.same(f"{name}: {path} {method} payload", operation["x-amazon-apigateway-integration"]["payloadFormatVersion"], "2.0")
     score.same(f"{name}: what AWS_IAM means", body["components"]["securitySchemes"]["AWS_IAM"].get("x-amazon-apigateway-authtype"), "awsSigv4")
 
@@ -238,7 +264,9 @@ def check_function(score, template):
     score.same("the deadline ends before Lambda's", int(ENVIRONMENT["ENRICH_TIMEOUT_MS"]) < int(function["Timeout"]) * 1000, True)
 
     declared = template["Parameters"]
-    score.same("environments", [declared["ReservedConcurrency"].get(bound) for bound in ("MinValue", "MaxValue")], [1, 50])
+    score.same("environments", [declared["ReservedConcurrency"].get(bound) for bound in ("MinValue", "MaxValue")], [0, 50])
+    unreserved = Stack(template, {**USUAL, "ReservedConcurrency": "0", "QuotaShare": "7"}).of_type("AWS::Lambda::Function")["EnrichFunction"]
+    score.same("nothing reserved", ("ReservedConcurrentExecutions" in unreserved, unreserved["Environment"]["Variables"]["QUOTA_SHARE"]), (False, "7"))
     for n in (1, 7, 50):
         share = Stack(template, {**USUAL, "ReservedConcurrency": n}).of_type("AWS::Lambda::Function")["EnrichFunction"]
         quota = {k: str(v) for k, v in share["Environment"]["Variables"].items() if k.startswith("QUOTA")}
@@ -256,6 +284,35 @@ def check_function(score, template):
     score.same("parameters in groups", sorted(grouped), sorted(declared))
 
 
+def references(node):
+    """The names that a part of a template refers to, with those in its conditions."""
+    if isinstance(node, list):
+        return set().union(*map(references, node))
+    if not isinstance(node, dict):
+        return set()
+    found = {node["Ref"]} if isinstance(node.get("Ref"), str) else set()
+    if "Fn::Sub" in node:
+        found |= set(re.findall(r"\$\{(\w+)\}", str(node["Fn::Sub"])))
+    return found | set().union(*(references(v) for v in node.values()))
+
+
+def check_versions(score, template):
+    """A change of any parameter that the function reads has to publish a version: callers reach a version only."""
+    function, = (r for r in template.expanded["Resources"].values() if r["Type"] == "AWS::Lambda::Function")
+    conditions = {n for n, c in template.expanded["Conditions"].items() if f'"{n}"' in json.dumps(function)}
+    read = references(function) | set().union(*(references(template.expanded["Conditions"][n]) for n in conditions))
+    version, = (r for r in template.expanded["Resources"].values() if r["Type"] == "AWS::Lambda::Version")
+    by_hand = {"DefenderSecretArn", "CallerSecretArn", "SplunkFields", "SubnetIds", "SecurityGroupIds"}
+    score.same("parameters that publish a version", sorted(references(version["Properties"]["Description"])), sorted((read & set(template["Parameters"])) - by_hand | {"Revision"}))
+    score.same("Revision says what needs it", [n for n in ("secret's ARN", "SplunkFields", "SubnetIds", "SecurityGroupIds") if n not in template["Parameters"]["Revision"]["Description"]], [])
+    longest = {}
+    for name in references(version["Properties"]["Description"]):
+        about = template["Parameters"][name]
+        limit = re.search(r"\{(?:\d+,)?(\d+)\}", about.get("AllowedPattern", ""))
+        longest[name] = max(map(len, map(str, about["AllowedValues"]))) if "AllowedValues" in about else len(str(about["MaxValue"])) if "MaxValue" in about else int(limit[1]) + 1
+    score.same("the description fits", sum(longest.values()) + len(longest) <= 256, True)
+
+
 def check_watching(score, template):
     for days in ("30", "7"):
         stack = Stack(template, {**USUAL, **({} if days == "30" else {"LogRetentionDays": days})})
@@ -267,13 +324,33 @@ def check_watching(score, template):
     stage, = stack.of_type("AWS::ApiGatewayV2::Stage").values()
     score.same("access log", stage["AccessLogSettings"]["DestinationArn"], "<AccessLogGroup.Arn>")
     score.same("access log tells no query, header or body", re.findall(r"\$context\.\w*[qQ]uery\w*|authorizer|header|apiKey", stage["AccessLogSettings"]["Format"]), [])
-    score.same("throttling", stage["DefaultRouteSettings"], {"ThrottlingRateLimit": "20", "ThrottlingBurstLimit": "40"})
+    score.same("access log tells no message", re.findall(r"\$context\.[\w.]*[mM]essage\w*", stage["AccessLogSettings"]["Format"]), [])
+    score.same("access log is JSON", sorted(json.loads(re.sub(r"\$context[\w.]+", "-", stage["AccessLogSettings"]["Format"]))),
+               ["bytes", "caller_arn", "duration_ms", "error", "function_status", "method", "path", "request_id", "source_ip", "status", "time"])
+    for about, given, burst in (("as many as are reserved", {}, "2"), ("more reserved", {"ReservedConcurrency": "7"}, "7"), ("none reserved", {"ReservedConcurrency": "0", "QuotaShare": "4"}, "4"),
+                                ("as given", {"ThrottleBurst": "40"}, "40")):
+        stage, = Stack(template, {**USUAL, **given}).of_type("AWS::ApiGatewayV2::Stage").values()
+        score.same(f"throttling, {about}", stage["DefaultRouteSettings"], {"ThrottlingRateLimit": "10", "ThrottlingBurstLimit": burst})
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
-    score.same("alarms", sorted(alarms), ["FunctionErrorsAlarm", "SlowAlarm", "ThrottlesAlarm", "UnansweredAlarm"])
-    score.same("alarms are heard", [k for k, a in alarms.items() if a.get("AlarmActions") != [TOPIC]], [])
+    score.same("alarms", sorted(alarms), sorted(ALARMS))
+    score.same("alarms notify by one alarm", [k for k, a in alarms.items() if "AlarmActions" in a], [])
+    call, = stack.of_type("AWS::CloudWatch::CompositeAlarm").values()
+    score.same("the one alarm notifies", (call["AlarmActions"], call["OKActions"]), ([TOPIC], [TOPIC]))
+    score.same("the one alarm hears all", sorted(re.findall(r'ALARM\("<(\w+)>"\)', call["AlarmRule"])), sorted(ALARMS))
+    silent, = Stack(template, USUAL).of_type("AWS::CloudWatch::CompositeAlarm").values()
+    score.same("no topic, no action", [k for k in silent if k.endswith("Actions")], [])
+    score.same("every alarm has a page", [k for k, a in alarms.items() if f"docs/runbook.md#{ALARMS[k]}" not in a["AlarmDescription"]], [])
     score.same("slow is told from the timeout", alarms["SlowAlarm"]["Metrics"][1]["Expression"], "100 * duration / (1000 * 15)")
-    score.same("no topic, no action", [k for k, a in Stack(template, USUAL).of_type("AWS::CloudWatch::Alarm").items() if "AlarmActions" in a], [])
-    score.same("outputs", sorted(stack.template["Outputs"]), ["ApiUrl", "EnrichUrl", "FunctionArn", "FunctionUrl", "RoleArn"])
+    filters = stack.of_type("AWS::Logs::MetricFilter")
+    score.same("filters read the function's log", {f["LogGroupName"] for f in filters.values()}, {"<FunctionLogGroup>"})
+    made = {t["MetricName"] for f in filters.values() for t in f["MetricTransformations"]}
+    score.same("alarms look at what is counted", sorted({a["MetricName"] for a in alarms.values() if a.get("Namespace", "").startswith("defender-enrich/")} - made), [])
+    board, = stack.of_type("AWS::CloudWatch::Dashboard").values()
+    score.same("the dashboard is JSON", len(json.loads(board["DashboardBody"])["widgets"]), 6)
+    schedule, = stack.of_type("AWS::Scheduler::Schedule").values()
+    score.same("the daily check", (schedule["ScheduleExpression"], schedule["Target"]["Arn"], schedule["Target"]["Input"]), ("rate(1 day)", ALIAS, '{"check":true}'))
+    score.same("no daily check", list(Stack(template, {**USUAL, "SelfCheck": "disabled"}).of_type("AWS::Scheduler::Schedule")), [])
+    score.same("outputs", sorted(stack.template["Outputs"]), ["ApiUrl", "DashboardUrl", "EnrichUrl", "FunctionArn", "FunctionUrl", "RoleArn"])
     score.same("the address to call", stack.resolve(stack.template["Outputs"]["EnrichUrl"]["Value"]), f"https://<HttpApi>.execute-api.{REGION}.amazonaws.com/v1/enrich")
     about = template["Metadata"]["AWS::ServerlessRepo::Application"]
     score.same("licence", about["SpdxLicenseId"], "Apache-2.0")
@@ -288,6 +365,7 @@ def check(written):
     for name, (parameters, rule) in REFUSED.items():
         score.same(f"{name}: refused by", Stack(template, parameters).refusals(), [rule])
     check_function(score, template)
+    check_versions(score, template)
     check_watching(score, template)
     return score
 
@@ -319,6 +397,8 @@ def spoiled():
     yield "a limit that nobody has set", "share of each of 7", lambda t: function(t)["Environment"]["Variables"].update(QUOTA_PER_MINUTE=100)
     yield "an empty setting", "environment", lambda t: function(t)["Environment"]["Variables"].update(DEFENDER_REGION={"Ref": "DefenderRegion"})
     yield "a misspelt setting", "environment", lambda t: function(t)["Environment"]["Variables"].update(ENRICH_AUTHN={"Ref": "AuthMode"})
+    yield "more callers than environments", "throttling, more reserved", lambda t: t["Resources"]["HttpApi"]["Properties"]["DefaultRouteSettings"].update(ThrottlingBurstLimit=40)
+    yield "a parameter that reaches nobody", "publish a version", lambda t: function(t).update(VersionDescription={"Fn::Sub": "${Revision}"})
     yield "logs for ever", "log retention", lambda t: t["Resources"]["FunctionLogGroup"]["Properties"].pop("RetentionInDays")
     yield "a looser pattern", "DefenderSecretArn takes", lambda t: t["Parameters"]["DefenderSecretArn"].update(AllowedPattern=".*")
 

@@ -9,6 +9,7 @@ mod auth;
 pub mod backend;
 pub mod background;
 mod cache;
+mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod client;

@@ -15,12 +15,29 @@ use tokio::time::{Instant, timeout_at};
 use super::origin::OwnAddress;
 use super::problem::{Code, Problem};
 use super::respond::RequestLog;
+use super::routes;
 use crate::app::Service;
+use crate::formats::Format;
 use crate::lookup::{Context, Deadline};
 
 /// The request id that the entry point assigned.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+/// The id of the trace that AWS X-Ray records for the request, without the parts of the header that name a segment.
+#[derive(Clone, Debug)]
+pub struct XrayTraceId(String);
+
+impl XrayTraceId {
+    /// Reads the root of a trace header, such as `Root=1-69a554e0-c4ca4238a0b923820dcc509a;Parent=…;Sampled=1`.
+    ///
+    /// Source: <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.
+    pub fn read(header: &str) -> Option<Self> {
+        let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
+        let is_id = (1..=64).contains(&root.len()) && root.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        is_id.then(|| Self(root.to_owned()))
+    }
+}
 
 /// The largest response body that the entry point accepts, in bytes after JSON escaping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +76,8 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
     let ctx = Context::new(deadline, id.as_str(), traceparent(request.headers()));
     let limit = request.extensions().get::<AnswerLimit>().copied().unwrap_or_default();
     request.extensions_mut().insert(RequestContext { ctx: ctx.clone(), limit });
+    let route = routes::log_name(request.uri().path());
+    let trace_id = request.extensions().get::<XrayTraceId>().cloned();
     let varies = is_negotiated(request.uri().path());
 
     let from_caller = request.extensions().get::<OwnAddress>();
@@ -83,6 +102,7 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
     let request_log = response.extensions().get::<RequestLog>().cloned().unwrap_or_default();
     tracing::info!(
         request_id = %id,
+        route = request_log.route.or(route),
         caller = request_log.caller.as_deref(),
         kind = request_log.kind,
         status = response.status().as_u16(),
@@ -91,16 +111,25 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
         duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         upstream_calls = ctx.calls(),
         cache = request_log.cache,
+        backend = request_log.backend,
+        format = request_log.format.map_or_else(|| format_of(&response), |format| Some(format.as_str())),
         ok = request_log.items.as_ref().map(|items| items.ok),
         failed = request_log.items.as_ref().map(|items| items.failed),
         pending = request_log.items.as_ref().map(|items| items.pending).filter(|pending| *pending > 0),
         codes = request_log.items.as_ref().map(|items| items.codes.as_str()).filter(|codes| !codes.is_empty()),
         // Rate limits are kept by this process alone.
         quota = "local",
+        xray_trace_id = trace_id.as_ref().map(|id| id.0.as_str()),
         cold_start = is_cold_start,
         "request"
     );
     response
+}
+
+/// The format of a body that no handler has named: a batch, a problem and a document are JSON, the page is none.
+fn format_of(response: &Response) -> Option<&'static str> {
+    let media_type = response.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    matches!(media_type, "application/json" | "application/problem+json").then_some(Format::Json.as_str())
 }
 
 /// Rejects a request that a browser page elsewhere sent to a service without authentication.
@@ -153,6 +182,17 @@ mod tests {
             assert_eq!(id.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{id}");
             assert_eq!(id.as_bytes()[14], b'4', "{id}");
             assert!(b"89ab".contains(&id.as_bytes()[19]), "{id}");
+        }
+    }
+
+    #[test]
+    fn only_the_root_of_a_trace_header_is_logged() {
+        let of = |header| XrayTraceId::read(header).map(|id| id.0);
+        let root = Some("1-69a554e0-c4ca4238a0b923820dcc509a".to_owned());
+        assert_eq!(of("Root=1-69a554e0-c4ca4238a0b923820dcc509a;Parent=53995c3f42cd8ad8;Sampled=1"), root);
+        assert_eq!(of("Self=1-2-3;Root=1-69a554e0-c4ca4238a0b923820dcc509a"), root);
+        for none in ["", "Root=", "Parent=53995c3f42cd8ad8", "Root=1-<b>", &format!("Root={}", "a".repeat(65))] {
+            assert_eq!(of(none), None, "{none}");
         }
     }
 

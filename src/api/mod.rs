@@ -28,13 +28,14 @@ use axum::Router;
 use tower::util::MapRequest;
 
 use crate::app::Service;
-pub use middleware::{AnswerLimit, RequestId};
+pub use middleware::{AnswerLimit, RequestId, XrayTraceId};
 pub use openapi::{document, flat_document, schemas};
 pub use origin::OwnAddress;
 #[cfg(feature = "cli")]
 pub(crate) use page::{PageExample, PageSetup};
 #[cfg(feature = "cli")]
-pub(crate) use problem::{is_bad_input, one_line_message};
+pub(crate) use problem::is_bad_input;
+pub(crate) use problem::{Code, one_line_message};
 
 pub use crate::auth::IamIdentity;
 

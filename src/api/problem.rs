@@ -435,15 +435,14 @@ pub(crate) fn is_bad_input(error: &EnrichError) -> bool {
 
 /// Returns the caller's text in one line, with Entra's error code and without the mention of `Retry-After`, which a
 /// command line does not have.
-#[cfg(feature = "cli")]
-pub(crate) fn one_line_message(error: EnrichError) -> String {
+pub(crate) fn one_line_message(error: EnrichError) -> (Code, String) {
     let refusal = if let EnrichError::CredentialRefused { refusal } = error { Some(refusal) } else { None };
     let problem = Problem::from(error);
     let detail = match refusal {
         Some(refusal) => refused(&refusal, refusal.reason.remedy()),
         None => problem.detail_with_wait(),
     };
-    format!("{}: {detail}", problem.code.as_str())
+    (problem.code, format!("{}: {detail}", problem.code.as_str()))
 }
 
 /// Returns the text for a person in a chat, and the log fields.

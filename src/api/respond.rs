@@ -19,15 +19,22 @@ use super::routes;
 use crate::app::Service;
 use crate::auth::{AuthError, Caller, IamIdentity, SignatureError, Signed};
 use crate::domain::enrichment::Answer;
+use crate::formats::Format;
 
 /// The fields of a request's log line, beside its status.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RequestLog {
+    /// The route, where its path does not tell it.
+    pub(super) route: Option<&'static str>,
     pub(super) caller: Option<Arc<str>>,
     pub(super) kind: Option<&'static str>,
     pub(super) code: Option<&'static str>,
     pub(super) cause: Option<String>,
     pub(super) cache: Option<&'static str>,
+    /// The backend that the answer comes from.
+    pub(super) backend: Option<&'static str>,
+    /// The format of the answer; `None`: the one of its media type.
+    pub(super) format: Option<Format>,
     pub(super) items: Option<ItemCounts>,
 }
 
@@ -43,7 +50,12 @@ pub(super) struct ItemCounts {
 
 impl RequestLog {
     pub(super) fn of(answer: &Answer) -> Self {
-        Self { kind: Some(answer.kind.as_str()), cache: Some(answer.source.cache.as_str()), ..Self::default() }
+        Self {
+            kind: Some(answer.kind.as_str()),
+            cache: Some(answer.source.cache.as_str()),
+            backend: Some(answer.source.backend.as_str()),
+            ..Self::default()
+        }
     }
 
     /// The log fields of a request that is not about one subject.

@@ -69,6 +69,17 @@ impl Endpoint {
         }
     }
 
+    /// The route's word in the log.
+    fn log_name(self) -> &'static str {
+        match self {
+            Self::Enrich | Self::EnrichByQuery | Self::EnrichAtRoot => "enrich",
+            Self::EnrichBatch => "batch",
+            Self::Integration(_) => "hook",
+            Self::OpenApi => "openapi",
+            Self::Health => "healthz",
+        }
+    }
+
     fn handler(self, filter: MethodFilter) -> MethodRouter<Arc<Service>> {
         on(filter, move |State(service), Extension(request_context): Extension<RequestContext>, request: Request| {
             let (parts, body) = request.into_parts();
@@ -93,6 +104,11 @@ pub(super) fn router() -> Router<Arc<Service>> {
         let (verb, path) = endpoint.address();
         router.route(path, endpoint.handler(verb.filter()))
     })
+}
+
+/// The word in the log for the route at this path; `None` if there is no such route.
+pub(super) fn log_name(path: &str) -> Option<&'static str> {
+    Endpoint::all().find(|endpoint| endpoint.address().1 == path).map(Endpoint::log_name)
 }
 
 /// All routes, for a caller whose path is none of them.

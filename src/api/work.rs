@@ -378,7 +378,11 @@ impl Work {
         let output = request.options.output_options();
         let limit = self.request_context.limit.0;
         let body = formats::render(&answer, &render_options(request, notified.as_ref()), output, limit);
-        let mut response = respond::of_type(body, output.format.media_type(), RequestLog::of(&answer));
+        let mut response = respond::of_type(
+            body,
+            output.format.media_type(),
+            RequestLog { format: Some(output.format), ..RequestLog::of(&answer) },
+        );
         if let Some(notified) = &notified {
             notify::insert_header(response.headers_mut(), notified);
         }

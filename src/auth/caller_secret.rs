@@ -244,7 +244,6 @@ impl CallerSecretCache {
     }
 
     /// The mistakes that were corrected in the cached content.
-    #[cfg(feature = "cli")]
     pub(super) fn corrections(&self) -> Corrections {
         let known = self.cache.as_ref().and_then(SecretCache::known);
         known.map(|secret| secret.corrections.clone()).unwrap_or_default()

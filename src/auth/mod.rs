@@ -14,12 +14,10 @@ use http::HeaderMap;
 use crate::client::Context;
 use crate::clock::Clock;
 use crate::config::{CallerAuth, Settings};
-#[cfg(feature = "cli")]
 use crate::credentials::Corrections;
 use crate::credentials::{SecretError, SecretProblem, SecretStore, StoreError};
 use caller_secret::CallerSecretCache;
 pub(crate) use caller_secret::{CallerSecret, Member, MemberForm, UnknownMember};
-#[cfg(feature = "cli")]
 pub(crate) use keys::KeyError;
 use keys::Keys;
 pub(crate) use secrets::MemberError;
@@ -157,7 +155,6 @@ impl Callers {
     }
 
     /// The mistakes that were corrected in the caller secret.
-    #[cfg(feature = "cli")]
     pub(crate) fn corrections(&self) -> Corrections {
         self.secret.corrections()
     }
@@ -179,7 +176,6 @@ impl CallerSecret {
     }
 
     /// The keys of callers, and the entries that are not keys.
-    #[cfg(feature = "cli")]
     pub(crate) fn api_keys(&self) -> Result<(&secrets::Secrets, &[KeyError]), AuthError> {
         self.keys().map(|keys| (&keys.secrets, keys.errors.as_slice()))
     }

@@ -1,7 +1,6 @@
 //! Secrets of callers, by holder: how they are read from a member of the caller secret, and how a request is compared
 //! with them. Every comparison takes constant time, and no secret is ever displayed.
 
-#[cfg(feature = "cli")]
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -49,7 +48,6 @@ impl SecretList {
     }
 
     /// The holders of a secret that can be guessed, as it is written.
-    #[cfg(feature = "cli")]
     pub(crate) fn weak_holders(&self, secret: &CallerSecret) -> Vec<Arc<str>> {
         let texts = self.texts(secret).unwrap_or_default().into_iter();
         Secrets(texts.map(|(holder, text)| (holder, text.into())).collect()).weak_holders()
@@ -120,7 +118,6 @@ impl Secrets {
     }
 
     /// The holders' names, without duplicates.
-    #[cfg(feature = "cli")]
     pub(crate) fn holders(&self) -> Vec<Arc<str>> {
         let mut names: Vec<_> = self.0.iter().map(|(name, _)| name.clone()).collect();
         names.dedup();
@@ -128,7 +125,6 @@ impl Secrets {
     }
 
     /// The holders of a secret that can be guessed.
-    #[cfg(feature = "cli")]
     pub(crate) fn weak_holders(&self) -> Vec<Arc<str>> {
         Self(self.0.iter().filter(|(_, secret)| is_weak(secret)).cloned().collect()).holders()
     }
@@ -164,14 +160,11 @@ impl Secrets {
 }
 
 /// Shorter keys can be guessed: 16 random bytes have 22 characters as base64, and 32 as hexadecimal digits.
-#[cfg(feature = "cli")]
 const MIN_KEY_CHARACTERS: usize = 20;
 /// A text with fewer distinct characters is not random.
-#[cfg(feature = "cli")]
 const MIN_DISTINCT_CHARACTERS: usize = 8;
 
 /// Whether an operator-made key can be guessed.
-#[cfg(feature = "cli")]
 fn is_weak(key: &[u8]) -> bool {
     let key = String::from_utf8_lossy(key);
     let distinct: BTreeSet<char> = key.chars().collect();
@@ -254,7 +247,6 @@ mod tests {
         assert_eq!(Secrets::default().signer(&[b"body"], &[tag(b"")]), Err(SignatureError::NotConfigured));
     }
 
-    #[cfg(feature = "cli")]
     #[test]
     fn weak_keys_are_reported_by_their_holders() {
         for (key, weak) in [

@@ -14,8 +14,8 @@ use tracing::level_filters::LevelFilter;
 async fn main() -> ExitCode {
     let log = LogSettings::read(LevelFilter::INFO);
     telemetry::start(log.clone().unwrap_or(DEFAULT_LOG));
-    let service = match log.and_then(|_| service()) {
-        Ok(service) => service,
+    let (settings, service) = match log.and_then(|_| service()) {
+        Ok(started) => started,
         Err(error) => {
             tracing::error!(%error, "a setting is wrong");
             return ExitCode::FAILURE;
@@ -24,7 +24,7 @@ async fn main() -> ExitCode {
     service.warm_up().await;
     let extension = Extension::arrange(service.background_tasks(), service.wants_time_after_answers()).await;
     // Spawned, because each wake-up of the main future makes tokio poll the system for events first.
-    let outcome = tokio::spawn(lambda::run(service.router(), extension)).await;
+    let outcome = tokio::spawn(lambda::run(service.router(), settings, extension)).await;
     match outcome.map_err(Error::from).flatten() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -37,8 +37,9 @@ async fn main() -> ExitCode {
 /// Used to log that the log settings themselves are wrong.
 const DEFAULT_LOG: LogSettings = LogSettings { json: true, level: LevelFilter::INFO, color: false };
 
-fn service() -> Result<Arc<Service>, SettingError> {
+fn service() -> Result<(Arc<Settings>, Arc<Service>), SettingError> {
     let settings = Settings::read()?;
     settings.require_callers()?;
-    Service::from_environment(&settings)
+    let service = Service::from_environment(&settings)?;
+    Ok((Arc::new(settings), service))
 }

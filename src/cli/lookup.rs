@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::advice::error_message;
 use super::{BAD_INPUT, CommandError, NO_ANSWER, Session, is_on_terminal, print, print_error};
 use crate::api::is_bad_input;
+use crate::check::{Viewpoint, error_message};
 use crate::domain::enrichment::RenderOptions;
 use crate::domain::subject::Question;
 use crate::domain::subject::field_names::FieldMeaning;
@@ -43,7 +43,7 @@ pub(super) async fn run(
         }
         Err(error) => {
             let code = if is_bad_input(&error) { BAD_INPUT } else { NO_ANSWER };
-            print_error(&error_message(error));
+            print_error(&error_message(error, Viewpoint::Shell).1);
             Ok(ExitCode::from(code))
         }
     }

@@ -1,6 +1,5 @@
 //! The command line of `defender-enrich`.
 
-mod advice;
 mod check;
 mod demo_chat;
 mod listen;

@@ -118,7 +118,7 @@ fn guide(address: SocketAddr) -> String {
     );
     for subject in defender_sandbox::showcase() {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind) else { continue };
-        let heading = format!("\n# {} {}: {}\n", article(kind), kind.as_str(), subject.why);
+        let heading = format!("\n# {} {}: {}\n", kind.article(), kind.as_str(), subject.why);
         text.extend([heading, curl_line(address, &[(kind.field(), subject.value)])]);
     }
     let json_body = format!(
@@ -173,13 +173,6 @@ fn further_examples(address: SocketAddr, chat: &DemoChat) -> String {
 fn curl_line(address: SocketAddr, fields: &[(&str, &str)]) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     format!("curl -s -H 'X-Api-Key: {DEMO_KEY}' 'http://{address}/v1/enrich?{query}'\n")
-}
-
-pub(super) fn article(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Alert | Kind::Incident | Kind::Ip => "an",
-        Kind::Machine | Kind::User | Kind::File | Kind::Domain => "a",
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::certificate_end;
 use super::secret_text::{Content, Correction, Corrections, SecretProblem, parsed, trim, trimmed};
 use super::token::Token;
 use crate::client::Api;
@@ -48,6 +49,8 @@ pub(crate) struct App {
     pub(crate) client_id: String,
     /// The proof of its identity.
     pub(crate) proof: Proof,
+    /// When the proof ends, as the secret says.
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// How an app authenticates to Entra.
@@ -91,7 +94,6 @@ const MEMBER_NAMES: [(&str, &[&str]); 9] = [
 
 impl Credential {
     /// The name of the form, for `check`.
-    #[cfg(feature = "cli")]
     pub(crate) fn form(&self) -> &'static str {
         match self {
             Self::Token(_) => "one bearer token",
@@ -100,6 +102,17 @@ impl Credential {
             Self::App(App { proof: Proof::Certificate { .. }, .. }) => "a certificate",
             Self::App(App { proof: Proof::Federated, .. }) => "a federated credential, nothing stored",
         }
+    }
+
+    /// When an administrator has to renew the credential, as far as the secret tells. A bearer token ends within hours, and
+    /// whoever stores it renews it.
+    pub(crate) fn end(&self) -> Option<Timestamp> {
+        let Self::App(app) = self else { return None };
+        let certificate_end = match &app.proof {
+            Proof::Certificate { certificate_pem, .. } => certificate_end::of_pem(certificate_pem),
+            Proof::Secret(_) | Proof::Federated => None,
+        };
+        [app.expires_at, certificate_end].into_iter().flatten().min()
     }
 
     /// Parses a secret. The error never contains any of its content.
@@ -148,7 +161,13 @@ impl Document<'_> {
                 return Err(SecretProblem::member(member, "has to be a GUID, or a domain"));
             }
         }
-        Ok(Credential::App(App { tenant_id, client_id, proof: self.proof()? }))
+        let proof = self.proof()?;
+        // The time is for `check` only, so an unreadable one must not disable the credential.
+        let expires_at = self.end("expires_at").unwrap_or_else(|_| {
+            self.corrections.add(Correction::NoTime("expires_at"));
+            None
+        });
+        Ok(Credential::App(App { tenant_id, client_id, proof, expires_at }))
     }
 
     fn proof(&mut self) -> Result<Proof, SecretProblem> {

@@ -3,6 +3,7 @@
 mod assertion;
 mod authorized;
 pub mod aws;
+mod certificate_end;
 mod credential;
 mod entra;
 mod error;

@@ -76,6 +76,9 @@ pub(crate) enum Correction {
     /// `\n` as two characters in a PEM text.
     #[error("{0} has \\n where line breaks should be")]
     EscapedLineBreaks(&'static str),
+    /// A time that cannot be read.
+    #[error("{0} is no time, so nobody is warned before it: write it like 2026-11-21T12:00:00Z")]
+    NoTime(&'static str),
     /// A key that is accepted but that no client can send.
     #[error("{0} holds a key with characters that no header can carry: nobody can present it")]
     NotPresentable(&'static str),

@@ -51,7 +51,6 @@ impl Token {
     }
 
     /// The time of expiry, if it is known.
-    #[cfg(feature = "cli")]
     pub(crate) fn expires_at(&self) -> Option<Timestamp> {
         self.end.map(Timepoint::wall)
     }

@@ -176,7 +176,6 @@ impl TokenCache {
     }
 
     /// The Defender secret, read again if its TTL has ended.
-    #[cfg(feature = "cli")]
     pub(crate) async fn secret(&self, ctx: &Context) -> Result<Arc<Secret<Credential>>, CredentialError> {
         Ok(self.inner.secret.get(Patience::UntilDeadline, ctx).await?)
     }

@@ -102,7 +102,6 @@ impl Destination {
     }
 
     /// The name of the kind.
-    #[cfg(feature = "cli")]
     pub(crate) fn kind(&self) -> &'static str {
         self.kind.as_str()
     }
@@ -200,19 +199,16 @@ impl Destinations {
     }
 
     /// All destinations by name, with the errors of invalid ones.
-    #[cfg(feature = "cli")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Result<&Arc<Destination>, &DestinationError>)> {
         self.by_name.iter().map(|(name, destination)| (name.as_str(), destination.as_ref()))
     }
 
     /// The unknown members of destinations.
-    #[cfg(feature = "cli")]
     pub(crate) fn unknown(&self) -> &[UnknownMember] {
         &self.unknown
     }
 
     /// The error about invalid names.
-    #[cfg(feature = "cli")]
     pub(crate) fn name_error(&self) -> Option<&DestinationError> {
         self.name_error.as_ref()
     }

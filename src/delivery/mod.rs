@@ -9,7 +9,6 @@ mod response_url;
 mod splunk_hec;
 
 pub(crate) use destination::{BatchForm, Destination, Destinations};
-#[cfg(feature = "cli")]
 pub(crate) use post::HostError;
 pub(crate) use post::{Content, Notifier};
 pub(crate) use response_url::{ResponseUrl, SlackMessages};

@@ -5,7 +5,6 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde_json::json;
 use tokio::time::timeout_at;
-#[cfg(feature = "cli")]
 use url::Host;
 
 use super::destination::{Destination, DestinationError, Destinations, Kind, Proof};
@@ -31,7 +30,6 @@ pub(crate) struct Notifier {
 }
 
 /// Why a destination's host cannot be used.
-#[cfg(feature = "cli")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HostError {
     /// The resolver returns no address.
@@ -89,7 +87,6 @@ impl Notifier {
     }
 
     /// Checks that the host has an allowed address. Nothing is sent.
-    #[cfg(feature = "cli")]
     pub(crate) async fn check_host(&self, destination: &Destination, ctx: &Context) -> Result<(), HostError> {
         // An IP address as host was checked when the entry was parsed.
         let Some(Host::Domain(name)) = destination.url.host() else { return Ok(()) };

@@ -79,13 +79,21 @@ pub struct Source {
 }
 
 /// The API family that answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum BackendName {
     /// Defender for Endpoint and Defender XDR: the two older APIs.
     Defender,
     /// Microsoft Graph security.
     Graph,
+}
+
+impl BackendName {
+    /// Returns the word in the answer.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// Where an answer was found.

@@ -13,13 +13,16 @@ mod response;
 use std::convert::Infallible;
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use futures_util::FutureExt;
 use lambda_http::lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime};
 use lambda_http::{Context, Error, service_fn};
+use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use tower::ServiceExt;
 use tower::layer::layer_fn;
 
@@ -27,8 +30,10 @@ pub use self::event::Event;
 pub use self::extension::{Extension, ExtensionError};
 use self::response::EntryPoint;
 pub use self::response::Reply;
-use crate::api::{AnswerLimit, RequestId};
+use crate::api::{AnswerLimit, RequestId, XrayTraceId};
 use crate::background::BackgroundTasks;
+use crate::check::{Table, check_function};
+use crate::config::Settings;
 use crate::domain::timestamp::Timestamp;
 use crate::lookup::Deadline;
 
@@ -39,9 +44,11 @@ const ALB_ANSWER_LIMIT: AnswerLimit = AnswerLimit(900_000);
 
 /// Serves Lambda's events until the environment ends. With an extension, Lambda freezes the environment only after the
 /// background work is done.
-pub async fn run(router: Router, extension: Option<Extension>) -> Result<(), Error> {
+///
+/// The settings are for an invocation that asks the function to check itself.
+pub async fn run(router: Router, settings: Arc<Settings>, extension: Option<Extension>) -> Result<(), Error> {
     let tasks = extension.as_ref().map(|extension| extension.background_tasks().clone());
-    let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| handle(router.clone(), event));
+    let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| handle(router.clone(), settings.clone(), event));
     let runtime = Runtime::new(handler).layer(layer_fn(move |inner| reporting(inner, tasks.clone())));
     tokio::select! {
         outcome = runtime.run_concurrent() => outcome,
@@ -49,17 +56,45 @@ pub async fn run(router: Router, extension: Option<Extension>) -> Result<(), Err
     }
 }
 
+/// What an invocation gets.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Outcome {
+    /// The reply to an entry point.
+    Reply(Box<Reply>),
+    /// The result of checking the deployment.
+    Check(Table),
+}
+
+/// Whether a direct invocation asks the function to check itself. An entry point passes on what a caller sends inside an
+/// event of its own, so no caller can make one.
+fn asks_for_check(payload: &str) -> bool {
+    let object: Option<Map<String, Value>> = serde_json::from_str(payload).ok();
+    object.is_some_and(|object| object.get("check") == Some(&Value::Bool(true)))
+}
+
 /// Answers an invocation. Lambda gets an error if the payload is not an event of an entry point, or if the service
 /// panics.
-async fn handle(router: Router, event: LambdaEvent<Box<RawValue>>) -> Result<Reply, Diagnostic> {
+async fn handle(
+    router: Router,
+    settings: Arc<Settings>,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Outcome, Diagnostic> {
     let LambdaEvent { payload, context } = event;
     let reply = async {
-        let event = Event::read(payload.get().as_bytes())?;
-        Some(answer(router, event, &context).await)
+        if let Some(event) = Event::read(payload.get().as_bytes()) {
+            return Some(Outcome::Reply(Box::new(answer(router, event, &context).await)));
+        }
+        if !asks_for_check(payload.get()) {
+            return None;
+        }
+        Some(Outcome::Check(check_function(&settings, deadline(&context)).await))
     };
     let (error_type, error_message) = match AssertUnwindSafe(reply).catch_unwind().await {
         Ok(Some(reply)) => return Ok(reply),
-        Ok(None) => ("UnknownEvent", "no event of a Function URL, an HTTP API, a REST API or an ALB"),
+        Ok(None) => {
+            ("UnknownEvent", "no event of a Function URL, an HTTP API, a REST API or an ALB, and no {\"check\":true}")
+        }
         Err(_) => ("InternalError", "a bug of this service: there is no answer"),
     };
     Err(Diagnostic { error_type: error_type.to_owned(), error_message: error_message.to_owned() })
@@ -101,6 +136,9 @@ pub async fn answer(router: Router, event: Event, context: &Context) -> Reply {
         extensions.insert(deadline);
     }
     extensions.insert(RequestId(context.request_id.clone()));
+    if let Some(id) = context.xray_trace_id.as_deref().and_then(XrayTraceId::read) {
+        extensions.insert(id);
+    }
     if entry_point == EntryPoint::Alb {
         extensions.insert(ALB_ANSWER_LIMIT);
     }

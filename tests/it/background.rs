@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -45,7 +46,7 @@ async fn the_function() {
     // Whoever runs the ignored tests by hand has set nothing for it.
     let Ok(settings) = Settings::read() else { return };
     telemetry::start(LogSettings { json: false, level: LevelFilter::INFO, color: false });
-    let tasks = BackgroundTasks::new(settings.extensions_api);
+    let tasks = BackgroundTasks::new(settings.extensions_api.clone());
     let extension = Extension::arrange(&tasks, true).await;
     let (here, there) = (tasks.clone(), tasks.clone());
     let router = Router::new()
@@ -72,7 +73,7 @@ async fn the_function() {
         .route("/bug", get(async || -> () { panic!("canary") }))
         .route("/long", get(async || "x".repeat(7 << 20)))
         .route("/outlives", get(async move || tasks.can_outlive_an_answer().to_string()));
-    lambda::run(router, extension).await.expect("an environment that goes on");
+    lambda::run(router, Arc::new(settings), extension).await.expect("an environment that goes on");
 }
 
 async fn work(outside: SocketAddr) {

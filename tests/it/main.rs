@@ -40,6 +40,7 @@ mod published;
 mod quota;
 mod redaction;
 mod samples;
+mod self_check;
 mod upstream_answers;
 mod upstream_failures;
 mod values;

@@ -185,12 +185,30 @@ async fn each_request_has_one_log_line_without_subjects() {
     assert_eq!(told("kind")[..2], [json!("user"), json!("user")]);
     assert_eq!(told("cache")[..2], [json!("miss"), json!("hit")]);
     assert_eq!(told("upstream_calls")[1..4], [0, 0, 0]);
+    assert_eq!(told("route"), ["enrich", "enrich", "enrich", "enrich", "batch", "enrich"]);
+    assert_eq!(told("format"), ["json"; 6]);
+    assert_eq!(told("backend")[..3], [json!("defender"), json!("defender"), json!(null)]);
     for line in &lines {
         for member in ["request_id", "duration_ms", "upstream_calls", "cold_start"] {
             assert!(!line[member].is_null(), "{member}: {line}");
         }
     }
     assert!(!log.text().to_lowercase().contains("dana"), "{}", log.text());
+}
+
+#[tokio::test]
+async fn the_line_names_the_route_and_the_format_of_the_answer() {
+    let (log, _guard) = Log::start(true);
+    let world = World::start().await;
+    world.get(&[("user", USER), ("format", "text")]).await;
+    world.send(Request::get("/defender/v1/enrich?user=nobody&format=ecs")).await;
+    world.send(Request::get("/healthz")).await;
+    world.send(Request::get("/v1/openapi.json")).await;
+    world.send(Request::get("/v1/nothing")).await;
+    let lines = log.requests();
+    let members = |member: &str| lines.iter().map(|line| line[member].clone()).collect::<Vec<_>>();
+    assert_eq!(members("route"), [json!("enrich"), json!("enrich"), json!("healthz"), json!("openapi"), json!(null)]);
+    assert_eq!(members("format"), ["text", "ecs", "json", "json", "json"]);
 }
 
 #[tokio::test]

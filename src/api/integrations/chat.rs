@@ -44,6 +44,7 @@ impl Delivery {
                 self.look_up(chat, question, audience, request.response_url.filter(|_| !is_repeated)).await
             }
         };
+        let log = RequestLog { format: Some(chat.format), ..log };
         respond::json(Value::Object(message).to_string().into_bytes(), log)
     }
 

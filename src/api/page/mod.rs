@@ -87,7 +87,11 @@ fn respond(setup: Option<&PageSetup>) -> Response {
     // A `<` could end the script element that holds the setup.
     let setup = serde_json::to_string(&setup).unwrap_or_default().replace('<', "\\u003c");
     let body = [PAGE.before_setup.as_str(), &setup, &PAGE.after_setup].concat();
-    let mut response = respond::of_type(body.into_bytes(), "text/html; charset=utf-8", RequestLog::default());
+    let mut response = respond::of_type(
+        body.into_bytes(),
+        "text/html; charset=utf-8",
+        RequestLog { route: Some("page"), ..RequestLog::default() },
+    );
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, PAGE.policy.clone());
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use url::Url;
 
-use super::report::Report;
+use crate::check::Report;
 use crate::cli::CommandError;
 use crate::client::HttpClient;
 use crate::config::extra_ca_file;
@@ -49,7 +49,7 @@ struct Deployed {
 }
 
 /// Checks health, version, authentication, and one lookup.
-pub(super) async fn check(base: Url, key: Option<String>, report: &mut Report) -> Result<(), CommandError> {
+pub(super) async fn check(base: Url, key: Option<String>, report: &mut Report<'_>) -> Result<(), CommandError> {
     let key = match key.as_deref() {
         Some("-") => Some(first_line()?),
         _ => key,
@@ -64,7 +64,7 @@ pub(super) async fn check(base: Url, key: Option<String>, report: &mut Report) -
     let is_open = service.check_wrong_key(report).await;
     match key.as_deref().map(HeaderValue::from_str) {
         Some(Ok(key)) => service.check_lookup(Some(key), is_open, report).await,
-        Some(Err(_)) => report.wrong("the key", "it has characters that no header can carry"),
+        Some(Err(_)) => report.wrong("the key", None, "it has characters that no header can carry"),
         None if is_open => service.check_lookup(None, is_open, report).await,
         None => {
             report.unproven("the key", "not tried: give one with --key KEY, or --key - and the key on standard input");
@@ -109,7 +109,7 @@ impl Deployed {
         timeout(REQUEST_TIMEOUT, exchange).await.map_err(|_| RequestError::TimedOut)?
     }
 
-    async fn check_health(&self, report: &mut Report) -> bool {
+    async fn check_health(&self, report: &mut Report<'_>) -> bool {
         let part = "healthz";
         match self.get(&["healthz"], None, None).await {
             Ok(answer) if answer.status == StatusCode::OK && answer.text("status") == Some("ok") => {
@@ -117,33 +117,33 @@ impl Deployed {
                 true
             }
             Ok(answer) => {
-                report.wrong(part, &answer.foreign_message());
+                report.wrong(part, None, &answer.foreign_message());
                 false
             }
             Err(error) => {
-                report.wrong(part, &error.to_string());
+                report.wrong(part, None, &error.to_string());
                 false
             }
         }
     }
 
-    async fn check_version(&self, report: &mut Report) {
+    async fn check_version(&self, report: &mut Report<'_>) {
         let part = "version";
         let answer = match self.get(&["v1", "openapi.json"], None, None).await {
             Ok(answer) => answer,
-            Err(error) => return report.wrong(part, &error.to_string()),
+            Err(error) => return report.wrong(part, None, &error.to_string()),
         };
         let own = env!("CARGO_PKG_VERSION");
         let version = answer.body.pointer("/info/version").and_then(Value::as_str);
         match version.filter(|_| answer.status == StatusCode::OK) {
             Some(version) if version == own => report.good(part, version),
             Some(version) => report.warning(part, &format!("{version}, while this program is {own}")),
-            None => report.wrong(part, &answer.foreign_message()),
+            None => report.wrong(part, None, &answer.foreign_message()),
         }
     }
 
     /// Checks that a wrong key is rejected. Returns whether the service accepts everybody.
-    async fn check_wrong_key(&self, report: &mut Report) -> bool {
+    async fn check_wrong_key(&self, report: &mut Report<'_>) -> bool {
         let part = "a wrong key";
         match self.get(&["v1", "enrich"], Some(&self.question), Some(HeaderValue::from_static(WRONG_KEY))).await {
             Ok(answer) if answer.code() == Some("unauthorized") => report.good(part, "is refused"),
@@ -151,23 +151,23 @@ impl Deployed {
                 report.warning(part, "is let in: everybody who reaches this address may ask (ENRICH_AUTH=none)");
                 return true;
             }
-            Ok(answer) => report.wrong(part, &answer.problem_message()),
-            Err(error) => report.wrong(part, &error.to_string()),
+            Ok(answer) => report.wrong(part, None, &answer.problem_message()),
+            Err(error) => report.wrong(part, None, &error.to_string()),
         }
         false
     }
 
-    async fn check_lookup(&self, key: Option<HeaderValue>, lets_everybody_in: bool, report: &mut Report) {
+    async fn check_lookup(&self, key: Option<HeaderValue>, lets_everybody_in: bool, report: &mut Report<'_>) {
         let has_key = key.is_some();
         let answer = match self.get(&["v1", "enrich"], Some(&self.question), key).await {
             Ok(answer) => answer,
-            Err(error) => return report.wrong("a lookup", &error.to_string()),
+            Err(error) => return report.wrong("a lookup", None, &error.to_string()),
         };
         match answer.code() {
             Some("unauthorized") => {
                 let detail = "is refused: it is not among api_keys of the caller secret, or is newer than SECRET_TTL_S (300 \
                               seconds by default)";
-                report.wrong("the key", detail);
+                report.wrong("the key", None, detail);
                 return report.skipped("a lookup", "not tried: the key is refused");
             }
             Some(_) | None if !has_key => {}
@@ -185,7 +185,7 @@ impl Deployed {
             };
             report.good("a lookup", &format!("about an alert: answered, from {backend}"));
         } else {
-            report.wrong("a lookup", &answer.problem_message());
+            report.wrong("a lookup", None, &answer.problem_message());
         }
     }
 }

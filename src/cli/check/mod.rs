@@ -1,23 +1,16 @@
 //! `check`: verifies a deployment for its operator. It prints a table, and never a secret.
 
-mod backend;
 mod deployed;
-mod report;
-mod secrets;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use url::Url;
 
-use self::report::Report;
-use super::{CommandError, Session};
+use super::{CommandError, Session, print};
+use crate::api::Code;
+use crate::check::{Deployment, PART_TIMEOUT, Report, Row, Status, Viewpoint};
 use crate::config::is_loopback;
-use crate::lookup::{Context, Deadline};
-
-/// The timeout for each part: a secret, a token, a call.
-const PART_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The options of `check`.
 #[derive(Args)]
@@ -37,20 +30,47 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(options: Options) -> Result<ExitCode, CommandError> {
-    let mut report = Report::default();
+    // The first error of writing a line.
+    let mut failure = None;
+    let mut print_row = |row: &Row| {
+        if let Err(error) = print(&format!("{:<6} {:<34} {}", mark(row.status), row.part, row.detail)) {
+            failure.get_or_insert(error);
+        }
+    };
+    let mut report = Report::new(&mut print_row);
     match options.url {
         Some(url) => deployed::check(url, options.key, &mut report).await?,
         None => settings(&options, &mut report).await?,
     }
-    report.end()
+    let wrong = report.count(Status::Wrong);
+    let verdict = match (wrong, report.count_unproven()) {
+        (0, 0) => "All is well.".to_owned(),
+        (0, _) => "Nothing is wrong, as far as it can be told from here.".to_owned(),
+        (1, _) => "1 thing is wrong.".to_owned(),
+        (wrong, _) => format!("{wrong} things are wrong."),
+    };
+    drop(report);
+    match failure {
+        Some(failure) => Err(failure),
+        None => print(&format!("\n{verdict}")).map(|()| ExitCode::from(u8::from(wrong > 0))),
+    }
+}
+
+fn mark(status: Status) -> &'static str {
+    match status {
+        Status::Good => "ok",
+        Status::Notice | Status::Warning => "NOTE",
+        Status::Wrong => "WRONG",
+        Status::Skipped => "-",
+    }
 }
 
 /// Checks the settings of this shell, and everything that they configure.
-async fn settings(options: &Options, report: &mut Report) -> Result<(), CommandError> {
+async fn settings(options: &Options, report: &mut Report<'_>) -> Result<(), CommandError> {
     let session = match Session::start(options.demo).await {
         Ok(session) => session,
         Err(error @ CommandError::Setting(_)) => {
-            report.wrong("settings", &error.explanation());
+            report.wrong("settings", Code::Misconfigured, &error.explanation());
             return Ok(());
         }
         Err(error) => return Err(error),
@@ -59,23 +79,16 @@ async fn settings(options: &Options, report: &mut Report) -> Result<(), CommandE
         match aws.missing_credentials(PART_TIMEOUT).await {
             None => report.skipped("AWS credentials", "those of this shell, not those of the function's role"),
             Some(reason) => {
-                report.wrong("AWS credentials", &reason.to_string());
+                report.wrong("AWS credentials", Code::SecretUnavailable, &reason.to_string());
                 report.skipped("secrets", "not tried: nothing can be read without AWS credentials");
                 return Ok(());
             }
         }
     }
-    secrets::check_callers(&session, options.post_test, report).await;
-    if secrets::check_defender_secret(&session, report).await {
-        backend::check(&session, report).await;
-    } else {
-        report.skipped("backend", "not tried: there is no credential");
-    }
+    let (settings, service) = (&session.settings, &*session.service);
+    let deployment = Deployment { settings, service, viewpoint: Viewpoint::Shell, deadline: None };
+    deployment.check(options.post_test, report).await;
     Ok(())
-}
-
-fn context() -> Context {
-    Context::new(Deadline::after(PART_TIMEOUT), "check", None)
 }
 
 /// Parses the URL of a service, with or without the path of a route. Plain http is rejected, since it would expose

@@ -59,6 +59,14 @@ impl Kind {
         self.into()
     }
 
+    /// The article before the name of the kind.
+    pub(crate) fn article(self) -> &'static str {
+        match self {
+            Self::Alert | Self::Incident | Self::Ip => "an",
+            Self::Machine | Self::User | Self::File | Self::Domain => "a",
+        }
+    }
+
     /// Whether Defender answers with a list of alerts.
     pub fn is_a_list(self) -> bool {
         match self {
