@@ -1,0 +1,347 @@
+//! Messages of the Model Context Protocol, as a server of tools speaks it: JSON-RPC 2.0, without sessions or streams.
+//!
+//! There are two generations. The older versions begin with `initialize`. From 2026-07-28 on, each request carries its
+//! version, and headers repeat parts of its body. A request says itself which generation it belongs to.
+//!
+//! Source: <https://modelcontextprotocol.io/specification>.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, StatusCode};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+/// The version whose requests stand alone.
+const STATELESS: &str = "2026-07-28";
+/// The versions that begin with `initialize`, the newest first.
+const WITH_HANDSHAKE: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+
+const PROTOCOL_VERSION_HEADER: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD_HEADER: HeaderName = HeaderName::from_static("mcp-method");
+const NAME_HEADER: HeaderName = HeaderName::from_static("mcp-name");
+
+const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+const META_SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+
+/// How long a client may keep the list of tools, in milliseconds. It changes only with a new version of the service.
+const LIST_TTL_MS: u32 = 3_600_000;
+
+/// An error code of JSON-RPC, or of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorCode {
+    /// The body is not JSON.
+    Parse,
+    /// The JSON is not one message.
+    InvalidRequest,
+    /// The method is unknown.
+    MethodNotFound,
+    /// The parameters do not have the form that the method needs.
+    InvalidParams,
+    /// A header is missing, or differs from the body.
+    HeaderMismatch,
+    /// The version is unknown.
+    UnsupportedVersion,
+}
+
+impl ErrorCode {
+    fn number(self) -> i32 {
+        match self {
+            Self::Parse => -32_700,
+            Self::InvalidRequest => -32_600,
+            Self::MethodNotFound => -32_601,
+            Self::InvalidParams => -32_602,
+            Self::HeaderMismatch => -32_020,
+            Self::UnsupportedVersion => -32_022,
+        }
+    }
+}
+
+/// The generation of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Generation {
+    WithHandshake,
+    Stateless,
+}
+
+/// What a message asks for.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// A message that gets no answer: a notification, or a response that nobody asked for.
+    Accepted,
+    /// A request that is answered already.
+    Answered(Reply),
+    /// A call of a tool.
+    Call(Call),
+}
+
+/// A call of a tool.
+#[derive(Debug)]
+pub(crate) struct Call {
+    id: Value,
+    generation: Generation,
+    /// The name of the tool, as sent.
+    pub(crate) tool: String,
+    /// Its arguments.
+    pub(crate) arguments: Map<String, Value>,
+}
+
+/// A response message, with the status that HTTP gives it.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What a tool returns.
+#[derive(Debug)]
+pub(crate) struct ToolResult {
+    /// For people, and for clients that know no structured content.
+    pub(crate) text: String,
+    /// A JSON object.
+    pub(crate) structured: Box<RawValue>,
+    /// Whether the result is a problem.
+    pub(crate) is_error: bool,
+}
+
+/// The name and version of this server, and what clients should know before they call a tool.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Server {
+    pub(crate) instructions: &'static str,
+    /// The tools, as `tools/list` returns them.
+    pub(crate) tools: fn() -> Value,
+}
+
+impl Call {
+    /// The response to this call.
+    pub(crate) fn reply(self, result: ToolResult) -> Reply {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Response {
+            jsonrpc: &'static str,
+            id: Value,
+            result: CallResult,
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct CallResult {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            result_type: Option<&'static str>,
+            content: [Content; 1],
+            structured_content: Box<RawValue>,
+            is_error: bool,
+        }
+        #[derive(Serialize)]
+        struct Content {
+            r#type: &'static str,
+            text: String,
+        }
+        let result = CallResult {
+            result_type: (self.generation == Generation::Stateless).then_some("complete"),
+            content: [Content { r#type: "text", text: result.text }],
+            structured_content: result.structured,
+            is_error: result.is_error,
+        };
+        let response = Response { jsonrpc: "2.0", id: self.id, result };
+        Reply { status: StatusCode::OK, body: serde_json::to_vec(&response).unwrap_or_default() }
+    }
+
+    /// The response to a call of a tool that does not exist.
+    pub(crate) fn unknown_tool(self) -> Reply {
+        error(StatusCode::OK, Some(self.id), ErrorCode::InvalidParams, "Unknown tool", None)
+    }
+}
+
+/// Reads a message. Over HTTP, `headers` are checked against it; over stdio there are none.
+pub(crate) fn read(body: &[u8], headers: Option<&HeaderMap>, server: Server) -> Incoming {
+    match Request::read(body) {
+        Ok(Some(request)) => request.answer(headers, server).unwrap_or_else(Incoming::Answered),
+        Ok(None) => Incoming::Accepted,
+        Err(reply) => Incoming::Answered(reply),
+    }
+}
+
+/// A message that names a method.
+struct Request {
+    /// `None` for a notification.
+    id: Option<Value>,
+    method: String,
+    params: Option<Value>,
+}
+
+impl Request {
+    /// Reads the envelope of a message. A response gives `None`.
+    fn read(body: &[u8]) -> Result<Option<Self>, Reply> {
+        let refused = |id, code, message| Err(error(StatusCode::BAD_REQUEST, id, code, message, None));
+        let Ok(message) = serde_json::from_slice(body) else {
+            return refused(None, ErrorCode::Parse, "The message is not JSON");
+        };
+        let Value::Object(mut message) = message else {
+            return refused(None, ErrorCode::InvalidRequest, "One message is expected: an object, not a list");
+        };
+        let id = message.remove("id");
+        let readable = id.clone().filter(|id| id.is_string() || id.is_number());
+        if message.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+            return refused(readable, ErrorCode::InvalidRequest, "jsonrpc has to be \"2.0\"");
+        }
+        let Some(Value::String(method)) = message.remove("method") else {
+            let is_response = readable.is_some() && (message.contains_key("result") || message.contains_key("error"));
+            return if is_response {
+                Ok(None)
+            } else {
+                refused(readable, ErrorCode::InvalidRequest, "method has to be a text")
+            };
+        };
+        // Some clients send notifications with an id of null.
+        let is_null_notification = id == Some(Value::Null) && method.starts_with("notifications/");
+        if id.is_some() && readable.is_none() && !is_null_notification {
+            return refused(None, ErrorCode::InvalidRequest, "id has to be a text or a number");
+        }
+        Ok(Some(Self { id: readable, method, params: message.remove("params") }))
+    }
+
+    fn answer(self, headers: Option<&HeaderMap>, server: Server) -> Result<Incoming, Reply> {
+        let generation = self.generation(headers)?;
+        let Some(id) = self.id.clone() else { return Ok(Incoming::Accepted) };
+        let result = match (self.method.as_str(), generation) {
+            ("initialize", Generation::WithHandshake) => self.initialize(server)?,
+            ("ping", Generation::WithHandshake) => json!({}),
+            ("server/discover", Generation::Stateless) => json!({
+                "supportedVersions": supported_versions(),
+                "capabilities": {"tools": {}},
+                "instructions": server.instructions
+            }),
+            ("tools/list", _) => json!({"tools": (server.tools)()}),
+            ("tools/call", _) => return self.call(id, generation).map(Incoming::Call),
+            _ => {
+                let status = match generation {
+                    Generation::Stateless => StatusCode::NOT_FOUND,
+                    Generation::WithHandshake => StatusCode::OK,
+                };
+                return Err(error(status, Some(id), ErrorCode::MethodNotFound, "Unknown method", None));
+            }
+        };
+        Ok(Incoming::Answered(success(id, generation, result)))
+    }
+
+    /// Checks the version and the headers, and returns the generation.
+    fn generation(&self, headers: Option<&HeaderMap>) -> Result<Generation, Reply> {
+        let header = |name: &HeaderName| headers.and_then(|headers| headers.get(name)).map(|value| value.to_str().unwrap_or_default());
+        let in_header = header(&PROTOCOL_VERSION_HEADER);
+        let meta = self.param("_meta");
+        let in_body = meta.and_then(|meta| meta.get(META_VERSION));
+        if in_body.is_none() && in_header != Some(STATELESS) {
+            return match in_header.filter(|version| !WITH_HANDSHAKE.contains(version)) {
+                Some(unknown) => Err(self.unsupported(unknown)),
+                None => Ok(Generation::WithHandshake),
+            };
+        }
+        let Some(version) = in_body.and_then(Value::as_str) else {
+            return Err(self.refused(ErrorCode::InvalidParams, "params._meta needs the protocol version as a text"));
+        };
+        if headers.is_some() && in_header != Some(version) {
+            return Err(self.refused(ErrorCode::HeaderMismatch, "MCP-Protocol-Version differs from the body"));
+        }
+        if version != STATELESS {
+            return Err(self.unsupported(version));
+        }
+        if !meta.and_then(|meta| meta.get(META_CAPABILITIES)).is_some_and(Value::is_object) {
+            return Err(self.refused(ErrorCode::InvalidParams, "params._meta needs the client's capabilities"));
+        }
+        if headers.is_some() {
+            if header(&METHOD_HEADER) != Some(&self.method) {
+                return Err(self.refused(ErrorCode::HeaderMismatch, "Mcp-Method differs from the body"));
+            }
+            let name = self.param("name").and_then(Value::as_str);
+            if self.method == "tools/call" && header(&NAME_HEADER).and_then(decoded).as_deref() != name {
+                return Err(self.refused(ErrorCode::HeaderMismatch, "Mcp-Name differs from the body"));
+            }
+        }
+        Ok(Generation::Stateless)
+    }
+
+    fn param(&self, name: &str) -> Option<&Value> {
+        self.params.as_ref()?.get(name)
+    }
+
+    /// The answer to `initialize`: the client's version if it is known, else the newest with a handshake.
+    fn initialize(&self, server: Server) -> Result<Value, Reply> {
+        let Some(wanted) = self.param("protocolVersion").and_then(Value::as_str) else {
+            return Err(self.refused(ErrorCode::InvalidParams, "params.protocolVersion has to be a text"));
+        };
+        let version = WITH_HANDSHAKE.into_iter().find(|known| *known == wanted).unwrap_or(WITH_HANDSHAKE[0]);
+        Ok(json!({
+            "protocolVersion": version,
+            "capabilities": {"tools": {}},
+            "serverInfo": server_info(),
+            "instructions": server.instructions
+        }))
+    }
+
+    fn call(self, id: Value, generation: Generation) -> Result<Call, Reply> {
+        let invalid = |id, message| Err(error(StatusCode::OK, Some(id), ErrorCode::InvalidParams, message, None));
+        let Some(Value::Object(mut params)) = self.params else {
+            return invalid(id, "params has to be an object");
+        };
+        let Some(Value::String(tool)) = params.remove("name") else {
+            return invalid(id, "params.name has to be the name of a tool");
+        };
+        let arguments = match params.remove("arguments") {
+            Some(Value::Object(arguments)) => arguments,
+            None | Some(Value::Null) => Map::new(),
+            Some(_) => return invalid(id, "params.arguments has to be an object"),
+        };
+        Ok(Call { id, generation, tool, arguments })
+    }
+
+    fn refused(&self, code: ErrorCode, message: &str) -> Reply {
+        error(StatusCode::BAD_REQUEST, self.id.clone(), code, message, None)
+    }
+
+    fn unsupported(&self, version: &str) -> Reply {
+        let data = json!({"supported": supported_versions(), "requested": version});
+        let message = "Unsupported protocol version";
+        error(StatusCode::BAD_REQUEST, self.id.clone(), ErrorCode::UnsupportedVersion, message, Some(data))
+    }
+}
+
+fn supported_versions() -> Vec<&'static str> {
+    [STATELESS].into_iter().chain(WITH_HANDSHAKE).collect()
+}
+
+fn server_info() -> Value {
+    json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")})
+}
+
+/// Decodes a header value: `=?base64?…?=` stands for a text that a header cannot carry.
+fn decoded(value: &str) -> Option<String> {
+    match value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
+        Some(encoded) => STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()),
+        None => Some(value.to_owned()),
+    }
+}
+
+fn success(id: Value, generation: Generation, mut result: Value) -> Reply {
+    if let (Generation::Stateless, Some(members)) = (generation, result.as_object_mut()) {
+        members.insert("resultType".to_owned(), "complete".into());
+        members.insert("ttlMs".to_owned(), LIST_TTL_MS.into());
+        members.insert("cacheScope".to_owned(), "public".into());
+        members.insert("_meta".to_owned(), json!({META_SERVER_INFO: server_info()}));
+    }
+    let body = json!({"jsonrpc": "2.0", "id": id, "result": result});
+    Reply { status: StatusCode::OK, body: body.to_string().into_bytes() }
+}
+
+/// An error message. Without a readable id it has none: null would break some clients.
+fn error(status: StatusCode, id: Option<Value>, code: ErrorCode, message: &str, data: Option<Value>) -> Reply {
+    let mut error = json!({"code": code.number(), "message": message});
+    if let Some(data) = data {
+        error["data"] = data;
+    }
+    let mut body = json!({"jsonrpc": "2.0", "error": error});
+    if let Some(id) = id {
+        body["id"] = id;
+    }
+    Reply { status, body: body.to_string().into_bytes() }
+}
