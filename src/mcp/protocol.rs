@@ -70,6 +70,8 @@ enum Generation {
 pub(crate) enum Incoming {
     /// A message that gets no answer: a notification, or a response that nobody asked for.
     Accepted,
+    /// The client no longer waits for the request with this id.
+    Cancelled(Value),
     /// A request that is answered already.
     Answered(Reply),
     /// A call of a tool.
@@ -91,6 +93,9 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
+    /// Whether it names the request that it answers. Over stdio, no other reply is sent: answers to unreadable lines
+    /// have made clients and servers answer each other without end.
+    pub(crate) has_id: bool,
     pub(crate) body: Vec<u8>,
 }
 
@@ -114,6 +119,11 @@ pub(crate) struct Server {
 }
 
 impl Call {
+    /// The id of the request.
+    pub(crate) fn id(&self) -> &Value {
+        &self.id
+    }
+
     /// The response to this call.
     pub(crate) fn reply(self, result: ToolResult) -> Reply {
         #[derive(Serialize)]
@@ -144,7 +154,7 @@ impl Call {
             is_error: result.is_error,
         };
         let response = Response { jsonrpc: "2.0", id: self.id, result };
-        Reply { status: StatusCode::OK, body: serde_json::to_vec(&response).unwrap_or_default() }
+        Reply { status: StatusCode::OK, has_id: true, body: serde_json::to_vec(&response).unwrap_or_default() }
     }
 
     /// The response to a call of a tool that does not exist.
@@ -203,7 +213,10 @@ impl Request {
 
     fn answer(self, headers: Option<&HeaderMap>, server: Server) -> Result<Incoming, Reply> {
         let generation = self.generation(headers)?;
-        let Some(id) = self.id.clone() else { return Ok(Incoming::Accepted) };
+        let Some(id) = self.id.clone() else {
+            let cancelled = self.param("requestId").filter(|_| self.method == "notifications/cancelled");
+            return Ok(cancelled.cloned().map_or(Incoming::Accepted, Incoming::Cancelled));
+        };
         let result = match (self.method.as_str(), generation) {
             ("initialize", Generation::WithHandshake) => self.initialize(server)?,
             ("ping", Generation::WithHandshake) => json!({}),
@@ -330,7 +343,7 @@ fn success(id: Value, generation: Generation, mut result: Value) -> Reply {
         members.insert("_meta".to_owned(), json!({META_SERVER_INFO: server_info()}));
     }
     let body = json!({"jsonrpc": "2.0", "id": id, "result": result});
-    Reply { status: StatusCode::OK, body: body.to_string().into_bytes() }
+    Reply { status: StatusCode::OK, has_id: true, body: body.to_string().into_bytes() }
 }
 
 /// An error message. Without a readable id it has none: null would break some clients.
@@ -340,8 +353,156 @@ fn error(status: StatusCode, id: Option<Value>, code: ErrorCode, message: &str, 
         error["data"] = data;
     }
     let mut body = json!({"jsonrpc": "2.0", "error": error});
+    let has_id = id.is_some();
     if let Some(id) = id {
         body["id"] = id;
     }
-    Reply { status, body: body.to_string().into_bytes() }
+    Reply { status, has_id, body: body.to_string().into_bytes() }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const SERVER: Server = Server { instructions: "Read only.", tools: || json!([{"name": "look"}]) };
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let header = |(name, value): &(&'static str, &str)| {
+            (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a header"))
+        };
+        pairs.iter().map(header).collect()
+    }
+
+    /// A request of the newest version, with its headers.
+    fn stateless(method: &str, mut params: Value) -> (Value, HeaderMap) {
+        params["_meta"] = json!({META_VERSION: STATELESS, META_CAPABILITIES: {}});
+        let name = params["name"].as_str().unwrap_or_default().to_owned();
+        let sent = headers(&[("mcp-protocol-version", STATELESS), ("mcp-method", method), ("mcp-name", &name)]);
+        (json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}), sent)
+    }
+
+    /// The status, and the result or the error code, of the reply to a message.
+    fn reply(message: &Value, headers: Option<&HeaderMap>) -> (u16, Value) {
+        let Incoming::Answered(reply) = read(message.to_string().as_bytes(), headers, SERVER) else { panic!("{message}") };
+        let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+        assert_eq!(body["jsonrpc"], "2.0");
+        assert_eq!(reply.has_id, body.get("id").is_some());
+        (reply.status.as_u16(), body.get("result").or(body["error"].get("code")).cloned().expect("a result or an error"))
+    }
+
+    #[test]
+    fn initialize_returns_a_version_that_both_know() {
+        for (asked, answered) in [
+            ("2024-11-05", "2024-11-05"),
+            ("2025-03-26", "2025-03-26"),
+            ("2025-06-18", "2025-06-18"),
+            ("2025-11-25", "2025-11-25"),
+            ("2026-07-28", "2025-11-25"),
+            ("3000-01-01", "2025-11-25"),
+        ] {
+            let message = json!({"jsonrpc": "2.0", "id": "a", "method": "initialize", "params": {"protocolVersion": asked}});
+            let (status, result) = reply(&message, Some(&HeaderMap::new()));
+            assert_eq!((status, &result["protocolVersion"]), (200, &answered.into()));
+        }
+    }
+
+    #[test]
+    fn a_stateless_request_says_how_long_its_list_is_valid() {
+        for method in ["tools/list", "server/discover"] {
+            let (message, sent) = stateless(method, json!({}));
+            let (status, result) = reply(&message, Some(&sent));
+            assert_eq!((status, &result["resultType"], &result["cacheScope"]), (200, &"complete".into(), &"public".into()));
+            assert_eq!(reply(&message, None), (200, result), "stdio has no headers");
+        }
+    }
+
+    #[test]
+    fn headers_that_differ_from_the_body_are_refused() {
+        let (message, right) = stateless("tools/call", json!({"name": "look", "arguments": {}}));
+        assert!(matches!(read(message.to_string().as_bytes(), Some(&right), SERVER), Incoming::Call(call) if call.tool == "look"));
+        for (name, value) in [
+            ("mcp-protocol-version", "2025-06-18"),
+            ("mcp-method", "tools/list"),
+            ("mcp-method", "TOOLS/CALL"),
+            ("mcp-name", "other"),
+            ("mcp-name", "=?base64?%%%?="),
+        ] {
+            let mut wrong = right.clone();
+            wrong.insert(name, HeaderValue::from_static(value));
+            assert_eq!(reply(&message, Some(&wrong)), (400, json!(-32_020)), "{name}: {value}");
+            wrong.remove(name);
+            assert_eq!(reply(&message, Some(&wrong)), (400, json!(-32_020)), "no {name}");
+        }
+        let mut encoded = right;
+        encoded.insert("mcp-name", HeaderValue::from_static("=?base64?bG9vaw==?="));
+        assert!(matches!(read(message.to_string().as_bytes(), Some(&encoded), SERVER), Incoming::Call(_)));
+    }
+
+    #[test]
+    fn unknown_versions_and_methods_are_told_apart() {
+        let (mut message, mut sent) = stateless("tools/list", json!({}));
+        message["params"]["_meta"][META_VERSION] = "2099-01-01".into();
+        sent.insert("mcp-protocol-version", HeaderValue::from_static("2099-01-01"));
+        assert_eq!(reply(&message, Some(&sent)), (400, json!(-32_022)));
+        let old = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+        assert_eq!(reply(&old, Some(&headers(&[("mcp-protocol-version", "latest")]))), (400, json!(-32_022)));
+        let (message, sent) = stateless("ping", json!({}));
+        assert_eq!(reply(&message, Some(&sent)), (404, json!(-32_601)));
+        let old = json!({"jsonrpc": "2.0", "id": 1, "method": "server/discover"});
+        assert_eq!(reply(&old, Some(&HeaderMap::new())), (200, json!(-32_601)));
+    }
+
+    #[test]
+    fn what_is_not_one_request_is_refused() {
+        let code = |body: &[u8]| match read(body, Some(&HeaderMap::new()), SERVER) {
+            Incoming::Answered(reply) => {
+                let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+                (reply.status.as_u16(), body["error"]["code"].as_i64())
+            }
+            other => panic!("{other:?}"),
+        };
+        for body in [&b""[..], b"{", b"id=1", b"{\"a\":1}{\"b\":2}", b"\xff"] {
+            assert_eq!(code(body), (400, Some(-32_700)), "{body:?}");
+        }
+        for body in [
+            "null",
+            "[]",
+            r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
+            r#"{"jsonrpc":"2.0","id":1}"#,
+            r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":5}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#,
+        ] {
+            assert_eq!(code(body.as_bytes()), (400, Some(-32_600)), "{body}");
+        }
+    }
+
+    #[test]
+    fn notifications_and_responses_get_no_answer() {
+        for message in [
+            json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+            json!({"jsonrpc": "2.0", "method": "notifications/initialized", "id": null}),
+            json!({"jsonrpc": "2.0", "method": "notifications/unknown"}),
+            json!({"jsonrpc": "2.0", "id": 9, "result": {}}),
+        ] {
+            assert!(matches!(read(message.to_string().as_bytes(), None, SERVER), Incoming::Accepted), "{message}");
+        }
+        let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}});
+        assert!(matches!(read(cancelled.to_string().as_bytes(), None, SERVER), Incoming::Cancelled(id) if id == 7));
+    }
+
+    #[test]
+    fn arguments_are_an_object_or_absent() {
+        let call = |params: Value| json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+        for params in [json!({}), json!({"name": 5}), json!({"name": "look", "arguments": []}), json!({"name": "look", "arguments": 5})] {
+            assert_eq!(reply(&call(params.clone()), None), (200, json!(-32_602)), "{params}");
+        }
+        for params in [json!({"name": "look"}), json!({"name": "look", "arguments": null})] {
+            let incoming = read(call(params).to_string().as_bytes(), None, SERVER);
+            assert!(matches!(incoming, Incoming::Call(call) if call.arguments.is_empty()));
+        }
+    }
 }
