@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What Cargo.toml promises: that the lints are in force, and which Rust is enough.
+"""What Cargo.toml promises: that the lints are in force in each package, and which Rust is enough.
 
 The Rust that is named has to be the one that the locked packages ask for, in Cargo.toml and in every sentence of the
 documents. Then each promise is spoiled, which must be noticed: a check that cannot fail proves nothing. A line per
@@ -36,16 +36,23 @@ def version(text):
 def lints(manifest):
     """(what is expected, whether it holds) of the tables of lints."""
     for tool, strict in STRICT.items():
-        table = manifest.get("lints", {}).get(tool, {})
+        table = manifest["workspace"].get("lints", {}).get(tool, {})
         for name, levels in strict.items():
             level = table.get(name, "missing")
             level = level.get("level", "missing") if isinstance(level, dict) else level
-            yield f"[lints.{tool}] {name} is {level}, expected {' or '.join(levels)}", level in levels
+            yield f"[workspace.lints.{tool}] {name} is {level}, expected {' or '.join(levels)}", level in levels
+
+
+def inheritance(manifest):
+    """(what is expected, whether it holds) of each package of the workspace."""
+    for name, package in manifest["packages"].items():
+        yield f"{name} takes the workspace's lints", package.get("lints") == {"workspace": True}
+        yield f"{name} takes the workspace's rust-version", package["package"].get("rust-version") == {"workspace": True}
 
 
 def toolchain(manifest, packages, documents):
     """(what is expected, whether it holds) of the Rust that is said to be enough."""
-    said = manifest["package"].get("rust-version", "0")
+    said = manifest["workspace"]["package"].get("rust-version", "0")
     needing = max(packages, key=lambda package: version(package["rust_version"]))
     yield (f"rust-version is {said}, but {needing['name']} {needing['version']} asks for {needing['rust_version']}",
            version(said) == version(needing["rust_version"]))
@@ -59,7 +66,7 @@ def toolchain(manifest, packages, documents):
 
 def broken(manifest, packages, documents):
     """What does not hold."""
-    found = [*lints(manifest), *toolchain(manifest, packages, documents)]
+    found = [*lints(manifest), *inheritance(manifest), *toolchain(manifest, packages, documents)]
     return [text for text, holds in found if not holds], len(found)
 
 
@@ -75,19 +82,22 @@ def spoiled(manifest, packages, documents):
 
     def with_level(level):
         changed = copy.deepcopy(manifest)
-        changed.setdefault("lints", {}).setdefault("rust", {})["unsafe_code"] = level
+        changed["workspace"].setdefault("lints", {}).setdefault("rust", {})["unsafe_code"] = level
         return changed
 
     def with_rust(text):
-        return {**manifest, "package": {**manifest["package"], "rust-version": text}}
+        changed = copy.deepcopy(manifest)
+        changed["workspace"]["package"]["rust-version"] = text
+        return changed
 
-    yield "without [lints]", without("lints"), packages, documents
-    yield "without [lints.rust]", without("lints", "rust"), packages, documents
-    yield "without [lints.clippy]", without("lints", "clippy"), packages, documents
+    yield "without [lints]", without("workspace", "lints"), packages, documents
+    yield "without [lints.rust]", without("workspace", "lints", "rust"), packages, documents
+    yield "without [lints.clippy]", without("workspace", "lints", "clippy"), packages, documents
     yield "with unsafe code denied only", with_level("deny"), packages, documents
     yield "with unsafe code denied in a table", with_level({"level": "deny", "priority": 1}), packages, documents
-    yield "without rust-version", without("package", "rust-version"), packages, documents
+    yield "without rust-version", without("workspace", "package", "rust-version"), packages, documents
     yield "with an older Rust", with_rust("1.9"), packages, documents
+    yield "with a member that has its own rules", {**manifest, "packages": {"new": {"package": {}}}}, packages, documents
     yield "with a package that asks for more", manifest, [*packages, {"name": "new", "version": "1.0.0", "rust_version": "1.1000"}], documents
     for name in TOLD_IN:
         yield f"without a Rust in {name}", manifest, packages, {**documents, name: ""}
@@ -95,7 +105,7 @@ def spoiled(manifest, packages, documents):
 
 
 def locked():
-    """Every package of the lock file that says which Rust it asks for, but for this one."""
+    """Every package of the lock file that says which Rust it asks for, but for the workspace's own."""
     done = subprocess.run(["cargo", "metadata", "--locked", "--all-features", "--format-version", "1"],
                           cwd=ROOT, capture_output=True, text=True)
     if done.returncode != 0:
@@ -105,6 +115,8 @@ def locked():
 
 def main():
     manifest = tomllib.loads((ROOT / "Cargo.toml").read_text())
+    manifest["packages"] = {folder: tomllib.loads((ROOT / folder / "Cargo.toml").read_text())
+                            for folder in [".", *manifest["workspace"]["members"]]}
     packages = locked()
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     documents = {str(page.relative_to(ROOT)): page.read_text() for page in pages if page.name != HISTORY}

@@ -9,14 +9,14 @@ ONE=(rustls hyper http http-body reqwest serde_json)
 # Second stacks, under any version.
 NONE=(openssl openssl-sys native-tls aws-lc-rs aws-lc-sys hyper-tls h2 simd-json ureq isahc curl)
 # Only for a laptop.
-LAPTOP=(clap aws-config)
+LAPTOP=(clap aws-config defender-sandbox)
 
 passed=0 failed=0
 expect() { # what found expected
     if [[ $2 == "$3" ]]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "$1: ${2:-none}, expected ${3:-none}"; fi
 }
 # Every package that is linked, a line each: NAME vVERSION.
-linked() { cargo tree --locked --edges normal --prefix none --format '{p}' "$@" | awk '{print $1, $2}' | sort -u; }
+linked() { cargo tree --locked --package defender-enrich --edges normal --prefix none --format '{p}' "$@" | awk '{print $1, $2}' | sort -u; }
 # The versions of one package among them.
 versions() { awk -v name="$1" '$1 == name {print $2}' <<<"$2" | paste -sd' '; }
 
@@ -36,15 +36,15 @@ for target in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu; do
         done
     done
     # The same, as cargo itself tells duplicates.
-    duplicates=$(cargo tree --locked --duplicates --edges normal --depth 0 --prefix none --format '{p}' --target "$target" --all-features | awk '{print $1}' | sort -u)
+    duplicates=$(cargo tree --locked --duplicates --edges normal --depth 0 --prefix none --format '{p}' --target "$target" --package defender-enrich --all-features | awk '{print $1}' | sort -u)
     expect "duplicates on $target among ${ONE[*]}" "$(grep -Fx -f <(printf '%s\n' "${ONE[@]}") <<<"$duplicates" | paste -sd' ' || true)" ""
 done
 
 # cargo-lambda, and so SAM, builds `lambda` with the features that were looked at above.
-expect "[package.metadata.lambda.build] no_default_features and disable_optimizations" "$(cargo metadata --locked --no-deps --format-version 1 | python3 -c '
+expect "[workspace.metadata.lambda.build] packages, no_default_features and disable_optimizations" "$(cargo metadata --locked --no-deps --format-version 1 | python3 -c '
 import json, sys
-build = json.load(sys.stdin)["packages"][0]["metadata"]["lambda"]["build"]
-print(build.get("no_default_features"), build.get("disable_optimizations"))')" "True True"
+build = json.load(sys.stdin)["metadata"]["lambda"]["build"]
+print(build.get("packages"), build.get("no_default_features"), build.get("disable_optimizations"))')" "['defender-enrich'] True True"
 
 echo "trees: $passed passed, $failed failed"
 [[ $failed == 0 ]]

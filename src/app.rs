@@ -3,25 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use futures_util::future::join_all;
 
-use crate::api;
 use crate::auth::Callers;
-use crate::backend::defender::{Defender, RETIREMENT};
-use crate::backend::graph::Graph;
+use crate::backend::Backends;
+use crate::backend::defender::RETIREMENT;
 use crate::background::BackgroundTasks;
-use crate::cache::{SeenDeliveries, SeenMessages};
-use crate::client::{Api, HttpClient, Quota, Upstream};
-use crate::config::{BackendChoice, SettingError, Settings};
+use crate::client::{Api, ApiClient, HttpClient, Quota};
+use crate::clock::Clock;
+use crate::config::{SettingError, Settings, SplunkFields};
 use crate::credentials::aws::AwsAccess;
 use crate::credentials::{Authorized, SecretStore, TokenCache};
 use crate::delivery::Notifier;
 use crate::delivery::SlackMessages;
 use crate::domain::portal::Portal;
-use crate::domain::timestamp::Timestamp;
-use crate::integrations::splunk::Fields;
-use crate::lookup::{Auto, Backend, Context, Deadline, Enricher};
+use crate::integrations;
+use crate::lookup::{Context, Deadline, Enricher};
+use crate::repetitions::SeenDeliveries;
 
 /// The time that Lambda's initialisation may spend on secrets and tokens. After a failure, the first use retries.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -32,11 +30,11 @@ pub struct Service {
     pub(crate) callers: Callers,
     pub(crate) notifier: Notifier,
     pub(crate) timeout: Duration,
+    pub(crate) clock: Clock,
     pub(crate) tokens: TokenCache,
     pub(crate) portal: Portal,
-    pub(crate) splunk_fields: Fields,
-    pub(crate) repetitions: SeenMessages,
-    pub(crate) deliveries: Arc<SeenDeliveries<api::Reply>>,
+    pub(crate) splunk_fields: SplunkFields,
+    pub(crate) deliveries: Arc<SeenDeliveries>,
     pub(crate) slack_messages: SlackMessages,
     pub(crate) serves_page: bool,
     tasks: BackgroundTasks,
@@ -44,35 +42,24 @@ pub struct Service {
 
 impl Service {
     /// Builds the service. It reads no secret and makes no call yet.
-    pub fn new(
-        settings: &Settings,
-        http: HttpClient,
-        aws: AwsAccess,
-        clock: fn() -> Timestamp,
-    ) -> Result<Arc<Self>, SettingError> {
-        let notifier = Notifier::new(&http, settings.destination_addresses)?;
+    pub fn new(settings: &Settings, http: HttpClient, aws: AwsAccess, clock: Clock) -> Result<Arc<Self>, SettingError> {
+        let notifier = Notifier::new(&http, settings.destination_addresses, clock)?;
+        let members = integrations::ALL.iter().map(|integration| integration.secrets.describe());
         let store = SecretStore::new(aws);
         let slack_messages = SlackMessages::new(http.clone(), settings.slack_response_url.clone());
-        let upstream = Upstream::new(http, Arc::new(Quota::new(settings.quota)));
-        let tokens = TokenCache::new(settings, store.clone(), upstream.clone());
-        let calls = Authorized::new(upstream, tokens.clone());
-        let defender = Arc::new(Defender::new(calls.clone(), &settings.endpoints, settings.portal));
-        let graph = Arc::new(Graph::new(calls, settings));
-        let backend = match settings.backend {
-            BackendChoice::Defender => Backend::Defender(defender),
-            BackendChoice::Graph => Backend::Graph(graph),
-            BackendChoice::Auto => Backend::Auto(Box::new(Auto::new(defender, graph, tokens.clone()))),
-        };
+        let client = ApiClient::new(http, Arc::new(Quota::new(settings.quota)));
+        let tokens = TokenCache::new(settings, store.clone(), client.clone());
+        let backends = Backends::new(Authorized::new(client, tokens.clone()), tokens.clone(), settings);
         Ok(Arc::new(Self {
-            enricher: Enricher::new(backend, settings, clock),
-            callers: Callers::new(settings, store),
+            enricher: Enricher::new(backends, settings, clock),
+            callers: Callers::new(settings, store, members.chain([notifier.member()]).collect(), clock),
             notifier,
             timeout: settings.timeout,
+            clock,
             tokens,
             portal: settings.portal,
             splunk_fields: settings.splunk_fields.clone(),
-            repetitions: SeenMessages::new(),
-            deliveries: Arc::new(SeenDeliveries::new()),
+            deliveries: Arc::new(SeenDeliveries::new(clock)),
             slack_messages,
             serves_page: settings.page,
             tasks: BackgroundTasks::new(settings.extensions_api.clone()),
@@ -81,11 +68,11 @@ impl Service {
 
     /// Builds the service with AWS credentials from environment variables, as Lambda runs it.
     pub fn from_environment(settings: &Settings) -> Result<Arc<Self>, SettingError> {
-        Self::with_clock(settings, Timestamp::now)
+        Self::with_clock(settings, Clock::SYSTEM)
     }
 
-    /// The same with another wall clock for the age of cached answers, so that tests can advance it.
-    pub fn with_clock(settings: &Settings, clock: fn() -> Timestamp) -> Result<Arc<Self>, SettingError> {
+    /// The same with another wall clock.
+    pub fn with_clock(settings: &Settings, clock: Clock) -> Result<Arc<Self>, SettingError> {
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_environment(&settings.aws, &http)?;
         Self::new(settings, http, aws, clock)
@@ -110,7 +97,7 @@ impl Service {
     }
 
     async fn prefetch_tokens(&self, ctx: &Context) -> Vec<Api> {
-        let apis = match self.enricher.backend().apis(ctx).await {
+        let apis = match self.enricher.backends().apis(ctx).await {
             Ok(apis) => apis,
             Err(error) => {
                 tracing::warn!(%error, "no backend is chosen yet: the next request retries");
@@ -129,16 +116,14 @@ impl Service {
     /// Whether the service needs background tasks. Integrations wait only a few seconds for a response. If Defender
     /// takes longer, the answer is posted to the chat or to a destination later.
     pub fn wants_time_after_answers(&self) -> bool {
-        self.callers.may_send_late_answers()
+        self.callers.secret_may_fulfil(|secret| {
+            let destinations = self.notifier.destinations(secret).unwrap_or_default();
+            integrations::may_answer_late(secret, !destinations.is_empty())
+        })
     }
 
     /// The background tasks of the service.
     pub fn background_tasks(&self) -> &BackgroundTasks {
         &self.tasks
-    }
-
-    /// All routes, for any entry point.
-    pub fn router(self: &Arc<Self>) -> Router {
-        api::router(self.clone())
     }
 }

@@ -12,15 +12,16 @@ mod cache;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod credentials;
 mod delivery;
 pub mod domain;
 pub mod formats;
-pub mod integrations;
+mod integrations;
 pub mod lambda;
 mod lenient_json;
 pub mod lookup;
-#[cfg(feature = "sandbox")]
-pub mod sandbox;
+mod repetitions;
+mod single_flight;
 pub mod telemetry;

@@ -1,6 +1,7 @@
 //! Logging: JSON lines in Lambda, text on a terminal.
 //!
-//! Libraries log only warnings and errors. Their more detailed logs may contain secrets or personal data.
+//! Libraries log only warnings and errors. Their more detailed logs may contain secrets or personal data. The AWS SDK logs
+//! only errors: what it warns of reaches the operator as an error of this crate, in words that say what to do.
 
 use std::io::{self, IsTerminal};
 
@@ -31,11 +32,13 @@ impl LogSettings {
         is_terminal: bool,
     ) -> Result<Self, SettingError> {
         let text = |name| lookup(name).filter(|value| !value.is_empty());
-        let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"].into_iter().find_map(|name| Some((name, text(name)?)));
-        let level = level.map_or(Ok(default_level), |(name, level)| {
-            let wrong = || SettingError::new(name, "must be one of: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, OFF");
-            parse_level(&level).ok_or_else(wrong)
-        })?;
+        let level = match (text("AWS_LAMBDA_LOG_LEVEL"), text("RUST_LOG")) {
+            (Some(level), _) => parse_level(&level).ok_or(SettingError::new("AWS_LAMBDA_LOG_LEVEL", LEVEL_PROBLEM))?,
+            (None, Some(directives)) => {
+                parse_directives(&directives, default_level).ok_or(SettingError::new("RUST_LOG", LEVEL_PROBLEM))?
+            }
+            (None, None) => default_level,
+        };
         let name = "AWS_LAMBDA_LOG_FORMAT";
         let json = match text(name) {
             None => false,
@@ -53,6 +56,31 @@ impl LogSettings {
     pub fn read(default_level: LevelFilter) -> Result<Self, SettingError> {
         Self::from_lookup(|name| std::env::var(name).ok(), default_level, io::stderr().is_terminal())
     }
+}
+
+const LEVEL_PROBLEM: &str = "must be one of: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, OFF";
+
+/// This crate, as a target of log lines.
+const THIS_CRATE: &str = env!("CARGO_CRATE_NAME");
+/// The targets of the AWS SDK begin with this, and a filter applies to all targets that begin with its own.
+const AWS_SDK: &str = "aws";
+
+/// Reads the level of this crate from a list such as `hyper=warn,info`, the form of `RUST_LOG` that other programs take.
+/// Directives for libraries are valid, but have no effect. The last directive for this crate wins over a bare level.
+fn parse_directives(directives: &str, default_level: LevelFilter) -> Option<LevelFilter> {
+    let (mut bare, mut own) = (None, None);
+    for directive in directives.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        match directive.split_once('=') {
+            None => bare = Some(parse_level(directive)?),
+            Some((target, level)) => {
+                let level = parse_level(level.trim())?;
+                if target.trim() == THIS_CRATE {
+                    own = Some(level);
+                }
+            }
+        }
+    }
+    Some(own.or(bare).unwrap_or(default_level))
 }
 
 fn parse_level(level: &str) -> Option<LevelFilter> {
@@ -73,7 +101,8 @@ fn parse_level(level: &str) -> Option<LevelFilter> {
 pub fn start(settings: LogSettings) {
     let filter = Targets::new()
         .with_default(LevelFilter::WARN.min(settings.level))
-        .with_target("defender_enrich", settings.level);
+        .with_target(AWS_SDK, LevelFilter::ERROR.min(settings.level))
+        .with_target(THIS_CRATE, settings.level);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let layer = if settings.json {
         lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
@@ -105,10 +134,20 @@ mod tests {
         for name in ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"] {
             assert_eq!((level(name, "debug"), level(name, "FATAL")), (LevelFilter::DEBUG, LevelFilter::ERROR));
             assert_eq!(level(name, ""), LevelFilter::INFO);
-            for wrong in ["CANARY", "info,hyper=debug", "3"] {
+            for wrong in ["CANARY", "info,hyper=CANARY", "3"] {
                 let error = read(&[(name, wrong)], false).expect_err(wrong).to_string();
                 assert!(error.starts_with(name) && error.contains("TRACE") && !error.contains(wrong), "{error}");
             }
+        }
+        for (directives, expected) in [
+            ("hyper=warn,info", LevelFilter::INFO),
+            ("debug, hyper = off", LevelFilter::DEBUG),
+            ("hyper=trace", LevelFilter::INFO),
+            ("defender_enrich=warn,trace", LevelFilter::WARN),
+            (",", LevelFilter::INFO),
+        ] {
+            assert_eq!(level("RUST_LOG", directives), expected, "{directives}");
+            assert!(read(&[("AWS_LAMBDA_LOG_LEVEL", directives)], false).is_err(), "Lambda has one level");
         }
         let both = [("AWS_LAMBDA_LOG_LEVEL", "WARN"), ("RUST_LOG", "TRACE")];
         assert_eq!(read(&both, false).expect("a level").level, LevelFilter::WARN);

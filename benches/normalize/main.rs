@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use defender_enrich::backend::defender;
-use defender_enrich::domain::enrichment::{Answer, Backend, CacheState, RenderOptions, Source};
+use defender_enrich::domain::enrichment::{Answer, BackendName, CacheState, RenderOptions, Source};
 use defender_enrich::domain::findings::Findings;
 use defender_enrich::domain::portal::Portal;
 use defender_enrich::domain::subject::{IncidentId, Kind};
@@ -38,8 +38,8 @@ impl Case {
 
     fn findings(&self) -> Findings {
         let findings = match (self.kind, IncidentId::parse("924565")) {
-            (Kind::Incident, Some(id)) => defender::findings_of_incident(&self.body, id, Portal::Commercial),
-            _ => defender::findings_of_list(&self.body, Portal::Commercial),
+            (Kind::Incident, Some(id)) => defender::read_incident(&self.body, id, Portal::Commercial),
+            _ => defender::read_list(&self.body, Portal::Commercial),
         };
         findings.unwrap_or_else(|| panic!("{}: not read", self.name))
     }
@@ -55,7 +55,7 @@ impl Case {
             findings: Arc::new(findings),
             source: Source {
                 product: "Microsoft Defender for Endpoint",
-                backend: Backend::Defender,
+                backend: BackendName::Defender,
                 api: "GET /api/machines/{id}/alerts",
                 retrieved_at: Timestamp::from_unix_seconds(1_793_700_000),
                 cache: CacheState::Miss,

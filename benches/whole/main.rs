@@ -18,8 +18,8 @@ mod runtime_api;
 use std::convert::Infallible;
 use std::process::Command;
 
-use defender_enrich::sandbox::company::showcase;
-use defender_enrich::sandbox::{DEMO_KEY, Sandbox};
+use defender_sandbox::company::showcase;
+use defender_sandbox::{DEMO_KEY, Sandbox};
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::service_fn;
 use serde_json::{Value, json};

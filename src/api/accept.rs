@@ -11,14 +11,6 @@ use http::{HeaderMap, header};
 
 use crate::formats::Format;
 
-/// The formats on offer, each with its media type. Of equally good ones, the first wins.
-const OFFERED: [(Format, &str, &str); 4] = [
-    (Format::Json, "application", "json"),
-    (Format::Text, "text", "plain"),
-    (Format::Markdown, "text", "markdown"),
-    (Format::OcsfNdjson, "application", "x-ndjson"),
-];
-
 /// Returns the format that the `Accept` headers ask for.
 ///
 /// A media type that a header names beats one that only a wildcard matches: `text/markdown, */*` means Markdown, and
@@ -27,11 +19,13 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
     let headers: Vec<_> =
         headers.get_all(header::ACCEPT).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     let ranges: Vec<_> = headers.iter().flat_map(|header| split(header, ',')).filter_map(Range::parse).collect();
-    let wanted = |(place, (format, kind, subtype)): (usize, &(Format, &str, &str))| {
+    let accepted = |format: Format| {
+        let rank = format.accept_rank()?;
+        let (kind, subtype) = format.media_type().split(';').next()?.split_once('/')?;
         let range = ranges.iter().filter(|range| range.takes(kind, subtype)).max_by_key(|range| range.precision())?;
-        (range.weight > 0).then_some(((range.weight, range.precision(), Reverse(place)), *format))
+        (range.weight > 0).then_some(((range.weight, range.precision(), Reverse(rank)), format))
     };
-    let best = OFFERED.iter().enumerate().filter_map(wanted).max_by_key(|(rank, _)| *rank);
+    let best = Format::ALL.into_iter().filter_map(accepted).max_by_key(|(rank, _)| *rank);
     best.map_or(Format::Json, |(_, format)| format)
 }
 
@@ -235,7 +229,7 @@ mod tests {
         fn no_header_panics(values in prop::collection::vec("[ -~]{0,60}|[a-z*/;,=q0-9. \"\\\\]{0,60}", 0..4)) {
             let values: Vec<_> = values.iter().map(String::as_str).collect();
             let chosen = of(&values);
-            prop_assert!(OFFERED.iter().any(|(format, ..)| *format == chosen));
+            prop_assert!(chosen.accept_rank().is_some());
         }
 
         #[test]
@@ -256,8 +250,8 @@ mod tests {
             prop_assert_eq!(of(&apart.iter().map(String::as_str).collect::<Vec<_>>()), chosen);
 
             let heaviest = elements.iter().filter(|(range, _)| range.contains('/') && range != "text/html").map(|(_, weight)| *weight).max();
-            let own = OFFERED.iter().find(|(format, ..)| *format == chosen).map(|(_, kind, subtype)| format!("{kind}/{subtype}"));
-            let weight = elements.iter().find(|(range, _)| Some(range) == own.as_ref()).map(|(_, weight)| *weight);
+            let own = chosen.media_type().split(';').next();
+            let weight = elements.iter().find(|(range, _)| Some(range.as_str()) == own).map(|(_, weight)| *weight);
             prop_assert!(heaviest.unwrap_or(0) == 0 || weight == heaviest);
         }
     }

@@ -2,10 +2,7 @@
 //!
 //! The envelope is always JSON, whatever `Accept` says: its answers may have several formats, which `format` selects.
 
-use std::sync::Arc;
-
-use axum::Extension;
-use axum::extract::{Request, State};
+use axum::body::Body;
 use axum::response::Response;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -15,12 +12,10 @@ use super::body::json_bytes;
 use super::decode::{self, EnrichRequest};
 use super::enrich::query_options;
 use super::fields::Fields;
-use super::middleware::RequestContext;
 use super::options::Options;
 use super::problem::{Code, Problem, ProblemBody};
-use super::respond;
+use super::respond::Call;
 use super::work::Work;
-use crate::app::Service;
 use crate::domain::enrichment::{Enrichment, SCHEMA_VERSION};
 use crate::domain::notified::Notified;
 use crate::domain::warning::Warning;
@@ -148,26 +143,18 @@ fn enrichment_schema(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// `POST /v1/enrich/batch`.
-pub(super) async fn from_body(
-    State(service): State<Arc<Service>>,
-    Extension(request_context): Extension<RequestContext>,
-    request: Request,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    respond::authenticated(&service, &parts, body, &request_context, async |body| {
-        let bytes = json_bytes(&parts.headers, body).await?;
-        if bytes.is_empty() {
-            return Err(Problem::new(Code::InvalidJson, "The body is empty: send {\"requests\":[…]}."));
-        }
-        let (defaults, query_warnings) = query_options(parts.uri.query())?;
-        let mut fields = Fields::from_json(&bytes)?;
-        let options = Options::take(&mut fields)?.or(defaults);
-        let items = items(fields, &options, &query_warnings)?;
-        let work = Work::new(service.clone(), items, &options, &request_context).await?;
-        work.run(&request_context.ctx).await;
-        Ok(work.response())
-    })
-    .await
+pub(super) async fn from_body(call: &Call, body: Body) -> Result<Response, Problem> {
+    let bytes = json_bytes(&call.parts.headers, body).await?;
+    if bytes.is_empty() {
+        return Err(Problem::new(Code::InvalidJson, "The body is empty: send {\"requests\":[…]}."));
+    }
+    let (defaults, query_warnings) = query_options(call.query())?;
+    let mut fields = Fields::from_json(&bytes)?;
+    let options = Options::take(&mut fields)?.or(defaults);
+    let items = items(fields, &options, &query_warnings)?;
+    let work = Work::new(call.service.clone(), items, &options, &call.request_context).await?;
+    work.run(&call.request_context.ctx).await;
+    Ok(work.response())
 }
 
 /// Reads the items of an envelope: those of `requests`, or each subject of an object with several.

@@ -8,7 +8,7 @@ use super::fields::{Fields, OPTIONS};
 use super::options::Options;
 use super::problem::{Code, Problem};
 use super::request::SubjectValue;
-use crate::domain::subject::field_names::{Named, is_of_first_version, look_up, nearest};
+use crate::domain::subject::field_names::{FieldMeaning, is_of_first_version, look_up, nearest};
 use crate::domain::subject::{Kind, Question};
 use crate::domain::warning::{Warning, WarningCode, quoted};
 
@@ -26,7 +26,7 @@ const MAX_UNKNOWN_FIELDS: usize = 20;
 /// A field that names a subject: its name as written, the meaning of the name, and its value.
 pub(super) struct Subject {
     pub(super) name: String,
-    named: Named,
+    named: FieldMeaning,
     value: Value,
 }
 
@@ -92,7 +92,7 @@ fn single_subject(mut subjects: Vec<Subject>, fields: &Fields) -> Result<(Subjec
 pub(super) fn subjects(fields: &mut Fields) -> Result<Vec<Subject>, Problem> {
     let subject = |name: &str| look_up(name).map(|named| (name.to_owned(), named));
     let names: Vec<_> = fields.names().filter_map(subject).collect();
-    let take = |(name, named): (String, Named)| {
+    let take = |(name, named): (String, FieldMeaning)| {
         let value = fields.take(&name).transpose()?;
         Some(value.map(|value| Subject { name, named, value }))
     };
@@ -103,7 +103,7 @@ impl Subject {
     /// Returns the kind that the name and the value imply; `None` if several are possible.
     fn kind(&self) -> Option<Kind> {
         let is_address = |text: &Value| text.as_str().is_some_and(|text| Question::parse(Kind::Ip, text).is_ok());
-        if self.named == Named::Host && is_address(&self.value) { Some(Kind::Ip) } else { self.named.kind() }
+        if self.named == FieldMeaning::Host && is_address(&self.value) { Some(Kind::Ip) } else { self.named.kind() }
     }
 
     /// Returns the caller's text.
@@ -127,7 +127,7 @@ impl Subject {
                 return Err(Problem::at(Code::InvalidRequest, pointer(), detail).with_kind(kind));
             }
         };
-        Question::named(self.named, &text).map_err(|error| Problem::of_subject(&error, pointer()).with_kind(kind))
+        Question::from_field(self.named, &text).map_err(|error| Problem::of_subject(&error, pointer()).with_kind(kind))
     }
 }
 
@@ -167,58 +167,6 @@ fn no_subject(fields: &Fields) -> Problem {
 }
 
 fn several_subjects() -> Problem {
-    let detail = "Name exactly one subject; several at once go to /v1/enrich/batch.";
+    let detail = "Name exactly one subject; send several to /v1/enrich/batch.";
     Problem::new(Code::AmbiguousRequest, detail)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(body: &str) -> Result<EnrichRequest, Problem> {
-        read_request(Fields::from_json(body.as_bytes())?, Options::default())
-    }
-
-    #[test]
-    fn addresses_and_domains_are_read_from_every_field_name() {
-        for (body, kind, id) in [
-            (r#"{"ip":"[2001:DB8::7]:443"}"#, Kind::Ip, "2001:db8::7"),
-            (r#"{"src_ip":"192[.]0[.]2[.]7"}"#, Kind::Ip, "192.0.2.7"),
-            (r#"{"dest":"192.0.2.7"}"#, Kind::Ip, "192.0.2.7"),
-            (r#"{"host":"desk-042"}"#, Kind::Machine, "desk-042"),
-            (r#"{"value":"192.0.2.7"}"#, Kind::Ip, "192.0.2.7"),
-            (r#"{"domain":"evil[.]example."}"#, Kind::Domain, "evil.example"),
-            (r#"{"domain":"https://evil.example/x"}"#, Kind::Domain, "evil.example"),
-            (r#"{"url":"hxxps://evil[.]example/x"}"#, Kind::Domain, "evil.example"),
-            (r#"{"URL":"http://192.0.2.7:8080/"}"#, Kind::Ip, "192.0.2.7"),
-            (
-                r#"{"url":"https://security.microsoft.com/domains/overview?urlDomain=evil.example"}"#,
-                Kind::Domain,
-                "evil.example",
-            ),
-        ] {
-            let question = read(body).expect(body).question;
-            assert_eq!((question.subject.kind(), question.subject.id().as_str()), (kind, id), "{body}");
-        }
-    }
-
-    #[test]
-    fn invalid_addresses_domains_and_urls_are_rejected() {
-        for body in [
-            r#"{"ip":"host"}"#,
-            r#"{"ip":"192.0.2.7 192.0.2.8"}"#,
-            r#"{"ip":"192.0.2.7/24"}"#,
-            r#"{"domain":"192.0.2.7"}"#,
-            r#"{"domain":"http://192.0.2.7/"}"#,
-            r#"{"domain":"evil.example/x"}"#,
-            r#"{"domain":"-"}"#,
-            r#"{"url":"https:///x"}"#,
-            r#"{"url":"mailto:dana@contoso.com"}"#,
-            r#"{"url":"https://security.microsoft.com/alerts/da1_1"}"#,
-            r#"{"machine":"2001:db8::7"}"#,
-            r#"{"device":"192.0.2.7"}"#,
-        ] {
-            assert_eq!(read(body).expect_err(body).code, Code::InvalidId, "{body}");
-        }
-    }
 }

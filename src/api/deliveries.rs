@@ -2,26 +2,16 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 
 use super::problem::{Code, Problem};
 use super::respond::{ItemCounts, RequestLog};
 use crate::app::Service;
-use crate::cache::{Claim, Delivery};
 use crate::lookup::Context;
+use crate::repetitions::{Claim, DeliveryState, Reply};
 
 static X_REPEATED: HeaderName = HeaderName::from_static("x-repeated");
-
-/// A response that can be replayed.
-#[derive(Clone, Debug)]
-pub(crate) struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    items: Option<ItemCounts>,
-    body: Bytes,
-}
 
 /// Marks a response in which something failed transiently. A repeated delivery is then handled again.
 #[derive(Clone, Copy, Debug)]
@@ -33,17 +23,17 @@ pub(super) async fn answer_once(
     service: &Service,
     (sender, id): (&str, &[u8]),
     ctx: &Context,
-    work: impl AsyncFnOnce(Claim<Reply>) -> Response,
+    work: impl AsyncFnOnce(Claim) -> Response,
 ) -> Response {
     loop {
         match service.deliveries.claim(sender, id) {
-            Delivery::New(claim) => return work(claim).await,
-            Delivery::Known(reply) => return repeated(reply),
-            Delivery::Pending(first) => match first.settled(ctx.deadline).await {
+            DeliveryState::New(claim) => return work(claim).await,
+            DeliveryState::Known(reply) => return repeated(reply),
+            DeliveryState::Pending(first) => match first.settled(ctx.deadline).await {
                 Ok(()) => {}
                 Err(Some(reply)) => return repeated(Some(reply)),
                 Err(None) => {
-                    let detail = "This delivery came before, and is still being dealt with: deliver it again.";
+                    let detail = "This delivery came before, and is still being handled: deliver it again.";
                     return Problem::new(Code::UpstreamTimeout, detail).response(&ctx.request_id);
                 }
             },
@@ -52,18 +42,19 @@ pub(super) async fn answer_once(
 }
 
 /// Settles a claim with a successful response. After any other response, a repeated delivery is handled again.
-pub(super) async fn settle(claim: Claim<Reply>, response: Response) -> Response {
+pub(super) async fn settle(claim: Option<Claim>, response: Response) -> Response {
     let is_success = response.status().is_success() && response.extensions().get::<TransientFailure>().is_none();
+    let Some(claim) = claim.filter(|_| is_success) else { return response };
     let (response, reply) = copied(response).await;
-    if let Some(reply) = reply.filter(|_| is_success) {
-        let bytes = reply.body.len();
-        claim.settle(reply, bytes);
+    if let Some(reply) = reply {
+        claim.settle(reply);
     }
     response
 }
 
 /// Lets repetitions have this response until the claim is settled.
-pub(super) async fn answer_meanwhile(claim: &Claim<Reply>, response: Response) -> Response {
+pub(super) async fn answer_meanwhile(claim: Option<&Claim>, response: Response) -> Response {
+    let Some(claim) = claim else { return response };
     let (response, reply) = copied(response).await;
     if let Some(reply) = reply {
         claim.answer_meanwhile(reply);
@@ -76,26 +67,20 @@ async fn copied(response: Response) -> (Response, Option<Reply>) {
     let (parts, body) = response.into_parts();
     let Ok(body) = body.collect().await else { return (Response::from_parts(parts, Body::empty()), None) };
     let body = body.to_bytes();
-    let reply = Reply {
-        status: parts.status,
-        headers: parts.headers.clone(),
-        items: parts.extensions.get::<RequestLog>().and_then(|request_log| request_log.items.clone()),
-        body: body.clone(),
-    };
+    let mut reply = Reply::new(body.clone());
+    *reply.status_mut() = parts.status;
+    parts.headers.clone_into(reply.headers_mut());
+    if let Some(items) = parts.extensions.get::<RequestLog>().and_then(|request_log| request_log.items.clone()) {
+        reply.extensions_mut().insert(items);
+    }
     (Response::from_parts(parts, Body::from(body)), Some(reply))
 }
 
 /// Replays the first response. Where it is not cached any more, returns an empty 200.
 fn repeated(reply: Option<Reply>) -> Response {
-    let mut response = Response::new(Body::empty());
-    let mut request_log = RequestLog { kind: Some("repeated"), ..RequestLog::default() };
-    if let Some(reply) = reply {
-        request_log.items = reply.items;
-        response = Response::new(Body::from(reply.body));
-        *response.status_mut() = reply.status;
-        *response.headers_mut() = reply.headers;
-    }
+    let mut response = reply.unwrap_or_default().map(Body::from);
+    let items = response.extensions_mut().remove::<ItemCounts>();
+    response.extensions_mut().insert(RequestLog { items, ..RequestLog::of_kind("repeated") });
     response.headers_mut().insert(X_REPEATED.clone(), HeaderValue::from_static("true"));
-    response.extensions_mut().insert(request_log);
     response
 }

@@ -146,7 +146,7 @@ fn not_json() -> Problem {
 fn not_json_at(error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
     let detail = format!(
-        "{NOT_JSON} It is not at line {line}, column {column}. A backslash inside of a text is written twice: \"CONTOSO\\\\dana\"."
+        "{NOT_JSON} The first error is at line {line}, column {column}. A backslash inside a text is written twice: \"CONTOSO\\\\dana\"."
     );
     Problem::new(Code::InvalidJson, detail)
 }
@@ -206,11 +206,5 @@ mod tests {
         for body in [r#"{"alertId":"x","alert_id":"x"}"#, r#"{"alert_id":"x","alert_id":"y"}"#] {
             assert_eq!(names(body), Err(Code::InvalidRequest), "{body}");
         }
-    }
-
-    #[test]
-    fn thousands_of_fields_are_read() {
-        let query = (0..20_000).map(|number| format!("n{number}=1")).collect::<Vec<_>>().join("&");
-        assert_eq!(Fields::from_query(&query).expect("fields").names().count(), 20_000);
     }
 }

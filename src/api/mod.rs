@@ -28,7 +28,6 @@ use axum::Router;
 use tower::util::MapRequest;
 
 use crate::app::Service;
-pub(crate) use deliveries::Reply;
 pub use middleware::{AnswerLimit, RequestId};
 pub use openapi::{document, flat_document, schemas};
 pub use origin::OwnAddress;
@@ -39,13 +38,15 @@ pub(crate) use problem::{is_bad_input, one_line_message};
 
 pub use crate::auth::IamIdentity;
 
-/// The router of the whole service, for every entry point.
-pub(crate) fn router(service: Arc<Service>) -> Router {
-    let routes = routes::router()
-        .fallback(respond::unknown_route)
-        .method_not_allowed_fallback(respond::method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(service.clone(), page::answer_browser))
-        .layer(axum::middleware::from_fn_with_state(service.clone(), middleware::answer))
-        .with_state(service);
-    Router::new().fallback_service(MapRequest::new(routes, prefix::without_prefix))
+impl Service {
+    /// Returns the router of the whole service, for every entry point.
+    pub fn router(self: &Arc<Self>) -> Router {
+        let routes = routes::router()
+            .fallback(respond::unknown_route)
+            .method_not_allowed_fallback(respond::method_not_allowed)
+            .layer(axum::middleware::from_fn_with_state(self.clone(), page::answer_browser))
+            .layer(axum::middleware::from_fn_with_state(self.clone(), middleware::answer))
+            .with_state(self.clone());
+        Router::new().fallback_service(MapRequest::new(routes, prefix::without_prefix))
+    }
 }

@@ -8,15 +8,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::decode::EnrichRequest;
-use super::enrich::render_options;
 use super::options::Options;
 use super::problem::{Code, Problem};
 use crate::app::Service;
-use crate::delivery::{Content, Destination, Destinations};
-use crate::domain::enrichment::Answer;
+use crate::delivery::{Destination, Destinations};
 use crate::domain::notified::{Notified, Outcome};
-use crate::formats::{self, OutputOptions};
 use crate::lookup::Context;
 
 /// The caller waits for the posts of its request at most this long.
@@ -47,16 +43,17 @@ impl Addressee {
     }
 }
 
-/// Loads the destinations, if any of the options names one.
+/// Loads the destinations, if any of the options names one. There are none if the member is invalid.
 pub(super) async fn destinations(
     service: &Service,
     options: impl IntoIterator<Item = &Options>,
     ctx: &Context,
-) -> Result<Arc<Destinations>, Problem> {
+) -> Result<Destinations, Problem> {
     if options.into_iter().all(|options| options.notify().is_none()) {
-        return Ok(Arc::default());
+        return Ok(Destinations::default());
     }
-    Ok(service.callers.destinations(ctx).await?)
+    let secret = service.callers.secret(ctx).await?;
+    Ok(secret.and_then(|secret| service.notifier.destinations(&secret).ok()).unwrap_or_default())
 }
 
 /// Finds the destination that the options name. An unknown name is a problem.
@@ -76,24 +73,6 @@ pub(super) fn addressee(destinations: &Destinations, options: &Options) -> Resul
 pub(super) fn posting_context(ctx: &Context) -> Context {
     let remaining = ctx.deadline.remaining();
     ctx.within(MAX_POSTING_TIME.min(remaining.saturating_sub(MAX_WRITING_TIME.min(remaining / 10))))
-}
-
-/// Posts an answer within the deadline of `ctx`, and returns the outcome.
-pub(super) async fn post_answer(
-    addressee: Option<&Addressee>,
-    service: &Service,
-    answer: &Answer,
-    request: &EnrichRequest,
-    ctx: &Context,
-) -> Option<Notified> {
-    match addressee? {
-        Addressee::Valid(destination) => {
-            let output = OutputOptions { format: destination.format(), ..request.options.output_options() };
-            let rendered = formats::render(answer, &render_options(request, None), output, MAX_POST_BYTES);
-            Some(service.notifier.post(destination, Content::Body(rendered), ctx).await)
-        }
-        Addressee::Misconfigured(name) => Some(misconfigured(name)),
-    }
 }
 
 /// The outcome for a destination whose entry is invalid.

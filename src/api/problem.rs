@@ -9,77 +9,65 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::respond::RequestLog;
-use crate::auth::AuthError;
+use crate::auth::{AuthError, SignatureError};
 use crate::domain::enrichment::Answer;
 use crate::domain::resolution::StepName;
 use crate::domain::subject::{Kind, SubjectError};
 use crate::domain::warning::WarningCode;
-use crate::integrations::SignatureError;
-use crate::lookup::{EnrichError, NotLookedUp, OUTAGE_RETRY_AFTER};
+use crate::lookup::{EnrichError, NotLookedUp, OUTAGE_RETRY_AFTER, store_reason};
 
-/// What a problem is: stable, for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "ProblemCode")]
-pub(crate) enum Code {
-    InvalidJson,
-    Unauthorized,
-    ForbiddenOrigin,
-    NotFound,
-    UnknownRoute,
-    MethodNotAllowed,
-    PayloadTooLarge,
-    UnsupportedMediaType,
-    InvalidRequest,
-    InvalidId,
-    UnsupportedHash,
-    AmbiguousRequest,
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident $word:literal $status:ident $title:literal,)+) => {
+        /// What a problem is: stable, for programs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+        #[schemars(rename = "ProblemCode")]
+        pub(crate) enum Code {
+            $($(#[$doc])* #[serde(rename = $word)] $name,)+
+        }
+
+        impl Code {
+            pub(super) const ALL: &[Self] = &[$(Self::$name),+];
+
+            fn parts(self) -> (StatusCode, &'static str, &'static str) {
+                match self {
+                    $(Self::$name => (StatusCode::$status, $word, $title),)+
+                }
+            }
+        }
+    };
+}
+
+// In the order of the contract.
+codes! {
+    InvalidJson "invalid_json" BAD_REQUEST "The body is not JSON",
+    Unauthorized "unauthorized" UNAUTHORIZED "The caller is not authenticated",
+    ForbiddenOrigin "forbidden_origin" FORBIDDEN "The request comes from elsewhere",
+    NotFound "not_found" NOT_FOUND "Defender does not know it",
+    UnknownRoute "unknown_route" NOT_FOUND "There is no such route",
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "This route takes another method",
+    PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "The body is too large",
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body has to be JSON",
+    InvalidRequest "invalid_request" UNPROCESSABLE_ENTITY "The request is not valid",
+    InvalidId "invalid_id" UNPROCESSABLE_ENTITY "The id has no accepted form",
+    UnsupportedHash "unsupported_hash" UNPROCESSABLE_ENTITY "Defender takes no such hash",
+    AmbiguousRequest "ambiguous_request" UNPROCESSABLE_ENTITY "The request names several subjects",
     /// Sent before version 1.1 of the answer. The published list of codes only grows.
-    AmbiguousValue,
-    TooManyRequestsInBatch,
-    Throttled,
-    Internal,
-    UpstreamAuth,
-    UpstreamForbidden,
-    UpstreamMalformed,
-    UpstreamTooLarge,
-    UpstreamError,
-    UpstreamUnavailable,
-    SecretUnavailable,
-    Misconfigured,
-    UpstreamTimeout,
+    AmbiguousValue "ambiguous_value" UNPROCESSABLE_ENTITY "The value may be of several kinds",
+    TooManyRequestsInBatch "too_many_requests_in_batch" UNPROCESSABLE_ENTITY "The batch is too long",
+    Throttled "throttled" TOO_MANY_REQUESTS "The quota of Microsoft's API is spent",
+    Internal "internal" INTERNAL_SERVER_ERROR "A bug of this service",
+    UpstreamAuth "upstream_auth" BAD_GATEWAY "Microsoft refuses the Defender credential",
+    UpstreamForbidden "upstream_forbidden" BAD_GATEWAY "The Defender credential lacks a permission",
+    UpstreamMalformed "upstream_malformed" BAD_GATEWAY "Microsoft's answer is not of the documented form",
+    UpstreamTooLarge "upstream_too_large" BAD_GATEWAY "Microsoft's answer is too large",
+    UpstreamError "upstream_error" BAD_GATEWAY "Microsoft answers with an error",
+    UpstreamUnavailable "upstream_unavailable" SERVICE_UNAVAILABLE "Microsoft cannot be reached",
+    SecretUnavailable "secret_unavailable" SERVICE_UNAVAILABLE "A secret cannot be read",
+    Misconfigured "misconfigured" SERVICE_UNAVAILABLE "This service is not set up correctly",
+    UpstreamTimeout "upstream_timeout" GATEWAY_TIMEOUT "Microsoft did not answer in time",
 }
 
 impl Code {
-    /// Every code, in the order of the contract.
-    pub(super) const ALL: [Self; 25] = [
-        Self::InvalidJson,
-        Self::Unauthorized,
-        Self::ForbiddenOrigin,
-        Self::NotFound,
-        Self::UnknownRoute,
-        Self::MethodNotAllowed,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
-        Self::InvalidRequest,
-        Self::InvalidId,
-        Self::UnsupportedHash,
-        Self::AmbiguousRequest,
-        Self::AmbiguousValue,
-        Self::TooManyRequestsInBatch,
-        Self::Throttled,
-        Self::Internal,
-        Self::UpstreamAuth,
-        Self::UpstreamForbidden,
-        Self::UpstreamMalformed,
-        Self::UpstreamTooLarge,
-        Self::UpstreamError,
-        Self::UpstreamUnavailable,
-        Self::SecretUnavailable,
-        Self::Misconfigured,
-        Self::UpstreamTimeout,
-    ];
-
     pub(crate) fn as_str(self) -> &'static str {
         self.parts().1
     }
@@ -91,49 +79,6 @@ impl Code {
     fn title(self) -> &'static str {
         self.parts().2
     }
-
-    fn parts(self) -> (StatusCode, &'static str, &'static str) {
-        use StatusCode as S;
-        match self {
-            Self::InvalidJson => (S::BAD_REQUEST, "invalid_json", "The body is not JSON"),
-            Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "The caller is not authenticated"),
-            Self::ForbiddenOrigin => (S::FORBIDDEN, "forbidden_origin", "The request comes from elsewhere"),
-            Self::NotFound => (S::NOT_FOUND, "not_found", "Defender does not know it"),
-            Self::UnknownRoute => (S::NOT_FOUND, "unknown_route", "There is no such route"),
-            Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This route takes another method"),
-            Self::PayloadTooLarge => (S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large"),
-            Self::UnsupportedMediaType => {
-                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body has to be JSON")
-            }
-            Self::InvalidRequest => (S::UNPROCESSABLE_ENTITY, "invalid_request", "The request makes no sense"),
-            Self::InvalidId => (S::UNPROCESSABLE_ENTITY, "invalid_id", "The id has no accepted form"),
-            Self::UnsupportedHash => (S::UNPROCESSABLE_ENTITY, "unsupported_hash", "Defender takes no such hash"),
-            Self::AmbiguousValue => {
-                (S::UNPROCESSABLE_ENTITY, "ambiguous_value", "The kind of the value cannot be told")
-            }
-            Self::AmbiguousRequest => {
-                (S::UNPROCESSABLE_ENTITY, "ambiguous_request", "The request names several subjects")
-            }
-            Self::TooManyRequestsInBatch => {
-                (S::UNPROCESSABLE_ENTITY, "too_many_requests_in_batch", "The batch is too long")
-            }
-            Self::Throttled => (S::TOO_MANY_REQUESTS, "throttled", "The quota of Microsoft's API is spent"),
-            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "A bug of this service"),
-            Self::UpstreamAuth => (S::BAD_GATEWAY, "upstream_auth", "Microsoft refuses the Defender credential"),
-            Self::UpstreamForbidden => {
-                (S::BAD_GATEWAY, "upstream_forbidden", "The Defender credential lacks a permission")
-            }
-            Self::UpstreamMalformed => (S::BAD_GATEWAY, "upstream_malformed", "Microsoft's answer makes no sense"),
-            Self::UpstreamTooLarge => (S::BAD_GATEWAY, "upstream_too_large", "Microsoft's answer is too large"),
-            Self::UpstreamError => (S::BAD_GATEWAY, "upstream_error", "Microsoft answers with an error"),
-            Self::UpstreamUnavailable => {
-                (S::SERVICE_UNAVAILABLE, "upstream_unavailable", "Microsoft cannot be reached")
-            }
-            Self::SecretUnavailable => (S::SERVICE_UNAVAILABLE, "secret_unavailable", "A secret cannot be read"),
-            Self::Misconfigured => (S::SERVICE_UNAVAILABLE, "misconfigured", "This service is not set up right"),
-            Self::UpstreamTimeout => (S::GATEWAY_TIMEOUT, "upstream_timeout", "Microsoft did not answer in time"),
-        }
-    }
 }
 
 /// The page that documents every code; its headings are the codes.
@@ -143,52 +88,11 @@ const PROBLEMS_PAGE: &str = "https://defender-enrich.example/docs/problems";
 const KEY_CHALLENGES: &[&str] = &["Bearer realm=\"defender-enrich\"", "Basic realm=\"defender-enrich\""];
 const SIGV4_CHALLENGES: &[&str] = &["AWS4-HMAC-SHA256"];
 
-/// A sender that authenticates its requests in its own way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sender {
-    Slack,
-    Teams,
-    Splunk,
-    PagerDuty,
-    StandardWebhooks,
-}
+const SIGNATURE_CHALLENGES: &[&str] = &["Signature realm=\"defender-enrich\""];
 
-impl Sender {
-    /// The challenges of `WWW-Authenticate`.
-    fn challenge(self) -> &'static [&'static str] {
-        match self {
-            Self::Slack | Self::PagerDuty | Self::StandardWebhooks => &["Signature realm=\"defender-enrich\""],
-            Self::Teams => &["HMAC realm=\"defender-enrich\""],
-            Self::Splunk => &["Token realm=\"defender-enrich\""],
-        }
-    }
-
-    /// Explains what the sender has to send.
-    fn proof(self) -> &'static str {
-        match self {
-            Self::Slack => {
-                "This address is for Slack: X-Slack-Signature has to be made with one of slack_signing_secrets of the caller \
-                 secret, over this body, within the last five minutes."
-            }
-            Self::Teams => {
-                "This address is for an outgoing webhook of Teams: Authorization: HMAC has to be made with one of \
-                 teams_hmac_secrets of the caller secret, the security token that Teams shows when the webhook is created, \
-                 over an activity whose timestamp is at most five minutes off."
-            }
-            Self::Splunk => {
-                "This address is for Splunk: the query parameter token has to be one of splunk_tokens of the caller secret."
-            }
-            Self::PagerDuty => {
-                "This address is for PagerDuty: X-PagerDuty-Signature has to be made with one of pagerduty_secrets of the \
-                 caller secret, over an event whose occurred_at is at most 24 hours off."
-            }
-            Self::StandardWebhooks => {
-                "webhook-signature has to be made with one of standard_webhook_secrets of the caller secret, over webhook-id, \
-                 webhook-timestamp and the body of a POST, within the last five minutes. A key is taken as well."
-            }
-        }
-    }
-}
+/// What a request with a Standard Webhooks signature needs.
+const STANDARD_WEBHOOKS_REQUIREMENT: &str = "webhook-signature has to be made with one of standard_webhook_secrets of the caller secret, over webhook-id, \
+     webhook-timestamp and the body of a POST, within the last five minutes. A key is taken as well.";
 
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -219,7 +123,7 @@ pub(crate) struct Problem {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
 pub(crate) struct ProblemBody {
-    /// The address of the page that tells of this kind of problem, made from its code.
+    /// The address of the page about this kind of problem, made from its code.
     #[serde(rename = "type")]
     #[schemars(extend("format" = "uri"))]
     kind: String,
@@ -272,17 +176,21 @@ impl Problem {
     /// A subject that Defender does not know.
     pub(crate) fn not_found(answer: &Answer) -> Self {
         let mut detail = not_found_detail(answer);
-        let request_log = |code| matches!(code, WarningCode::TriedAs | WarningCode::Partial);
-        for warning in answer.warnings.iter().filter(|warning| request_log(warning.code)) {
+        let is_relevant = |code| matches!(code, WarningCode::TriedAs | WarningCode::Partial);
+        for warning in answer.warnings.iter().filter(|warning| is_relevant(warning.code)) {
             detail.push(' ');
             detail.push_str(&warning.detail);
         }
         Self::new(Code::NotFound, detail)
     }
 
-    /// A request without a valid signature of this sender.
-    pub(super) fn invalid_signature(sender: Sender, reason: SignatureError) -> Self {
-        Self { challenge: sender.challenge(), ..Self::new(Code::Unauthorized, sender.proof()).with_cause(&reason) }
+    /// A request without a valid signature or token of its sender. `requirement` says what it needs.
+    pub(super) fn invalid_signature(
+        challenge: &'static [&'static str],
+        requirement: &'static str,
+        reason: SignatureError,
+    ) -> Self {
+        Self { challenge, ..Self::new(Code::Unauthorized, requirement).with_cause(&reason) }
     }
 
     /// Whether the failure may pass, so that the same request can succeed later.
@@ -310,6 +218,15 @@ impl Problem {
     /// What happened, and what to do.
     pub(super) fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// The detail, with the time to wait in place of the mention of `Retry-After`.
+    fn detail_with_wait(&self) -> String {
+        let wait = match self.retry_after_s {
+            Some(seconds @ 61..) => format!("in {} minutes", seconds.div_ceil(60)),
+            seconds => format!("in {} seconds", seconds.unwrap_or(1)),
+        };
+        self.detail.replace("after Retry-After seconds", &wait)
     }
 
     /// The log fields of this problem.
@@ -367,19 +284,21 @@ impl From<AuthError> for Problem {
                 let detail = "Sign the request with AWS credentials that may invoke this service (SigV4).";
                 Self { challenge: SIGV4_CHALLENGES, ..Self::new(Code::Unauthorized, detail) }
             }
-            // Webhook integrations handle this error themselves, as they know the sender.
-            AuthError::SignatureError(reason) => Self::invalid_signature(Sender::StandardWebhooks, reason),
+            // Integrations have a challenge and a requirement of their own.
+            AuthError::SignatureError(reason) => {
+                Self::invalid_signature(SIGNATURE_CHALLENGES, STANDARD_WEBHOOKS_REQUIREMENT, reason)
+            }
             AuthError::SecretUnavailable(_) => {
                 let detail = "The caller secret cannot be read from AWS Secrets Manager: check CALLER_SECRET_ID and the function's role.";
                 Self::new(Code::SecretUnavailable, detail).with_retry_after(5).with_cause(&refused)
             }
             AuthError::SecretMisconfigured(_) | AuthError::KeysMisconfigured(_) => {
                 let detail =
-                    "The caller secret is of no use: the log and `defender-enrich check` say what is wrong with it.";
+                    "The caller secret cannot be used: the log and `defender-enrich check` say what is wrong with it.";
                 Self::new(Code::Misconfigured, detail).with_cause(&refused)
             }
-            AuthError::HookMisconfigured(error) => {
-                Self::new(Code::Misconfigured, format!("The sender cannot be proven: {error}."))
+            AuthError::SenderMisconfigured(error) => {
+                Self::new(Code::Misconfigured, format!("The sender cannot be authenticated: {error}."))
             }
         }
     }
@@ -390,11 +309,11 @@ impl From<EnrichError> for Problem {
         let problem = match &error {
             EnrichError::Throttled { retry_after } => {
                 let detail =
-                    "Microsoft allows only so many calls a minute and an hour: ask again after Retry-After seconds.";
+                    "Microsoft allows only so many calls a minute and an hour. Ask again after Retry-After seconds.";
                 Self::new(Code::Throttled, detail).with_retry_after(whole_seconds(*retry_after))
             }
             EnrichError::Unavailable { service, retry_after, .. } => {
-                let detail = format!("{service} is down or cannot be reached: ask again after Retry-After seconds.");
+                let detail = format!("{service} is down or cannot be reached. Ask again after Retry-After seconds.");
                 Self::new(Code::UpstreamUnavailable, detail).with_retry_after(whole_seconds(*retry_after))
             }
             EnrichError::NoAddress { service } => {
@@ -404,7 +323,7 @@ impl From<EnrichError> for Problem {
                 Self::new(Code::UpstreamUnavailable, detail).with_retry_after(whole_seconds(OUTAGE_RETRY_AFTER))
             }
             EnrichError::TimedOut { service } => {
-                Self::new(Code::UpstreamTimeout, format!("{service} did not answer before the deadline: ask again."))
+                Self::new(Code::UpstreamTimeout, format!("{service} did not answer in time. Ask again in a moment."))
             }
             EnrichError::CredentialRefused { refusal } => {
                 // Entra's error code is for the operator: the log has it, as the cause.
@@ -426,9 +345,10 @@ impl From<EnrichError> for Problem {
             EnrichError::Failed { service, status } => {
                 Self::new(Code::UpstreamError, format!("{service} answered with status {status}."))
             }
-            EnrichError::SecretUnavailable { reason } => {
+            EnrichError::SecretUnavailable { error } => {
                 let detail = format!(
-                    "The Defender secret cannot be read: {reason}. Check DEFENDER_SECRET_ID and the function's role."
+                    "The Defender secret cannot be read: {}. Check DEFENDER_SECRET_ID and the function's role.",
+                    store_reason(*error)
                 );
                 Self::new(Code::SecretUnavailable, detail).with_retry_after(5)
             }
@@ -447,7 +367,7 @@ impl From<EnrichError> for Problem {
                 Self::new(Code::Misconfigured, detail).with_retry_after(5)
             }
             EnrichError::Misconfigured { reason } => {
-                Self::new(Code::Misconfigured, format!("The Defender secret is of no use: {reason}."))
+                Self::new(Code::Misconfigured, format!("The Defender secret cannot be used: {reason}."))
             }
         };
         problem.with_cause(&error)
@@ -455,8 +375,8 @@ impl From<EnrichError> for Problem {
 }
 
 /// The detail of a refused credential: a short or full reason, and what the operator can do.
-fn refused(request_log: &impl Display, remedy: &str) -> String {
-    format!("The Defender credential is refused: {request_log}. {remedy}")
+fn refused(reason: &impl Display, remedy: &str) -> String {
+    format!("The Defender credential is refused: {reason}. {remedy}")
 }
 
 /// The detail of a subject that Defender does not know.
@@ -486,7 +406,7 @@ fn not_found_detail(answer: &Answer) -> String {
 }
 
 /// What to send instead, or why no other form helps.
-pub(super) fn not_looked_up(what: NotLookedUp) -> &'static str {
+fn not_looked_up(what: NotLookedUp) -> &'static str {
     match what {
         NotLookedUp::AccountId => {
             "The Defender APIs that answer here know accounts by their names, not by a SID or an object id: send the \
@@ -519,10 +439,24 @@ pub(crate) fn is_bad_input(error: &EnrichError) -> bool {
 pub(crate) fn one_line_message(error: EnrichError) -> String {
     let refusal = if let EnrichError::CredentialRefused { refusal } = error { Some(refusal) } else { None };
     let problem = Problem::from(error);
-    let detail = match (refusal, problem.retry_after_s) {
-        (Some(refusal), _) => refused(&refusal, refusal.reason.remedy()),
-        (None, Some(seconds)) => problem.detail.replace("after Retry-After seconds", &format!("in {seconds} seconds")),
-        (None, None) => problem.detail,
+    let detail = match refusal {
+        Some(refusal) => refused(&refusal, refusal.reason.remedy()),
+        None => problem.detail_with_wait(),
     };
     format!("{}: {detail}", problem.code.as_str())
+}
+
+/// Returns the text for a person in a chat, and the log fields.
+pub(super) fn sentence_for_person(error: EnrichError, request_id: &str) -> (String, RequestLog) {
+    let problem = Problem::from(error);
+    let (detail, log) = (problem.detail_with_wait(), problem.request_log());
+    // The person can ask again or otherwise; everything else is for an operator.
+    let is_for_person =
+        matches!(problem.code, Code::Throttled | Code::UpstreamUnavailable | Code::UpstreamTimeout | Code::InvalidId);
+    let sentence = if is_for_person {
+        detail
+    } else {
+        format!("Microsoft Defender could not be asked. For whoever runs this service (request {request_id}): {detail}")
+    };
+    (sentence, log)
 }

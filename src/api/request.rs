@@ -28,9 +28,9 @@ pub(super) struct OptionMembers {
     pub(super) limit: Option<Limit>,
     /// Characters of a markdown answer at most; the other formats take no notice.
     pub(super) max_chars: Option<MaxChars>,
-    /// How a subject that Defender does not know is told.
+    /// How a subject that Defender does not know is reported.
     pub(super) not_found: Option<NotFound>,
-    /// The name of a destination of the caller secret that gets the answer as well. What became of it is told in notified,
+    /// The name of a destination of the caller secret that gets the answer as well. The outcome is in notified,
     /// and for one subject in the header X-Notified.
     pub(super) notify: Option<DestinationName>,
 }

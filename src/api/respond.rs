@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderValue, Method, Uri, header};
+use http::{HeaderValue, Method, header};
 
 use super::body::read_limited;
 use super::decode;
@@ -16,10 +15,10 @@ use super::fields::Fields;
 use super::middleware::RequestContext;
 use super::options::Options;
 use super::problem::{Code, Problem};
+use super::routes;
 use crate::app::Service;
-use crate::auth::{AuthError, Caller, IamIdentity, Signed};
+use crate::auth::{AuthError, Caller, IamIdentity, SignatureError, Signed};
 use crate::domain::enrichment::Answer;
-use crate::integrations::SignatureError;
 
 /// The fields of a request's log line, beside its status.
 #[derive(Clone, Debug, Default)]
@@ -47,10 +46,14 @@ impl RequestLog {
         Self { kind: Some(answer.kind.as_str()), cache: Some(answer.source.cache.as_str()), ..Self::default() }
     }
 
+    /// The log fields of a request that is not about one subject.
+    pub(super) fn of_kind(kind: &'static str) -> Self {
+        Self { kind: Some(kind), ..Self::default() }
+    }
+
     /// The log fields of a hook about one subject, whose lookup is still running.
-    pub(super) fn pending(kind: &'static str) -> Self {
-        let items = ItemCounts { pending: 1, ..ItemCounts::default() };
-        Self { kind: Some(kind), items: Some(items), ..Self::default() }
+    pub(super) fn pending() -> Self {
+        Self { items: Some(ItemCounts { pending: 1, ..ItemCounts::default() }), ..Self::default() }
     }
 
     /// The same log fields, for a hook about one subject.
@@ -74,30 +77,57 @@ pub(super) fn of_type(body: Vec<u8>, media_type: &'static str, request_log: Requ
     response
 }
 
-/// Authenticates the caller, runs `work` on the body, and adds the caller to the log fields of the response.
-pub(super) async fn authenticated(
-    service: &Service,
-    parts: &Parts,
-    body: Body,
-    request_context: &RequestContext,
-    work: impl AsyncFnOnce(Body) -> Result<Response, Problem>,
-) -> Response {
-    let id = &*request_context.ctx.request_id;
-    let run_work = async |body| work(body).await.unwrap_or_else(|problem| problem.response(id));
-    match authenticate(service, parts, body, request_context).await {
-        Ok((AuthenticatedBy::Key(Caller { name }), body)) => with_caller_name(name, run_work(body).await),
-        Ok((AuthenticatedBy::Signature(Signed { caller: Caller { name }, delivery }), body)) => {
-            let response = match check_unsigned_query(parts.uri.query()) {
-                Ok(()) => {
-                    let sender = format!("standard_webhooks/{name}");
-                    let work = async |claim| deliveries::settle(claim, run_work(body).await).await;
-                    deliveries::answer_once(service, (&sender, delivery.as_bytes()), &request_context.ctx, work).await
-                }
-                Err(problem) => problem.response(id),
-            };
-            with_caller_name(name, response)
+/// A request without its body.
+pub(super) struct Call {
+    pub(super) service: Arc<Service>,
+    pub(super) request_context: RequestContext,
+    pub(super) parts: Parts,
+}
+
+impl Call {
+    /// The query string.
+    pub(super) fn query(&self) -> &str {
+        self.parts.uri.query().unwrap_or_default()
+    }
+
+    /// Authenticates the caller, lets `work` answer the body, and adds the caller to the log fields of the response.
+    pub(super) async fn authenticated(
+        self,
+        body: Body,
+        work: impl AsyncFnOnce(&Self, Body) -> Result<Response, Problem>,
+    ) -> Response {
+        let ctx = &self.request_context.ctx;
+        let run_work = async |body| work(&self, body).await.unwrap_or_else(|problem| problem.response(&ctx.request_id));
+        match self.authenticate(body).await {
+            Ok((AuthenticatedBy::Key(Caller { name }), body)) => with_caller_name(name, run_work(body).await),
+            Ok((AuthenticatedBy::Signature(Signed { caller: Caller { name }, delivery }), body)) => {
+                let response = match check_unsigned_query(self.query()) {
+                    Ok(()) => {
+                        let sender = format!("standard_webhooks/{name}");
+                        let work = async |claim| deliveries::settle(Some(claim), run_work(body).await).await;
+                        deliveries::answer_once(&self.service, (&sender, delivery.as_bytes()), ctx, work).await
+                    }
+                    Err(problem) => problem.response(&ctx.request_id),
+                };
+                with_caller_name(name, response)
+            }
+            Err(problem) => problem.response(&ctx.request_id),
         }
-        Err(refused) => refused.response(id),
+    }
+
+    /// Authenticates the caller, and returns the body. The body is read here only if it carries the proof.
+    async fn authenticate(&self, body: Body) -> Result<(AuthenticatedBy, Body), Problem> {
+        let (callers, headers, ctx) = (&self.service.callers, &self.parts.headers, &self.request_context.ctx);
+        if callers.decides_by_body(headers) {
+            if self.parts.method != Method::POST {
+                return Err(AuthError::SignatureError(SignatureError::NotAPost).into());
+            }
+            let bytes = read_limited(body).await?;
+            let signed = callers.admit_signed(headers, &bytes, ctx).await?;
+            return Ok((AuthenticatedBy::Signature(signed), Body::from(bytes)));
+        }
+        let identity = self.parts.extensions.get::<IamIdentity>();
+        Ok((AuthenticatedBy::Key(callers.admit(headers, identity, ctx).await?), body))
     }
 }
 
@@ -109,28 +139,9 @@ enum AuthenticatedBy {
     Signature(Signed),
 }
 
-/// Authenticates the caller, and returns the body. The body is read here only if it carries the proof.
-async fn authenticate(
-    service: &Service,
-    parts: &Parts,
-    body: Body,
-    request_context: &RequestContext,
-) -> Result<(AuthenticatedBy, Body), Problem> {
-    if service.callers.decides_by_body(&parts.headers) {
-        if parts.method != Method::POST {
-            return Err(AuthError::SignatureError(SignatureError::NotAPost).into());
-        }
-        let bytes = read_limited(body).await?;
-        let signed = service.callers.admit_signed(&parts.headers, &bytes, &request_context.ctx).await?;
-        return Ok((AuthenticatedBy::Signature(signed), Body::from(bytes)));
-    }
-    let identity = parts.extensions.get::<IamIdentity>();
-    Ok((AuthenticatedBy::Key(service.callers.admit(&parts.headers, identity, &request_context.ctx).await?), body))
-}
-
 /// Rejects subjects and options in the query: a signature over the body does not cover them.
-fn check_unsigned_query(query: Option<&str>) -> Result<(), Problem> {
-    let mut fields = Fields::from_query(query.unwrap_or_default())?;
+fn check_unsigned_query(query: &str) -> Result<(), Problem> {
+    let mut fields = Fields::from_query(query)?;
     let names = fields.names().count();
     Options::take(&mut fields)?;
     decode::subjects(&mut fields)?;
@@ -150,18 +161,14 @@ pub(super) fn with_caller_name(name: Arc<str>, mut response: Response) -> Respon
 }
 
 /// `GET /healthz`: the process runs. No authentication, no I/O.
-pub(super) async fn health() -> Response {
+pub(super) fn health() -> Response {
     json(br#"{"status":"ok"}"#.to_vec(), RequestLog::default())
 }
 
 /// Answers a path that is not a route.
-pub(super) async fn unknown_route(
-    Extension(request_context): Extension<RequestContext>,
-    _: State<Arc<Service>>,
-    _: Uri,
-) -> Response {
-    let detail = "The routes are POST and GET /v1/enrich, POST /v1/enrich/batch, POST /v1/hooks/slack, teams, splunk and pagerduty, GET /v1/openapi.json and GET /healthz.";
-    Problem::new(Code::UnknownRoute, detail).response(&request_context.ctx.request_id)
+pub(super) async fn unknown_route(Extension(request_context): Extension<RequestContext>) -> Response {
+    Problem::new(Code::UnknownRoute, format!("The routes are {}.", routes::list()))
+        .response(&request_context.ctx.request_id)
 }
 
 /// Answers a route with a method that it does not have.

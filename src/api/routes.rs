@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Extension, Request, State};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
+use super::middleware::RequestContext;
+use super::respond::Call;
 use super::{batch, enrich, integrations, openapi, respond};
 use crate::app::Service;
+use crate::integrations::{ALL, Integration};
 
 /// A route: a method and a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Endpoint {
     Enrich,
     EnrichByQuery,
     EnrichAtRoot,
     EnrichBatch,
-    HookSlack,
-    HookTeams,
-    HookSplunk,
-    HookPagerDuty,
+    Integration(&'static Integration),
     OpenApi,
     Health,
 }
@@ -50,18 +51,10 @@ impl Verb {
 
 impl Endpoint {
     /// Every endpoint. The compiler warns about a variant that is missing here, as it is never constructed.
-    pub(super) const ALL: [Self; 10] = [
-        Self::Enrich,
-        Self::EnrichByQuery,
-        Self::EnrichAtRoot,
-        Self::EnrichBatch,
-        Self::HookSlack,
-        Self::HookTeams,
-        Self::HookSplunk,
-        Self::HookPagerDuty,
-        Self::OpenApi,
-        Self::Health,
-    ];
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let lookups = [Self::Enrich, Self::EnrichByQuery, Self::EnrichAtRoot, Self::EnrichBatch];
+        lookups.into_iter().chain(ALL.map(Self::Integration)).chain([Self::OpenApi, Self::Health])
+    }
 
     /// The method and path of the endpoint.
     pub(super) fn address(self) -> (Verb, &'static str) {
@@ -70,34 +63,43 @@ impl Endpoint {
             Self::EnrichByQuery => (Verb::Get, "/v1/enrich"),
             Self::EnrichAtRoot => (Verb::Post, "/"),
             Self::EnrichBatch => (Verb::Post, "/v1/enrich/batch"),
-            Self::HookSlack => (Verb::Post, "/v1/hooks/slack"),
-            Self::HookTeams => (Verb::Post, "/v1/hooks/teams"),
-            Self::HookSplunk => (Verb::Post, "/v1/hooks/splunk"),
-            Self::HookPagerDuty => (Verb::Post, "/v1/hooks/pagerduty"),
+            Self::Integration(integration) => (Verb::Post, integration.path),
             Self::OpenApi => (Verb::Get, "/v1/openapi.json"),
             Self::Health => (Verb::Get, "/healthz"),
         }
     }
 
     fn handler(self, filter: MethodFilter) -> MethodRouter<Arc<Service>> {
-        match self {
-            Self::Enrich | Self::EnrichAtRoot => on(filter, enrich::from_body),
-            Self::EnrichByQuery => on(filter, enrich::from_query),
-            Self::EnrichBatch => on(filter, batch::from_body),
-            Self::HookSlack => on(filter, integrations::slack::answer),
-            Self::HookTeams => on(filter, integrations::teams::answer),
-            Self::HookSplunk => on(filter, integrations::splunk::answer),
-            Self::HookPagerDuty => on(filter, integrations::pagerduty::answer),
-            Self::OpenApi => on(filter, openapi::serve),
-            Self::Health => on(filter, respond::health),
-        }
+        on(filter, move |State(service), Extension(request_context): Extension<RequestContext>, request: Request| {
+            let (parts, body) = request.into_parts();
+            let call = Call { service, request_context, parts };
+            async move {
+                match self {
+                    Self::Enrich | Self::EnrichAtRoot => call.authenticated(body, enrich::from_body).await,
+                    Self::EnrichByQuery => call.authenticated(body, enrich::from_query).await,
+                    Self::EnrichBatch => call.authenticated(body, batch::from_body).await,
+                    Self::Integration(integration) => integrations::answer(integration, call, body).await,
+                    Self::OpenApi => openapi::published(),
+                    Self::Health => respond::health(),
+                }
+            }
+        })
     }
 }
 
 /// Builds the router of all endpoints.
 pub(super) fn router() -> Router<Arc<Service>> {
-    Endpoint::ALL.into_iter().fold(Router::new(), |router, endpoint| {
+    Endpoint::all().fold(Router::new(), |router, endpoint| {
         let (verb, path) = endpoint.address();
         router.route(path, endpoint.handler(verb.filter()))
     })
+}
+
+/// All routes, for a caller whose path is none of them.
+pub(super) fn list() -> String {
+    let routes = Endpoint::all().map(|endpoint| {
+        let (verb, path) = endpoint.address();
+        format!("{} {path}", verb.as_str().to_uppercase())
+    });
+    routes.collect::<Vec<_>>().join(", ")
 }

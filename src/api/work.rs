@@ -23,7 +23,7 @@ use crate::delivery::{BatchForm, Content, Destination};
 use crate::domain::enrichment::{Answer, Enrichment, RenderOptions};
 use crate::domain::notified::{Notified, Outcome};
 use crate::formats::{self, BatchLine, Format, OutputOptions};
-use crate::lookup::{Context, EnrichError, Held};
+use crate::lookup::{Context, ItemOutcome};
 
 /// Posts of one request that run concurrently.
 const POSTS_IN_FLIGHT: usize = 4;
@@ -37,6 +37,8 @@ pub(super) struct Work {
     items: Vec<AddressedItem>,
     /// The destination of all items that name none themselves.
     default_addressee: Option<Addressee>,
+    /// Whether the request is about one subject, which is answered and posted without the envelope of a batch.
+    is_alone: bool,
     state: Mutex<State>,
 }
 
@@ -60,7 +62,7 @@ struct State {
 /// The answer to an item.
 #[derive(Clone)]
 enum ItemAnswer {
-    /// The answer itself, since it is also posted. It keeps its part of the request's memory budget.
+    /// The answer itself, as it is also posted, or is the only one. It keeps its part of the request's memory budget.
     Whole { answer: Arc<Answer>, _budget: Context },
     /// The answer as rendered for the caller, since nobody else gets it.
     Rendered(Arc<Rendered>),
@@ -91,18 +93,37 @@ struct FinishedItem<'a> {
 }
 
 impl Work {
-    /// Finds the destinations that the items or the request's `default_options` name. An unknown name is a problem of
-    /// its item, or of the whole request.
+    /// The work of a batch. Items without a destination of their own have that of `default_options`.
     pub(super) async fn new(
         service: Arc<Service>,
         items: Vec<Item>,
-        default_addressee: &Options,
+        default_options: &Options,
         request_context: &RequestContext,
     ) -> Result<Arc<Self>, Problem> {
+        Self::build(service, items, default_options, request_context, false).await.map(Arc::new)
+    }
+
+    /// The work of a request about one subject.
+    pub(super) async fn of_one(
+        service: Arc<Service>,
+        request: EnrichRequest,
+        request_context: &RequestContext,
+    ) -> Result<Self, Problem> {
+        Self::build(service, vec![Item::from(Ok(request))], &Options::default(), request_context, true).await
+    }
+
+    /// Finds the destinations that the items or the options name. An unknown name is a problem of its item, or of the
+    /// whole request.
+    async fn build(
+        service: Arc<Service>,
+        items: Vec<Item>,
+        default_options: &Options,
+        request_context: &RequestContext,
+        is_alone: bool,
+    ) -> Result<Self, Problem> {
         let named = items.iter().filter_map(|item| item.request.as_ref().ok()).map(|request| &request.options);
-        let destinations =
-            notify::destinations(&service, named.chain([default_addressee]), &request_context.ctx).await?;
-        let default_addressee = notify::addressee(&destinations, default_addressee)?;
+        let destinations = notify::destinations(&service, named.chain([default_options]), &request_context.ctx).await?;
+        let default_addressee = notify::addressee(&destinations, default_options)?;
         let mut outcomes = Vec::with_capacity(items.len());
         let items = items.into_iter().map(|Item { input, request }| {
             let with_addressee =
@@ -120,7 +141,7 @@ impl Work {
         });
         let items = items.collect();
         let state = Mutex::new(State { outcomes, rendered: 0, posts: BTreeMap::new() });
-        Ok(Arc::new(Self { service, request_context: request_context.clone(), items, default_addressee, state }))
+        Ok(Self { service, request_context: request_context.clone(), items, default_addressee, is_alone, state })
     }
 
     /// Whether any destination gets an answer.
@@ -138,11 +159,11 @@ impl Work {
             .map(|(at, request)| (at, request.question.clone()))
             .unzip();
         let time = ctx.deadline.remaining();
-        let lookups =
-            if self.has_destinations() { &ctx.within(time.saturating_sub(POSTING_TIME.min(time / 4))) } else { ctx };
-        let take = |at: usize, held| {
+        let leaves_time = self.has_destinations() && !self.is_alone;
+        let lookups = if leaves_time { &ctx.within(time.saturating_sub(POSTING_TIME.min(time / 4))) } else { ctx };
+        let take = |at: usize, outcome| {
             if let Some(position) = positions.get(at) {
-                self.settle(*position, held);
+                self.settle(*position, outcome);
             }
         };
         self.service.enricher.enrich_each(&questions, lookups, take).await;
@@ -151,11 +172,11 @@ impl Work {
         }
     }
 
-    fn settle(&self, at: usize, Held { answer, ctx }: Held<Result<Answer, EnrichError>>) {
+    fn settle(&self, at: usize, ItemOutcome { answer, ctx }: ItemOutcome) {
         let request = self.items.get(at).and_then(|item| item.request.as_ref());
         let outcome = answer.map_err(Problem::from).and_then(|answer| {
             request.map_or(Ok(()), |request| check_found(&answer, request))?;
-            if self.has_destinations() {
+            if self.is_alone || self.has_destinations() {
                 // An answer that waits for its post must not block the other lookups.
                 ctx.end_turn();
                 Ok(ItemAnswer::Whole { answer: Arc::new(answer), _budget: ctx })
@@ -163,6 +184,8 @@ impl Work {
                 self.write(&answer, request).map(|rendered| ItemAnswer::Rendered(Arc::new(rendered)))
             }
         });
+        let outcome =
+            outcome.map_err(|problem| problem.with_kind(request.map(|request| request.question.subject.kind())));
         let state = &mut *self.state();
         if let Ok(ItemAnswer::Rendered(rendered)) = &outcome {
             state.rendered += rendered.whole.as_ref().map_or(0, |whole| whole.get().len());
@@ -252,7 +275,8 @@ impl Work {
             return None;
         }
         Some(match (destination.batch_form(), finished.as_slice()) {
-            (BatchForm::Message, [only]) => Content::Body(only.message_alone(destination.format())),
+            (_, [only]) if self.is_alone => Content::Body(only.body(destination.format(), MAX_POST_BYTES)),
+            (BatchForm::Message, [only]) => Content::Body(only.body(destination.format(), MAX_POST_BYTES)),
             (BatchForm::Message, several) => Content::Body(message(several, destination.format())),
             (BatchForm::Document, several) => Content::Document(self.document(several, destination.format())),
             (BatchForm::Events, several) => Content::Events(self.events(several, destination.format())),
@@ -274,13 +298,9 @@ impl Work {
     /// Returns an answer or a problem for each item.
     fn events(&self, items: &[FinishedItem<'_>], format: Format) -> Vec<Result<Vec<u8>, Vec<u8>>> {
         let each = MAX_POST_BYTES / items.len().max(1);
-        let event = |item: &FinishedItem<'_>| match (&item.outcome, item.request) {
-            (Ok(answer), Some(request)) => {
-                let output = OutputOptions { format, ..request.options.output_options() };
-                Ok(formats::render(answer, &render_options(request, None), output, each))
-            }
-            (Ok(_), None) => Err(Vec::new()),
-            (Err(problem), _) => {
+        let event = |item: &FinishedItem<'_>| match &item.outcome {
+            Ok(_) => Ok(item.body(format, each)),
+            Err(problem) => {
                 let item = self.item(item.input, Err(problem.clone()));
                 Err(serde_json::to_vec(&item).unwrap_or_default())
             }
@@ -347,6 +367,24 @@ impl Work {
         response
     }
 
+    /// Builds the response about the only subject: its answer in the format of the request, or its problem.
+    pub(super) fn response_alone(&self) -> Result<Response, Problem> {
+        let outcome = self.state().outcomes.first().cloned().flatten();
+        let (Some(item), Some(outcome)) = (self.items.first(), outcome) else { return Err(internal_error()) };
+        let (ItemAnswer::Whole { answer, .. }, Some(request)) = (outcome?, &item.request) else {
+            return Err(internal_error());
+        };
+        let notified = self.notified(item.addressee.as_ref());
+        let output = request.options.output_options();
+        let limit = self.request_context.limit.0;
+        let body = formats::render(&answer, &render_options(request, notified.as_ref()), output, limit);
+        let mut response = respond::of_type(body, output.format.media_type(), RequestLog::of(&answer));
+        if let Some(notified) = &notified {
+            notify::insert_header(response.headers_mut(), notified);
+        }
+        Ok(response)
+    }
+
     /// Logs the end of work that continued after the response to its request.
     pub(super) fn log(&self, request_id: &str) {
         let items = self.log_fields().items.unwrap_or_default();
@@ -398,12 +436,12 @@ fn internal_error() -> Problem {
 }
 
 impl FinishedItem<'_> {
-    /// Renders a message about this item alone.
-    fn message_alone(&self, format: Format) -> Vec<u8> {
+    /// Renders the answer to this item alone.
+    fn body(&self, format: Format, max_bytes: usize) -> Vec<u8> {
         match (&self.outcome, self.request) {
             (Ok(answer), Some(request)) => {
                 let output = OutputOptions { format, ..request.options.output_options() };
-                formats::render(answer, &render_options(request, None), output, MAX_POST_BYTES)
+                formats::render(answer, &render_options(request, None), output, max_bytes)
             }
             (Ok(_), None) | (Err(_), _) => Vec::new(),
         }

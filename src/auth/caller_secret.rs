@@ -1,5 +1,5 @@
-//! The caller secret. Each member is parsed by the module that it belongs to. An invalid member disables only the
-//! feature it belongs to.
+//! The caller secret: its members as JSON, which the modules that own them parse. An invalid member disables only the
+//! feature that it belongs to.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,82 +8,103 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::AuthError;
-use super::keys::{Keys, KeysError};
+use super::keys::{self, Keys};
+use super::secrets::MemberError;
+use super::standard_webhooks;
 use crate::client::Context;
-use crate::config::{DestinationAddresses, Settings};
+use crate::config::Settings;
 use crate::credentials::{
     Content, Correction, Corrections, Patience, SecretCache, SecretProblem, SecretRules, SecretStore, parsed, trim,
 };
-use crate::delivery::{DestinationError, Destinations};
-use crate::integrations::HookSecrets;
 
 /// How long cached keys may be used during an outage of Secrets Manager.
 const OUTAGE_LIMIT: Duration = Duration::from_secs(3600);
 
-/// The parsed members of the caller secret.
-#[derive(Debug)]
+/// A member of the caller secret, described by the module that parses it.
+pub(crate) struct Member {
+    /// The member's name.
+    pub(crate) name: &'static str,
+    /// The form of the value.
+    pub(crate) form: MemberForm,
+    /// Parses the value, and returns what is wrong with it, for the log.
+    pub(crate) errors: Errors,
+}
+
+/// Parses a member, and returns what is wrong with it.
+type Errors = Box<dyn Fn(&CallerSecret) -> Vec<String> + Send + Sync>;
+
+/// The form of a member, as far as common mistakes in it can be corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MemberForm {
+    /// A list of texts.
+    List,
+    /// A list of texts, or such lists by name.
+    NamedLists,
+    /// An object of the member's own form.
+    Object,
+}
+
+/// The content of the caller secret.
 pub(crate) struct CallerSecret {
     /// `api_keys`.
-    pub(super) keys: Result<Keys, KeysError>,
-    /// The members for integrations.
-    pub(crate) hooks: HookSecrets,
+    pub(super) keys: Result<Keys, MemberError>,
     /// Members with unknown names.
     pub(crate) unknown: Vec<UnknownMember>,
-    /// `destinations`.
-    destinations: Result<Arc<Destinations>, DestinationError>,
+    document: Map<String, Value>,
+}
+
+impl fmt::Debug for CallerSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallerSecret").field("keys", &self.keys).finish_non_exhaustive()
+    }
 }
 
 impl CallerSecret {
-    fn parse(text: &str, allowed: DestinationAddresses, corrections: &mut Corrections) -> Result<Self, SecretProblem> {
+    fn parse(text: &str, members: &[Member], corrections: &mut Corrections) -> Result<Self, SecretProblem> {
         let Content::Document(mut document) = Content::read(text, corrections)? else {
             return Err(SecretProblem::NotAnObject);
         };
-        correct(&mut document, corrections);
-        let keys = Keys::parse(&document);
-        if keys.as_ref().is_ok_and(Keys::has_unpresentable_keys) {
-            corrections.add(Correction::NotPresentable("api_keys"));
+        correct(&mut document, members, corrections);
+        let secret = Self::new(document, members);
+        if secret.keys.as_ref().is_ok_and(Keys::has_unpresentable_keys) {
+            corrections.add(Correction::NotPresentable(keys::MEMBER));
         }
-        let secret = Self {
-            keys,
-            hooks: HookSecrets::parse(&document),
-            unknown: document.keys().filter_map(|name| UnknownMember::of(name)).collect(),
-            destinations: Destinations::parse(&document, allowed).map(Arc::new),
-        };
-        secret.warn();
+        for error in members.iter().flat_map(|member| (member.errors)(&secret)) {
+            tracing::warn!(error, "a member of the caller secret is invalid");
+        }
+        for member in &secret.unknown {
+            tracing::warn!(%member, "the caller secret has an unknown member");
+        }
         Ok(secret)
     }
 
-    /// The destinations, or the error of the member.
-    #[cfg(feature = "cli")]
-    pub(crate) fn all_destinations(&self) -> Result<&Destinations, &DestinationError> {
-        self.destinations.as_deref()
+    fn new(document: Map<String, Value>, members: &[Member]) -> Self {
+        let known: Vec<_> = members.iter().map(|member| member.name).collect();
+        let unknown = UnknownMember::among(&document, &known);
+        let keys = Keys::parse(document.get(keys::MEMBER).filter(|member| !member.is_null()));
+        Self { keys, unknown, document }
     }
 
-    /// The destinations. There are none if the member is invalid.
-    pub(super) fn destinations(&self) -> Arc<Destinations> {
-        self.destinations.as_ref().map(Arc::clone).unwrap_or_default()
+    /// The value of a member. Null counts as absent.
+    pub(crate) fn member(&self, name: &str) -> Option<&Value> {
+        self.document.get(name).filter(|member| !member.is_null())
     }
 
-    fn warn(&self) {
-        let wrong = self.keys.as_ref().err().map(ToString::to_string).into_iter();
-        let wrong = wrong.chain(self.hooks.errors().map(|error| error.to_string()));
-        for error in wrong.chain(self.destinations.as_ref().err().map(ToString::to_string)) {
-            tracing::warn!(error, "a member of the caller secret is invalid");
-        }
-        for member in &self.unknown {
-            tracing::warn!(%member, "the caller secret has an unknown member");
-        }
-        for error in self.destinations.iter().flat_map(|destinations| destinations.problems()) {
-            tracing::warn!(%error, "a destination cannot be used");
-        }
+    /// A caller secret for tests.
+    #[cfg(test)]
+    pub(crate) fn of(document: &Value) -> Self {
+        Self::new(document.as_object().cloned().unwrap_or_default(), &[])
     }
 }
 
-/// Members that are lists of texts.
-const LIST_MEMBERS: [&str; 3] = ["slack_signing_secrets", "teams_hmac_secrets", "pagerduty_secrets"];
-/// Members that are lists of texts by name.
-const NAMED_LIST_MEMBERS: [&str; 3] = ["api_keys", "splunk_tokens", "standard_webhook_secrets"];
-const DESTINATIONS_MEMBER: &str = "destinations";
+/// The description of the member `api_keys`.
+fn api_keys() -> Member {
+    let errors = |secret: &CallerSecret| match &secret.keys {
+        Ok(keys) => keys.errors.iter().map(ToString::to_string).collect(),
+        Err(error) => vec![error.to_string()],
+    };
+    Member { name: keys::MEMBER, form: MemberForm::NamedLists, errors: Box::new(errors) }
+}
 
 /// A member of the caller secret with an unknown name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +113,8 @@ pub(crate) struct UnknownMember {
     name: Option<String>,
     /// The known member with a similar name, if there is one.
     meant: Option<&'static str>,
+    /// The destination that it is a member of. `None` is the secret itself.
+    destination: Option<String>,
 }
 
 /// The longest name that is reported. A longer name may be a key.
@@ -100,24 +123,37 @@ const MAX_REPORTED_NAME_CHARS: usize = 40;
 const MIN_SIMILARITY: f64 = 0.85;
 
 impl UnknownMember {
-    fn of(name: &str) -> Option<Self> {
-        let known = || LIST_MEMBERS.into_iter().chain(NAMED_LIST_MEMBERS).chain([DESTINATIONS_MEMBER]);
-        if known().any(|member| member == name) {
+    /// Finds the unknown names among those of an object's members.
+    pub(crate) fn among(object: &Map<String, Value>, known: &[&'static str]) -> Vec<Self> {
+        object.keys().filter_map(|name| Self::of(name, known)).collect()
+    }
+
+    /// The same member, of a destination.
+    pub(crate) fn in_destination(self, destination: &str) -> Self {
+        Self { destination: Some(destination.to_owned()), ..self }
+    }
+
+    fn of(name: &str, known: &[&'static str]) -> Option<Self> {
+        if known.contains(&name) {
             return None;
         }
         let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
-        let similarity = |member: &'static str| (strsim::jaro_winkler(&plain(name), &plain(member)), member);
-        let nearest = known().map(similarity).max_by(|one, other| one.0.total_cmp(&other.0));
+        let similarity = |member: &&'static str| (strsim::jaro_winkler(&plain(name), &plain(member)), *member);
+        let nearest = known.iter().map(similarity).max_by(|one, other| one.0.total_cmp(&other.0));
         let meant = nearest.filter(|(similarity, _)| *similarity > MIN_SIMILARITY).map(|(_, member)| member);
         // Random keys contain digits.
         let is_word = |character: char| character.is_ascii_alphabetic() || matches!(character, '_' | '-');
         let is_safe = meant.is_some() || (name.chars().all(is_word) && name.len() <= MAX_REPORTED_NAME_CHARS);
-        Some(Self { name: is_safe.then(|| name.chars().take(MAX_REPORTED_NAME_CHARS).collect()), meant })
+        let name = is_safe.then(|| name.chars().take(MAX_REPORTED_NAME_CHARS).collect());
+        Some(Self { name, meant, destination: None })
     }
 }
 
 impl fmt::Display for UnknownMember {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(destination) = &self.destination {
+            write!(f, "in destination {destination}, ")?;
+        }
         match &self.name {
             Some(name) => write!(f, "the member {} is not known", name.escape_debug())?,
             None => f.write_str("a member is not known, whose name is not shown because it may be a key")?,
@@ -127,8 +163,8 @@ impl fmt::Display for UnknownMember {
 }
 
 /// Corrects common mistakes: JSON inside a text, one text instead of a list, and white space around a text.
-fn correct(document: &mut Map<String, Value>, corrections: &mut Corrections) {
-    for name in LIST_MEMBERS.into_iter().chain(NAMED_LIST_MEMBERS).chain([DESTINATIONS_MEMBER]) {
+fn correct(document: &mut Map<String, Value>, members: &[Member], corrections: &mut Corrections) {
+    for &Member { name, form, .. } in members {
         let Some(member) = document.get_mut(name) else { continue };
         if let Value::String(text) = member {
             if let Some(inner) = parsed(text, corrections) {
@@ -138,13 +174,14 @@ fn correct(document: &mut Map<String, Value>, corrections: &mut Corrections) {
                 *member = Value::Null;
             }
         }
-        if LIST_MEMBERS.contains(&name) {
-            correct_list(member, name, corrections);
-        }
-        if NAMED_LIST_MEMBERS.contains(&name) {
-            for list in member.as_object_mut().into_iter().flat_map(|lists| lists.values_mut()) {
-                correct_list(list, name, corrections);
+        match form {
+            MemberForm::List => correct_list(member, name, corrections),
+            MemberForm::NamedLists => {
+                for list in member.as_object_mut().into_iter().flat_map(|lists| lists.values_mut()) {
+                    correct_list(list, name, corrections);
+                }
             }
+            MemberForm::Object => {}
         }
         correct_texts(member, name, corrections);
     }
@@ -182,12 +219,13 @@ pub(super) struct CallerSecretCache {
 }
 
 impl CallerSecretCache {
-    pub(super) fn new(settings: &Settings, store: SecretStore) -> Self {
-        let allowed = settings.destination_addresses;
+    /// `members` are those that other modules parse.
+    pub(super) fn new(settings: &Settings, store: SecretStore, members: Vec<Member>) -> Self {
         let rules = SecretRules { name: "caller secret", ttl: settings.secret_ttl, outage_limit: Some(OUTAGE_LIMIT) };
+        let members: Vec<_> = [api_keys(), standard_webhooks::SECRETS.describe()].into_iter().chain(members).collect();
         let cache = |id| {
             SecretCache::new(store, id, rules, move |text, corrections| {
-                CallerSecret::parse(text, allowed, corrections).map(Arc::new)
+                CallerSecret::parse(text, &members, corrections).map(Arc::new)
             })
         };
         Self { cache: settings.caller_secret.clone().map(cache) }
@@ -199,14 +237,10 @@ impl CallerSecretCache {
         Ok(Some(cache.get(Patience::UntilDeadline, ctx).await?.content.clone()))
     }
 
-    /// Whether the cached content has secrets of chats, or of integrations that can name a destination. Without a
-    /// cached content it returns true.
-    pub(super) fn may_send_late_answers(&self) -> bool {
+    /// Whether the cached content fulfils a condition. Without a cached content it may do so.
+    pub(super) fn may_fulfil(&self, condition: impl FnOnce(&CallerSecret) -> bool) -> bool {
         let Some(cache) = &self.cache else { return false };
-        cache.known().is_none_or(|secret| {
-            let hooks = &secret.content.hooks;
-            hooks.include_chats() || (hooks.include_records() && !secret.content.destinations().is_empty())
-        })
+        cache.known().is_none_or(|secret| condition(&secret.content))
     }
 
     /// The mistakes that were corrected in the cached content.
@@ -238,12 +272,16 @@ mod tests {
 
     fn read(text: &str) -> (Result<CallerSecret, SecretProblem>, String) {
         let mut corrections = Corrections::default();
-        let secret = CallerSecret::parse(text, DestinationAddresses::Public, &mut corrections);
+        let member = |name, form| Member { name, form, errors: Box::new(|_| Vec::new()) };
+        let members = [
+            api_keys(),
+            member("slack_signing_secrets", MemberForm::List),
+            member("pagerduty_secrets", MemberForm::List),
+            member("splunk_tokens", MemberForm::NamedLists),
+            member("destinations", MemberForm::Object),
+        ];
+        let secret = CallerSecret::parse(text, &members, &mut corrections);
         (secret, corrections.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-    }
-
-    fn parse(document: &Value) -> CallerSecret {
-        read(&document.to_string()).0.expect("an object")
     }
 
     #[test]
@@ -263,28 +301,21 @@ mod tests {
         for (name, expected) in [
             (
                 "slack_signing_secret",
-                "the member slack_signing_secret is not known: did you mean slack_signing_secrets?",
+                Some("the member slack_signing_secret is not known: did you mean slack_signing_secrets?"),
             ),
-            ("apiKeys", "the member apiKeys is not known: did you mean api_keys?"),
-            ("colour", "the member colour is not known"),
+            ("apiKeys", Some("the member apiKeys is not known: did you mean api_keys?")),
+            ("colour", Some("the member colour is not known")),
             (
                 "3f9c1de07b5a4482c6d1e90fa7b82354",
-                "a member is not known, whose name is not shown because it may be a key",
+                Some("a member is not known, whose name is not shown because it may be a key"),
             ),
+            ("destinations", None),
         ] {
-            let secret = parse(&json!({"api_keys": {"jira": ["j"]}, name: ["canary"]}));
+            let secret =
+                read(&json!({"api_keys": {"jira": ["j"]}, name: ["canary"]}).to_string()).0.expect("an object");
             let unknown: Vec<_> = secret.unknown.iter().map(ToString::to_string).collect();
-            assert_eq!(unknown, [expected]);
+            assert_eq!(unknown, Vec::from_iter(expected));
         }
-        assert_eq!(parse(&json!({"api_keys": {}, "destinations": {}, "splunk_tokens": null})).unknown, []);
-    }
-
-    #[test]
-    fn an_invalid_member_disables_nothing_else() {
-        let secret = parse(&json!({"api_keys": {"jira": ["j"]}, "slack_signing_secrets": 7}));
-        assert!(secret.keys.is_ok() && secret.hooks.slack.is_err() && secret.hooks.teams.is_ok());
-        let secret = parse(&json!({"api_keys": 7, "slack_signing_secrets": ["s"]}));
-        assert!(secret.keys.is_err() && secret.hooks.slack.is_ok());
     }
 
     #[test]
@@ -314,7 +345,7 @@ mod tests {
         ] {
             let (secret, reported) = read(&text);
             let keys = secret.expect("an object").keys.expect("keys");
-            assert_eq!((keys.owner(b"k").as_deref(), reported.as_str()), (Some("jira"), corrections), "{text}");
+            assert_eq!((keys.secrets.owner(b"k").as_deref(), reported.as_str()), (Ok("jira"), corrections), "{text}");
         }
         let (secret, reported) = read(
             &json!({"slack_signing_secrets": " canary", "pagerduty_secrets": "[\"p\"]", "splunk_tokens": "",
@@ -323,9 +354,11 @@ mod tests {
         );
         let secret = secret.expect("an object");
         assert!(!reported.contains("canary") && reported.contains("slack_signing_secrets is a text"), "{reported}");
-        assert!(
-            !secret.hooks.slack.expect("secrets").is_empty() && !secret.hooks.pagerduty.expect("secrets").is_empty()
-        );
-        assert!(secret.destinations.expect("destinations").find("soc").is_some_and(|soc| soc.is_ok()));
+        assert!(!format!("{secret:?}").contains("canary"));
+        assert_eq!(secret.member("slack_signing_secrets"), Some(&json!(["canary"])));
+        assert_eq!(secret.member("pagerduty_secrets"), Some(&json!(["p"])));
+        assert_eq!(secret.member("splunk_tokens"), None);
+        let soc = json!({"soc": {"kind": "slack", "url": "https://hooks.slack.com/services/x"}});
+        assert_eq!(secret.member("destinations"), Some(&soc));
     }
 }

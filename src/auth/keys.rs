@@ -1,117 +1,95 @@
-//! The member `api_keys` of the caller secret. Each caller may have several valid keys, and keys are compared in
-//! constant time.
+//! API keys: those of the caller secret, in its member `api_keys`, and the key that a request presents.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue, header};
+use serde_json::Value;
 
-use http::HeaderValue;
-use ring::digest::{SHA256, digest};
-use serde::Deserialize;
-use serde_json::{Map, Value};
-use subtle::ConstantTimeEq;
+use super::secrets::{MemberError, Secrets, holder_name};
 
-#[cfg(feature = "cli")]
-use crate::integrations::is_weak;
+/// The member's name.
+pub(super) const MEMBER: &str = "api_keys";
 
-/// `api_keys` does not have the documented form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("api_keys of the caller secret has to be an object of lists of strings by name")]
-pub(crate) struct KeysError;
-
-/// Digests of the keys. Comparing digests also hides the lengths of the keys.
-#[derive(Clone, Default)]
+/// The keys by the callers' names. Each caller may have several valid keys.
+#[derive(Debug, Default)]
 pub(super) struct Keys {
-    digests: Vec<(Arc<str>, Vec<u8>)>,
-    /// Whether a key has characters that clients cannot send in a header.
-    unpresentable: bool,
-    /// The names of callers with a key that can be guessed.
-    #[cfg(feature = "cli")]
-    weak: Vec<Arc<str>>,
+    pub(super) secrets: Secrets,
+    /// The entries that are not keys.
+    pub(super) errors: Vec<KeyError>,
 }
 
-impl std::fmt::Debug for Keys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.digests.iter().map(|(name, _)| name)).finish()
-    }
+/// An entry that is not a key: its place, but never its value. It affects no other entry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum KeyError {
+    /// Not a list.
+    #[error("api_keys of the caller secret has no list of strings for {0}, who therefore has no keys")]
+    NotAList(String),
+    /// An entry of a list, counted from 1.
+    #[error("entry {1} of {0} in api_keys of the caller secret is not a string, and is ignored")]
+    NotAString(String, usize),
 }
 
 impl Keys {
-    /// Parses the member. Without it, or if it is null, there are no keys.
-    pub(super) fn parse(document: &Map<String, Value>) -> Result<Self, KeysError> {
-        let Some(member) = document.get("api_keys").filter(|member| !member.is_null()) else {
-            return Ok(Self::default());
+    /// Parses the member. Without it there are no keys.
+    pub(super) fn parse(member: Option<&Value>) -> Result<Self, MemberError> {
+        let mut keys = Self::default();
+        let lists = match member {
+            None => return Ok(keys),
+            Some(Value::Object(lists)) => lists,
+            Some(_) => {
+                let problem = "has to be an object of lists of strings by name";
+                return Err(MemberError { member: MEMBER, problem });
+            }
         };
-        // A null is what an empty place in a template leaves: it is no key.
-        let named = BTreeMap::<String, Option<Vec<Option<String>>>>::deserialize(member).map_err(|_| KeysError)?;
-        let keys = |own: Option<Vec<Option<String>>>| own.into_iter().flatten().flatten().collect();
-        let named: BTreeMap<String, Vec<String>> = named.into_iter().map(|(name, own)| (name, keys(own))).collect();
-        let unpresentable = named.values().flatten().any(|key| !is_presentable(key));
-        #[cfg(feature = "cli")]
-        let weak = holders_of_weak_keys(&named);
-        let mut digests = Vec::new();
-        for (name, own) in named {
-            let name = display_name(&name);
-            let own = own.iter().filter(|key| !key.is_empty());
-            digests.extend(own.map(|key| (name.clone(), sha256(key.as_bytes()))));
-        }
-        Ok(Self {
-            digests,
-            unpresentable,
-            #[cfg(feature = "cli")]
-            weak,
-        })
-    }
-
-    /// Whether a key has characters that clients cannot send in a header.
-    pub(super) fn has_unpresentable_keys(&self) -> bool {
-        self.unpresentable
-    }
-
-    /// The names of callers with a key that can be guessed.
-    #[cfg(feature = "cli")]
-    pub(super) fn weak_holders(&self) -> &[Arc<str>] {
-        &self.weak
-    }
-
-    /// The name of the caller with this key. It always compares with every key, so that the time reveals nothing.
-    pub(super) fn owner(&self, key: &[u8]) -> Option<Arc<str>> {
-        let presented = sha256(key);
-        let mut owner = None;
-        for (name, known) in &self.digests {
-            if bool::from(known.as_slice().ct_eq(presented.as_slice())) {
-                owner = Some(name);
+        for (name, list) in lists {
+            let holder = holder_name(name);
+            let entries = match list {
+                Value::Array(entries) => entries.as_slice(),
+                // A null is what an empty place in a template leaves.
+                Value::Null => &[],
+                _ => {
+                    keys.errors.push(KeyError::NotAList(holder.to_string()));
+                    &[]
+                }
+            };
+            for (at, entry) in entries.iter().enumerate() {
+                match entry {
+                    Value::String(key) if !key.is_empty() => keys.secrets.0.push((holder.clone(), key.clone().into())),
+                    Value::String(_) | Value::Null => {}
+                    _ => keys.errors.push(KeyError::NotAString(holder.to_string(), at + 1)),
+                }
             }
         }
-        owner.cloned()
+        Ok(keys)
     }
 
-    /// The names of callers with keys.
-    #[cfg(feature = "cli")]
-    pub(super) fn names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<_> = self.digests.iter().map(|(name, _)| name.clone()).collect();
-        names.dedup();
-        names
+    /// Whether clients cannot send a key in a header. HTTP allows bytes beyond ASCII, but clients encode them in
+    /// different ways.
+    pub(super) fn has_unpresentable_keys(&self) -> bool {
+        let is_presentable = |key: &[u8]| key.is_ascii() && HeaderValue::from_bytes(key).is_ok();
+        self.secrets.0.iter().any(|(_, key)| !is_presentable(key))
     }
 }
 
-/// A caller's name without control characters, for logs and reports.
-fn display_name(name: &str) -> Arc<str> {
-    name.chars().filter(|character| !character.is_control()).take(64).collect::<String>().into()
+/// The API key of a request, if there is one: `X-Api-Key`, a bearer token, or the password of Basic authentication.
+/// Keys in the query string are not accepted, because URLs end up in logs.
+pub(super) fn presented_key(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let own = headers.get("x-api-key").map(|value| value.as_bytes().to_vec()).filter(|key| !key.is_empty());
+    own.or_else(|| authorization(headers.get(header::AUTHORIZATION)?.to_str().ok()?)).filter(|key| !key.is_empty())
 }
 
-#[cfg(feature = "cli")]
-fn holders_of_weak_keys(named: &BTreeMap<String, Vec<String>>) -> Vec<Arc<str>> {
-    let is_guessed = |keys: &[String]| keys.iter().any(|key| !key.is_empty() && is_weak(key));
-    named.iter().filter(|(_, keys)| is_guessed(keys)).map(|(name, _)| display_name(name)).collect()
-}
-
-/// Whether clients can send a key. HTTP allows bytes beyond ASCII, but clients encode them in different ways.
-fn is_presentable(key: &str) -> bool {
-    key.is_ascii() && HeaderValue::from_str(key).is_ok()
-}
-
-fn sha256(bytes: &[u8]) -> Vec<u8> {
-    digest(&SHA256, bytes).as_ref().to_vec()
+fn authorization(value: &str) -> Option<Vec<u8>> {
+    let (scheme, rest) = value.trim().split_once(' ')?;
+    let rest = rest.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.as_bytes().to_vec());
+    }
+    if scheme.eq_ignore_ascii_case("basic") {
+        let decoded = STANDARD.decode(rest).ok()?;
+        let colon = decoded.iter().position(|byte| *byte == b':')?;
+        return decoded.get(colon + 1..).map(<[u8]>::to_vec);
+    }
+    None
 }
 
 #[cfg(test)]
@@ -120,48 +98,40 @@ mod tests {
 
     use super::*;
 
-    fn parse(document: &Value) -> Result<Keys, KeysError> {
-        Keys::parse(document.as_object().expect("an object"))
+    #[test]
+    fn an_entry_of_a_wrong_type_disables_only_itself() {
+        let member =
+            json!({"splunk": ["now", 7, "before"], "jira": {"key": "canary"}, "tines": [null, ""], "soar": null});
+        let keys = Keys::parse(Some(&member)).expect("keys");
+        for (key, owner) in
+            [("now", Some("splunk")), ("before", Some("splunk")), ("canary", None), ("7", None), ("", None)]
+        {
+            assert_eq!(keys.secrets.owner(key.as_bytes()).ok().as_deref(), owner, "{key}");
+        }
+        let errors = [KeyError::NotAList("jira".to_owned()), KeyError::NotAString("splunk".to_owned(), 2)];
+        assert_eq!(keys.errors, errors);
+        assert!(!format!("{keys:?} {}", errors[0]).contains("canary"));
+        for member in [json!(["canary"]), json!("canary"), json!(7)] {
+            assert!(Keys::parse(Some(&member)).is_err(), "{member}");
+        }
     }
 
     #[test]
-    fn a_caller_may_have_several_keys() {
-        let keys = parse(&json!({"api_keys": {"splunk": ["now", "before"], "jira": ["j"]}})).expect("keys");
-        for (key, owner) in [("now", "splunk"), ("before", "splunk"), ("j", "jira")] {
-            assert_eq!(keys.owner(key.as_bytes()).as_deref(), Some(owner));
-        }
-        for wrong in ["", "no", "nowx", "NOW", "splunk"] {
-            assert_eq!(keys.owner(wrong.as_bytes()), None, "{wrong}");
-        }
-        assert!(!format!("{keys:?}").contains("before"));
-    }
-
-    #[cfg(feature = "cli")]
-    #[test]
-    fn weak_keys_are_reported_by_the_names_of_their_callers() {
-        let member = json!({
-            "short": ["x"], "word": ["correct-horse"], "repeated": ["abababababababababababababab"], "old": ["x", ""],
-            "hex": ["3f9c1de07b5a4482c6d1e90fa7b82354"], "base64": ["C2FVsBQIhrscChlQIMV+b5sSYspob7oD"], "none": [""],
-        });
-        let keys = parse(&json!({"api_keys": member})).expect("keys");
-        let weak: Vec<_> = keys.weak_holders().iter().map(|name| &**name).collect();
-        assert_eq!(weak, ["old", "repeated", "short", "word"]);
+    fn an_empty_header_does_not_hide_another() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-api-key", HeaderValue::from_static(""));
+        headers.insert("authorization", HeaderValue::from_static("bearer  k "));
+        assert_eq!(presented_key(&headers).as_deref(), Some(&b"k"[..]));
+        headers.insert("x-api-key", HeaderValue::from_static("own"));
+        assert_eq!(presented_key(&headers).as_deref(), Some(&b"own"[..]));
     }
 
     #[test]
-    fn without_keys_nobody_is_admitted() {
-        for document in [
-            json!({}),
-            json!({"api_keys": null}),
-            json!({"api_keys": {}}),
-            json!({"api_keys": {"a": []}}),
-            json!({"api_keys": {"a": [""]}}),
-            json!({"api_keys": {"a": null, "b": [null]}}),
-        ] {
-            assert_eq!(parse(&document).expect("keys").owner(b""), None, "{document}");
-        }
-        for member in [json!(["key"]), json!("key"), json!({"a": "key"}), json!({"a": [7]})] {
-            assert_eq!(parse(&json!({"api_keys": member})).err(), Some(KeysError), "{member}");
+    fn the_password_of_basic_may_contain_colons() {
+        for (text, key) in [("anyone:k:1", Some("k:1")), (":k", Some("k")), ("no colon", None), ("k:", None)] {
+            let header = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(text))).expect("a header");
+            let presented = presented_key(&HeaderMap::from_iter([(header::AUTHORIZATION, header)]));
+            assert_eq!(presented.as_deref(), key.map(str::as_bytes), "{text}");
         }
     }
 }

@@ -1,27 +1,30 @@
-//! Authentication of callers: by a key in the caller secret, by IAM, or not at all; and by signatures of integrations.
+//! Authentication of callers: by a key in the caller secret, by a Standard Webhooks signature, by IAM, or not at all.
+//! Other signatures are verified by the integrations, with the primitives of [`signature`] and [`secrets`].
 
 mod caller_secret;
-mod headers;
 mod keys;
+pub(crate) mod secrets;
+pub(crate) mod signature;
+pub(crate) mod standard_webhooks;
 
 use std::sync::Arc;
 
 use http::HeaderMap;
 
 use crate::client::Context;
+use crate::clock::Clock;
 use crate::config::{CallerAuth, Settings};
 #[cfg(feature = "cli")]
 use crate::credentials::Corrections;
 use crate::credentials::{SecretError, SecretProblem, SecretStore, StoreError};
-use crate::delivery::Destinations;
-use crate::domain::timestamp::Timestamp;
-use crate::integrations::{HookSecrets, SecretsError, SignatureError, standard_webhooks};
-#[cfg(feature = "cli")]
-pub(crate) use caller_secret::CallerSecret;
 use caller_secret::CallerSecretCache;
+pub(crate) use caller_secret::{CallerSecret, Member, MemberForm, UnknownMember};
 #[cfg(feature = "cli")]
+pub(crate) use keys::KeyError;
 use keys::Keys;
-use keys::KeysError;
+pub(crate) use secrets::MemberError;
+pub(crate) use signature::SignatureError;
+use signature::SignedRequest;
 
 /// The principal whose SigV4 signature AWS has verified. It comes only from the context of the event, never from a
 /// header.
@@ -54,21 +57,21 @@ pub(crate) enum AuthError {
     /// No identity that AWS has verified.
     #[error("not signed")]
     Unsigned,
-    /// A missing or wrong signature or token of an integration.
+    /// A missing or wrong signature or token.
     #[error(transparent)]
     SignatureError(#[from] SignatureError),
     /// The caller secret cannot be read.
     #[error("the caller secret cannot be read: {0}")]
     SecretUnavailable(StoreError),
     /// The caller secret is invalid.
-    #[error("the caller secret makes no sense: {0}")]
+    #[error("the caller secret cannot be used: {0}")]
     SecretMisconfigured(SecretProblem),
     /// The member `api_keys` of the caller secret is invalid.
+    #[error("{0}")]
+    KeysMisconfigured(MemberError),
+    /// The member of a sender in the caller secret is invalid.
     #[error(transparent)]
-    KeysMisconfigured(#[from] KeysError),
-    /// The member of an integration in the caller secret is invalid.
-    #[error(transparent)]
-    HookMisconfigured(#[from] SecretsError),
+    SenderMisconfigured(#[from] MemberError),
 }
 
 impl From<SecretError> for AuthError {
@@ -85,11 +88,13 @@ impl From<SecretError> for AuthError {
 pub(crate) struct Callers {
     auth: CallerAuth,
     secret: CallerSecretCache,
+    clock: Clock,
 }
 
 impl Callers {
-    pub(crate) fn new(settings: &Settings, store: SecretStore) -> Self {
-        Self { auth: settings.caller_auth, secret: CallerSecretCache::new(settings, store) }
+    /// `members` are the members of the caller secret that other modules parse.
+    pub(crate) fn new(settings: &Settings, store: SecretStore, members: Vec<Member>, clock: Clock) -> Self {
+        Self { auth: settings.caller_auth, secret: CallerSecretCache::new(settings, store, members), clock }
     }
 
     /// Authenticates a caller by the request headers or the IAM identity.
@@ -101,10 +106,10 @@ impl Callers {
     ) -> Result<Caller, AuthError> {
         match self.auth {
             CallerAuth::ApiKey => {
-                let key = headers::key(headers).ok_or(AuthError::Unauthorized)?;
+                let key = keys::presented_key(headers).ok_or(AuthError::Unauthorized)?;
                 let secret = self.secret.content(ctx).await?.ok_or(AuthError::Unauthorized)?;
-                let owner = secret.keys.as_ref().map_err(|error| *error)?.owner(&key);
-                owner.map(|name| Caller { name }).ok_or(AuthError::Unauthorized)
+                let Keys { secrets, .. } = secret.keys()?;
+                secrets.owner(&key).map(|name| Caller { name }).map_err(|_| AuthError::Unauthorized)
             }
             CallerAuth::Iam => identity.map(IamIdentity::caller).ok_or(AuthError::Unsigned),
             CallerAuth::Nobody => Ok(Caller { name: "anonymous".into() }),
@@ -117,7 +122,7 @@ impl Callers {
             CallerAuth::ApiKey => true,
             CallerAuth::Iam | CallerAuth::Nobody => false,
         };
-        requires_key && standard_webhooks::is_signed(headers) && headers::key(headers).is_none()
+        requires_key && standard_webhooks::is_signed(headers) && keys::presented_key(headers).is_none()
     }
 
     /// Authenticates a caller by the Standard Webhooks signature of the body.
@@ -127,50 +132,28 @@ impl Callers {
         body: &[u8],
         ctx: &Context,
     ) -> Result<Signed, AuthError> {
-        let verify = |secrets: &HookSecrets| {
-            let delivery = standard_webhooks::verify(
-                secrets.standard_webhooks.as_ref().map_err(|error| *error)?,
-                headers,
-                body,
-                Timestamp::now(),
-            )?;
-            // The body belongs to the identity of a delivery: another question never gets a repeated answer.
-            let content = ring::digest::digest(&ring::digest::SHA256, body);
-            let id = format!("{}/{}", delivery.id, hex::encode(content));
-            Ok(Signed { caller: Caller { name: delivery.caller }, delivery: id })
-        };
-        self.prove(ctx, verify).await
+        let secret = self.required_secret(ctx).await?;
+        let request = SignedRequest { headers, query: "", body, received_at: self.clock.now() };
+        let delivery = standard_webhooks::verify(&standard_webhooks::SECRETS.read(&secret)?, &request)?;
+        // The body belongs to the identity of a delivery: another question never gets a repeated answer.
+        let content = ring::digest::digest(&ring::digest::SHA256, body);
+        let id = format!("{}/{}", delivery.id, hex::encode(content));
+        Ok(Signed { caller: Caller { name: delivery.caller }, delivery: id })
     }
 
-    /// Runs the verification of an integration with its secrets. Without a caller secret, every integration is
-    /// disabled.
-    pub(crate) async fn prove<T>(
-        &self,
-        ctx: &Context,
-        verify: impl FnOnce(&HookSecrets) -> Result<T, AuthError>,
-    ) -> Result<T, AuthError> {
-        match self.secret.content(ctx).await? {
-            Some(secret) => verify(&secret.hooks),
-            None => Err(SignatureError::NotConfigured.into()),
-        }
+    /// The content of the caller secret, for a sender that needs it: without one, none is accepted.
+    pub(crate) async fn required_secret(&self, ctx: &Context) -> Result<Arc<CallerSecret>, AuthError> {
+        Ok(self.secret.content(ctx).await?.ok_or(SignatureError::NotConfigured)?)
     }
 
-    /// The destinations of the caller secret.
-    pub(crate) async fn destinations(&self, ctx: &Context) -> Result<Arc<Destinations>, AuthError> {
-        let secret = self.secret.content(ctx).await?;
-        Ok(secret.map(|secret| secret.destinations()).unwrap_or_default())
-    }
-
-    /// Whether some callers can get an answer after the response: chats, and integrations that can name a destination.
-    /// Without a cached secret it returns true.
-    pub(crate) fn may_send_late_answers(&self) -> bool {
-        self.secret.may_send_late_answers()
-    }
-
-    /// The content of the caller secret.
-    #[cfg(feature = "cli")]
+    /// The content of the caller secret, if one is configured.
     pub(crate) async fn secret(&self, ctx: &Context) -> Result<Option<Arc<CallerSecret>>, AuthError> {
         self.secret.content(ctx).await
+    }
+
+    /// Whether the caller secret fulfils a condition. As long as it has not been read, it may do so.
+    pub(crate) fn secret_may_fulfil(&self, condition: impl FnOnce(&CallerSecret) -> bool) -> bool {
+        self.secret.may_fulfil(condition)
     }
 
     /// The mistakes that were corrected in the caller secret.
@@ -190,16 +173,15 @@ impl Callers {
     }
 }
 
-#[cfg(feature = "cli")]
 impl CallerSecret {
-    /// The names of callers with keys.
-    pub(crate) fn names(&self) -> Result<Vec<Arc<str>>, AuthError> {
-        Ok(self.keys.as_ref().map_err(|error| *error)?.names())
+    fn keys(&self) -> Result<&Keys, AuthError> {
+        self.keys.as_ref().map_err(|error| AuthError::KeysMisconfigured(*error))
     }
 
-    /// The names of callers with a key that can be guessed.
-    pub(crate) fn weak_holders(&self) -> &[Arc<str>] {
-        self.keys.as_ref().map(Keys::weak_holders).unwrap_or_default()
+    /// The keys of callers, and the entries that are not keys.
+    #[cfg(feature = "cli")]
+    pub(crate) fn api_keys(&self) -> Result<(&secrets::Secrets, &[KeyError]), AuthError> {
+        self.keys().map(|keys| (&keys.secrets, keys.errors.as_slice()))
     }
 }
 

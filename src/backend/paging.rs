@@ -37,12 +37,12 @@ pub(crate) enum Incomplete {
 impl Incomplete {
     /// What it means where the whole list is needed.
     pub(crate) fn into_error(self) -> CallError {
-        let malformed = |reason| CallError::Upstream(ClientError::malformed(reason));
+        let malformed = |reason| CallError::Client(ClientError::malformed(reason));
         match self {
             Self::Failed(error) => error,
-            Self::Stopped(PagingStop::Enough) => CallError::Upstream(ClientError::TooLarge),
-            Self::Stopped(PagingStop::Elsewhere) => malformed("a list that goes on at another address"),
-            Self::Stopped(PagingStop::Again) => malformed("a list that goes round in a circle"),
+            Self::Stopped(PagingStop::LimitReached) => CallError::Client(ClientError::TooLarge),
+            Self::Stopped(PagingStop::ForeignLink) => malformed("a list that goes on at another address"),
+            Self::Stopped(PagingStop::RepeatedLink) => malformed("a list that goes round in a circle"),
         }
     }
 }
@@ -94,8 +94,8 @@ impl<T> Listing<T> {
         match &self.incomplete {
             None => {}
             Some(Incomplete::Stopped(stop)) => warnings.add(WarningCode::Partial, stop.detail(count)),
-            Some(Incomplete::Failed(CallError::Upstream(ClientError::TooLarge))) => {
-                warnings.add(WarningCode::Partial, PagingStop::Enough.detail(count));
+            Some(Incomplete::Failed(CallError::Client(ClientError::TooLarge))) => {
+                warnings.add(WarningCode::Partial, PagingStop::LimitReached.detail(count));
             }
             Some(Incomplete::Failed(_)) if count == 0 => {
                 warnings
@@ -128,7 +128,8 @@ impl Authorized {
         let mut requested: Vec<Url> = Vec::new();
         while let Some(next) = link {
             let page = next_page(&next, base, root, &listing.bodies);
-            let url = match page.and_then(|url| if requested.contains(&url) { Err(PagingStop::Again) } else { Ok(url) })
+            let url = match page
+                .and_then(|url| if requested.contains(&url) { Err(PagingStop::RepeatedLink) } else { Ok(url) })
             {
                 Ok(url) => url,
                 Err(stop) => {
@@ -140,8 +141,8 @@ impl Authorized {
             let call = |token| Call { prefer, ..Call::get(api, url.clone(), token) };
             let body = self.send(api, permission, ctx, call, Reply::into_body).await;
             let page = body.and_then(|body| {
-                let page = read(&body).map_err(CallError::Upstream)?;
-                ctx.hold(page.made).map_err(CallError::Upstream)?;
+                let page = read(&body).map_err(CallError::Client)?;
+                ctx.hold(page.made).map_err(CallError::Client)?;
                 Ok((page, body))
             });
             match page {
@@ -162,8 +163,8 @@ impl Authorized {
 /// they mean that the link of the list is wrong.
 fn error_of_later_page(error: CallError) -> CallError {
     match error {
-        CallError::Upstream(ClientError::NotFound | ClientError::Rejected { status: 400 | 403 | 404 | 410 }) => {
-            CallError::Upstream(ClientError::malformed("a list that goes on where nothing is"))
+        CallError::Client(ClientError::NotFound | ClientError::Rejected { status: 400 | 403 | 404 | 410 }) => {
+            CallError::Client(ClientError::malformed("a list that goes on where nothing is"))
         }
         error => error,
     }

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use super::advice::error_message;
 use super::{BAD_INPUT, CommandError, NO_ANSWER, Session, is_on_terminal, print, print_error};
-use crate::api::{is_bad_input, one_line_message};
+use crate::api::is_bad_input;
 use crate::domain::enrichment::RenderOptions;
 use crate::domain::subject::Question;
-use crate::domain::subject::field_names::Named;
+use crate::domain::subject::field_names::FieldMeaning;
 use crate::formats::{self, Format, OutputOptions};
 use crate::lookup::{Context, Deadline};
 
@@ -14,12 +15,12 @@ use crate::lookup::{Context, Deadline};
 const MAX_ALERTS: usize = 500;
 
 pub(super) async fn run(
-    named: Named,
+    named: FieldMeaning,
     value: &str,
     format: Option<Format>,
     demo: bool,
 ) -> Result<ExitCode, CommandError> {
-    let question = match Question::named(named, value) {
+    let question = match Question::from_field(named, value) {
         Ok(question) => question,
         Err(error) => {
             print_error(&error.to_string());
@@ -27,7 +28,7 @@ pub(super) async fn run(
         }
     };
     let format = format.unwrap_or_else(|| default_format(is_on_terminal()));
-    let session = Session::start(demo).await?;
+    let session = Session::start(demo).await?.with_aws_credentials().await?;
     let ctx = Context::new(Deadline::after(session.settings.timeout), "lookup", None);
     match session.service.enricher.enrich(&question, &ctx).await {
         Ok(answer) => {
@@ -42,7 +43,7 @@ pub(super) async fn run(
         }
         Err(error) => {
             let code = if is_bad_input(&error) { BAD_INPUT } else { NO_ANSWER };
-            print_error(&one_line_message(error));
+            print_error(&error_message(error));
             Ok(ExitCode::from(code))
         }
     }

@@ -1,12 +1,11 @@
 //! The command line of `defender-enrich`.
 
+mod advice;
 mod check;
-mod inbox;
+mod demo_chat;
 mod listen;
 mod lookup;
 mod openapi;
-#[cfg(test)]
-mod readings;
 mod serve;
 mod server;
 
@@ -14,6 +13,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::builder::PossibleValue;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -21,18 +21,18 @@ use clap_complete::Shell;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
-use self::inbox::Inbox;
+use self::demo_chat::DemoChat;
 use self::listen::ListenAddress;
 use crate::app::Service;
 use crate::client::HttpClient;
+use crate::clock::Clock;
 use crate::config::{SettingError, Settings};
-use crate::credentials::aws::AwsAccess;
+use crate::credentials::aws::{AwsAccess, MissingCredentials};
 use crate::domain::subject::Kind;
-use crate::domain::subject::field_names::{self, Named};
-use crate::domain::timestamp::Timestamp;
+use crate::domain::subject::field_names::{self, FieldMeaning};
 use crate::formats::Format;
-use crate::sandbox::{self, Sandbox};
 use crate::telemetry::{self, LogSettings};
+use defender_sandbox::Sandbox;
 
 /// What Microsoft Defender knows about an alert, a machine, a user, a file, an incident, an address or a domain.
 #[derive(Parser)]
@@ -58,7 +58,7 @@ enum Command {
         /// What it is: alert, machine, user, file, incident, ip, domain, url, or value for anything. Other words, such as
         /// host, upn or sha256, are understood.
         #[arg(value_parser = kind_word)]
-        kind: Named,
+        kind: FieldMeaning,
         /// Its id or name, in any form that the service takes.
         value: String,
         /// The shape of the answer; by default text on a terminal, and json into a file or a pipe.
@@ -90,7 +90,7 @@ enum Command {
 }
 
 /// Parses a word for a subject's kind.
-fn kind_word(word: &str) -> Result<Named, String> {
+fn kind_word(word: &str) -> Result<FieldMeaning, String> {
     field_names::look_up(word).ok_or_else(|| {
         let meant = field_names::nearest(word, &[]).map(|meant| format!(": did you mean {meant}?"));
         let kinds = Kind::ALL.map(Kind::as_str).join(", ");
@@ -113,6 +113,8 @@ impl ValueEnum for Format {
 enum CommandError {
     #[error("{0}")]
     Setting(#[from] SettingError),
+    #[error("AWS credentials: {0}")]
+    AwsCredentials(#[source] MissingCredentials),
     #[error("cannot listen on {address}: {}", listen::explanation(.cause))]
     Listen { address: ListenAddress, cause: std::io::Error },
     #[error("cannot write to standard output: {0}")]
@@ -127,17 +129,28 @@ enum CommandError {
     Write { path: PathBuf, cause: std::io::Error },
 }
 
+/// Longer than a profile takes whose role is assumed over SSO.
+const AWS_CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The exit statuses of `lookup` for invalid input, and of any command that fails.
 const BAD_INPUT: u8 = 2;
 const NO_ANSWER: u8 = 3;
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    let outcome = begin_log(&arguments.command).and_then(|()| {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => error.exit(),
+        // clap ignores that its help and its version cannot be written.
+        Err(help) => return exit_code(print(help.to_string().trim_end()).map(|()| ExitCode::SUCCESS)),
+    };
+    exit_code(begin_log(&arguments.command).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(CommandError::Runtime)?.block_on(dispatch(arguments.command))
-    });
+    }))
+}
+
+fn exit_code(outcome: Result<ExitCode, CommandError>) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         print_error(&error.explanation());
         ExitCode::from(NO_ANSWER)
@@ -184,6 +197,7 @@ impl CommandError {
                 format!("{error}. To try it without AWS and Microsoft, add --demo")
             }
             Self::Setting(_)
+            | Self::AwsCredentials(_)
             | Self::Listen { .. }
             | Self::Output(_)
             | Self::Input(_)
@@ -208,31 +222,40 @@ struct Demo {
     /// Replaces AWS and Microsoft. Dropping it stops the servers.
     _sandbox: Sandbox,
     /// Replaces a chat that receives answers.
-    inbox: Inbox,
+    chat: DemoChat,
 }
 
 impl Session {
     async fn start(demo: bool) -> Result<Self, CommandError> {
         if demo {
             let sandbox = Sandbox::start().await.map_err(CommandError::Sandbox)?;
-            let inbox = Inbox::start().await.map_err(CommandError::Sandbox)?;
-            let mut callers = sandbox::demo_callers();
+            let chat = DemoChat::start().await.map_err(CommandError::Sandbox)?;
+            let mut callers = defender_sandbox::demo_callers();
             if let Some(members) = callers.as_object_mut() {
-                members.insert("destinations".to_owned(), json!({inbox::NAME: inbox.destination()}));
+                members.insert("destinations".to_owned(), json!({demo_chat::NAME: chat.destination()}));
             }
-            sandbox.put_secret(sandbox::CALLER_SECRET, &callers.to_string());
+            sandbox.put_secret(defender_sandbox::CALLER_SECRET, &callers.to_string());
             let mut given = sandbox.settings();
-            // The inbox listens on a loopback address.
+            // The chat listens on a loopback address.
             given.push(("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true".to_owned()));
             let settings = Settings::for_demo(&given)?;
             let service = Service::from_environment(&settings)?;
-            return Ok(Self { settings, service, aws: None, demo: Some(Demo { _sandbox: sandbox, inbox }) });
+            return Ok(Self { settings, service, aws: None, demo: Some(Demo { _sandbox: sandbox, chat }) });
         }
         let settings = Settings::read()?;
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_profile(&settings.aws, &http).await?;
-        let service = Service::new(&settings, http, aws.clone(), Timestamp::now)?;
+        let service = Service::new(&settings, http, aws.clone(), Clock::SYSTEM)?;
         Ok(Self { settings, service, aws: Some(aws), demo: None })
+    }
+
+    /// Fails if there are no AWS credentials, because every call to Microsoft needs a secret first.
+    async fn with_aws_credentials(self) -> Result<Self, CommandError> {
+        let missing = match &self.aws {
+            Some(aws) => aws.missing_credentials(AWS_CREDENTIALS_TIMEOUT).await,
+            None => None,
+        };
+        missing.map_or(Ok(self), |missing| Err(CommandError::AwsCredentials(missing)))
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::signal::unix::{self, Signal, SignalKind};
 use tokio::signal::windows::{self, CtrlC};
 use tokio::time::timeout;
 
-use super::inbox::{self, Inbox};
+use super::demo_chat::{self, DemoChat};
 use super::listen::ListenAddress;
 use super::server::{self, Bounds};
 use super::{CommandError, Session, print};
@@ -24,14 +24,14 @@ use crate::config::CallerAuth;
 use crate::domain::subject::Kind;
 use crate::domain::timestamp::Timestamp;
 use crate::formats::Format;
-use crate::sandbox::company::showcase::ALERT;
-use crate::sandbox::{self, DEMO_KEY, DEMO_SLACK_SECRET};
+use defender_sandbox::company::showcase::ALERT;
+use defender_sandbox::{DEMO_KEY, DEMO_SLACK_SECRET};
 
 /// The time that a client may take to send a body and to read a response.
 const CLIENT_TRANSFER_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, CommandError> {
-    let session = Session::start(demo).await?;
+    let session = Session::start(demo).await?.with_aws_credentials().await?;
     let listen_error = |cause| CommandError::Listen { address: listen.clone(), cause };
     let addresses = listen.resolved().await.map_err(listen_error)?;
     if !addresses.iter().all(|address| address.ip().is_loopback()) {
@@ -43,8 +43,8 @@ pub(super) async fn run(listen: ListenAddress, demo: bool) -> Result<ExitCode, C
     let signals = Signals::listen().map_err(CommandError::Runtime)?;
     print(&format!("listening on http://{address}"))?;
     if let Some(demo) = &session.demo {
-        print(&(guide(address) + &slash_command(address) + &further_examples(address, &demo.inbox)))?;
-        demo.inbox.announce();
+        print(&(guide(address) + &slash_command(address) + &further_examples(address, &demo.chat)))?;
+        demo.chat.announce();
     }
     let (service, is_demo) = (session.service.clone(), session.demo.is_some());
     // In the demo, the log does not warn about the retirement of the older APIs.
@@ -102,7 +102,7 @@ impl Signals {
 
 /// The demo's key and examples, for the page.
 fn page_setup() -> PageSetup {
-    let examples = sandbox::showcase().iter().filter_map(|subject| {
+    let examples = defender_sandbox::showcase().iter().filter_map(|subject| {
         let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind)?;
         Some(PageExample { field: kind.field(), value: subject.value, about: subject.why })
     });
@@ -116,7 +116,7 @@ fn guide(address: SocketAddr) -> String {
          Open this page in a browser: http://{address}/\n\n\
          Or paste a line into another shell:\n"
     );
-    for subject in sandbox::showcase() {
+    for subject in defender_sandbox::showcase() {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind) else { continue };
         let heading = format!("\n# {} {}: {}\n", article(kind), kind.as_str(), subject.why);
         text.extend([heading, curl_line(address, &[(kind.field(), subject.value)])]);
@@ -155,8 +155,8 @@ fn slash_command(address: SocketAddr) -> String {
 }
 
 /// Builds the remaining examples, and the hint how to stop.
-fn further_examples(address: SocketAddr, inbox: &Inbox) -> String {
-    let name = inbox::NAME;
+fn further_examples(address: SocketAddr, chat: &DemoChat) -> String {
+    let name = demo_chat::NAME;
     let notify = curl_line(address, &[(Kind::Alert.field(), ALERT), ("notify", name)]);
     format!(
         "\n# the same alert, posted on to a chat: the destination \"{name}\" is a stand-in, which prints what it gets here\n\
@@ -165,7 +165,7 @@ fn further_examples(address: SocketAddr, inbox: &Inbox) -> String {
          curl -s '{}'\n\
          \nFrom Microsoft Graph in place of the older APIs: DEFENDER_BACKEND=graph defender-enrich serve --demo\n\
          Ctrl-C ends it.\n",
-        inbox.url()
+        chat.url()
     )
 }
 
@@ -191,7 +191,7 @@ mod tests {
     fn guide_covers_every_kind_and_two_formats() {
         let guide = guide(SocketAddr::from(([127, 0, 0, 1], 9000)));
         let lines: Vec<_> = guide.lines().filter(|line| line.starts_with("curl ")).collect();
-        assert_eq!(lines.len(), sandbox::showcase().len() + 2);
+        assert_eq!(lines.len(), defender_sandbox::showcase().len() + 2);
         for line in &lines {
             let address: Uri = line.split('\'').rev().nth(1).expect("an address").parse().expect("an address");
             assert_eq!((address.port_u16(), address.path()), (Some(9000), "/v1/enrich"), "{line}");

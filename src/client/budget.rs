@@ -1,6 +1,6 @@
 //! Limits the bytes that one request holds in memory: response bodies, and the values parsed from them.
 //!
-//! The length of a body limits the size of the values parsed from it (`Json::spend`), and these values count against
+//! The length of a body limits the size of the values parsed from it (`lenient_json`), and these values count against
 //! the budget as soon as they exist. Therefore a limit on the bytes held is a limit on memory.
 
 use std::mem;
@@ -68,11 +68,11 @@ impl Share {
     /// Reserves more bytes, and first waits for this item's turn if the item becomes large. Fails with `TooLarge` where
     /// the bytes exceed the limit of the item or the budget that the other items leave.
     async fn take(&self, bytes: usize, deadline: Deadline) -> Result<(), ClientError> {
-        let wanted = self.held().saturating_add(bytes);
-        if wanted > MAX_ITEM_BYTES {
+        let total = self.held().saturating_add(bytes);
+        if total > MAX_ITEM_BYTES {
             return Err(ClientError::TooLarge);
         }
-        if wanted > MAX_SMALL_ITEM_BYTES {
+        if total > MAX_SMALL_ITEM_BYTES {
             timeout_at(deadline.instant(), self.wait_for_turn()).await.map_err(|_| ClientError::TimedOut)?;
         }
         self.hold(bytes)
@@ -109,8 +109,8 @@ impl Share {
     }
 
     /// Starts the reservation for one body.
-    pub(super) fn reading(&self) -> Reading<'_> {
-        Reading { share: self, bytes: 0, is_too_late: false }
+    pub(super) fn reserve_for_body(&self) -> BodyReservation<'_> {
+        BodyReservation { share: self, bytes: 0, is_too_late: false }
     }
 
     fn release(&self, bytes: usize) {
@@ -137,13 +137,13 @@ impl Drop for Share {
 }
 
 /// The reservation for a body that is being read. Dropping it before `keep` releases the bytes.
-pub(super) struct Reading<'s> {
+pub(super) struct BodyReservation<'s> {
     share: &'s Share,
     bytes: usize,
     is_too_late: bool,
 }
 
-impl Reading<'_> {
+impl BodyReservation<'_> {
     /// Raises the reservation to `bytes`. Fails with `TimedOut` where the time left is too short to render an answer of
     /// this size.
     pub(super) async fn take_up_to(&mut self, bytes: usize, deadline: Deadline) -> Result<(), ClientError> {
@@ -171,7 +171,7 @@ impl Reading<'_> {
     }
 }
 
-impl Drop for Reading<'_> {
+impl Drop for BodyReservation<'_> {
     fn drop(&mut self) {
         if self.bytes > 0 {
             self.share.release(self.bytes);
@@ -199,9 +199,9 @@ mod tests {
 
     /// Reserves and keeps bytes. Returns `None` if the reservation has to wait.
     fn take(share: &Share, bytes: usize) -> Option<Result<(), ClientError>> {
-        let mut reading = share.reading();
-        let outcome = reading.take_up_to(bytes, Deadline::after(LONG)).now_or_never()?;
-        reading.keep();
+        let mut reservation = share.reserve_for_body();
+        let outcome = reservation.take_up_to(bytes, Deadline::after(LONG)).now_or_never()?;
+        reservation.keep();
         Some(outcome)
     }
 
@@ -243,10 +243,10 @@ mod tests {
     async fn a_body_too_late_to_be_rendered_is_given_up() {
         let share = Share::with_new_budget();
         let deadline = Deadline::after(Duration::from_millis(1500));
-        let mut reading = share.reading();
-        assert_eq!(reading.take_up_to(10 << 20, deadline).await, Ok(()));
-        assert_eq!(reading.take_up_to(16 << 20, deadline).await, Err(ClientError::TimedOut));
-        let mut waiting = Box::pin(reading.give_up(deadline));
+        let mut reservation = share.reserve_for_body();
+        assert_eq!(reservation.take_up_to(10 << 20, deadline).await, Ok(()));
+        assert_eq!(reservation.take_up_to(16 << 20, deadline).await, Err(ClientError::TimedOut));
+        let mut waiting = Box::pin(reservation.give_up(deadline));
         assert!((&mut waiting).now_or_never().is_none(), "there is no other attempt");
         assert_eq!(take(&share.for_another_item(), MAX_ITEM_BYTES), Some(Ok(())), "the next item has its turn");
         waiting.await;
@@ -270,8 +270,8 @@ mod tests {
     async fn an_incomplete_body_releases_its_bytes() {
         let share = Share::with_new_budget();
         for _ in 0..3 {
-            let mut reading = share.reading();
-            assert_eq!(reading.take_up_to(MAX_ITEM_BYTES, Deadline::after(LONG)).now_or_never(), Some(Ok(())));
+            let mut reservation = share.reserve_for_body();
+            assert_eq!(reservation.take_up_to(MAX_ITEM_BYTES, Deadline::after(LONG)).now_or_never(), Some(Ok(())));
         }
         assert_eq!(take(&share.for_another_item(), MAX_ITEM_BYTES), Some(Ok(())), "its turn has ended as well");
     }

@@ -69,7 +69,7 @@ impl Context {
 
     /// The context of one item of the request, with its own share of the memory budget.
     #[must_use]
-    pub(crate) fn of_an_item(&self) -> Self {
+    pub(crate) fn for_item(&self) -> Self {
         Self { share: Arc::new(self.share.for_another_item()), ..self.clone() }
     }
 
@@ -80,7 +80,7 @@ impl Context {
 
     /// The context of a name lookup within the request, with its own share of the memory budget.
     #[must_use]
-    pub(crate) fn of_a_name(&self) -> Self {
+    pub(crate) fn for_name_lookup(&self) -> Self {
         Self { share: Arc::new(self.share.for_name_lookup()), ..self.clone() }
     }
 

@@ -2,25 +2,21 @@
 //!
 //! This module knows no JSON, no routes and no tokens.
 
-mod address;
 mod budget;
 mod context;
 mod error;
 mod http;
-mod pages;
 mod post;
 mod quota;
 mod retry;
 mod send;
-mod status;
+mod urls;
 
-pub(crate) use address::address;
 pub use context::{Context, Deadline};
-pub(crate) use error::{ClientError, Reached};
+pub(crate) use error::{ClientError, Reached, error_from_status, retry_after};
 pub use http::HttpClient;
-pub(crate) use pages::{MAX_BYTES, PagingStop, next_page};
 pub(crate) use post::PostFailure;
 pub(crate) use quota::{Api, Quota, completions_of_a_list};
 pub(crate) use retry::{Attempts, Retry, longest_silence};
-pub(crate) use send::{Body, Call, Reply, Upstream};
-pub(crate) use status::{error_from_status, retry_after};
+pub(crate) use send::{ApiClient, Body, Call, Reply};
+pub(crate) use urls::{MAX_BYTES, PagingStop, address, next_page};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
+use super::error::retry_after;
 use super::retry::Retry;
-use super::status::retry_after;
 use crate::domain::timestamp::Timestamp;
 
 /// The failure of a POST request. The URL can be a secret, so no variant contains it.

@@ -12,7 +12,7 @@
 //! <https://learn.microsoft.com/graph/throttling-limits>,
 //! <https://learn.microsoft.com/defender-xdr/advanced-hunting-limits>.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::iter;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ use super::retry::leaves_time;
 use crate::config::QuotaLimits;
 
 /// The API that a call goes to. A 429 from one API blocks only calls to that API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Api {
     /// Defender for Endpoint.
     Endpoint,
@@ -46,6 +46,15 @@ impl Api {
             Self::Graph | Self::Hunting => false,
         }
     }
+
+    /// Returns the API's name, for people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Endpoint => "Defender for Endpoint",
+            Self::Xdr => "Defender XDR",
+            Self::Graph | Self::Hunting => "Microsoft Graph",
+        }
+    }
 }
 
 /// Added to each window, because we count a call when it is sent and Microsoft counts it when it arrives.
@@ -53,17 +62,18 @@ const CLOCK_MARGIN: Duration = Duration::from_secs(1);
 
 /// The calls that this process may still make.
 #[derive(Debug)]
-pub(crate) struct Quota {
+pub(crate) struct Quota(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
     minute: SlidingWindow,
     hour: SlidingWindow,
     incidents: SlidingWindow,
     graph: SlidingWindow,
     hunting: SlidingWindow,
     graph_hour: Option<SlidingWindow>,
-    endpoint_gate: RateGate,
-    xdr_gate: RateGate,
-    graph_gate: RateGate,
-    hunting_gate: RateGate,
+    /// The end of the wait that an API requested with a 429.
+    closed_until: HashMap<Api, Instant>,
 }
 
 /// Defender's limits for calls a minute and calls an hour.
@@ -95,18 +105,15 @@ impl Quota {
         let minute = Duration::from_secs(60) + CLOCK_MARGIN;
         let hour = Duration::from_secs(3600) + CLOCK_MARGIN;
         let per_minute = |documented| SlidingWindow::new(limit(limits.per_minute, documented, limits.share), minute);
-        Self {
+        Self(Mutex::new(State {
             minute: per_minute(DEFENDER_LIMITS.0),
             hour: SlidingWindow::new(limit(limits.per_hour, DEFENDER_LIMITS.1, limits.share), hour),
             incidents: per_minute(INCIDENTS_PER_MINUTE),
             graph: per_minute(GRAPH_PER_MINUTE),
             hunting: per_minute(HUNTING_PER_MINUTE),
             graph_hour: limits.per_hour.map(|per_hour| SlidingWindow::new(per_hour, hour)),
-            endpoint_gate: RateGate::default(),
-            xdr_gate: RateGate::default(),
-            graph_gate: RateGate::default(),
-            hunting_gate: RateGate::default(),
-        }
+            closed_until: HashMap::new(),
+        }))
     }
 
     /// Takes the cost of a call from the quota, immediately or after a wait that the deadline allows. If the wait is
@@ -123,20 +130,21 @@ impl Quota {
 
     /// Takes the cost of a call from every window of the API, or from none. The error is the time to wait.
     fn try_take(&self, api: Api, cost: u32) -> Result<(), Duration> {
-        self.gate(api).check()?;
-        // The locks are always taken in this order, so that two callers cannot deadlock.
-        let windows = match api {
-            Api::Endpoint => [Some(&self.minute), Some(&self.hour), None],
-            Api::Xdr => [Some(&self.incidents), Some(&self.minute), Some(&self.hour)],
-            Api::Graph => [Some(&self.graph), self.graph_hour.as_ref(), None],
-            Api::Hunting => [Some(&self.hunting), self.graph_hour.as_ref(), None],
+        let (mut state, now) = (self.lock(), Instant::now());
+        let State { minute, hour, incidents, graph, hunting, graph_hour, closed_until } = &mut *state;
+        if let Some(until) = closed_until.get(&api).filter(|until| **until > now) {
+            return Err(*until - now);
+        }
+        let mut windows: Vec<_> = match api {
+            Api::Endpoint => vec![minute, hour],
+            Api::Xdr => vec![incidents, minute, hour],
+            Api::Graph => iter::once(graph).chain(graph_hour).collect(),
+            Api::Hunting => iter::once(hunting).chain(graph_hour).collect(),
         };
-        let mut locked: Vec<_> = windows.into_iter().flatten().map(SlidingWindow::lock).collect();
-        let now = Instant::now();
-        if let Some(wait) = locked.iter_mut().find_map(|window| window.wait(cost, now)) {
+        if let Some(wait) = windows.iter_mut().find_map(|window| window.wait(cost, now)) {
             return Err(wait);
         }
-        for window in &mut locked {
+        for window in windows {
             window.take(cost, now);
         }
         Ok(())
@@ -144,35 +152,14 @@ impl Quota {
 
     /// Blocks all calls to this API for `wait`, after a 429.
     pub(super) fn close(&self, api: Api, wait: Duration) {
-        self.gate(api).close_for(wait);
+        let until = Instant::now() + wait;
+        let mut state = self.lock();
+        let closed_until = state.closed_until.entry(api).or_insert(until);
+        *closed_until = until.max(*closed_until);
     }
 
-    fn gate(&self, api: Api) -> &RateGate {
-        match api {
-            Api::Endpoint => &self.endpoint_gate,
-            Api::Xdr => &self.xdr_gate,
-            Api::Graph => &self.graph_gate,
-            Api::Hunting => &self.hunting_gate,
-        }
-    }
-}
-
-/// Blocks calls until a given time.
-#[derive(Debug, Default)]
-struct RateGate {
-    closed_until: Mutex<Option<Instant>>,
-}
-
-impl RateGate {
-    fn check(&self) -> Result<(), Duration> {
-        let until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
-        if wait.is_zero() { Ok(()) } else { Err(wait) }
-    }
-
-    fn close_for(&self, wait: Duration) {
-        let mut until = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *until = (*until).max(Some(Instant::now() + wait));
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -181,28 +168,14 @@ impl RateGate {
 struct SlidingWindow {
     limit: usize,
     period: Duration,
-    calls: Mutex<VecDeque<Instant>>,
+    calls: VecDeque<Instant>,
 }
 
 impl SlidingWindow {
     fn new(limit: u32, period: Duration) -> Self {
-        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX).max(1), period, calls: Mutex::default() }
+        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX).max(1), period, calls: VecDeque::new() }
     }
 
-    fn lock(&self) -> LockedWindow<'_> {
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        LockedWindow { limit: self.limit, period: self.period, calls }
-    }
-}
-
-/// A window while its lock is held.
-struct LockedWindow<'w> {
-    limit: usize,
-    period: Duration,
-    calls: MutexGuard<'w, VecDeque<Instant>>,
-}
-
-impl LockedWindow<'_> {
     /// The time until `cost` calls fit into the window, or `None` if they fit now. A cost above the limit counts as the
     /// whole limit.
     fn wait(&mut self, cost: u32, now: Instant) -> Option<Duration> {
@@ -330,7 +303,7 @@ mod tests {
         assert_eq!(successful(&quota, Api::Graph, 20).await, 10, "cheaper calls still fit");
         tokio::time::advance(Duration::from_secs(3601)).await;
         assert!(quota.take(Api::Graph, 30, &now).await.is_ok());
-        assert_eq!(quota.graph.lock().calls.len(), 30, "calls refused by the hour are not counted");
+        assert_eq!(quota.lock().graph.calls.len(), 30, "calls refused by the hour are not counted");
     }
 
     #[tokio::test(start_paused = true)]
@@ -385,7 +358,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_closed_gate_blocks_every_call_to_its_api() {
+    async fn a_429_blocks_every_call_to_its_api() {
         let quota = quota(100, 1500);
         quota.close(Api::Endpoint, Duration::from_secs(30));
         assert_eq!(successful(&quota, Api::Endpoint, 3).await, 0);

@@ -1,21 +1,20 @@
 //! Sends one call within its deadline, reads its response, and retries where that can help.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{io, iter};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::budget::Reading;
+use super::budget::BodyReservation;
 use super::context::Context;
-use super::error::{ClientError, Reached};
+use super::error::{ClientError, Reached, error_from_status};
 use super::http::HttpClient;
 use super::quota::{Api, Quota};
 use super::retry::{Attempts, Retry, longest_silence};
-use super::status::error_from_status;
 use crate::domain::shared_str::SharedStr;
 
 /// Decompressed bytes that are read of a successful response.
@@ -27,7 +26,7 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Makes calls to Microsoft: HTTP client and quota.
 #[derive(Clone, Debug)]
-pub(crate) struct Upstream {
+pub(crate) struct ApiClient {
     http: HttpClient,
     quota: Arc<Quota>,
 }
@@ -128,7 +127,7 @@ impl Reply {
     }
 }
 
-impl Upstream {
+impl ApiClient {
     pub(crate) fn new(http: HttpClient, quota: Arc<Quota>) -> Self {
         Self { http, quota }
     }
@@ -208,21 +207,21 @@ impl Upstream {
         let response = timeout_at(silent_until(), request.send()).await.map_err(|_| ClientError::TimedOut)?;
         let response = response.map_err(|error| transport_error(&error))?;
         let status = response.status();
-        let mut reading = ctx.share().reading();
+        let mut reservation = ctx.share().reserve_for_body();
         if !(status.is_success() || call.is_explained_in_the_body(status)) {
             // Reading the body lets the connection be reused. If it fails, status and headers are enough.
             let bare = Reply { status, headers: response.headers().clone(), body: Bytes::new() };
             let end = ctx.deadline.within(ERROR_BODY_TIMEOUT).instant();
-            let read = timeout_at(end, read_body(response, silent_until, ctx, &mut reading)).await;
+            let read = timeout_at(end, read_body(response, silent_until, ctx, &mut reservation)).await;
             return Ok(read.ok().and_then(Result::ok).unwrap_or(bare));
         }
-        match read_body(response, silent_until, ctx, &mut reading).await {
+        match read_body(response, silent_until, ctx, &mut reservation).await {
             Ok(reply) => {
-                reading.keep();
+                reservation.keep();
                 Ok(reply)
             }
             Err(error) => {
-                reading.give_up(ctx.deadline).await;
+                reservation.give_up(ctx.deadline).await;
                 Err(error)
             }
         }
@@ -234,7 +233,7 @@ async fn read_body(
     mut response: reqwest::Response,
     silent_until: impl Fn() -> Instant,
     ctx: &Context,
-    reading: &mut Reading<'_>,
+    reservation: &mut BodyReservation<'_>,
 ) -> Result<Reply, ClientError> {
     let status = response.status();
     let max_bytes = if status.is_success() { MAX_BODY_BYTES } else { MAX_ERROR_BODY_BYTES };
@@ -244,7 +243,7 @@ async fn read_body(
     }
     // The body of an error is small and not kept, so it does not count against the budget.
     if status.is_success() {
-        reading.take_up_to(announced, ctx.deadline).await?;
+        reservation.take_up_to(announced, ctx.deadline).await?;
     }
     let mut body = BytesMut::with_capacity(announced.min(max_bytes));
     loop {
@@ -257,7 +256,7 @@ async fn read_body(
             break;
         }
         if status.is_success() {
-            reading.take_up_to(body.len() + chunk.len(), ctx.deadline).await?;
+            reservation.take_up_to(body.len() + chunk.len(), ctx.deadline).await?;
         }
         body.extend_from_slice(&chunk);
     }
@@ -293,29 +292,19 @@ fn says_no_such_name(text: &str) -> bool {
 
 /// Whether the resolver reported that the name does not exist.
 fn has_no_address(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        if let Some(io) = source.downcast_ref::<io::Error>() {
-            return says_no_such_name(&io.to_string());
-        }
-        cause = source.source();
-    }
-    false
+    io_causes(error).next().is_some_and(|cause| says_no_such_name(&cause.to_string()))
 }
 
 /// Whether the body arrived but cannot be decompressed. reqwest's own `is_decode` is also true for a body that ended
 /// early.
 fn is_undecodable(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        if let Some(io) = source.downcast_ref::<io::Error>()
-            && matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
-        {
-            return true;
-        }
-        cause = source.source();
-    }
-    false
+    io_causes(error).any(|cause| matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput))
+}
+
+/// The I/O errors among the causes, from the outermost on.
+fn io_causes(error: &reqwest::Error) -> impl Iterator<Item = &io::Error> {
+    let causes = iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.filter_map(|cause| cause.downcast_ref::<io::Error>())
 }
 
 #[cfg(test)]

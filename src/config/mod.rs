@@ -4,6 +4,7 @@
 
 mod cloud;
 mod source;
+mod splunk_fields;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -14,10 +15,12 @@ use http::Uri;
 use url::Url;
 
 pub use cloud::{Cloud, Region};
+pub use splunk_fields::{SplunkFields, SplunkFieldsError};
 
 use crate::domain::portal::Portal;
-use crate::integrations::splunk::Fields;
 use source::Source;
+#[cfg(feature = "cli")]
+pub(crate) use source::is_loopback;
 
 /// The error of a wrong setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -188,7 +191,7 @@ pub struct Settings {
     /// `QUOTA_SHARE`, `QUOTA_PER_MINUTE`, `QUOTA_PER_HOUR`.
     pub quota: QuotaLimits,
     /// `SPLUNK_FIELDS`.
-    pub splunk_fields: Fields,
+    pub splunk_fields: SplunkFields,
     /// `SLACK_RESPONSE_URL`: replaces `https://hooks.slack.com` in tests, on loopback.
     pub slack_response_url: Option<Url>,
     /// `ENRICH_PAGE`: browsers get the page for people.
@@ -343,12 +346,12 @@ impl Source<'_> {
         uri.map(Some).ok_or_else(|| SettingError::new(name, "must be a host and a port, as Lambda sets it"))
     }
 
-    fn splunk_fields(&self) -> Result<Fields, SettingError> {
+    fn splunk_fields(&self) -> Result<SplunkFields, SettingError> {
         let name = "SPLUNK_FIELDS";
-        let Some(value) = self.text(name) else { return Ok(Fields::default()) };
+        let Some(value) = self.text(name) else { return Ok(SplunkFields::default()) };
         let wrong =
             |error| SettingError::new(name, format!("must be of the form machine=dest,host;user=src_user: {error}"));
-        Fields::parse(&value).map_err(wrong)
+        SplunkFields::parse(&value).map_err(wrong)
     }
 }
 

@@ -21,8 +21,8 @@ impl Source<'_> {
         words: &[(&str, T)],
     ) -> Result<Option<T>, SettingError> {
         let Some(value) = self.text(name) else { return Ok(None) };
-        let found = words.iter().find(|(word, _)| *word == value).map(|(_, known)| *known);
-        found.map(Some).ok_or_else(|| {
+        let meaning = words.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning);
+        meaning.map(Some).ok_or_else(|| {
             let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
             SettingError::new(name, format!("must be one of: {}", known.join(", ")))
         })
@@ -77,18 +77,22 @@ impl Source<'_> {
     }
 }
 
+/// Whether the host is this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 /// Parses a base URL: https, or http on loopback, without credentials, query and fragment.
 fn parse_url(name: &'static str, value: &str) -> Result<Url, SettingError> {
     let problem = "must be an https:// address without user, query and fragment (http:// only for loopback)";
     let refused = || SettingError::new(name, problem);
     let url = Url::parse(value).map_err(|_| refused())?;
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(refused()),
-    };
-    let scheme_fits = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    let scheme_fits = url.has_host() && (url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)));
     let plain =
         url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     if scheme_fits && plain { Ok(url) } else { Err(refused()) }

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::error::{CredentialError, RefusalReason};
 use super::token_cache::TokenCache;
-use crate::client::{Api, Attempts, Call, ClientError, Context, Reply, Upstream};
+use crate::client::{Api, ApiClient, Attempts, Call, ClientError, Context, Reply};
 use crate::domain::shared_str::SharedStr;
 
 /// The failure of a call with a bearer token.
@@ -22,35 +22,35 @@ pub(crate) enum CallError {
     },
     /// The call itself failed.
     #[error(transparent)]
-    Upstream(ClientError),
+    Client(#[from] ClientError),
 }
 
 impl CallError {
     /// Turns `NotFound` into `None`, for entities that may not exist.
-    pub(crate) fn known<T>(outcome: Result<T, Self>) -> Result<Option<T>, Self> {
+    pub(crate) fn none_if_not_found<T>(outcome: Result<T, Self>) -> Result<Option<T>, Self> {
         match outcome {
             Ok(body) => Ok(Some(body)),
-            Err(Self::Upstream(ClientError::NotFound)) => Ok(None),
+            Err(Self::Client(ClientError::NotFound)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// The error for an alert or an incident without an id.
     pub(crate) fn without_id() -> Self {
-        Self::Upstream(ClientError::malformed("an answer without an id"))
+        Self::Client(ClientError::malformed("an answer without an id"))
     }
 }
 
 /// Makes calls with the tokens of one credential.
 #[derive(Clone, Debug)]
 pub(crate) struct Authorized {
-    upstream: Upstream,
+    client: ApiClient,
     tokens: TokenCache,
 }
 
 impl Authorized {
-    pub(crate) fn new(upstream: Upstream, tokens: TokenCache) -> Self {
-        Self { upstream, tokens }
+    pub(crate) fn new(client: ApiClient, tokens: TokenCache) -> Self {
+        Self { client, tokens }
     }
 
     /// Gets a document from an API. `permission` is the permission that the route needs, for the error if it is
@@ -88,22 +88,22 @@ impl Authorized {
         read: impl Fn(Reply) -> Result<T, ClientError>,
     ) -> Result<T, CallError> {
         let token = self.tokens.token(api, ctx).await?;
-        let outcome = match self.upstream.send_within(&call(token.header()), &mut attempts, ctx, &read).await {
+        let outcome = match self.client.send_within(&call(token.header()), &mut attempts, ctx, &read).await {
             Err(ClientError::Unauthorized) => {
                 let renewed = self.tokens.renew(api, &token, ctx).await?;
                 if attempts.are_spent() {
                     // Earlier attempts failed for other reasons. The token is renewed, so the caller's next request can
                     // succeed.
-                    return Err(CallError::Upstream(ClientError::unavailable("the token was refused at last")));
+                    return Err(CallError::Client(ClientError::unavailable("the token was refused at last")));
                 }
-                self.upstream.send_within(&call(renewed.header()), &mut attempts, ctx, &read).await
+                self.client.send_within(&call(renewed.header()), &mut attempts, ctx, &read).await
             }
             outcome => outcome,
         };
         outcome.map_err(|error| match error {
             ClientError::Forbidden => CallError::Forbidden { permission },
             ClientError::Unauthorized => CallError::Credential(CredentialError::Refused(RefusalReason::Token.into())),
-            error => CallError::Upstream(error),
+            error => CallError::Client(error),
         })
     }
 }

@@ -29,6 +29,21 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The base of the SDK's first pause between attempts.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
+/// Builds a client of a service. The builders of the services have the same methods, but no common trait.
+macro_rules! sdk_client {
+    ($service:ident, $access:ident, $url:expr) => {{
+        let mut config = $service::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region($access.region.clone())
+            .credentials_provider($access.credentials.clone())
+            .http_client($access.http.clone())
+            .retry_config(RetryConfig::standard().with_initial_backoff(FIRST_BACKOFF))
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build());
+        config.set_endpoint_url($url.as_ref().map(Url::to_string));
+        $service::Client::from_conf(config.build())
+    }};
+}
+
 /// The region, the credentials and the endpoints for calls to AWS.
 #[derive(Clone, Debug)]
 pub struct AwsAccess {
@@ -111,33 +126,11 @@ impl AwsAccess {
     }
 
     pub(super) fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        let config = aws_sdk_secretsmanager::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(self.region.clone())
-            .credentials_provider(self.credentials.clone())
-            .http_client(self.http.clone())
-            .retry_config(retry())
-            .timeout_config(timeouts());
-        let config = match &self.secrets_manager_url {
-            Some(url) => config.endpoint_url(url.as_str()),
-            None => config,
-        };
-        aws_sdk_secretsmanager::Client::from_conf(config.build())
+        sdk_client!(aws_sdk_secretsmanager, self, self.secrets_manager_url)
     }
 
     pub(super) fn sts(&self) -> aws_sdk_sts::Client {
-        let config = aws_sdk_sts::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(self.region.clone())
-            .credentials_provider(self.credentials.clone())
-            .http_client(self.http.clone())
-            .retry_config(retry())
-            .timeout_config(timeouts());
-        let config = match &self.sts_url {
-            Some(url) => config.endpoint_url(url.as_str()),
-            None => config,
-        };
-        aws_sdk_sts::Client::from_conf(config.build())
+        sdk_client!(aws_sdk_sts, self, self.sts_url)
     }
 }
 
@@ -149,10 +142,10 @@ pub(crate) enum MissingCredentials {
     #[error("there are none in this shell: set AWS_PROFILE, or run aws configure or aws configure sso")]
     None,
     /// A source is configured but gives none: the session has expired, or the role may not be assumed.
-    #[error("they cannot be had: run aws sso login, or see what aws sts get-caller-identity says")]
+    #[error("the profile gives none: run aws sso login, or see what aws sts get-caller-identity says")]
     Unusable,
     /// The configured source does not answer.
-    #[error("what gives them does not answer in time: see what aws sts get-caller-identity says")]
+    #[error("their source does not answer in time: see what aws sts get-caller-identity says")]
     TimedOut,
 }
 
@@ -162,14 +155,6 @@ async fn has_credentials(profile: &str, http: SharedHttpClient) -> bool {
     let configuration = ProviderConfig::default().with_http_client(http);
     let provider = ProfileFileCredentialsProvider::builder().configure(&configuration).profile_name(profile).build();
     !matches!(provider.provide_credentials().await, Err(CredentialsError::CredentialsNotLoaded(_)))
-}
-
-fn retry() -> RetryConfig {
-    RetryConfig::standard().with_initial_backoff(FIRST_BACKOFF)
-}
-
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }
 
 /// The HTTP client for the SDK. It is our own, so that there is one TLS stack, one pool and one set of trust roots.

@@ -183,25 +183,31 @@ impl Document<'_> {
             return Some(value);
         }
         let others = MEMBER_NAMES.iter().find(|(name, _)| *name == member).map_or(&[][..], |(_, others)| others);
-        let (found, value) =
-            others.iter().find_map(|found| Some((*found, self.members.get(*found).filter(is_present)?)))?;
-        self.corrections.add(Correction::OtherName { found, member });
+        let (written, value) =
+            others.iter().find_map(|other| Some((*other, self.members.get(*other).filter(is_present)?)))?;
+        self.corrections.add(Correction::OtherName { written, member });
         Some(value)
     }
 
     fn text(&mut self, member: &'static str) -> Result<Option<String>, SecretProblem> {
-        let text = match self.member(member) {
-            None => return Ok(None),
-            Some(Value::String(text)) => text.clone(),
-            Some(_) => return Err(SecretProblem::member(member, "has to be a text")),
-        };
-        Ok(Some(trim(&text, member, self.corrections).to_owned()))
+        let text = self.untrimmed(member)?;
+        Ok(text.map(|text| trim(&text, member, self.corrections).to_owned()))
     }
 
-    /// A PEM text. Line breaks that were escaped twice are corrected.
+    fn untrimmed(&mut self, member: &'static str) -> Result<Option<String>, SecretProblem> {
+        match self.member(member) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(SecretProblem::member(member, "has to be a text")),
+        }
+    }
+
+    /// A PEM text. A PEM file ends with a line break, so white space around it is no mistake. Line breaks that were
+    /// escaped twice are corrected.
     fn pem(&mut self, member: &'static str) -> Result<Option<String>, SecretProblem> {
-        let text = self.text(member)?;
+        let text = self.untrimmed(member)?;
         Ok(text.map(|text| {
+            let text = trimmed(&text).to_owned();
             if text.contains('\n') || !text.contains("\\n") {
                 return text;
             }
@@ -345,19 +351,9 @@ mod tests {
     fn common_mistakes_are_corrected_and_reported() {
         for (secret, understood, corrections) in [
             (
-                "\u{feff}{\"tenant_id\":\"t\",\"client_id\":\"c\",\"client_secret\":\"s\"}",
-                "t c s",
-                "it begins with a byte order mark",
-            ),
-            (
                 "{\"tenant_id\":\"t \",\"client_id\":\" c\",\"client_secret\":\"s\\n\"}",
                 "t c s",
                 "tenant_id has white space around it; client_id has white space around it; client_secret has white space around it",
-            ),
-            (
-                "{\"tenant_id\":\"t\",\"client_id\":\"c\",\"client_secret\":\"s\",\r\n}\r\n",
-                "t c s",
-                "it has a comma before a closing brace or bracket",
             ),
             (
                 r#"{"tenant_id":"t","client_id":"c","client_secret":"s","certificate_pem":"","private_key_pem":null,"access_token":" ","tokens":"","note":"rotated"}"#,
@@ -381,14 +377,9 @@ mod tests {
                 "t c s",
                 "tenant_id is named tenant; client_id is named appId; client_secret is named password",
             ),
-            (
-                r#""{\"tenant_id\":\"t\",\"client_id\":\"c\",\"client_secret\":\"s\"}""#,
-                "t c s",
-                "it is encoded twice: JSON inside a JSON text",
-            ),
             (r#"{"tokens":"{\"defender\":\"a.b.c\"}"}"#, "true", "tokens is encoded twice: JSON inside a JSON text"),
             (
-                r#"{"tenant_id":"t","client_id":"c","certificate_pem":"a\\nb","private_key_pem":"k\nk"}"#,
+                r#"{"tenant_id":"t","client_id":"c","certificate_pem":"a\\nb","private_key_pem":"k\nk\n"}"#,
                 "a\nb k\nk",
                 "certificate_pem has \\n where line breaks should be",
             ),
@@ -399,45 +390,26 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_secret_is_reported_by_position_and_member() {
+    fn an_invalid_secret_is_reported_by_member_without_its_content() {
         for (secret, problem) in [
-            ("", "it is empty"),
-            ("\u{feff} ", "it is empty"),
-            ("{\n\"tenant_id\": t}", "it is not valid JSON: line 2, column 15"),
-            ("[]", "it has to be a JSON object"),
-            ("two words", "it is neither JSON nor a bearer token"),
-            ("{}", "it has neither access_token, nor tokens, nor tenant_id and client_id"),
-            (r#"{"tenant_id":"t"}"#, "client_id is missing"),
-            (r#"{"client_id":"c"}"#, "tenant_id is missing"),
+            ("two words canary", "it is neither JSON nor a bearer token"),
+            (r#"{"colour":"canary"}"#, "it has neither access_token, nor tokens, nor tenant_id and client_id"),
+            (r#"{"tenant_id":"canary"}"#, "client_id is missing"),
+            (r#"{"client_id":"canary","client_secret":"canary"}"#, "tenant_id is missing"),
             (r#"{"tenant_id":7,"client_id":"c"}"#, "tenant_id has to be a text"),
-            (r#"{"tenant_id":"a b","client_id":"c","client_secret":"s"}"#, "tenant_id has to be a GUID, or a domain"),
-            (r#"{"tenant_id":"t","client_id":"c","certificate_pem":"x"}"#, "private_key_pem is missing"),
-            (r#"{"tenant_id":"t","client_id":"c","federated":"yes"}"#, "federated has to be true or false"),
-            (r#"{"tokens":["t"]}"#, "tokens has to be an object with defender, xdr or graph"),
-            (r#"{"tokens":{"xdr":"a b"}}"#, "xdr of tokens is no bearer token"),
-            (r#"{"access_token":"t","expires_at":"soon"}"#, "expires_at is no time"),
-        ] {
-            assert_eq!(read(secret).0, problem, "{secret}");
-        }
-    }
-
-    #[test]
-    fn errors_never_contain_the_secret() {
-        for secret in [
-            "",
-            "two words canary",
-            "{broken-canary",
-            "[]",
-            r#"{"colour":"canary"}"#,
-            r#"{"tenant_id":"canary"}"#,
-            r#"{"client_id":"canary","client_secret":"canary"}"#,
-            r#"{"tenant_id":"../canary","client_id":"c","client_secret":"s"}"#,
-            r#"{"tenant_id":"t","client_id":"c"}"#,
-            r#"{"access_token":"canary","expires_at":"soon"}"#,
-            r#"{"tokens":{"defender":"can ary"}}"#,
+            (
+                r#"{"tenant_id":"../canary","client_id":"canary","client_secret":"canary"}"#,
+                "tenant_id has to be a GUID, or a domain",
+            ),
+            (r#"{"tenant_id":"t","client_id":"c","certificate_pem":"canary"}"#, "private_key_pem is missing"),
+            (r#"{"tenant_id":"t","client_id":"c","federated":"canary"}"#, "federated has to be true or false"),
+            (r#"{"tokens":["canary"]}"#, "tokens has to be an object with defender, xdr or graph"),
+            (r#"{"tokens":{"xdr":"can ary"}}"#, "xdr of tokens is no bearer token"),
+            (r#"{"access_token":"canary","expires_at":"soon"}"#, "expires_at is no time"),
         ] {
             let error = parse(secret).expect_err(secret);
-            assert!(!format!("{error} {error:?}").contains("canary"), "{secret}");
+            assert_eq!(error.to_string(), problem, "{secret}");
+            assert!(!format!("{error:?}").contains("canary"), "{secret}");
         }
     }
 }

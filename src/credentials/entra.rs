@@ -15,10 +15,11 @@ use url::Url;
 use super::assertion;
 use super::credential::{App, Proof};
 use super::error::{CredentialError, Refusal, RefusalReason};
-use super::secret_text::SecretProblem;
 use super::store::SecretStore;
 use super::token::Token;
-use crate::client::{Body, Call, ClientError, Context, Reached, Reply, Upstream, error_from_status, retry_after};
+use crate::client::{
+    ApiClient, Body, Call, ClientError, Context, Reached, Reply, address, error_from_status, retry_after,
+};
 use crate::domain::timestamp::Timestamp;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -26,7 +27,7 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 /// The login service of one cloud.
 #[derive(Debug)]
 pub(super) struct Entra {
-    upstream: Upstream,
+    client: ApiClient,
     login: Url,
     retry_after_period: Mutex<Option<RetryAfterPeriod>>,
 }
@@ -38,8 +39,8 @@ enum Answer {
 }
 
 impl Entra {
-    pub(super) fn new(upstream: Upstream, login: Url) -> Self {
-        Self { upstream, login, retry_after_period: Mutex::default() }
+    pub(super) fn new(client: ApiClient, login: Url) -> Self {
+        Self { client, login, retry_after_period: Mutex::default() }
     }
 
     /// Requests a token for an audience.
@@ -50,7 +51,8 @@ impl Entra {
         store: &SecretStore,
         ctx: &Context,
     ) -> Result<Token, CredentialError> {
-        let endpoint = self.endpoint(&app.tenant_id)?;
+        let endpoint = address(&self.login, &[&app.tenant_id, "oauth2", "v2.0", "token"]);
+        let endpoint = endpoint.map_err(CredentialError::Entra)?;
         self.wait_until_open(ctx).await.map_err(CredentialError::Entra)?;
         let proof = match &app.proof {
             Proof::Secret(secret) => vec![("client_secret", secret.clone())],
@@ -79,20 +81,10 @@ impl Entra {
             api: None,
             cost: 1,
         };
-        match self.upstream.send(&call, ctx, |reply| self.read(&reply)).await.map_err(CredentialError::Entra)? {
+        match self.client.send(&call, ctx, |reply| self.read(&reply)).await.map_err(CredentialError::Entra)? {
             Answer::Token(token) => Ok(token),
             Answer::Refused(refusal) => Err(CredentialError::Refused(refusal)),
         }
-    }
-
-    fn endpoint(&self, tenant: &str) -> Result<Url, CredentialError> {
-        let mut url = self.login.clone();
-        let Ok(mut segments) = url.path_segments_mut() else {
-            return Err(CredentialError::Unusable(SecretProblem::Other("the login address takes no path")));
-        };
-        segments.pop_if_empty().extend([tenant, "oauth2", "v2.0", "token"]);
-        drop(segments);
-        Ok(url)
     }
 
     /// Waits for the end of a `Retry-After`. If that is after the deadline, one call a second is let through as a

@@ -17,7 +17,7 @@ pub(crate) enum CredentialError {
     #[error("AWS STS gave no token for Entra: {0}")]
     Federation(#[source] StoreError),
     /// The content of the secret is invalid.
-    #[error("the secret makes no sense: {0}")]
+    #[error("the content of the secret is invalid: {0}")]
     Unusable(SecretProblem),
     /// The secret holds tokens, but none for this API.
     #[error("the secret holds no token for this API")]

@@ -8,7 +8,6 @@ mod entra;
 mod error;
 mod secret_cache;
 mod secret_text;
-mod single_flight;
 mod store;
 mod timepoint;
 mod token;

@@ -9,11 +9,11 @@ use ring::digest::{SHA256, digest};
 use tokio::time::Instant;
 
 use super::secret_text::{Corrections, SecretProblem};
-use super::single_flight::SingleFlight;
 use super::store::{SecretStore, StoreError};
 use super::timepoint::Timepoint;
 use crate::client::{Context, Deadline};
 use crate::config::SecretId;
+use crate::single_flight::{Joined, SingleFlight};
 
 /// The time for one read, in which the SDK makes up to three attempts. A read continues after the request that started
 /// it.
@@ -97,7 +97,7 @@ struct Inner<T> {
     rules: SecretRules,
     parse: Parse<T>,
     state: Mutex<State<T>>,
-    flight: SingleFlight<Outcome<T>>,
+    flight: SingleFlight<(), Outcome<T>>,
 }
 
 struct State<T> {
@@ -191,10 +191,10 @@ impl<T: Send + Sync + 'static> SecretCache<T> {
         }
     }
 
-    fn read(&self, forced: bool) -> super::single_flight::Joined<Outcome<T>> {
+    fn read(&self, forced: bool) -> Joined<Outcome<T>> {
         let deadline = Deadline::after(READ_TIMEOUT);
         let inner = self.inner.clone();
-        self.inner.flight.join_or_start(deadline, || {
+        self.inner.flight.join_or_spawn((), deadline, || {
             if forced {
                 inner.lock().forced_at = Some(Instant::now());
             }

@@ -63,10 +63,10 @@ pub(crate) enum Correction {
     #[error("{0} is a text and should be true or false")]
     TextForBoolean(&'static str),
     /// Another spelling of a member's name, or the name that another tool writes.
-    #[error("{member} is named {found}")]
+    #[error("{member} is named {written}")]
     OtherName {
-        /// The name that was found, one of a fixed list.
-        found: &'static str,
+        /// The name in the secret, one of a fixed list.
+        written: &'static str,
         /// The documented name.
         member: &'static str,
     },

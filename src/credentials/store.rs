@@ -18,9 +18,12 @@ pub(crate) enum StoreError {
     /// The secret exists but cannot be read: it is marked for deletion, or in a similar state.
     #[error("the secret is marked for deletion: restore it, or name another")]
     MarkedForDeletion,
-    /// IAM or the key's policy does not allow it.
+    /// IAM or the policy of the secret does not allow it.
     #[error("access is denied")]
     Denied,
+    /// IAM or the key's policy does not allow the use of the KMS key that encrypts the secret.
+    #[error("access to the KMS key that encrypts the secret is denied")]
+    KeyDenied,
     /// Decryption with the KMS key of the secret failed.
     #[error("the key that encrypts the secret does not decrypt it")]
     NotDecrypted,
@@ -49,6 +52,7 @@ impl StoreError {
             Self::NotFound
             | Self::MarkedForDeletion
             | Self::Denied
+            | Self::KeyDenied
             | Self::NotDecrypted
             | Self::CredentialsRefused
             | Self::NoText => false,
@@ -118,12 +122,20 @@ fn meaning<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkErr
             Some("DecryptionFailure") => StoreError::NotDecrypted,
             Some(code) if is_throttle(code) => StoreError::Unavailable,
             Some(code) if is_credential_error(code) => StoreError::CredentialsRefused,
+            Some(_) if is_key_denial(context.err().message()) => StoreError::KeyDenied,
             Some(_) if context.raw().status().is_client_error() => StoreError::Denied,
             Some(_) | None => StoreError::Unavailable,
         },
         other if lacks_credentials(other) => StoreError::NoCredentials,
         _ => StoreError::Unavailable,
     }
+}
+
+/// Whether the KMS key is denied rather than the secret. Both have the same error code, so the message tells them apart.
+///
+/// Source: <https://repost.aws/knowledge-center/secrets-manager-cross-account-key>.
+fn is_key_denial(message: Option<&str>) -> bool {
+    message.is_some_and(|message| message.starts_with("Access to KMS") || message.contains("to perform: kms:"))
 }
 
 /// Whether a call was not sent because there were no credentials to sign it.

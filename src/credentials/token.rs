@@ -75,10 +75,10 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Whether the roles include `wanted` or its stronger form: `X.ReadWrite.All` includes `X.Read.All`.
-pub(crate) fn carries(roles: &[String], wanted: &str) -> bool {
-    let writing = wanted.replace(".Read.", ".ReadWrite.");
-    roles.iter().any(|role| role == wanted || *role == writing)
+/// Whether the roles include `role` or its stronger form: `X.ReadWrite.All` includes `X.Read.All`.
+pub(crate) fn carries(roles: &[String], role: &str) -> bool {
+    let writing = role.replace(".Read.", ".ReadWrite.");
+    roles.iter().any(|carried| carried == role || *carried == writing)
 }
 
 /// The age at which a token with this lifetime is renewed: five minutes or a tenth of its lifetime before its expiry,

@@ -11,12 +11,12 @@ use super::credential::Credential;
 use super::entra::Entra;
 use super::error::{CredentialError, RefusalReason};
 use super::secret_cache::{Patience, Secret, SecretCache, SecretRules};
-use super::single_flight::SingleFlight;
 use super::store::{SecretStore, StoreError};
 use super::token::Token;
-use crate::client::{Api, ClientError, Context, Deadline, Upstream};
+use crate::client::{Api, ApiClient, ClientError, Context, Deadline};
 use crate::config::Settings;
 use crate::domain::timestamp::Timestamp;
+use crate::single_flight::{Joined, SingleFlight};
 
 /// The longest wait for a renewal while the current token is valid. A request also waits no longer than a third of its
 /// time.
@@ -48,7 +48,7 @@ struct Inner {
 struct Slot {
     audience: String,
     state: Mutex<State>,
-    flight: SingleFlight<Result<Token, CredentialError>>,
+    flight: SingleFlight<(), Result<Token, CredentialError>>,
 }
 
 #[derive(Default)]
@@ -85,7 +85,7 @@ impl fmt::Debug for TokenCache {
 }
 
 impl TokenCache {
-    pub(crate) fn new(settings: &Settings, store: SecretStore, upstream: Upstream) -> Self {
+    pub(crate) fn new(settings: &Settings, store: SecretStore, client: ApiClient) -> Self {
         let slot = |audience: &str| Slot {
             audience: audience.to_owned(),
             state: Mutex::default(),
@@ -99,7 +99,7 @@ impl TokenCache {
             inner: Arc::new(Inner {
                 secret,
                 store,
-                entra: Entra::new(upstream, settings.endpoints.login.clone()),
+                entra: Entra::new(client, settings.endpoints.login.clone()),
                 endpoint: slot(&settings.endpoints.api_audience),
                 xdr: slot(&settings.endpoints.xdr_audience),
                 graph: slot(&settings.endpoints.graph_audience),
@@ -187,12 +187,12 @@ impl TokenCache {
         api: Api,
         ctx: &Context,
         begin: impl FnOnce(Arc<Inner>, &Slot, Context) -> F,
-    ) -> super::single_flight::Joined<Result<Token, CredentialError>>
+    ) -> Joined<Result<Token, CredentialError>>
     where
         F: Future<Output = Result<Token, CredentialError>> + Send + 'static,
     {
         let slot = self.inner.slot(api);
-        slot.flight.join_or_start(ctx.deadline, || begin(self.inner.clone(), slot, ctx.clone()))
+        slot.flight.join_or_spawn((), ctx.deadline, || begin(self.inner.clone(), slot, ctx.clone()))
     }
 }
 

@@ -12,11 +12,13 @@ use serde_json::{Map, Value};
 use url::{Host, Url};
 
 use super::address::is_allowed;
-use super::splunk_hec;
+use crate::auth::standard_webhooks::WebhookSecret;
+use crate::auth::{CallerSecret, Member, MemberForm, UnknownMember};
 use crate::config::DestinationAddresses;
 use crate::formats::Format;
-use crate::integrations::standard_webhooks::WebhookSecret;
 
+/// The member's name.
+const MEMBER: &str = "destinations";
 /// An operator maintains fewer by hand.
 const MAX_DESTINATIONS: usize = 100;
 /// A name appears in a header and in the log.
@@ -31,6 +33,8 @@ const MAX_TOKEN_BYTES: usize = 512;
 pub(crate) struct Destinations {
     by_name: BTreeMap<String, Result<Arc<Destination>, DestinationError>>,
     name_error: Option<DestinationError>,
+    /// Unknown members of destinations.
+    unknown: Vec<UnknownMember>,
 }
 
 /// What is wrong with one destination, or with all: the member and what it should be, but never its value.
@@ -141,21 +145,30 @@ impl Kind {
     fn takes(self, format: Format) -> bool {
         match self {
             Self::Slack | Self::Teams => format == self.default_format(),
-            Self::SplunkHec => splunk_hec::source_type(format).is_some(),
+            Self::SplunkHec => format.event_type().is_some(),
             Self::Webhook => true,
         }
     }
 }
 
 impl Destinations {
-    /// Parses the member `destinations`. If it is absent or null, there are none.
-    pub(crate) fn parse(
-        document: &Map<String, Value>,
-        allowed: DestinationAddresses,
-    ) -> Result<Self, DestinationError> {
-        let error = |problem| DestinationError { name: None, member: "destinations", problem };
-        let members = match document.get("destinations") {
-            None | Some(Value::Null) => return Ok(Self::default()),
+    /// The description of the member `destinations`.
+    pub(super) fn member(allowed: DestinationAddresses) -> Member {
+        let errors = move |secret: &CallerSecret| match Self::parse(secret, allowed) {
+            Ok(destinations) => {
+                let unknown = destinations.unknown.iter().map(ToString::to_string);
+                destinations.errors().map(ToString::to_string).chain(unknown).collect()
+            }
+            Err(error) => vec![error.to_string()],
+        };
+        Member { name: MEMBER, form: MemberForm::Object, errors: Box::new(errors) }
+    }
+
+    /// Parses the member `destinations`. If it is absent, there are none.
+    pub(super) fn parse(secret: &CallerSecret, allowed: DestinationAddresses) -> Result<Self, DestinationError> {
+        let error = |problem| DestinationError { name: None, member: MEMBER, problem };
+        let members = match secret.member(MEMBER) {
+            None => return Ok(Self::default()),
             Some(Value::Object(members)) if members.len() <= MAX_DESTINATIONS => members,
             Some(Value::Object(_)) => return Err(error("has more than 100 members")),
             Some(_) => return Err(error("has to be an object of destinations by name")),
@@ -168,7 +181,12 @@ impl Destinations {
             let named = |(member, problem)| DestinationError { name: Some(name.clone()), member, problem };
             (name.clone(), read.map_err(named))
         };
-        Ok(Self { by_name: named.into_iter().map(destination).collect(), name_error })
+        let unknown = |(name, members): &(&String, &Value)| {
+            let unknown = members.as_object().map(|members| UnknownMember::among(members, &DESTINATION_MEMBERS));
+            unknown.into_iter().flatten().map(|member| member.in_destination(name)).collect::<Vec<_>>()
+        };
+        let unknown = named.iter().flat_map(unknown).collect();
+        Ok(Self { by_name: named.into_iter().map(destination).collect(), name_error, unknown })
     }
 
     /// Whether there are no destinations.
@@ -187,17 +205,26 @@ impl Destinations {
         self.by_name.iter().map(|(name, destination)| (name.as_str(), destination.as_ref()))
     }
 
+    /// The unknown members of destinations.
+    #[cfg(feature = "cli")]
+    pub(crate) fn unknown(&self) -> &[UnknownMember] {
+        &self.unknown
+    }
+
     /// The error about invalid names.
     #[cfg(feature = "cli")]
     pub(crate) fn name_error(&self) -> Option<&DestinationError> {
         self.name_error.as_ref()
     }
 
-    /// All errors, for the log.
-    pub(crate) fn problems(&self) -> impl Iterator<Item = &DestinationError> {
+    /// The errors of invalid destinations and names.
+    fn errors(&self) -> impl Iterator<Item = &DestinationError> {
         self.by_name.values().filter_map(|destination| destination.as_ref().err()).chain(&self.name_error)
     }
 }
+
+/// The members of a destination.
+const DESTINATION_MEMBERS: [&str; 4] = ["kind", "url", "token", "format"];
 
 fn is_name(name: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&name.len())
@@ -212,7 +239,7 @@ impl Destination {
         let members = members.as_object().ok_or(("it", "has to be an object with kind and url"))?;
         let kind = text(members, "kind")?.and_then(|word| Kind::ALL.into_iter().find(|kind| kind.as_str() == word));
         let kind = kind.ok_or(("kind", "has to be one of: slack, teams, splunk_hec, webhook"))?;
-        let url = text(members, "url")?.ok_or(("url", "has to be there"))?;
+        let url = text(members, "url")?.ok_or(("url", "is missing"))?;
         let format = match text(members, "format")? {
             None => kind.default_format(),
             Some(word) => Format::parse(word)
@@ -236,11 +263,11 @@ fn text<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<Opt
 fn proof(kind: Kind, token: Option<&str>) -> Result<Proof, MemberError> {
     match (kind, token) {
         (Kind::Slack | Kind::Teams | Kind::Webhook, None) => Ok(Proof::Address),
-        (Kind::Slack | Kind::Teams, Some(_)) => Err(("token", "must not be there: this kind has none")),
+        (Kind::Slack | Kind::Teams, Some(_)) => Err(("token", "must be absent: this kind has none")),
         (Kind::Webhook, Some(token)) => WebhookSecret::parse(token)
             .map(Proof::Signature)
             .ok_or(("token", "has to be whsec_ and base64 of 24 to 64 bytes")),
-        (Kind::SplunkHec, None) => Err(("token", "has to be there")),
+        (Kind::SplunkHec, None) => Err(("token", "is missing")),
         (Kind::SplunkHec, Some(token)) => {
             let fits = token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic());
             let header = fits.then(|| HeaderValue::from_str(&format!("Splunk {token}")).ok()).flatten();
@@ -285,8 +312,7 @@ mod tests {
     const TOKEN: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
     fn destinations(members: &Value, allowed: DestinationAddresses) -> Result<Destinations, DestinationError> {
-        let Value::Object(document) = json!({"api_keys": {}, "destinations": members}) else { panic!("no object") };
-        Destinations::parse(&document, allowed)
+        Destinations::parse(&CallerSecret::of(&json!({"destinations": members})), allowed)
     }
 
     fn one(members: &Value) -> Result<Arc<Destination>, String> {
@@ -359,14 +385,21 @@ mod tests {
 
     #[test]
     fn invalid_destination_does_not_affect_the_others() {
-        let good = json!({"kind": "slack", "url": "https://hooks.example.com/CANARY"});
+        let good =
+            json!({"kind": "slack", "url": "https://hooks.example.com/CANARY", "formt": "CANARY", "note": "CANARY"});
         let all = json!({"good": good, "bad": {"kind": "fax"}, "https://CANARY.example": good, "": good, "ü": good});
         let all = destinations(&all, DestinationAddresses::Public).expect("destinations");
-        assert!(all.find("good").is_some_and(|found| found.is_ok()));
-        assert!(all.find("bad").is_some_and(|found| found.is_err()));
+        assert!(all.find("good").is_some_and(|destination| destination.is_ok()));
+        assert!(all.find("bad").is_some_and(|destination| destination.is_err()));
         assert!(all.find("https://CANARY.example").is_none() && all.find("other").is_none());
-        let problems: Vec<_> = all.problems().map(ToString::to_string).collect();
+        let problems: Vec<_> = all.errors().map(ToString::to_string).collect();
         assert_eq!(problems.len(), 2, "{problems:?}");
+        let unknown: Vec<_> = all.unknown.iter().map(ToString::to_string).collect();
+        let expected = [
+            "in destination good, the member formt is not known: did you mean format?",
+            "in destination good, the member note is not known",
+        ];
+        assert_eq!(unknown, expected);
         assert!(!format!("{problems:?}{all:?}").contains("CANARY"));
         assert!(format!("{all:?}").contains("Slack"));
     }
@@ -398,13 +431,7 @@ mod tests {
             "https://hooks.example.com@169.254.169.254/",
             "https://169.254.169.254/latest/meta-data",
             "https://[fd00:ec2::254]/",
-            "https://[fe80::1]/",
-            "https://[ff02::1]/",
-            "https://[::]/",
-            "https://0.0.0.0/",
             "https://0/",
-            "https://224.0.0.1/",
-            "https://[::ffff:10.0.0.1]/",
             "https://[::ffff:a9fe:a9fe]/",
             "https://0xa9fea9fe/",
             "https://2852039166/",
@@ -427,10 +454,6 @@ mod tests {
             "https://0x7f.1/",
             "https://①②⑦.⓪.⓪.①/",
             "https://10.1.2.3:8088/services/collector/event",
-            "https://172.16.0.1/",
-            "https://192.168.1.1/",
-            "https://100.64.0.1/",
-            "https://[::1]/",
             "https://[fd12::1]/",
             "http://127.0.0.1:9/",
             "http://[::1]:9/",

@@ -8,8 +8,8 @@ mod post;
 mod response_url;
 mod splunk_hec;
 
-pub(crate) use destination::{BatchForm, Destination, DestinationError, Destinations};
+pub(crate) use destination::{BatchForm, Destination, Destinations};
 #[cfg(feature = "cli")]
 pub(crate) use post::HostError;
 pub(crate) use post::{Content, Notifier};
-pub(crate) use response_url::SlackMessages;
+pub(crate) use response_url::{ResponseUrl, SlackMessages};

@@ -42,14 +42,14 @@ impl Resolve for AllowedAddresses {
 }
 
 fn only_allowed(
-    found: impl Iterator<Item = SocketAddr>,
+    resolved: impl Iterator<Item = SocketAddr>,
     allowed: DestinationAddresses,
 ) -> Result<Addrs, Box<dyn std::error::Error + Send + Sync>> {
-    let found: Vec<_> = found.collect();
-    if found.is_empty() {
+    let resolved: Vec<_> = resolved.collect();
+    if resolved.is_empty() {
         return Err(io::Error::from(io::ErrorKind::NotFound).into());
     }
-    let good: Vec<_> = found.into_iter().filter(|address| is_allowed(address.ip(), allowed)).collect();
+    let good: Vec<_> = resolved.into_iter().filter(|address| is_allowed(address.ip(), allowed)).collect();
     if good.is_empty() { Err(AddressNotAllowed.into()) } else { Ok(Box::new(good.into_iter())) }
 }
 
@@ -58,8 +58,8 @@ mod tests {
     use super::*;
 
     fn addresses(list: &[&str]) -> Result<Vec<String>, bool> {
-        let found: Vec<SocketAddr> = list.iter().map(|text| text.parse().expect("an address")).collect();
-        let passed = only_allowed(found.into_iter(), DestinationAddresses::Public);
+        let resolved: Vec<SocketAddr> = list.iter().map(|text| text.parse().expect("an address")).collect();
+        let passed = only_allowed(resolved.into_iter(), DestinationAddresses::Public);
         passed
             .map(|passed| passed.map(|address| address.to_string()).collect())
             .map_err(|error| AddressNotAllowed::is_behind(&*error))
@@ -81,8 +81,8 @@ mod tests {
         let name = || "localhost".parse().expect("a name");
         let refused = AllowedAddresses(DestinationAddresses::Public).resolve(name()).await.err().expect("refused");
         assert!(AddressNotAllowed::is_behind(&*refused), "{refused}");
-        let mut found =
+        let mut resolved =
             AllowedAddresses(DestinationAddresses::PublicAndPrivate).resolve(name()).await.expect("addresses");
-        assert!(found.all(|address| address.ip().is_loopback()));
+        assert!(resolved.all(|address| address.ip().is_loopback()));
     }
 }

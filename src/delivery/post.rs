@@ -8,14 +8,16 @@ use tokio::time::timeout_at;
 #[cfg(feature = "cli")]
 use url::Host;
 
-use super::destination::{Destination, Kind, Proof};
+use super::destination::{Destination, DestinationError, Destinations, Kind, Proof};
 use super::names::{AddressNotAllowed, AllowedAddresses};
 use super::splunk_hec;
+use crate::auth::{CallerSecret, Member};
 use crate::client::{Attempts, Context, HttpClient, PostFailure, Retry, longest_silence};
+use crate::clock::Clock;
 use crate::config::{DestinationAddresses, SettingError};
 use crate::domain::notified::{Notified, Outcome};
 use crate::domain::timestamp::Timestamp;
-use crate::formats::Format;
+use crate::formats::{BodyKind, Format};
 
 /// How much of a response is read. Splunk's collector answers with less than 100 bytes.
 const MAX_RESPONSE_BYTES: usize = 4 << 10;
@@ -24,7 +26,7 @@ const MAX_RESPONSE_BYTES: usize = 4 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Notifier {
     client: reqwest::Client,
-    #[cfg(feature = "cli")]
+    clock: Clock,
     names: AllowedAddresses,
 }
 
@@ -71,13 +73,19 @@ struct Delivery {
 
 impl Notifier {
     /// Creates a notifier with its own client, which connects only to allowed addresses.
-    pub(crate) fn new(http: &HttpClient, allowed: DestinationAddresses) -> Result<Self, SettingError> {
+    pub(crate) fn new(http: &HttpClient, allowed: DestinationAddresses, clock: Clock) -> Result<Self, SettingError> {
         let names = AllowedAddresses(allowed);
-        Ok(Self {
-            client: http.resolving_with(names)?,
-            #[cfg(feature = "cli")]
-            names,
-        })
+        Ok(Self { client: http.resolving_with(names)?, clock, names })
+    }
+
+    /// The description of the member of the caller secret with the destinations.
+    pub(crate) fn member(&self) -> Member {
+        Destinations::member(self.names.0)
+    }
+
+    /// The destinations of the caller secret.
+    pub(crate) fn destinations(&self, secret: &CallerSecret) -> Result<Destinations, DestinationError> {
+        Destinations::parse(secret, self.names.0)
     }
 
     /// Checks that the host has an allowed address. Nothing is sent.
@@ -94,7 +102,7 @@ impl Notifier {
 
     /// Posts the content, and returns the outcome.
     pub(crate) async fn post(&self, destination: &Destination, content: Content, ctx: &Context) -> Notified {
-        let delivery = Delivery::new(destination, content);
+        let delivery = Delivery::new(destination, content, self.clock.now());
         let (outcome, status, tries) = if delivery.body.is_empty() {
             (Outcome::NothingToSend, None, 0)
         } else {
@@ -149,7 +157,7 @@ impl Notifier {
             .client
             .post(destination.url.clone())
             .header(header::CONTENT_TYPE, Format::Json.media_type())
-            .headers(destination.proof_of(delivery))
+            .headers(destination.proof_of(delivery, self.clock.now()))
             .body(delivery.body.clone());
         let exchange = async {
             let response = request.send().await.map_err(|error| Failure::of_transport(&error))?;
@@ -182,13 +190,11 @@ async fn head(mut response: reqwest::Response) -> Result<Bytes, Failure> {
 impl Delivery {
     /// Builds the body, which is always JSON. It is empty if the format has one event per alert and there are no
     /// alerts.
-    fn new(destination: &Destination, content: Content) -> Self {
+    fn new(destination: &Destination, content: Content, now: Timestamp) -> Self {
         let format = destination.format();
         let body = match (destination.kind, content) {
-            (Kind::SplunkHec, Content::Body(body)) => splunk_hec::events(format, &body, Timestamp::now()),
-            (Kind::SplunkHec, Content::Events(events)) => {
-                splunk_hec::events_of_several(format, &events, Timestamp::now())
-            }
+            (Kind::SplunkHec, Content::Body(body)) => splunk_hec::events(format, &body, now),
+            (Kind::SplunkHec, Content::Events(events)) => splunk_hec::events_of_several(format, &events, now),
             (Kind::Webhook, Content::Body(body)) => as_json(format, body),
             (Kind::SplunkHec, Content::Document(body)) | (_, Content::Body(body) | Content::Document(body)) => body,
             (_, Content::Events(events)) => events.into_iter().flatten().flatten().collect(),
@@ -200,14 +206,14 @@ impl Delivery {
 /// Converts a body to one JSON document, since receivers of webhooks expect JSON: the lines of `ocsf_ndjson` become a
 /// list, and a text becomes `{"text":"…"}`, which chats accept too.
 fn as_json(format: Format, body: Vec<u8>) -> Vec<u8> {
-    match format {
-        Format::Json | Format::Ocsf | Format::Ecs | Format::Slack | Format::Teams => body,
-        Format::OcsfNdjson if body.is_empty() => body,
-        Format::OcsfNdjson => {
+    match format.body_kind() {
+        BodyKind::Json | BodyKind::JsonArray => body,
+        BodyKind::JsonLines if body.is_empty() => body,
+        BodyKind::JsonLines => {
             let lines: Vec<_> = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
             [&b"["[..], &lines.join(&b","[..]), b"]"].concat()
         }
-        Format::Markdown | Format::Text => json!({"text": String::from_utf8_lossy(&body)}).to_string().into_bytes(),
+        BodyKind::Text => json!({"text": String::from_utf8_lossy(&body)}).to_string().into_bytes(),
     }
 }
 
@@ -220,13 +226,13 @@ impl Destination {
         }
     }
 
-    /// The headers that authenticate a post, signed with the current time.
-    fn proof_of(&self, delivery: &Delivery) -> HeaderMap {
+    /// The headers that authenticate a post, signed with this time.
+    fn proof_of(&self, delivery: &Delivery, now: Timestamp) -> HeaderMap {
         match &self.proof {
             Proof::Address => HeaderMap::new(),
             Proof::Header(value) => HeaderMap::from_iter([(header::AUTHORIZATION, value.clone())]),
             Proof::Signature(secret) => {
-                let headers = secret.headers(&delivery.id, Timestamp::now(), &delivery.body);
+                let headers = secret.headers(&delivery.id, now, &delivery.body);
                 let header =
                     |(name, value): (&'static str, String)| Some((HeaderName::from_static(name), value.parse().ok()?));
                 headers.into_iter().filter_map(header).collect()

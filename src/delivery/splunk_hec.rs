@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::domain::timestamp::Timestamp;
-use crate::formats::Format;
+use crate::formats::{BodyKind, Format};
 
 /// The `source` of our events in Splunk's indexes.
 const EVENT_SOURCE: &str = "defender-enrich";
@@ -21,26 +21,21 @@ struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<&'a RawValue>,
     source: &'static str,
-    sourcetype: &'static str,
+    sourcetype: &'a str,
     event: &'a RawValue,
 }
 
 /// The source type of a format; `None` if the format has no events.
-pub(super) fn source_type(format: Format) -> Option<&'static str> {
-    match format {
-        Format::Json => Some("defender_enrich:json"),
-        Format::Ocsf | Format::OcsfNdjson => Some("defender_enrich:ocsf"),
-        Format::Ecs => Some("defender_enrich:ecs"),
-        Format::Slack | Format::Teams | Format::Markdown | Format::Text => None,
-    }
+fn source_type(format: Format) -> Option<String> {
+    format.event_type().map(|event_type| format!("defender_enrich:{event_type}"))
 }
 
-/// Builds concatenated events from a body: one per line of `ocsf_ndjson`, one per document of `ecs`, else one. The
+/// Builds concatenated events from a body: one per line or element, else one. The
 /// result is empty if there are none.
 pub(super) fn events(format: Format, body: &[u8], at: Timestamp) -> Vec<u8> {
     let mut output = Vec::with_capacity(body.len() + 128);
     if let Some(sourcetype) = source_type(format) {
-        push(&mut output, sourcetype, values(format, body), at);
+        push(&mut output, &sourcetype, values(format, body), at);
     }
     output
 }
@@ -57,7 +52,7 @@ pub(super) fn events_of_several(format: Format, items: &[Result<Vec<u8>, Vec<u8>
     output
 }
 
-fn push(output: &mut Vec<u8>, sourcetype: &'static str, events: Vec<&RawValue>, at: Timestamp) {
+fn push(output: &mut Vec<u8>, sourcetype: &str, events: Vec<&RawValue>, at: Timestamp) {
     let milliseconds = at.unix_milliseconds();
     let seconds = format!("{}.{:03}", milliseconds.div_euclid(1000), milliseconds.rem_euclid(1000));
     let time = RawValue::from_string(seconds).ok();
@@ -69,7 +64,7 @@ fn push(output: &mut Vec<u8>, sourcetype: &'static str, events: Vec<&RawValue>, 
 }
 
 fn values(format: Format, body: &[u8]) -> Vec<&RawValue> {
-    if format == Format::Ecs {
+    if format.body_kind() == BodyKind::JsonArray {
         serde_json::from_slice(body).unwrap_or_default()
     } else {
         serde_json::Deserializer::from_slice(body).into_iter().map_while(Result::ok).collect()

@@ -1,73 +1,37 @@
 //! Merges the accounts of an answer, so that each is listed once. Evidence names an account as `DOMAIN\name`, by name and
 //! domain, or by its user principal name, in any case. Some items have more of its members than others.
 
-use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
+use std::collections::{HashMap, HashSet};
 
-use super::entities::UserEntity;
+use super::entities::{MAX_ENTITIES, UserEntity};
 
-/// A text that is compared without regard to the case of ASCII letters.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Caseless<'a>(pub(super) &'a str);
+/// What an account is recognized by, in lower case: its type, and its value.
+///
+/// A `name` without a domain may or may not be the account of that name in a domain.
+type Identity = (&'static str, String);
 
-impl PartialEq for Caseless<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(other.0)
-    }
-}
-
-impl Eq for Caseless<'_> {}
-
-impl Hash for Caseless<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        for byte in self.0.bytes() {
-            state.write_u8(byte.to_ascii_lowercase());
-        }
-        state.write_u8(0xff);
-    }
-}
-
-/// A key by which an account is recognized.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Identity<'a> {
-    Sid(Caseless<'a>),
-    AadId(Caseless<'a>),
-    Upn(Caseless<'a>),
-    Named {
-        domain: Caseless<'a>,
-        name: Caseless<'a>,
-    },
-    /// Only a name. It may or may not be the account of that name in a domain.
-    Name(Caseless<'a>),
-}
-
-/// The accounts of an answer in the order of first occurrence, up to a limit.
+/// The accounts of an answer in the order of first occurrence, at most [`MAX_ENTITIES`].
+#[derive(Default)]
 pub(super) struct Accounts<'a> {
     /// An account that was merged into another is `None`.
     list: Vec<Option<UserEntity<'a>>>,
-    indexes: HashMap<Identity<'a>, usize>,
+    indexes: HashMap<Identity, usize>,
     count: usize,
-    max_count: usize,
     is_capped: bool,
-    /// The account that was added last: on most lists consecutive users are equal.
-    before: Option<UserEntity<'a>>,
+    /// Everything that was added: most items repeat another one, and need no merging.
+    seen: HashSet<UserEntity<'a>>,
 }
 
 impl<'a> Accounts<'a> {
-    pub(super) fn new(max_count: usize) -> Self {
-        Self { list: Vec::new(), indexes: HashMap::new(), count: 0, max_count, is_capped: false, before: None }
-    }
-
     /// Adds an account. If it is already listed, its missing members are filled in.
     pub(super) fn add(&mut self, user: UserEntity<'a>) {
-        if self.before == Some(user) {
+        if !self.seen.insert(user) {
             return;
         }
-        self.before = Some(user);
         let user = with_split_domain(user);
         match self.index_of(&user, None) {
             Some(index) => self.join(index, user),
-            None if self.count == self.max_count => self.is_capped = true,
+            None if self.count == MAX_ENTITIES => self.is_capped = true,
             None => {
                 self.count += 1;
                 self.list.push(None);
@@ -104,9 +68,9 @@ impl<'a> Accounts<'a> {
 
     /// Returns the index of the same account, other than `except`.
     fn index_of(&self, user: &UserEntity<'a>, except: Option<usize>) -> Option<usize> {
-        let is_same = |index: &usize| match self.list.get(*index) {
-            Some(Some(known)) => Some(*index) != except && may_be_one(known, user),
-            Some(None) | None => false,
+        let is_same = |index: &usize| {
+            let known = self.list.get(*index).and_then(Option::as_ref).filter(|_| Some(*index) != except);
+            known.is_some_and(|known| may_be_one(known, user))
         };
         identities(user).filter_map(|identity| self.indexes.get(&identity).copied()).find(is_same)
     }
@@ -140,18 +104,17 @@ fn upn_of<'a>(user: &UserEntity<'a>) -> Option<&'a str> {
     user.upn.or(user.name.filter(|name| name.contains('@')))
 }
 
-fn identities<'a>(user: &UserEntity<'a>) -> impl Iterator<Item = Identity<'a>> + use<'a> {
-    let (name, upn) = (name_of(user).map(Caseless), upn_of(user));
-    let named = user.domain.zip(name).map(|(domain, name)| Identity::Named { domain: Caseless(domain), name });
-    let is_only_a_name = user.domain.is_none() && upn.is_none() && user.sid.is_none() && user.aad_id.is_none();
+fn identities(user: &UserEntity<'_>) -> impl Iterator<Item = Identity> {
+    let (name, upn) = (name_of(user), upn_of(user));
+    let is_only_a_name = [user.domain, upn, user.sid, user.aad_id].iter().all(Option::is_none);
     let all = [
-        user.sid.map(|sid| Identity::Sid(Caseless(sid))),
-        user.aad_id.map(|id| Identity::AadId(Caseless(id))),
-        upn.map(|upn| Identity::Upn(Caseless(upn))),
-        named,
-        name.filter(|_| is_only_a_name).map(Identity::Name),
+        ("sid", user.sid.map(str::to_owned)),
+        ("aad_id", user.aad_id.map(str::to_owned)),
+        ("upn", upn.map(str::to_owned)),
+        ("domain and name", user.domain.zip(name).map(|(domain, name)| [domain, "\\", name].concat())),
+        ("name", name.filter(|_| is_only_a_name).map(str::to_owned)),
     ];
-    all.into_iter().flatten()
+    all.into_iter().filter_map(|(sort, value)| Some((sort, value?.to_ascii_lowercase())))
 }
 
 /// Whether no member that both have differs. The domain does not count, because it has two names: `CONTOSO` and
@@ -183,10 +146,10 @@ fn merged<'a>(one: UserEntity<'a>, other: UserEntity<'a>) -> UserEntity<'a> {
 mod tests {
     use super::*;
 
-    const NOBODY: UserEntity<'_> = UserEntity { name: None, domain: None, upn: None, sid: None, aad_id: None };
+    const EMPTY: UserEntity<'_> = UserEntity { name: None, domain: None, upn: None, sid: None, aad_id: None };
 
     fn merge_all<'a>(users: &[UserEntity<'a>]) -> Vec<UserEntity<'a>> {
-        let mut accounts = Accounts::new(100);
+        let mut accounts = Accounts::default();
         for user in users {
             accounts.add(*user);
         }
@@ -195,55 +158,50 @@ mod tests {
 
     #[test]
     fn all_spellings_of_an_account_are_merged() {
-        let split = UserEntity { name: Some("dana"), domain: Some("CONTOSO"), ..NOBODY };
-        let joined = UserEntity { name: Some(r"contoso\Dana"), ..NOBODY };
+        let split = UserEntity { name: Some("dana"), domain: Some("CONTOSO"), ..EMPTY };
+        let joined = UserEntity { name: Some(r"contoso\Dana"), ..EMPTY };
         let complete = UserEntity { upn: Some("dana@contoso.com"), sid: Some("S-1-5-21-7"), ..split };
-        let upn = UserEntity { upn: Some("Dana@contoso.com"), ..NOBODY };
-        let upn_as_name = UserEntity { name: Some("dana@CONTOSO.com"), ..NOBODY };
-        let sid = UserEntity { sid: Some("s-1-5-21-7"), domain: Some("contoso.com"), ..NOBODY };
-        let all = [split, joined, complete, upn, upn_as_name, sid];
+        let upn = UserEntity { upn: Some("Dana@contoso.com"), ..EMPTY };
+        let upn_as_name = UserEntity { name: Some("dana@CONTOSO.com"), ..EMPTY };
+        let sid = UserEntity { sid: Some("s-1-5-21-7"), domain: Some("contoso.com"), ..EMPTY };
+        let mut all = [split, joined, complete, upn, upn_as_name, sid];
         assert_eq!(merge_all(&all), [complete]);
-        let mut reversed = all;
-        reversed.reverse();
-        assert_eq!(merge_all(&reversed).len(), 1);
+        all.reverse();
+        assert_eq!(merge_all(&all).len(), 1);
     }
 
     #[test]
     fn merged_accounts_keep_the_position_of_the_first() {
-        let (by_name, other) = (UserEntity { domain: Some("D"), ..named("dana") }, named("omar"));
-        let by_upn = UserEntity { upn: Some("dana@d.example"), ..NOBODY };
-        let both = UserEntity { upn: by_upn.upn, ..by_name };
+        let by_name = UserEntity { name: Some("dana"), domain: Some("D"), ..EMPTY };
+        let by_upn = UserEntity { upn: Some("dana@d.example"), ..EMPTY };
+        let (both, other) = (UserEntity { upn: by_upn.upn, ..by_name }, UserEntity { name: Some("omar"), ..EMPTY });
         assert_eq!(merge_all(&[by_name, other, by_upn, both]), [both, other]);
         assert_eq!(merge_all(&[by_upn, other, by_name, both]), [both, other]);
     }
 
-    fn named(name: &str) -> UserEntity<'_> {
-        UserEntity { name: Some(name), ..NOBODY }
-    }
-
     #[test]
     fn namesakes_are_not_merged() {
-        let of = |domain| UserEntity { name: Some("admin"), domain, ..NOBODY };
+        let of = |domain| UserEntity { name: Some("admin"), domain, ..EMPTY };
         let all = [
             of(None),
             of(Some("CONTOSO")),
             of(Some("FABRIKAM")),
             UserEntity { sid: Some("S-1-5-21-1"), ..of(Some("TAILSPIN")) },
             UserEntity { sid: Some("S-1-5-21-2"), ..of(Some("TAILSPIN")) },
-            UserEntity { upn: Some("a@contoso.com"), ..NOBODY },
-            UserEntity { upn: Some("b@contoso.com"), ..NOBODY },
+            UserEntity { upn: Some("a@contoso.com"), ..EMPTY },
+            UserEntity { upn: Some("b@contoso.com"), ..EMPTY },
         ];
         assert_eq!(merge_all(&all), all);
     }
 
     #[test]
     fn the_list_is_limited() {
-        let names: Vec<_> = (0..5).map(|n| n.to_string()).collect();
-        let mut accounts = Accounts::new(3);
+        let names: Vec<_> = (0..=MAX_ENTITIES).map(|n| n.to_string()).collect();
+        let mut accounts = Accounts::default();
         for name in names.iter().chain(&names) {
-            accounts.add(named(name));
+            accounts.add(UserEntity { name: Some(name), ..EMPTY });
         }
         let (list, is_capped) = accounts.finish();
-        assert_eq!((list.len(), is_capped), (3, true));
+        assert_eq!((list.len(), is_capped), (MAX_ENTITIES, true));
     }
 }

@@ -17,7 +17,7 @@ use super::vocabulary::{AlertStatus, AlertVerdict, Severity, SeverityId, Unknown
 /// `classification`, `determination`, `category` and the sources keep Defender's own words.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Alert {
-    /// Its id; only lists of old have been seen without.
+    /// Its id. Only some older lists lack it.
     pub id: Option<SharedStr>,
     /// Its title.
     pub title: Option<SharedStr>,
@@ -49,7 +49,7 @@ pub struct Alert {
     pub detection_source: Option<SharedStr>,
     /// The service that raised it, as the API calls it.
     pub service_source: Option<SharedStr>,
-    /// The product that raised it, as its maker calls it; null where the backend does not tell.
+    /// The product that raised it, as its maker calls it; null where the backend does not send it.
     pub product_name: Option<SharedStr>,
     /// The detector's id.
     pub detector_id: Option<SharedStr>,
@@ -59,11 +59,11 @@ pub struct Alert {
     pub investigation_state: Option<SharedStr>,
     /// The threat actor that Microsoft sees behind it.
     pub actor: Option<SharedStr>,
-    /// What Microsoft recommends to do; text, may hold line breaks. Null where the backend does not tell.
+    /// What Microsoft recommends to do; text, may hold line breaks. Null where the backend does not send it.
     pub recommended_actions: Option<SharedStr>,
     /// What a custom detection adds: members of its own, unchanged. Null where there is none.
     pub custom_details: Option<Extra>,
-    /// Its tags; none where the backend does not tell.
+    /// Its tags; none where the backend does not send them.
     pub tags: Vec<SharedStr>,
     /// Who works on it.
     pub assigned_to: Option<SharedStr>,
@@ -76,8 +76,8 @@ pub struct Alert {
     /// The further devices of an incident's alert.
     #[serde(skip)]
     pub further_devices: Vec<Device>,
-    /// The related user, `DOMAIN\name`; null unless Defender tells one.
-    pub user: Option<Account>,
+    /// The related user, `DOMAIN\name`; null unless Defender sends one.
+    pub user: Option<AlertAccount>,
     /// Who was logged on.
     pub logged_on_users: Vec<LoggedOnUser>,
     /// When it was raised.
@@ -94,15 +94,15 @@ pub struct Alert {
     pub comments: Vec<Comment>,
     /// What it is built on.
     pub evidence: Vec<Evidence>,
-    /// False where Defender does not send evidence: then `[]` says nothing.
+    /// False where Defender does not send evidence: then an empty list does not mean that there is none.
     pub evidence_loaded: bool,
     /// Its page in the portal.
     pub url: Option<SharedStr>,
-    /// Upstream members that have no home here.
+    /// Upstream members without a field of their own here.
     pub extra: Extra,
     /// Defender's words where the answer says `other`.
     #[serde(skip)]
-    pub unfamiliar: UnknownWords,
+    pub unknown_words: UnknownWords,
 }
 
 impl Alert {
@@ -161,15 +161,15 @@ pub struct Device {
 
 /// An account, shown as `DOMAIN\name`.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
-#[schemars(with = "String", rename = "AlertAccount")]
-pub struct Account {
+#[schemars(with = "String")]
+pub struct AlertAccount {
     /// Its domain.
     pub domain: Option<SharedStr>,
     /// Its name.
     pub name: SharedStr,
 }
 
-impl fmt::Display for Account {
+impl fmt::Display for AlertAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.domain {
             Some(domain) => write!(f, "{domain}\\{}", self.name),
@@ -178,7 +178,7 @@ impl fmt::Display for Account {
     }
 }
 
-impl Serialize for Account {
+impl Serialize for AlertAccount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

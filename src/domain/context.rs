@@ -1,4 +1,4 @@
-//! What Defender says of the subject itself, beside its alerts.
+//! What Defender knows about the subject itself, in addition to its alerts.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,8 +9,9 @@ use super::timestamp::Timestamp;
 /// What is known of the subject itself, by what it is; the others are null.
 ///
 /// Nothing fetches it yet, so it is never made: an answer's `context` is null.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct Context {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Context")]
+pub struct SubjectContext {
     /// A device.
     pub device: Option<DeviceContext>,
     /// A file.
@@ -83,7 +84,7 @@ pub struct FileContext {
     pub issuer: Option<SharedStr>,
     /// Whether the signature is valid; null where that is not known.
     pub signature_valid: Option<bool>,
-    /// What Microsoft takes it for: `Malware`, `Clean` …
+    /// Microsoft's classification of it: `Malware`, `Clean` …
     pub determination: Option<SharedStr>,
     /// The name that goes with the determination.
     pub determination_value: Option<SharedStr>,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 
 use super::alert::{Alert, Device};
-use super::context::Context;
+use super::context::SubjectContext;
 use super::entities::{self, Entities};
 use super::findings::Findings;
 use super::incident::Incident;
@@ -20,7 +21,7 @@ use super::shared_str::SharedStr;
 use super::subject::Kind;
 use super::summary;
 use super::timestamp::Timestamp;
-use super::vocabulary::{AlertStatus, IncidentStatus, ListStatus, Severity, SeverityId, Status, Verdict};
+use super::vocabulary::{ListStatus, Severity, SeverityId, Status, Verdict};
 use super::warning::{Warning, WarningCode, Warnings};
 
 /// The version of the answer's shape: inside 1.x only additions.
@@ -29,34 +30,34 @@ pub const SCHEMA_VERSION: &str = "1.1";
 /// The complete answer to one question, before the render options limit it.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// What was asked about.
+    /// The kind of subject.
     pub kind: Kind,
-    /// What the caller sent.
+    /// The text that the caller sent.
     pub input: String,
-    /// What was asked of Defender.
+    /// The id or name that Defender was asked about.
     pub id: String,
     /// The subject's page in the portal.
     pub url: Option<String>,
-    /// What was converted on the way.
+    /// The conversions from the text to the id.
     pub resolution: Vec<Step>,
-    /// What came up on the way, before the findings.
+    /// The warnings from before the findings, such as those about the name.
     pub warnings: Vec<Warning>,
-    /// What was found.
+    /// The alerts, and the incident.
     pub findings: Arc<Findings>,
-    /// Where that came from, and when.
+    /// The origin of the findings.
     pub source: Source,
 }
 
-/// How much of an answer is shown.
-#[derive(Clone, Debug)]
+/// The parts of an answer that the caller asked for.
+#[derive(Clone, Debug, Default)]
 pub struct RenderOptions {
-    /// Alerts listed at most.
+    /// The most alerts in the list.
     pub limit: usize,
     /// Whether the upstream body is added.
     pub raw: bool,
     /// Warnings about the request itself.
     pub warnings: Vec<Warning>,
-    /// What became of it at a destination, where one was named.
+    /// The result of sending it to a destination, if the request names one.
     pub notified: Option<Notified>,
 }
 
@@ -66,7 +67,7 @@ pub struct Source {
     /// The product that was asked.
     pub product: &'static str,
     /// The API family: `defender` or `graph`.
-    pub backend: Backend,
+    pub backend: BackendName,
     /// Method and path template of the call.
     pub api: &'static str,
     /// When Defender answered.
@@ -80,8 +81,7 @@ pub struct Source {
 /// The API family that answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "BackendName")]
-pub enum Backend {
+pub enum BackendName {
     /// Defender for Endpoint and Defender XDR: the two older APIs.
     Defender,
     /// Microsoft Graph security.
@@ -89,25 +89,22 @@ pub enum Backend {
 }
 
 /// Where an answer was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum CacheState {
-    /// Fetched for this request, or for one that ran beside it.
+    /// Fetched for this request, or for a concurrent one.
     Miss,
-    /// Remembered, and fresh.
+    /// From the cache, and fresh.
     Hit,
-    /// Remembered, past its time: Microsoft throttles or is down.
+    /// From the cache, past its time: Microsoft throttles or is down.
     Stale,
 }
 
 impl CacheState {
     /// Returns the word in the answer.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Miss => "miss",
-            Self::Hit => "hit",
-            Self::Stale => "stale",
-        }
+        self.into()
     }
 }
 
@@ -161,8 +158,8 @@ pub struct Enrichment<'a> {
     pub threats: Vec<&'a str>,
     /// Who and what the alerts touch.
     pub entities: Entities<'a>,
-    /// What Defender says of the subject itself, beside its alerts; null where nothing is known.
-    pub context: Option<Context>,
+    /// What Defender knows about the subject itself, in addition to its alerts; null where nothing is known.
+    pub context: Option<SubjectContext>,
     /// The incident, for kind `incident`.
     pub incident: Option<Cow<'a, Incident>>,
     /// The alerts: open first, then severity, then newest, then id; at most `limit`.
@@ -260,13 +257,10 @@ impl Answer {
     }
 
     fn status(&self) -> Status {
-        let alerts = &self.findings.alerts;
+        let Findings { alerts, incident, .. } = &*self.findings;
         match self.kind {
-            Kind::Alert => Status::Alert(alerts.first().map_or(AlertStatus::Unknown, |alert| alert.status)),
-            Kind::Incident => {
-                let incident = self.findings.incident.as_ref();
-                Status::Incident(incident.map_or(IncidentStatus::Unknown, |incident| incident.status))
-            }
+            Kind::Alert => Status::Alert(alerts.first().map(|alert| alert.status).unwrap_or_default()),
+            Kind::Incident => Status::Incident(incident.as_ref().map(|incident| incident.status).unwrap_or_default()),
             Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => Status::List(if alerts.is_empty() {
                 ListStatus::None
             } else if alerts.iter().any(|alert| alert.status.is_open()) {
@@ -284,14 +278,14 @@ impl Answer {
             .unwrap_or_else(|| rollup::verdict(&self.findings.alerts))
     }
 
+    /// Returns the page that Defender names, or else the one that the id gives.
     fn page(&self) -> Option<&str> {
-        match self.kind {
-            Kind::Alert => self.findings.alerts.first().and_then(|alert| alert.url.as_deref()).or(self.url.as_deref()),
-            Kind::Incident => {
-                self.findings.incident.as_ref().and_then(|incident| incident.url.as_deref()).or(self.url.as_deref())
-            }
-            Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => self.url.as_deref(),
-        }
+        let own = match self.kind {
+            Kind::Alert => self.findings.alerts.first().and_then(|alert| alert.url.as_deref()),
+            Kind::Incident => self.findings.incident.as_ref().and_then(|incident| incident.url.as_deref()),
+            Kind::Machine | Kind::User | Kind::File | Kind::Ip | Kind::Domain => None,
+        };
+        own.or(self.url.as_deref())
     }
 
     /// Returns the incident, with the chain of merges that led to it.

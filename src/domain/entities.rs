@@ -1,17 +1,18 @@
 //! The entities of all alerts: distinct, in the order of first occurrence.
 
 use std::collections::HashSet;
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 use std::mem;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::accounts::{Accounts, Caseless};
+use super::accounts::Accounts;
 use super::alert::{Alert, Device};
-use super::evidence::{Detail, Thing};
+use super::evidence::{Detail, Entity};
 use super::extra::Extra;
 use super::timestamp::Timestamp;
 
@@ -44,7 +45,7 @@ pub struct Entities<'a> {
 }
 
 /// A device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct DeviceEntity<'a> {
     /// Its id.
     pub id: Option<&'a str>,
@@ -53,7 +54,7 @@ pub struct DeviceEntity<'a> {
 }
 
 /// An account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct UserEntity<'a> {
     /// The account name.
     pub name: Option<&'a str>,
@@ -68,7 +69,7 @@ pub struct UserEntity<'a> {
 }
 
 /// A file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct FileEntity<'a> {
     /// Its name.
     pub name: Option<&'a str>,
@@ -83,7 +84,7 @@ pub struct FileEntity<'a> {
 }
 
 /// A process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct ProcessEntity<'a> {
     /// Its number.
     pub pid: Option<i64>,
@@ -91,7 +92,7 @@ pub struct ProcessEntity<'a> {
     pub name: Option<&'a str>,
     /// The directory of its image.
     pub path: Option<&'a str>,
-    /// With what it was started.
+    /// The command line that it was started with.
     pub command_line: Option<&'a str>,
     /// When it was started.
     pub created_at: Option<Timestamp>,
@@ -116,7 +117,7 @@ pub struct UrlEntity<'a> {
 }
 
 /// A registry key or value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct RegistryEntity<'a> {
     /// The hive.
     pub hive: Option<&'a str>,
@@ -129,7 +130,7 @@ pub struct RegistryEntity<'a> {
 }
 
 /// A mailbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct MailboxEntity<'a> {
     /// Its address.
     pub address: Option<&'a str>,
@@ -138,7 +139,7 @@ pub struct MailboxEntity<'a> {
 }
 
 /// A mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct MailEntity<'a> {
     /// The sender's address.
     pub sender: Option<&'a str>,
@@ -151,7 +152,17 @@ pub struct MailEntity<'a> {
 }
 
 /// Something of another type: its type, and all its own members under Defender's names.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(
+    with = "serde_json::Value",
+    description = "Something of another type: its own members, under Defender's names.",
+    extend(
+        "type" = "object",
+        "additionalProperties" = true,
+        "properties" = json!({"type": {"type": "string", "description": "Defender's word for the type, in snake_case."}}),
+        "required" = ["type"]
+    )
+)]
 pub struct OtherEntity<'a> {
     kind: &'a str,
     members: &'a Extra,
@@ -161,24 +172,6 @@ impl<'a> OtherEntity<'a> {
     /// Returns its members without empty texts and without `type`, which is written separately.
     fn members(&self) -> impl Iterator<Item = (&'a str, &'a RawValue)> {
         self.members.iter().filter(|(name, value)| *name != "type" && value.get() != "\"\"")
-    }
-}
-
-impl PartialEq for OtherEntity<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.members == other.members
-    }
-}
-
-impl Eq for OtherEntity<'_> {}
-
-impl Hash for OtherEntity<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.kind.hash(state);
-        for (name, value) in self.members.iter() {
-            name.hash(state);
-            value.get().hash(state);
-        }
     }
 }
 
@@ -193,58 +186,48 @@ impl Serialize for OtherEntity<'_> {
     }
 }
 
-impl JsonSchema for OtherEntity<'_> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "OtherEntity".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "additionalProperties": true,
-            "description": "Something of another type: its own members, under Defender's names.",
-            "properties": {"type": {"type": "string", "description": "Defender's word for the type, in snake_case."}},
-            "required": ["type"]
-        })
-    }
-}
-
 /// A list of distinct entities, at most [`MAX_ENTITIES`].
 struct Distinct<T> {
     list: Vec<T>,
     seen: HashSet<T>,
-    /// The entity that was added last: on most lists consecutive devices are equal.
-    before: Option<T>,
-    capped: bool,
+    is_capped: bool,
+}
+
+impl<T> Default for Distinct<T> {
+    fn default() -> Self {
+        Self { list: Vec::new(), seen: HashSet::new(), is_capped: false }
+    }
 }
 
 impl<T: Copy + Eq + Hash> Distinct<T> {
-    fn new() -> Self {
-        Self { list: Vec::new(), seen: HashSet::new(), before: None, capped: false }
-    }
-
     fn add(&mut self, entity: T) {
-        if self.capped || self.before == Some(entity) {
-            return;
-        }
-        self.before = Some(entity);
         if self.list.len() == MAX_ENTITIES {
-            self.capped = !self.seen.contains(&entity);
+            self.is_capped |= !self.seen.contains(&entity);
         } else if self.seen.insert(entity) {
             self.list.push(entity);
+        }
+    }
+
+    fn add_unless_empty(&mut self, entity: T)
+    where
+        T: Default,
+    {
+        if entity != T::default() {
+            self.add(entity);
         }
     }
 }
 
 /// Collects the entities of alerts in their order. The second value names the types of which some were left out.
 pub fn collect<'a>(alerts: impl Iterator<Item = &'a Alert>) -> (Entities<'a>, Vec<&'static str>) {
-    let mut lists = EntityLists::new();
+    let mut lists = EntityLists::default();
     for alert in alerts {
         lists.add_alert(alert);
     }
     lists.finish()
 }
 
+#[derive(Default)]
 struct EntityLists<'a> {
     devices: Distinct<DeviceEntity<'a>>,
     /// Devices inside other evidence. They are listed only if no other item names them.
@@ -261,39 +244,17 @@ struct EntityLists<'a> {
 }
 
 impl<'a> EntityLists<'a> {
-    fn new() -> Self {
-        Self {
-            devices: Distinct::new(),
-            further_devices: Distinct::new(),
-            users: Accounts::new(MAX_ENTITIES),
-            files: Distinct::new(),
-            processes: Distinct::new(),
-            ips: Distinct::new(),
-            urls: Distinct::new(),
-            registry: Distinct::new(),
-            mailboxes: Distinct::new(),
-            mails: Distinct::new(),
-            other: Distinct::new(),
-        }
-    }
-
     fn add_alert(&mut self, alert: &'a Alert) {
         for device in alert.devices() {
-            add_device(&mut self.devices, device);
+            self.devices.add_unless_empty(device.into());
         }
         if let Some(account) = &alert.user {
-            let user = UserEntity {
-                name: Some(&account.name),
-                domain: account.domain.as_deref(),
-                upn: None,
-                sid: None,
-                aad_id: None,
-            };
-            self.users.add(user);
+            let (name, domain) = (Some(&*account.name), account.domain.as_deref());
+            self.users.add(UserEntity { name, domain, ..UserEntity::default() });
         }
         for item in &alert.evidence {
-            for thing in item.things() {
-                self.add(thing);
+            for entity in item.entities() {
+                self.add(entity);
             }
             // A device is already in `devices`, from the alert.
             let is_other = matches!(item.detail, Detail::Other {}) && item.kind != "device";
@@ -304,134 +265,96 @@ impl<'a> EntityLists<'a> {
         }
     }
 
-    fn add(&mut self, thing: Thing<'a>) {
-        match thing {
-            Thing::Device(device) => add_device(&mut self.further_devices, device),
-            Thing::User(user) if user.is_named() => self.users.add(UserEntity {
+    fn add(&mut self, entity: Entity<'a>) {
+        match entity {
+            Entity::Device(device) => self.further_devices.add_unless_empty(device.into()),
+            Entity::User(user) if user.is_named() => self.users.add(UserEntity {
                 name: user.name.as_deref(),
                 domain: user.domain.as_deref(),
                 upn: user.upn.as_deref(),
                 sid: user.sid.as_deref(),
                 aad_id: user.aad_id.as_deref(),
             }),
-            Thing::User(_) => {}
-            Thing::File(file) => {
-                let entity = FileEntity {
-                    name: file.name.as_deref(),
-                    path: file.path.as_deref(),
-                    sha1: file.sha1.as_deref(),
-                    sha256: file.sha256.as_deref(),
-                    md5: file.md5.as_deref(),
-                };
-                let none = FileEntity { name: None, path: None, sha1: None, sha256: None, md5: None };
-                add_unless_empty(&mut self.files, entity, none);
-            }
-            Thing::Process(process) => {
-                let entity = ProcessEntity {
-                    pid: process.pid,
-                    name: process.name.as_deref(),
-                    path: process.path.as_deref(),
-                    command_line: process.command_line.as_deref(),
-                    created_at: process.created_at,
-                    sha1: process.sha1.as_deref(),
-                    sha256: process.sha256.as_deref(),
-                };
-                let none = ProcessEntity {
-                    pid: None,
-                    name: None,
-                    path: None,
-                    command_line: None,
-                    created_at: None,
-                    sha1: None,
-                    sha256: None,
-                };
-                add_unless_empty(&mut self.processes, entity, none);
-            }
-            Thing::Ip(address) => self.ips.add(IpEntity { address }),
-            Thing::Url(url) | Thing::Domain(url) => self.urls.add(UrlEntity { url }),
-            Thing::Registry(registry) => {
-                let entity = RegistryEntity {
-                    hive: registry.hive.as_deref(),
-                    key: registry.key.as_deref(),
-                    value_name: registry.value_name.as_deref(),
-                    value: registry.value.as_deref(),
-                };
-                let none = RegistryEntity { hive: None, key: None, value_name: None, value: None };
-                add_unless_empty(&mut self.registry, entity, none);
-            }
-            Thing::Mailbox(mailbox) => {
-                let entity = MailboxEntity {
-                    address: mailbox.address.as_deref(),
-                    display_name: mailbox.display_name.as_deref(),
-                };
-                add_unless_empty(&mut self.mailboxes, entity, MailboxEntity { address: None, display_name: None });
-            }
-            Thing::Mail(mail) => {
-                let entity = MailEntity {
-                    sender: mail.sender.as_deref(),
-                    recipient: mail.recipient.as_deref(),
-                    subject: mail.subject.as_deref(),
-                    delivery_action: mail.delivery_action.as_deref(),
-                };
-                let none = MailEntity { sender: None, recipient: None, subject: None, delivery_action: None };
-                add_unless_empty(&mut self.mails, entity, none);
-            }
+            Entity::User(_) => {}
+            Entity::File(file) => self.files.add_unless_empty(FileEntity {
+                name: file.name.as_deref(),
+                path: file.path.as_deref(),
+                sha1: file.sha1.as_deref(),
+                sha256: file.sha256.as_deref(),
+                md5: file.md5.as_deref(),
+            }),
+            Entity::Process(process) => self.processes.add_unless_empty(ProcessEntity {
+                pid: process.pid,
+                name: process.name.as_deref(),
+                path: process.path.as_deref(),
+                command_line: process.command_line.as_deref(),
+                created_at: process.created_at,
+                sha1: process.sha1.as_deref(),
+                sha256: process.sha256.as_deref(),
+            }),
+            Entity::Ip(address) => self.ips.add(IpEntity { address }),
+            Entity::Url(url) | Entity::Domain(url) => self.urls.add(UrlEntity { url }),
+            Entity::Registry(registry) => self.registry.add_unless_empty(RegistryEntity {
+                hive: registry.hive.as_deref(),
+                key: registry.key.as_deref(),
+                value_name: registry.value_name.as_deref(),
+                value: registry.value.as_deref(),
+            }),
+            Entity::Mailbox(mailbox) => self.mailboxes.add_unless_empty(MailboxEntity {
+                address: mailbox.address.as_deref(),
+                display_name: mailbox.display_name.as_deref(),
+            }),
+            Entity::Mail(mail) => self.mails.add_unless_empty(MailEntity {
+                sender: mail.sender.as_deref(),
+                recipient: mail.recipient.as_deref(),
+                subject: mail.subject.as_deref(),
+                delivery_action: mail.delivery_action.as_deref(),
+            }),
         }
     }
 
     /// Adds the further devices whose id and name are both not listed yet.
     fn add_further_devices(&mut self) {
-        let parts = |device: &DeviceEntity<'a>| [device.id, device.name].into_iter().flatten().map(Caseless);
-        let mut known: HashSet<Caseless<'a>> = self.devices.list.iter().flat_map(parts).collect();
-        let further = mem::take(&mut self.further_devices.list);
-        for device in further {
+        let parts =
+            |device: &DeviceEntity<'a>| [device.id, device.name].into_iter().flatten().map(str::to_ascii_lowercase);
+        let mut known: HashSet<String> = self.devices.list.iter().flat_map(parts).collect();
+        for device in mem::take(&mut self.further_devices.list) {
             if !parts(&device).any(|part| known.contains(&part)) {
                 known.extend(parts(&device));
                 self.devices.add(device);
             }
         }
-        self.devices.capped |= self.further_devices.capped;
+        self.devices.is_capped |= self.further_devices.is_capped;
     }
 
     fn finish(mut self) -> (Entities<'a>, Vec<&'static str>) {
+        fn take<T>(distinct: Distinct<T>, name: &'static str, capped: &mut Vec<&'static str>) -> Vec<T> {
+            capped.extend(distinct.is_capped.then_some(name));
+            distinct.list
+        }
+
         self.add_further_devices();
         let (users, users_capped) = self.users.finish();
-        let capped = [
-            ("devices", self.devices.capped),
-            ("users", users_capped),
-            ("files", self.files.capped),
-            ("processes", self.processes.capped),
-            ("ips", self.ips.capped),
-            ("urls", self.urls.capped),
-            ("registry", self.registry.capped),
-            ("mailboxes", self.mailboxes.capped),
-            ("mails", self.mails.capped),
-            ("other", self.other.capped),
-        ];
+        let users = Distinct { list: users, is_capped: users_capped, ..Distinct::default() };
+        let mut capped = Vec::new();
         let entities = Entities {
-            devices: self.devices.list,
-            users,
-            files: self.files.list,
-            processes: self.processes.list,
-            ips: self.ips.list,
-            urls: self.urls.list,
-            registry: self.registry.list,
-            mailboxes: self.mailboxes.list,
-            mails: self.mails.list,
-            other: self.other.list,
+            devices: take(self.devices, "devices", &mut capped),
+            users: take(users, "users", &mut capped),
+            files: take(self.files, "files", &mut capped),
+            processes: take(self.processes, "processes", &mut capped),
+            ips: take(self.ips, "ips", &mut capped),
+            urls: take(self.urls, "urls", &mut capped),
+            registry: take(self.registry, "registry", &mut capped),
+            mailboxes: take(self.mailboxes, "mailboxes", &mut capped),
+            mails: take(self.mails, "mails", &mut capped),
+            other: take(self.other, "other", &mut capped),
         };
-        (entities, capped.into_iter().filter(|(_, capped)| *capped).map(|(name, _)| name).collect())
+        (entities, capped)
     }
 }
 
-fn add_device<'a>(devices: &mut Distinct<DeviceEntity<'a>>, device: &'a Device) {
-    if device.id.is_some() || device.name.is_some() {
-        devices.add(DeviceEntity { id: device.id.as_deref(), name: device.name.as_deref() });
-    }
-}
-
-fn add_unless_empty<T: Copy + Eq + Hash>(list: &mut Distinct<T>, entity: T, none: T) {
-    if entity != none {
-        list.add(entity);
+impl<'a> From<&'a Device> for DeviceEntity<'a> {
+    fn from(device: &'a Device) -> Self {
+        Self { id: device.id.as_deref(), name: device.name.as_deref() }
     }
 }

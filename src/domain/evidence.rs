@@ -15,7 +15,7 @@ pub struct Evidence {
     /// `mail_message`, or any other.
     #[serde(rename = "type")]
     pub kind: SharedStr,
-    /// The part it played, where Defender tells.
+    /// Its role, where Defender sends one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<SharedStr>,
     /// What Defender thinks of it: `malicious`, `suspicious`, `no_threats_found` …
@@ -29,12 +29,12 @@ pub struct Evidence {
     /// The members of its type.
     #[serde(flatten)]
     pub detail: Detail,
-    /// Members that have no home here, as they came; only there when there are any.
+    /// Members without a field of their own here, unchanged; present only if there are any.
     #[serde(skip_serializing_if = "Extra::is_empty")]
     pub extra: Extra,
-    /// What those members name, if anything.
+    /// The entities in those members, if there are any.
     #[serde(skip)]
-    pub named: Option<Box<NestedEntities>>,
+    pub nested: Option<Box<NestedEntities>>,
 }
 
 /// The entities in the unknown members of an evidence item: accounts, files, addresses. The members stay in `extra`.
@@ -66,7 +66,7 @@ pub struct NestedEntities {
 
 /// An entity that an evidence item is or contains.
 #[derive(Clone, Copy, Debug)]
-pub enum Thing<'a> {
+pub enum Entity<'a> {
     /// A device.
     Device(&'a Device),
     /// An account.
@@ -87,6 +87,25 @@ pub enum Thing<'a> {
     Mailbox(&'a Mailbox),
     /// A mail.
     Mail(&'a Mail),
+}
+
+impl<'a> Entity<'a> {
+    /// Returns the entity, and the entity that it contains.
+    fn with_part(self) -> impl Iterator<Item = Entity<'a>> {
+        let part = match self {
+            Self::Process(process) => process.user.as_deref().map(Self::User),
+            Self::Mailbox(mailbox) => mailbox.user.as_deref().map(Self::User),
+            Self::Mail(mail) => mail.sender_ip.as_deref().map(Self::Ip),
+            Self::Device(_)
+            | Self::User(_)
+            | Self::File(_)
+            | Self::Ip(_)
+            | Self::Url(_)
+            | Self::Domain(_)
+            | Self::Registry(_) => None,
+        };
+        [self].into_iter().chain(part)
+    }
 }
 
 /// The members of one type of evidence.
@@ -133,7 +152,7 @@ pub struct File {
 pub struct Process {
     /// Its number.
     pub pid: Option<i64>,
-    /// With what it was started.
+    /// The command line that it was started with.
     pub command_line: Option<SharedStr>,
     /// When it was started.
     pub created_at: Option<Timestamp>,
@@ -261,19 +280,20 @@ impl Evidence {
     /// Returns the entity that the item is, and the entities that it contains.
     ///
     /// The image of a process and the last addresses of a device are not among them.
-    pub fn things(&self) -> impl Iterator<Item = Thing<'_>> {
-        let (own, beside) = match &self.detail {
-            Detail::Process(process) => (Some(Thing::Process(process)), process.user.as_deref().map(Thing::User)),
-            Detail::File(file) => (Some(Thing::File(file)), None),
-            Detail::User(user) => (Some(Thing::User(user)), None),
-            Detail::Ip(ip) => (ip.address.as_deref().map(Thing::Ip), None),
-            Detail::Url(address) => (address.url.as_deref().map(Thing::Url), None),
-            Detail::Registry(registry) => (Some(Thing::Registry(registry)), None),
-            Detail::Mailbox(mailbox) => (Some(Thing::Mailbox(mailbox)), mailbox.user.as_deref().map(Thing::User)),
-            Detail::Mail(mail) => (Some(Thing::Mail(mail)), mail.sender_ip.as_deref().map(Thing::Ip)),
-            Detail::Other {} => (None, None),
+    pub fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
+        let own = match &self.detail {
+            Detail::Process(process) => Some(Entity::Process(process)),
+            Detail::File(file) => Some(Entity::File(file)),
+            Detail::User(user) => Some(Entity::User(user)),
+            Detail::Ip(ip) => ip.address.as_deref().map(Entity::Ip),
+            Detail::Url(address) => address.url.as_deref().map(Entity::Url),
+            Detail::Registry(registry) => Some(Entity::Registry(registry)),
+            Detail::Mailbox(mailbox) => Some(Entity::Mailbox(mailbox)),
+            Detail::Mail(mail) => Some(Entity::Mail(mail)),
+            Detail::Other {} => None,
         };
-        own.into_iter().chain(beside).chain(self.named.iter().flat_map(|named| named.things()))
+        let nested = self.nested.iter().flat_map(|nested| nested.entities());
+        own.into_iter().flat_map(Entity::with_part).chain(nested)
     }
 
     /// Returns its approximate size in bytes, without the body that its texts are parts of.
@@ -289,29 +309,23 @@ impl Evidence {
             | Detail::Registry(_)
             | Detail::Other {} => 0,
         };
-        size_of::<Self>() + apart + self.extra.weight() + self.named.as_ref().map_or(0, |named| named.weight())
+        size_of::<Self>() + apart + self.extra.weight() + self.nested.as_ref().map_or(0, |nested| nested.weight())
     }
 }
 
 impl NestedEntities {
-    fn things(&self) -> impl Iterator<Item = Thing<'_>> {
-        let ends = [&self.source, &self.destination].into_iter().flatten();
-        let processes = self.processes.iter().flat_map(|process| {
-            std::iter::once(Thing::Process(process)).chain(process.user.as_deref().map(Thing::User))
-        });
-        let mails = self
-            .mails
-            .iter()
-            .flat_map(|mail| std::iter::once(Thing::Mail(mail)).chain(mail.sender_ip.as_deref().map(Thing::Ip)));
-        (self.devices.iter().map(Thing::Device))
-            .chain(self.users.iter().map(Thing::User))
-            .chain(self.files.iter().map(Thing::File))
-            .chain(processes)
-            .chain(ends.chain(&self.ips).map(|address| Thing::Ip(address)))
-            .chain(self.urls.iter().map(|url| Thing::Url(url)))
-            .chain(self.domains.iter().map(|domain| Thing::Domain(domain)))
-            .chain(self.mailboxes.iter().map(Thing::Mailbox))
-            .chain(mails)
+    fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
+        let addresses = [&self.source, &self.destination].into_iter().flatten().chain(&self.ips);
+        (self.devices.iter().map(Entity::Device))
+            .chain(self.users.iter().map(Entity::User))
+            .chain(self.files.iter().map(Entity::File))
+            .chain(self.processes.iter().map(Entity::Process))
+            .chain(addresses.map(|address| Entity::Ip(address)))
+            .chain(self.urls.iter().map(|url| Entity::Url(url)))
+            .chain(self.domains.iter().map(|domain| Entity::Domain(domain)))
+            .chain(self.mailboxes.iter().map(Entity::Mailbox))
+            .chain(self.mails.iter().map(Entity::Mail))
+            .flat_map(Entity::with_part)
     }
 
     /// Returns the entities, or `None` if there are none.
@@ -320,7 +334,7 @@ impl NestedEntities {
     }
 
     fn weight(&self) -> usize {
-        size_of::<Self>() + self.things().count() * size_of::<Process>()
+        size_of::<Self>() + self.entities().count() * size_of::<Process>()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Members that the domain types do not have: kept unchanged under their own names.
 
-use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -10,7 +10,12 @@ use serde_json::value::RawValue;
 use super::shared_str::SharedStr;
 
 /// Upstream members under their own names, each verbatim: numbers keep their digits.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(
+    with = "serde_json::Value",
+    description = "Members of the upstream body without a field of their own here, under their own names and unchanged.",
+    extend("type" = "object", "additionalProperties" = true)
+)]
 pub struct Extra {
     members: Vec<(SharedStr, Box<RawValue>)>,
 }
@@ -59,6 +64,14 @@ impl PartialEq for Extra {
     }
 }
 
+impl Eq for Extra {}
+
+impl Hash for Extra {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.iter().for_each(|(name, value)| (name, value.get()).hash(state));
+    }
+}
+
 impl Serialize for Extra {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.members.len()))?;
@@ -66,19 +79,5 @@ impl Serialize for Extra {
             map.serialize_entry(name, value)?;
         }
         map.end()
-    }
-}
-
-impl JsonSchema for Extra {
-    fn schema_name() -> Cow<'static, str> {
-        "Extra".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "additionalProperties": true,
-            "description": "Members of the upstream body that have no home here, under their own names and unchanged."
-        })
     }
 }

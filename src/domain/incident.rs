@@ -1,4 +1,4 @@
-//! An incident: what several alerts were put together under.
+//! An incident: a group of related alerts.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,9 +17,9 @@ pub struct Incident {
     pub id: SharedStr,
     /// Its name.
     pub name: Option<SharedStr>,
-    /// What Defender says about it; null where the backend does not tell.
+    /// What Defender says about it; null where the backend does not send it.
     pub description: Option<SharedStr>,
-    /// A longer account of it, often written by a model; null where the backend does not tell.
+    /// A longer account of it, often written by a model; null where the backend does not send it.
     pub summary: Option<SharedStr>,
     /// How bad Defender says it is.
     pub severity: Severity,
@@ -33,11 +33,11 @@ pub struct Incident {
     pub determination: Option<SharedStr>,
     /// Who works on it.
     pub assigned_to: Option<SharedStr>,
-    /// What was written when it was resolved; null where the backend does not tell.
+    /// What was written when it was resolved; null where the backend does not send it.
     pub resolving_comment: Option<SharedStr>,
-    /// How urgent Microsoft ranks it, from 0 to 100; null where the backend does not tell.
+    /// How urgent Microsoft ranks it, from 0 to 100; null where the backend does not send it.
     pub priority_score: Option<i64>,
-    /// The tenant that it belongs to; null where the backend does not tell.
+    /// The tenant that it belongs to; null where the backend does not send it.
     pub tenant_id: Option<SharedStr>,
     /// When it was opened.
     pub created_at: Option<Timestamp>,
@@ -51,11 +51,11 @@ pub struct Incident {
     pub comments: Vec<Comment>,
     /// Its page in the portal.
     pub url: Option<SharedStr>,
-    /// Upstream members that have no home here.
+    /// Upstream members without a field of their own here.
     pub extra: Extra,
     /// Defender's words where the answer says `other`.
     #[serde(skip)]
-    pub unfamiliar: UnknownWords,
+    pub unknown_words: UnknownWords,
     /// The incident that this one was merged into.
     #[serde(skip)]
     pub merged_into: Option<IncidentId>,
@@ -74,7 +74,7 @@ impl Incident {
         size_of::<Self>() + size_of_val(&*self.tags) + size_of_val(&*self.comments) + self.extra.weight()
     }
 
-    /// Whether it was merged into another incident, and has no content of its own any more.
+    /// Whether it was merged into another incident, and no longer has content of its own.
     pub fn is_merged(&self) -> bool {
         self.merged_into.is_some() || self.status == IncidentStatus::Redirected
     }

@@ -18,7 +18,6 @@ pub mod path;
 pub mod portal;
 #[cfg(test)]
 mod properties;
-pub mod public_names;
 pub mod raw;
 pub mod resolution;
 mod rollup;

@@ -1,7 +1,8 @@
-//! What became of an answer at a destination beside the caller.
+//! The result of sending an answer to a destination beside the caller.
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -15,57 +16,30 @@ pub struct Notified {
 }
 
 /// Whether a destination has an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[schemars(rename = "NotifiedOutcome")]
 pub enum Outcome {
-    /// It has taken it.
+    /// It accepted the answer.
     Delivered,
-    /// It has answered that it does not take it: trying again would not help.
+    /// It rejected the answer: another attempt would not help.
     Refused,
-    /// It could not be reached, or could not take it, however often it was tried.
+    /// It could not be reached, or could not accept the answer, in every attempt.
     Failed,
-    /// It did not answer in time; it may have it.
+    /// It did not reply in time; it may have the answer.
     TimedOut,
-    /// The operator has to mend its entry in the caller secret; nothing was sent.
+    /// Its entry in the caller secret is invalid: the operator has to correct it. Nothing was sent.
     Misconfigured,
     /// There was nothing to send: the format has an event per alert and there is no alert, or no subject has an answer.
     NothingToSend,
-    /// It is yet to be sent: the lookup, or the post itself, goes on after this answer.
+    /// It is not sent yet: the lookup, or the request to the destination, goes on after this answer.
     Pending,
 }
 
 impl Outcome {
     /// Returns the word in the answer.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed_out",
-            Self::Misconfigured => "misconfigured",
-            Self::NothingToSend => "nothing_to_send",
-            Self::Pending => "pending",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_word_is_the_same_in_json() {
-        for outcome in [
-            Outcome::Delivered,
-            Outcome::Refused,
-            Outcome::Failed,
-            Outcome::TimedOut,
-            Outcome::Misconfigured,
-            Outcome::NothingToSend,
-            Outcome::Pending,
-        ] {
-            assert_eq!(serde_json::to_value(outcome).expect("JSON"), outcome.as_str());
-        }
+        self.into()
     }
 }

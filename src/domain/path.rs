@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 /// The location of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct FileLocation<'a> {
     /// Its directory.
     pub directory: Option<&'a str>,
     /// Its directory and name.
     pub path: Option<Cow<'a, str>>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> FileLocation<'a> {
     /// Creates a location from Defender's `path`, which is the directory, and the name.
     ///
     /// For some files, `path` already ends in the name.
@@ -39,12 +39,7 @@ mod tests {
     fn the_name_is_appended_unless_the_path_has_it() {
         for (path, name, directory, whole) in [
             (r"C:\Windows\System32", "rundll32.exe", r"C:\Windows\System32", r"C:\Windows\System32\rundll32.exe"),
-            (
-                r"c:\windows\system32\TASKHOSTW.exe",
-                "taskhostw.exe",
-                r"c:\windows\system32",
-                r"c:\windows\system32\TASKHOSTW.exe",
-            ),
+            (r"c:\windows\TASKHOSTW.exe", "taskhostw.exe", r"c:\windows", r"c:\windows\TASKHOSTW.exe"),
             ("C:\\", "a.exe", "C:\\", r"C:\a.exe"),
             ("C:", "a.exe", "C:", r"C:\a.exe"),
             ("https://contoso.com/docs", "x.docx", "https://contoso.com/docs", "https://contoso.com/docs/x.docx"),
@@ -52,12 +47,15 @@ mod tests {
             ("/usr/bin/", "ssh", "/usr/bin/", "/usr/bin/ssh"),
             (r"\\srv\share", "a/b", r"\\srv\share", r"\\srv\share\a/b"),
         ] {
-            let place = Place::new(Some(path), Some(name));
-            assert_eq!((place.directory, place.path.as_deref()), (Some(directory), Some(whole)));
+            let location = FileLocation::new(Some(path), Some(name));
+            assert_eq!((location.directory, location.path.as_deref()), (Some(directory), Some(whole)));
         }
-        assert_eq!(Place::new(Some("/ssh"), Some("ssh")), Place { directory: None, path: Some("/ssh".into()) });
-        assert_eq!(Place::new(Some("/usr"), None), Place { directory: Some("/usr"), path: None });
-        assert_eq!(Place::new(Some(""), Some("a")), Place::default());
-        assert_eq!(Place::new(None, Some("a")), Place::default());
+        assert_eq!(
+            FileLocation::new(Some("/ssh"), Some("ssh")),
+            FileLocation { directory: None, path: Some("/ssh".into()) }
+        );
+        assert_eq!(FileLocation::new(Some("/usr"), None), FileLocation { directory: Some("/usr"), path: None });
+        assert_eq!(FileLocation::new(Some(""), Some("a")), FileLocation::default());
+        assert_eq!(FileLocation::new(None, Some("a")), FileLocation::default());
     }
 }

@@ -1,6 +1,7 @@
 //! Properties of every answer: aggregation, order, limits and summary.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use proptest::collection::vec;
@@ -8,14 +9,14 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::alert::{Alert, Device};
-use super::enrichment::{Answer, Backend, CacheState, Enrichment, RenderOptions, Source};
+use super::enrichment::{Answer, BackendName, CacheState, Enrichment, RenderOptions, Source};
 use super::entities;
 use super::evidence::{Detail, Evidence, Ip};
 use super::findings::Findings;
 use super::shared_str::SharedStr;
 use super::subject::Kind;
 use super::timestamp::Timestamp;
-use super::vocabulary::{self, AlertStatus, AlertVerdict, ClosedVocabulary, ListStatus, Severity, Status, Verdict};
+use super::vocabulary::{self, AlertStatus, AlertVerdict, ClosedVocabulary, Severity, Verdict};
 use super::warning::{WarningCode, Warnings};
 
 fn word<W: ClosedVocabulary + std::fmt::Debug>() -> impl Strategy<Value = W> {
@@ -71,7 +72,7 @@ fn answer(kind: Kind, alerts: Vec<Alert>) -> Answer {
         findings: Arc::new(Findings::new(alerts, None, Vec::new(), Warnings::default())),
         source: Source {
             product: "a product",
-            backend: Backend::Defender,
+            backend: BackendName::Defender,
             api: "GET /api",
             retrieved_at: Timestamp::from_unix_seconds(0),
             cache: CacheState::Miss,
@@ -81,22 +82,7 @@ fn answer(kind: Kind, alerts: Vec<Alert>) -> Answer {
 }
 
 fn enrichment(answer: &Answer, limit: usize) -> Enrichment<'_> {
-    answer.enrichment(&RenderOptions { limit, raw: false, warnings: Vec::new(), notified: None })
-}
-
-/// Returns the sort key of an alert; a smaller key comes earlier.
-fn sort_key(alert: &Alert) -> (bool, Reverse<u8>, Reverse<Option<Timestamp>>, &str) {
-    let severity = match alert.severity {
-        Severity::Critical => 6,
-        Severity::High => 5,
-        Severity::Medium => 4,
-        Severity::Low => 3,
-        Severity::Informational => 2,
-        Severity::Unknown => 1,
-        Severity::Other => 0,
-    };
-    let id = alert.id.as_deref().unwrap_or_default();
-    (alert.status == AlertStatus::Resolved, Reverse(severity), Reverse(alert.last_seen), id)
+    answer.enrichment(&RenderOptions { limit, ..RenderOptions::default() })
 }
 
 proptest! {
@@ -105,93 +91,64 @@ proptest! {
     #[test]
     fn counts_cover_all_alerts_independent_of_the_limit(alerts in vec(alert(), 0..30), limit in 0_usize..40) {
         let answer = answer(Kind::Machine, alerts);
-        let alerts = &answer.findings.alerts;
-        let enrichment = enrichment(&answer, limit);
-        let open = alerts.iter().filter(|alert| alert.status != AlertStatus::Resolved).count();
-        prop_assert_eq!((enrichment.counts.alerts, enrichment.counts.open), (alerts.len(), open));
-        prop_assert_eq!(enrichment.counts.resolved, alerts.len() - open);
-        for severity in Severity::ALL {
-            let times = alerts.iter().filter(|alert| alert.severity == *severity).count();
-            prop_assert_eq!(enrichment.counts.by_severity.count(*severity), times);
-        }
-        for verdict in AlertVerdict::ALL {
-            let times = alerts.iter().filter(|alert| alert.verdict == *verdict).count();
-            prop_assert_eq!(enrichment.counts.by_verdict.count(*verdict), times);
-        }
-        prop_assert_eq!(enrichment.alerts.len(), limit.min(alerts.len()));
-        prop_assert_eq!(enrichment.found, !alerts.is_empty());
-        let status = if alerts.is_empty() { ListStatus::None } else if open > 0 { ListStatus::Open } else { ListStatus::Resolved };
-        prop_assert_eq!(enrichment.status, Status::List(status));
+        let (alerts, enrichment) = (&answer.findings.alerts, enrichment(&answer, limit));
+        let counts = &enrichment.counts;
+        prop_assert_eq!((counts.alerts, counts.open + counts.resolved), (alerts.len(), alerts.len()));
+        prop_assert_eq!(counts.resolved, counts.by_status.count(AlertStatus::Resolved));
+        let sum = |counts: Vec<usize>| counts.into_iter().sum::<usize>();
+        prop_assert_eq!(sum(Severity::ALL.iter().map(|word| counts.by_severity.count(*word)).collect()), alerts.len());
+        prop_assert_eq!(sum(AlertVerdict::ALL.iter().map(|word| counts.by_verdict.count(*word)).collect()), alerts.len());
+        prop_assert_eq!((enrichment.alerts.len(), enrichment.found), (limit.min(alerts.len()), !alerts.is_empty()));
+        let status = if alerts.is_empty() { "none" } else if counts.open > 0 { "open" } else { "resolved" };
+        prop_assert_eq!(enrichment.status.as_str(), status);
     }
 
     #[test]
     fn alerts_are_sorted_and_a_limit_keeps_the_first(alerts in vec(alert(), 0..30), limit in 0_usize..40) {
         let answer = answer(Kind::Machine, alerts);
-        let all = enrichment(&answer, usize::MAX);
-        prop_assert!(all.alerts.windows(2).all(|pair| sort_key(pair[0]) <= sort_key(pair[1])));
-        let fewer = enrichment(&answer, limit);
-        prop_assert!(fewer.alerts.iter().zip(&all.alerts).all(|(one, other)| std::ptr::eq(*one, *other)));
+        let all = enrichment(&answer, usize::MAX).alerts;
+        let key = |alert: &Alert| (!alert.status.is_open(), Reverse(alert.severity.rank()), Reverse(alert.last_seen));
+        prop_assert!(all.is_sorted_by_key(|alert| (key(alert), alert.id.as_deref().unwrap_or_default())));
+        let limited = enrichment(&answer, limit).alerts;
+        prop_assert_eq!(&limited[..], &all[..limit.min(all.len())]);
     }
 
     #[test]
-    fn the_severity_is_the_highest_of_all_alerts(alerts in vec(alert(), 0..30)) {
-        let answer = answer(Kind::Machine, alerts);
-        let alerts = &answer.findings.alerts;
-        let enrichment = enrichment(&answer, 50);
-        prop_assert_eq!(enrichment.severity.id(), enrichment.severity_id);
-        prop_assert_eq!(enrichment.severity_open.map(Severity::id), enrichment.severity_open_id);
-        if alerts.is_empty() {
-            prop_assert_eq!((enrichment.severity, enrichment.severity_open), (Severity::Unknown, None));
-        } else {
-            prop_assert!(alerts.iter().any(|alert| alert.severity == enrichment.severity));
+    fn a_further_alert_never_lowers_the_severity_nor_narrows_the_times(mut alerts in vec(alert(), 0..8), further in alert()) {
+        let before = answer(Kind::Machine, alerts.clone());
+        alerts.push(further);
+        let after = answer(Kind::Machine, alerts);
+        let (before, after) = (enrichment(&before, 50), enrichment(&after, 1));
+        prop_assert!(before.severity.rank() <= after.severity.rank() || before.counts.alerts == 0);
+        prop_assert!(before.severity_open.map(Severity::rank) <= after.severity_open.map(Severity::rank));
+        prop_assert_eq!(after.severity_open.map(Severity::id), after.severity_open_id);
+        prop_assert!(before.first_seen.is_none_or(|at| after.first_seen.is_some_and(|first| first <= at)));
+        prop_assert!(before.last_seen <= after.last_seen && before.updated_at <= after.updated_at);
+    }
+
+    #[test]
+    fn the_verdict_is_an_attack_if_one_was_and_common_if_all_agree(mut alerts in vec(alert(), 0..6), verdict in word::<AlertVerdict>()) {
+        let attack = Alert { verdict: AlertVerdict::TruePositive, ..Alert::default() };
+        let with_attack = answer(Kind::Machine, [&alerts[..], &[attack]].concat());
+        prop_assert_eq!(enrichment(&with_attack, 50).verdict, Verdict::TruePositive);
+        for alert in &mut alerts {
+            alert.verdict = verdict;
         }
-        prop_assert!(alerts.iter().all(|alert| alert.severity.rank() <= enrichment.severity.rank() || alerts.is_empty()));
-        let open = alerts.iter().filter(|alert| alert.status.is_open()).map(|alert| alert.severity.rank()).max();
-        prop_assert_eq!(enrichment.severity_open.map(Severity::rank), open);
-    }
-
-    #[test]
-    fn the_verdict_is_an_attack_if_one_was_and_common_if_all_agree(alerts in vec(alert(), 0..6)) {
-        let answer = answer(Kind::Machine, alerts);
-        let verdicts: Vec<_> = answer.findings.alerts.iter().map(|alert| alert.verdict).collect();
-        let has = |verdict| verdicts.contains(&verdict);
-        let all_agree = verdicts.iter().all(|verdict| Some(verdict) == verdicts.first());
-        let right = match verdicts.first() {
-            None => Verdict::None,
-            Some(_) if has(AlertVerdict::TruePositive) => Verdict::TruePositive,
-            Some(first) if all_agree => Verdict::from(*first),
-            Some(_) if has(AlertVerdict::Undetermined) => Verdict::Undetermined,
-            Some(_) => Verdict::Mixed,
-        };
-        prop_assert_eq!(enrichment(&answer, 50).verdict, right);
-    }
-
-    #[test]
-    fn times_span_all_alerts(alerts in vec(alert(), 0..30)) {
-        let answer = answer(Kind::Machine, alerts);
-        let enrichment = enrichment(&answer, 1);
-        for alert in &answer.findings.alerts {
-            prop_assert!(alert.first_seen.is_none_or(|at| enrichment.first_seen.is_some_and(|first| first <= at)));
-            prop_assert!(alert.last_seen.is_none_or(|at| enrichment.last_seen.is_some_and(|last| last >= at)));
-            prop_assert!(alert.updated_at.is_none_or(|at| enrichment.updated_at.is_some_and(|last| last >= at)));
-        }
+        let common = if alerts.is_empty() { Verdict::None } else { verdict.into() };
+        prop_assert_eq!(enrichment(&answer(Kind::Machine, alerts), 50).verdict, common);
     }
 
     #[test]
     fn entities_are_distinct_and_a_capped_list_has_a_warning(alerts in vec(alert(), 0..12)) {
         let answer = answer(Kind::Machine, alerts);
         let enrichment = enrichment(&answer, usize::MAX);
-        let mut all: Vec<_> = answer.findings.alerts.iter().flat_map(|alert| &alert.evidence).map(|item| format!("{:?}", item.detail)).collect();
-        all.sort();
-        all.dedup();
-        let mut listed: Vec<_> = enrichment.entities.ips.iter().map(|ip| ip.address).collect();
-        prop_assert_eq!(listed.len(), all.len().min(entities::MAX_ENTITIES));
-        listed.sort_unstable();
-        listed.dedup();
+        let evidence = answer.findings.alerts.iter().flat_map(|alert| &alert.evidence);
+        let all: HashSet<_> = evidence.map(|item| format!("{:?}", item.detail)).collect();
+        let listed: HashSet<_> = enrichment.entities.ips.iter().collect();
         prop_assert_eq!(listed.len(), enrichment.entities.ips.len());
+        prop_assert_eq!(listed.len(), all.len().min(entities::MAX_ENTITIES));
         let is_warned = enrichment.warnings.iter().any(|warning| warning.code == WarningCode::EntitiesCapped);
-        prop_assert_eq!(is_warned, all.len() > entities::MAX_ENTITIES);
-        prop_assert_eq!(enrichment.truncated, is_warned);
+        prop_assert_eq!((is_warned, enrichment.truncated), (all.len() > entities::MAX_ENTITIES, is_warned));
     }
 
     #[test]
@@ -207,15 +164,11 @@ proptest! {
 
     #[test]
     fn equal_alerts_are_merged_and_different_ones_of_one_id_have_a_warning(alerts in vec(alert(), 0..12)) {
-        let twice: Vec<_> = alerts.iter().flat_map(|alert| [alert.clone(), alert.clone()]).collect();
-        let deduplicated = Findings::new(alerts, None, Vec::new(), Warnings::default());
-        let doubled = Findings::new(twice, None, Vec::new(), Warnings::default());
-        let without_id = deduplicated.alerts.iter().filter(|alert| alert.id.is_none()).count();
-        prop_assert_eq!(doubled.alerts.len(), deduplicated.alerts.len() + without_id);
-        let mut ids: Vec<_> = deduplicated.alerts.iter().filter_map(|alert| alert.id.as_deref()).collect();
-        let named = ids.len();
-        ids.sort_unstable();
-        ids.dedup();
-        prop_assert_eq!(deduplicated.warnings.is_empty(), ids.len() == named);
+        let findings = |alerts| Findings::new(alerts, None, Vec::new(), Warnings::default());
+        let (once, twice) = (findings(alerts.clone()), findings([alerts.clone(), alerts].concat()));
+        let ids: Vec<_> = once.alerts.iter().filter_map(|alert| alert.id.as_deref()).collect();
+        prop_assert_eq!(twice.alerts.len(), once.alerts.len() + (once.alerts.len() - ids.len()));
+        let distinct: HashSet<_> = ids.iter().collect();
+        prop_assert_eq!(once.warnings.is_empty(), distinct.len() == ids.len());
     }
 }

@@ -4,36 +4,39 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::shared_str::SharedStr;
 
-/// Upstream bodies, verbatim.
-#[derive(Clone, Copy, Debug)]
+/// Upstream bodies, verbatim, in the order in which they came.
+#[derive(Clone, Copy, Debug, JsonSchema)]
+#[schemars(
+    with = "serde_json::Value",
+    description = "The upstream body, verbatim; a list of bodies where there were several."
+)]
 pub struct Raw<'a> {
-    bodies: &'a [SharedStr],
-    are_alerts: bool,
+    pub(super) bodies: &'a [SharedStr],
+    pub(super) content: BodyContent,
+}
+
+/// The content of each upstream body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyContent {
+    /// A response, or a page of it.
+    Response,
+    /// One alert of a list.
+    Alert,
 }
 
 impl<'a> Raw<'a> {
-    /// Creates it from the bodies of one response, in the order in which they came.
-    pub fn new(bodies: &'a [SharedStr]) -> Self {
-        Self { bodies, are_alerts: false }
-    }
-
-    /// Creates it from one body for each alert of a list.
-    pub fn of_alerts(bodies: &'a [SharedStr]) -> Self {
-        Self { bodies, are_alerts: true }
-    }
-
     /// Returns one text: the body, or a list if there are several.
     pub fn text(self) -> Option<Cow<'a, str>> {
-        match self.bodies {
-            [] if !self.are_alerts => None,
-            [body] if !self.are_alerts => Some(Cow::Borrowed(body)),
+        match (self.content, self.bodies) {
+            (BodyContent::Response, []) => None,
+            (BodyContent::Response, [body]) => Some(Cow::Borrowed(body)),
             _ => serde_json::to_string(&self).ok().map(Cow::Owned),
         }
     }
@@ -41,9 +44,11 @@ impl<'a> Raw<'a> {
     /// Returns the alerts of a list verbatim, by id. An id with several different alerts is left out.
     pub fn alerts(self) -> HashMap<Cow<'a, str>, &'a str> {
         let mut alerts: HashMap<_, Option<&'a str>> = HashMap::new();
-        let verbatim =
-            |body: &'a SharedStr| if self.are_alerts { verbatim(body).into_iter().collect() } else { items(body) };
-        for item in self.bodies.iter().flat_map(verbatim) {
+        let alerts_of = |body: &'a SharedStr| match self.content {
+            BodyContent::Response => items(body),
+            BodyContent::Alert => verbatim(body).into_iter().collect(),
+        };
+        for item in self.bodies.iter().flat_map(alerts_of) {
             let Some(id) = id_of(item) else { continue };
             match alerts.entry(id) {
                 Entry::Vacant(place) => {
@@ -85,10 +90,10 @@ fn id_of(item: &RawValue) -> Option<Cow<'_, str>> {
 
 impl Serialize for Raw<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.bodies {
-            [] if !self.are_alerts => serializer.serialize_none(),
-            [body] if !self.are_alerts => verbatim(body).serialize(serializer),
-            bodies => {
+        match (self.content, self.bodies) {
+            (BodyContent::Response, []) => serializer.serialize_none(),
+            (BodyContent::Response, [body]) => verbatim(body).serialize(serializer),
+            (_, bodies) => {
                 let mut list = serializer.serialize_seq(Some(bodies.len()))?;
                 for body in bodies {
                     list.serialize_element(&verbatim(body))?;
@@ -99,46 +104,36 @@ impl Serialize for Raw<'_> {
     }
 }
 
-impl JsonSchema for Raw<'_> {
-    fn schema_name() -> Cow<'static, str> {
-        "Raw".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"description": "The upstream body, verbatim; a list of bodies where there were several."})
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn alerts(raw: Raw<'_>) -> Vec<(Cow<'_, str>, &str)> {
+        let mut alerts: Vec<_> = raw.alerts().into_iter().collect();
+        alerts.sort_unstable();
+        alerts
+    }
+
     #[test]
-    fn each_alert_of_a_list_is_found_verbatim() {
+    fn each_alert_of_a_response_is_found_verbatim() {
         let bodies = [
-            SharedStr::of_static(r#"{"@odata.context":"x","value":[ {"id":"a","n":1.10}, {"id":"b"} ]}"#),
-            SharedStr::of_static(r#"{"value":[{"id":"twice","n":1},{"id":"twice","n":2},{"id":"b"}]}"#),
+            r#"{"@odata.context":"x","value":[ {"id":"a","n":1.10}, {"id":"b"} ]}"#,
+            r#"{"value":[{"id":"twice","n":1},{"id":"twice","n":2},{"id":"b"}]}"#,
+            "<html>",
+            r#"{"value":{}}"#,
         ];
-        let alerts = Raw::new(&bodies).alerts();
-        let mut found: Vec<_> = alerts.iter().map(|(id, text)| (&**id, *text)).collect();
-        found.sort_unstable();
-        assert_eq!(found, [("a", r#"{"id":"a","n":1.10}"#), ("b", r#"{"id":"b"}"#)]);
+        let bodies = bodies.map(SharedStr::of_static);
+        let raw = Raw { bodies: &bodies, content: BodyContent::Response };
+        assert_eq!(alerts(raw), [("a".into(), r#"{"id":"a","n":1.10}"#), ("b".into(), r#"{"id":"b"}"#)]);
+        assert_eq!(Raw { bodies: &[], ..raw }.text(), None);
     }
 
     #[test]
     fn bodies_of_alerts_are_always_a_list() {
         let bodies = [r#"{"AlertId":"c","Title":"t"}"#, r#"{"id":7}"#, r#"{"n":1}"#].map(SharedStr::of_static);
-        assert_eq!(Raw::of_alerts(&[]).text().as_deref(), Some("[]"));
-        assert_eq!(Raw::of_alerts(&bodies[1..2]).text().as_deref(), Some(r#"[{"id":7}]"#));
-        let alerts = Raw::of_alerts(&bodies).alerts();
-        assert_eq!(alerts.into_iter().collect::<Vec<_>>(), [("c".into(), r#"{"AlertId":"c","Title":"t"}"#)]);
-    }
-
-    #[test]
-    fn a_body_that_is_not_a_list_has_no_alerts() {
-        let bodies =
-            [SharedStr::of_static("<html>"), SharedStr::of_static(r#"{"value":{}}"#), SharedStr::of_static("7")];
-        assert!(Raw::new(&bodies).alerts().is_empty());
-        assert_eq!(Raw::new(&[]).text(), None);
+        let raw = Raw { bodies: &bodies, content: BodyContent::Alert };
+        assert_eq!(alerts(raw), [("c".into(), r#"{"AlertId":"c","Title":"t"}"#)]);
+        assert_eq!(Raw { bodies: &[], ..raw }.text().as_deref(), Some("[]"));
+        assert_eq!(Raw { bodies: &bodies[1..2], ..raw }.text().as_deref(), Some(r#"[{"id":7}]"#));
     }
 }

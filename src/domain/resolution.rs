@@ -1,4 +1,4 @@
-//! What was converted between what the caller sent and what was asked of Defender.
+//! The conversions between the text that the caller sent and the subject that Defender was asked about.
 
 use schemars::JsonSchema;
 use serde::Serialize;

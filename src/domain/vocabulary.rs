@@ -1,91 +1,65 @@
 //! The closed vocabularies of the answer, and the conversion of Defender's words to them.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::shared_str::SharedStr;
 
 /// An enumeration whose values the answer writes as words.
-pub trait ClosedVocabulary: Copy + Eq + 'static {
+pub trait ClosedVocabulary: Copy + Eq + Into<&'static str> + VariantArray {
     /// Every word, in the order in which counts list them.
-    const ALL: &'static [Self];
+    const ALL: &'static [Self] = Self::VARIANTS;
+
     /// Returns the word in the answer.
-    fn as_str(self) -> &'static str;
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
-        pub enum $name {
-            $($(#[$word_doc])* #[serde(rename = $text)] $variant),+
-        }
-
-        impl ClosedVocabulary for $name {
-            const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text),+
-                }
-            }
-        }
-    };
-}
-
-words! {
-    /// How bad an alert is.
-    #[derive(Default)]
-    Severity {
-        /// Defender says `UnSpecified`, or nothing.
-        #[default]
-        Unknown = "unknown",
-        /// Information only.
-        Informational = "informational",
-        /// Low.
-        Low = "low",
-        /// Medium.
-        Medium = "medium",
-        /// High.
-        High = "high",
-        /// Critical.
-        Critical = "critical",
-        /// A word that this version does not know; a warning carries it.
-        Other = "other",
+    fn as_str(self) -> &'static str {
+        self.into()
     }
+}
+
+impl<W: Copy + Eq + Into<&'static str> + VariantArray> ClosedVocabulary for W {}
+
+/// How bad an alert is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Severity {
+    /// Defender says `UnSpecified`, or nothing.
+    #[default]
+    Unknown,
+    /// Information only.
+    Informational,
+    /// Low.
+    Low,
+    /// Medium.
+    Medium,
+    /// High.
+    High,
+    /// Critical.
+    Critical,
+    /// A word that this version does not know; a warning carries it.
+    Other,
 }
 
 impl Severity {
     /// Parses Defender's word; `None` if it is unknown.
     pub fn parse(word: &str) -> Option<Self> {
-        known(
-            word,
-            &[
-                ("unspecified", Self::Unknown),
-                ("unknown", Self::Unknown),
-                ("informational", Self::Informational),
-                ("low", Self::Low),
-                ("medium", Self::Medium),
-                ("high", Self::High),
-                ("critical", Self::Critical),
-            ],
-        )
+        Some(match &*letters(word) {
+            "unspecified" | "unknown" => Self::Unknown,
+            "informational" => Self::Informational,
+            "low" => Self::Low,
+            "medium" => Self::Medium,
+            "high" => Self::High,
+            "critical" => Self::Critical,
+            _ => return None,
+        })
     }
 
     /// Returns the rank among severities; `other` is lowest.
     pub fn rank(self) -> u8 {
-        match self {
-            Self::Other => 0,
-            Self::Unknown => 1,
-            Self::Informational => 2,
-            Self::Low => 3,
-            Self::Medium => 4,
-            Self::High => 5,
-            Self::Critical => 6,
-        }
+        if self == Self::Other { 0 } else { self.id().number() + 1 }
     }
 
     /// Returns the number of this severity in OCSF.
@@ -97,7 +71,12 @@ impl Severity {
 /// A severity as OCSF numbers it: 0 unknown, 1 informational, 2 low, 3 medium, 4 high, 5 critical, 99 other.
 ///
 /// Source: <https://schema.ocsf.io/1.8.0/objects/finding_info>, attribute `severity_id`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(
+    with = "serde_json::Value",
+    description = "A severity as OCSF numbers it: 0 unknown, 1 informational, 2 low, 3 medium, 4 high, 5 critical, 99 other.",
+    extend("type" = "integer", "enum" = Severity::ALL.iter().map(|word| word.id().number()).collect::<Vec<_>>())
+)]
 pub struct SeverityId(Severity);
 
 impl SeverityId {
@@ -115,58 +94,40 @@ impl SeverityId {
     }
 }
 
-impl JsonSchema for SeverityId {
-    fn schema_name() -> Cow<'static, str> {
-        "SeverityId".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let numbers: Vec<_> = Severity::ALL.iter().map(|severity| severity.id().number()).collect();
-        json_schema!({
-            "type": "integer",
-            "enum": numbers,
-            "description": "A severity as OCSF numbers it: 0 unknown, 1 informational, 2 low, 3 medium, 4 high, 5 critical, 99 other."
-        })
-    }
-}
-
 impl Serialize for SeverityId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u8(self.number())
     }
 }
 
-words! {
-    /// Where the work on an alert stands.
-    #[derive(Default)]
-    AlertStatus {
-        /// Nobody has taken it.
-        New = "new",
-        /// Somebody works on it.
-        InProgress = "in_progress",
-        /// Done.
-        Resolved = "resolved",
-        /// Defender says `Unknown`, or nothing.
-        #[default]
-        Unknown = "unknown",
-        /// A word that this version does not know; a warning carries it.
-        Other = "other",
-    }
+/// Where the work on an alert stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum AlertStatus {
+    /// Nobody has taken it.
+    New,
+    /// Somebody works on it.
+    InProgress,
+    /// Done.
+    Resolved,
+    /// Defender says `Unknown`, or nothing.
+    #[default]
+    Unknown,
+    /// A word that this version does not know; a warning carries it.
+    Other,
 }
 
 impl AlertStatus {
     /// Parses Defender's word; `None` if it is unknown. Only alerts nested in incidents have `Active`.
     pub fn parse(word: &str) -> Option<Self> {
-        known(
-            word,
-            &[
-                ("new", Self::New),
-                ("inprogress", Self::InProgress),
-                ("active", Self::InProgress),
-                ("resolved", Self::Resolved),
-                ("unknown", Self::Unknown),
-            ],
-        )
+        Some(match &*letters(word) {
+            "new" => Self::New,
+            "inprogress" | "active" => Self::InProgress,
+            "resolved" => Self::Resolved,
+            "unknown" => Self::Unknown,
+            _ => return None,
+        })
     }
 
     /// Whether the alert still needs work: it is not resolved.
@@ -175,53 +136,51 @@ impl AlertStatus {
     }
 }
 
-words! {
-    /// Where the work on an incident stands.
-    #[derive(Default)]
-    IncidentStatus {
-        /// Open.
-        Active = "active",
-        /// Somebody works on it.
-        InProgress = "in_progress",
-        /// Done.
-        Resolved = "resolved",
-        /// Merged into another incident.
-        Redirected = "redirected",
-        /// Defender says nothing.
-        #[default]
-        Unknown = "unknown",
-        /// A word that this version does not know; a warning carries it.
-        Other = "other",
-    }
+/// Where the work on an incident stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum IncidentStatus {
+    /// Open.
+    Active,
+    /// Somebody works on it.
+    InProgress,
+    /// Done.
+    Resolved,
+    /// Merged into another incident.
+    Redirected,
+    /// Defender says nothing.
+    #[default]
+    Unknown,
+    /// A word that this version does not know; a warning carries it.
+    Other,
 }
 
 impl IncidentStatus {
     /// Parses Defender's word; `None` if it is unknown.
     pub fn parse(word: &str) -> Option<Self> {
-        known(
-            word,
-            &[
-                ("active", Self::Active),
-                ("inprogress", Self::InProgress),
-                ("awaitingaction", Self::InProgress),
-                ("resolved", Self::Resolved),
-                ("redirected", Self::Redirected),
-                ("unknown", Self::Unknown),
-            ],
-        )
+        Some(match &*letters(word) {
+            "active" => Self::Active,
+            "inprogress" | "awaitingaction" => Self::InProgress,
+            "resolved" => Self::Resolved,
+            "redirected" => Self::Redirected,
+            "unknown" => Self::Unknown,
+            _ => return None,
+        })
     }
 }
 
-words! {
-    /// Where the work on a list of alerts stands.
-    ListStatus {
-        /// At least one alert is not resolved.
-        Open = "open",
-        /// All are resolved.
-        Resolved = "resolved",
-        /// There is no alert.
-        None = "none",
-    }
+/// Where the work on a list of alerts stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum ListStatus {
+    /// At least one alert is not resolved.
+    Open,
+    /// All are resolved.
+    Resolved,
+    /// There is no alert.
+    None,
 }
 
 /// Where the work on a subject stands, in the words of its kind.
@@ -247,65 +206,63 @@ impl Status {
     }
 }
 
-words! {
-    /// What the analysts decided about one alert.
-    #[derive(Default)]
-    AlertVerdict {
-        /// It was an attack.
-        TruePositive = "true_positive",
-        /// It was a mistake of the detection.
-        FalsePositive = "false_positive",
-        /// It happened, and was meant to.
-        Benign = "benign",
-        /// It was a security test.
-        Test = "test",
-        /// Nobody has decided.
-        #[default]
-        Undetermined = "undetermined",
-        /// A classification that this version does not know; a warning carries it.
-        Other = "other",
-    }
+/// What the analysts decided about one alert.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum AlertVerdict {
+    /// It was an attack.
+    TruePositive,
+    /// It was a mistake of the detection.
+    FalsePositive,
+    /// It happened, and was meant to.
+    Benign,
+    /// It was a security test.
+    Test,
+    /// Nobody has decided.
+    #[default]
+    Undetermined,
+    /// A classification that this version does not know; a warning carries it.
+    Other,
 }
 
 impl AlertVerdict {
     /// Returns the verdict for a classification and its determination; `None` if the classification is unknown.
     pub fn parse(classification: Option<&str>, determination: Option<&str>) -> Option<Self> {
         let Some(classification) = classification else { return Some(Self::Undetermined) };
-        let verdict = known(
-            classification,
-            &[
-                ("truepositive", Self::TruePositive),
-                ("falsepositive", Self::FalsePositive),
-                ("informationalexpectedactivity", Self::Benign),
-                ("benignpositive", Self::Benign),
-                ("unknown", Self::Undetermined),
-            ],
-        )?;
-        let tested = determination.is_some_and(|word| same_letters(word, "securitytesting"));
+        let verdict = match &*letters(classification) {
+            "truepositive" => Self::TruePositive,
+            "falsepositive" => Self::FalsePositive,
+            "informationalexpectedactivity" | "benignpositive" => Self::Benign,
+            "unknown" => Self::Undetermined,
+            _ => return None,
+        };
+        let tested = determination.is_some_and(|word| letters(word) == "securitytesting");
         Some(if verdict == Self::Benign && tested { Self::Test } else { verdict })
     }
 }
 
-words! {
-    /// What the analysts decided about all the alerts together.
-    Verdict {
-        /// At least one was an attack.
-        TruePositive = "true_positive",
-        /// All were mistakes of the detection.
-        FalsePositive = "false_positive",
-        /// All were meant to happen.
-        Benign = "benign",
-        /// All were security tests.
-        Test = "test",
-        /// At least one is undecided, and none was an attack.
-        Undetermined = "undetermined",
-        /// All are decided, differently, and none was an attack.
-        Mixed = "mixed",
-        /// There is no alert.
-        None = "none",
-        /// All have classifications that this version does not know.
-        Other = "other",
-    }
+/// What the analysts decided about all the alerts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Verdict {
+    /// At least one was an attack.
+    TruePositive,
+    /// All were mistakes of the detection.
+    FalsePositive,
+    /// All were meant to happen.
+    Benign,
+    /// All were security tests.
+    Test,
+    /// At least one is undecided, and none was an attack.
+    Undetermined,
+    /// All are decided, differently, and none was an attack.
+    Mixed,
+    /// There is no alert.
+    None,
+    /// All have classifications that this version does not know.
+    Other,
 }
 
 impl From<AlertVerdict> for Verdict {
@@ -330,25 +287,14 @@ pub struct UnknownWords {
     pub status: Option<SharedStr>,
 }
 
-/// Returns the entry whose key has the same letters as Defender's word. Case, spaces and punctuation do not count.
-fn known<W: Copy>(word: &str, table: &[(&str, W)]) -> Option<W> {
-    table.iter().find(|(letters, _)| same_letters(word, letters)).map(|(_, known)| *known)
+/// Returns the letters and digits of a word, in lower case. Words that differ only in case, spaces and punctuation are equal.
+pub(super) fn letters(word: &str) -> String {
+    word.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Whether two words have the same letters and digits. Case, spaces and punctuation do not count.
-pub(super) fn same_letters(one: &str, other: &str) -> bool {
-    fn letters(word: &str) -> impl Iterator<Item = u8> {
-        word.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
-    }
-    letters(one).eq(letters(other))
-}
-
-/// Words that mean that there is no determination. `NotAvailable` is the default in incidents of the older API.
-const NO_DETERMINATION: [&str; 3] = ["NotAvailable", "NotSet", "Unknown"];
-
-/// Whether a determination has a meaning.
+/// Whether a determination has a meaning. `NotAvailable` is the default in incidents of the older API.
 pub fn is_determination(word: &str) -> bool {
-    !NO_DETERMINATION.iter().any(|none| same_letters(word, none))
+    !matches!(&*letters(word), "notavailable" | "notset" | "unknown")
 }
 
 /// Returns the distinct categories in the order of first occurrence.
@@ -378,6 +324,28 @@ pub fn snake_case(word: &str) -> SharedStr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::enrichment::CacheState;
+    use crate::domain::notified::Outcome;
+    use crate::domain::subject::Kind;
+
+    #[test]
+    fn every_word_is_the_same_in_json() {
+        fn assert_same<W: ClosedVocabulary + Serialize>() {
+            for word in W::ALL {
+                assert_eq!(serde_json::to_value(word).expect("JSON"), word.as_str());
+            }
+        }
+        assert_same::<Severity>();
+        assert_same::<AlertStatus>();
+        assert_same::<IncidentStatus>();
+        assert_same::<ListStatus>();
+        assert_same::<AlertVerdict>();
+        assert_same::<Verdict>();
+        assert_same::<Kind>();
+        assert_eq!(Kind::VARIANTS, Kind::ALL);
+        assert_same::<CacheState>();
+        assert_same::<Outcome>();
+    }
 
     #[test]
     fn all_spellings_of_a_word_are_parsed_alike() {
@@ -396,10 +364,9 @@ mod tests {
     }
 
     #[test]
-    fn other_has_the_lowest_rank() {
-        let highest = |words: &[Severity]| words.iter().copied().max_by_key(|word| word.rank());
-        assert_eq!(highest(&[Severity::Other, Severity::Unknown]), Some(Severity::Unknown));
-        assert_eq!(highest(&[Severity::Other]), Some(Severity::Other));
+    fn an_unknown_severity_is_never_the_highest() {
+        assert!(Severity::ALL.iter().all(|word| word.rank() >= Severity::Other.rank()));
+        assert!(Severity::Critical.rank() > Severity::High.rank());
     }
 
     #[test]
@@ -407,10 +374,7 @@ mod tests {
         for (word, right) in [
             ("MailMessage", "mail_message"),
             ("Ip", "ip"),
-            ("CloudApplication", "cloud_application"),
             ("noThreatsFound", "no_threats_found"),
-            ("None", "none"),
-            ("Detected", "detected"),
             ("Partially Investigated", "partially_investigated"),
         ] {
             assert_eq!(snake_case(word), right);

@@ -15,7 +15,7 @@ pub enum WarningCode {
     AnswerCapped,
     /// Advanced hunting found nothing in its 30 days; an older API, which sees further back, was asked.
     BeyondHuntingWindow,
-    /// What Defender says of the subject itself was asked for and cannot be had.
+    /// Information about the subject itself was requested, and is not available.
     ContextUnavailable,
     /// One id came with two different alerts; both are listed.
     DuplicateAlertId,

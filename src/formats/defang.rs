@@ -12,7 +12,7 @@ use std::net::Ipv6Addr;
 
 use url::Host;
 
-use crate::domain::public_names::ends_in_public_tld;
+use crate::domain::subject::ends_in_public_tld;
 
 /// Reserved names that look like top-level domains, and are in no public list.
 ///
@@ -90,6 +90,15 @@ fn without_addresses(text: &str) -> String {
         if is_host_char(character) {
             let length = rest.find(|character| !is_host_char(character)).unwrap_or(rest.len());
             let (word, after) = rest.split_at(length);
+            // An address may begin inside the word, after a hyphen.
+            let (before, _) = word.split_at(word.trim_end_matches(|end: char| end.is_ascii_hexdigit()).len());
+            let end = rest.get(before.len()..).unwrap_or_default();
+            let is_separate = before.ends_with(|character: char| !character.is_alphanumeric());
+            if is_separate && after.starts_with(':') && ipv6_length(end).is_some() {
+                push_word(&mut out, before, is_authority);
+                rest = end;
+                continue;
+            }
             if let Some(address) = after.strip_prefix("://") {
                 let scheme = word
                     .trim_end_matches(|character: char| {
@@ -305,6 +314,7 @@ mod tests {
             ("192.0.2.7,192.0.2.8", "192[.]0[.]2[.]7,192[.]0[.]2[.]8"),
             ("2001:db8::7 and [::1]", "2001[:]db8[:][:]7 and [[:][:]1]"),
             ("x:b:c::7", "x:b[:]c[:][:]7"),
+            ("x-2001:db8::7 ABC-123:: x_1::2", "x-2001[:]db8[:][:]7 ABC\u{2011}123[:][:] x_1[:][:]2"),
             ("::ffff:192.0.2.7.", "[:][:]ffff[:]192[.]0[.]2[.]7."),
             ("payload.zip://x é.com://x", "payload[.]zip[:]//x é[.]com[:]//x"),
             ("~.ac (.NET)", "~[.]ac (.NET)"),

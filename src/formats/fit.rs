@@ -22,7 +22,7 @@ pub(super) fn fit_body(
             render_options.raw = false;
             render_options
                 .warnings
-                .push(capped("raw is left out: with it the answer would be too large for the front door."));
+                .push(capped("raw is left out: with it the answer would be too large for the entry point."));
         } else if is_minimal {
             return body;
         } else {
@@ -43,7 +43,7 @@ pub(crate) fn fits(body: &[u8], max_bytes: usize) -> bool {
 }
 
 const FEWER_ALERTS: &str =
-    "Fewer alerts are listed than asked for: with more the answer would be too large for the front door.";
+    "Fewer alerts are listed than asked for: with more the answer would be too large for the entry point.";
 
 fn capped(detail: &str) -> Warning {
     Warning { code: WarningCode::AnswerCapped, detail: detail.to_owned() }

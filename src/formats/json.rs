@@ -2,10 +2,27 @@
 
 use std::io;
 
+use serde_json::json;
+
+use super::format::{BodyKind, BodySchemas, FormatSpec, Renderer};
 use crate::domain::enrichment::Enrichment;
 
+pub(super) const SPEC: FormatSpec = FormatSpec {
+    name: "json",
+    media_type: "application/json",
+    accept_rank: Some(0),
+    body: BodyKind::Json,
+    has_raw: true,
+    event_type: Some("json"),
+    renderer: Renderer::Fitted(document),
+    batch_renderer: None,
+    // The schema of `Enrichment` is derived from the type.
+    schemas: BodySchemas { roots: &["Enrichment"], definitions: Vec::new },
+    notice: |text| json!({"message": text}).to_string().into_bytes(),
+};
+
 /// Serializes the enrichment. If it is longer than `max_bytes`, the result is cut, but still longer than `max_bytes`.
-pub(super) fn document(enrichment: &Enrichment<'_>, max_bytes: usize) -> Vec<u8> {
+fn document(enrichment: &Enrichment<'_>, max_bytes: usize) -> Vec<u8> {
     let mut body = Bounded { bytes: Vec::new(), max_bytes };
     // Only the length limit can fail: an enrichment consists of strings, numbers and lists.
     let _ = serde_json::to_writer(&mut body, enrichment);

@@ -5,9 +5,23 @@
 
 use super::digest::{Digest, Entry, Fact, OPEN_LABEL};
 use super::escape::{MARKDOWN, MARKDOWN_LABEL};
+use super::format::{BodyKind, BodySchemas, FormatSpec, Renderer};
 use super::safe_text::{SafeText, length};
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
+
+pub(super) const SPEC: FormatSpec = FormatSpec {
+    name: "markdown",
+    media_type: "text/markdown; charset=utf-8",
+    accept_rank: Some(2),
+    body: BodyKind::Text,
+    has_raw: false,
+    event_type: None,
+    renderer: Renderer::Limited(|enrichment, output| comment(enrichment, output.max_chars)),
+    batch_renderer: None,
+    schemas: BodySchemas::NONE,
+    notice: |text| text.as_bytes().to_vec(),
+};
 
 /// Length limits in characters: a headline or paragraph, a fact, a table cell, the line about the source.
 const MAX_PARAGRAPH_CHARS: usize = 500;
@@ -23,7 +37,7 @@ const TABLE_HEAD: [&str; 2] =
     ["| Severity | Status | Alert | Device | User | Last seen |", "|---|---|---|---|---|---|"];
 
 /// Renders the comment, with at most `max_chars` characters.
-pub(super) fn comment(enrichment: &Enrichment<'_>, max_chars: usize) -> Vec<u8> {
+fn comment(enrichment: &Enrichment<'_>, max_chars: usize) -> Vec<u8> {
     let digest = Digest::of(enrichment);
     let mut footer: Vec<_> = digest.link.map(|link| format!("[{OPEN_LABEL}]({link})")).into_iter().collect();
     footer.push(digest.source.escaped(MAX_SOURCE_CHARS, MARKDOWN));
@@ -144,32 +158,6 @@ mod tests {
 
     fn written(answer: &Answer, max_chars: usize) -> String {
         String::from_utf8(comment(&answer.enrichment(&sample::render_options()), max_chars)).expect("UTF-8")
-    }
-
-    #[test]
-    fn comment_has_headline_facts_table_and_link() {
-        let right = "\
-**Machine `desk-042.contoso.com`: 2 alerts, 1 open, highest high: &lt;b&gt;Credentials&lt;/b&gt; read**
-
-- **Severity:** High, still open
-- **Status:** Open
-- **Verdict:** Undetermined
-- **Alerts:** 2 \\(1 high, 1 low\\), 1 open
-- **Devices:** `desk-042.contoso.com`
-- **Users:** CONTOSO\\dana
-- **Techniques:** T1003.001
-- **Seen:** 2026-11-03 08:14 UTC
-
-| Severity | Status | Alert | Device | User | Last seen |
-|---|---|---|---|---|---|
-| High | new | [&lt;b&gt;Credentials&lt;/b&gt; read](https://security.microsoft.com/alerts/da1_1) | `desk-042.contoso.com` | CONTOSO\\dana | 2026-11-03 08:14 UTC |
-| Low | resolved | Tool seen at evil\\[.\\]example | `desk-042.contoso.com` | CONTOSO\\dana | 2026-11-03 08:14 UTC |
-
-[Open in Microsoft Defender](https://security.microsoft.com/machines/362ded5edf49a09eff1a4645db892f3af1c2e2cd)
-
-Microsoft Defender for Endpoint · 2026-11-03 08:14 UTC · just fetched
-";
-        assert_eq!(written(&sample::machine(), OutputOptions::DEFAULT_MAX_CHARS), right);
     }
 
     #[test]

@@ -8,17 +8,11 @@ mod facts;
 mod filled;
 mod fit;
 mod format;
-#[cfg(test)]
-mod hostile;
 mod json;
-#[cfg(test)]
-mod live_markup;
 mod markdown;
 mod names;
 mod ocsf;
 mod overview;
-#[cfg(test)]
-mod properties;
 mod safe_text;
 #[cfg(test)]
 mod sample;
@@ -29,10 +23,11 @@ mod text;
 mod without;
 
 pub(crate) use fit::fits;
-pub use format::Format;
-pub(crate) use overview::BatchLine;
+pub use format::{BodyKind, Format};
+pub use overview::BatchLine;
 
 use crate::domain::enrichment::{Answer, RenderOptions};
+use format::Renderer;
 
 /// The requested format and its options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,30 +54,14 @@ impl OutputOptions {
 
 /// Renders an answer within `max_bytes` escaped bytes.
 pub fn render(answer: &Answer, render_options: &RenderOptions, output: OutputOptions, max_bytes: usize) -> Vec<u8> {
-    match output.format {
-        Format::Json => fit::fit_body(answer, render_options, max_bytes, json::document),
-        Format::Ocsf => fit::fit_body(answer, render_options, max_bytes, ocsf::document),
-        Format::OcsfNdjson => fit::fit_body(answer, render_options, max_bytes, ocsf::lines),
-        Format::Ecs => fit::fit_body(answer, render_options, max_bytes, ecs::documents),
-        // These have small limits of their own.
-        Format::Slack => slack::message(&answer.enrichment(render_options)),
-        Format::Teams => teams::message(&answer.enrichment(render_options)),
-        Format::Markdown => markdown::comment(&answer.enrichment(render_options), output.max_chars),
-        Format::Text => text::message(&answer.enrichment(render_options)),
+    match output.format.spec().renderer {
+        Renderer::Fitted(write) => fit::fit_body(answer, render_options, max_bytes, write),
+        Renderer::Limited(write) => write(&answer.enrichment(render_options), output),
     }
 }
 
-/// Renders one chat message about several subjects, for Slack or else for Teams.
-pub(crate) fn batch_message(lines: &[BatchLine], format: Format) -> Vec<u8> {
-    let overview = overview::Overview::of(lines);
-    match format {
-        Format::Slack => slack::overview(&overview),
-        Format::Json
-        | Format::Ocsf
-        | Format::OcsfNdjson
-        | Format::Ecs
-        | Format::Teams
-        | Format::Markdown
-        | Format::Text => teams::overview(&overview),
-    }
+/// Renders one chat message about several subjects. A format that has none gives that of Teams.
+pub fn batch_message(lines: &[BatchLine], format: Format) -> Vec<u8> {
+    let write = format.spec().batch_renderer.unwrap_or(teams::overview);
+    write(&overview::Overview::of(lines))
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::domain::alert::{Account, Alert, Device};
-use crate::domain::enrichment::{Answer, Backend, CacheState, RenderOptions, Source};
+use crate::domain::alert::{Alert, AlertAccount, Device};
+use crate::domain::enrichment::{Answer, BackendName, CacheState, RenderOptions, Source};
 use crate::domain::evidence::{Address, Detail, Evidence, File};
 use crate::domain::findings::Findings;
 use crate::domain::incident::Incident;
@@ -29,7 +29,7 @@ fn alert(title: &str, severity: Severity, status: AlertStatus) -> Alert {
         status,
         techniques: vec!["T1003.001".into()],
         device: Some(Device { id: Some(DEVICE.into()), name: Some("desk-042.contoso.com".into()), group: None }),
-        user: Some(Account { domain: Some("CONTOSO".into()), name: "dana".into() }),
+        user: Some(AlertAccount { domain: Some("CONTOSO".into()), name: "dana".into() }),
         first_seen: Some(noon()),
         last_seen: Some(noon()),
         ..Alert::default()
@@ -53,7 +53,7 @@ fn answer(kind: Kind, alerts: Vec<Alert>, incident: Option<Incident>) -> Answer 
         findings: Arc::new(Findings::new(alerts, incident, Vec::new(), Warnings::default())),
         source: Source {
             product: "Microsoft Defender for Endpoint",
-            backend: Backend::Defender,
+            backend: BackendName::Defender,
             api: "GET /api/machines/{id}/alerts",
             retrieved_at: noon(),
             cache: CacheState::Miss,
@@ -98,7 +98,7 @@ fn filled(text: &str) -> Alert {
     alert.techniques = vec![text.into()];
     alert.threat_name = Some(text.into());
     alert.device = Some(Device { id: None, name: Some(text.into()), group: None });
-    alert.user = Some(Account { domain: Some(text.into()), name: text.into() });
+    alert.user = Some(AlertAccount { domain: Some(text.into()), name: text.into() });
     alert.url = Some("https://security.microsoft.com/alerts/da1_1".into());
     alert
 }

@@ -9,10 +9,24 @@ use serde_json::{Value, json};
 
 use super::digest::{Digest, Entry, Fact, OPEN_LABEL};
 use super::escape::{MRKDWN, SLACK_PLAIN_TEXT};
+use super::format::{BodyKind, BodySchemas, FormatSpec, Renderer};
 use super::overview::Overview;
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::vocabulary::Severity;
+
+pub(super) const SPEC: FormatSpec = FormatSpec {
+    name: "slack",
+    media_type: "application/json",
+    accept_rank: None,
+    body: BodyKind::Json,
+    has_raw: false,
+    event_type: None,
+    renderer: Renderer::Limited(|enrichment, _| message(enrichment)),
+    batch_renderer: Some(overview),
+    schemas: BodySchemas { roots: &["SlackMessage"], definitions: schemas },
+    notice: |text| json!({"text": text}).to_string().into_bytes(),
+};
 
 /// The maximum number of shown alerts. The portal shows all.
 const MAX_ALERTS: usize = 5;
@@ -29,7 +43,7 @@ const MAX_PART_CHARS: usize = 400;
 const MAX_LINE_CHARS: usize = 600;
 
 /// Renders the message.
-pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
+fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
     let digest = Digest::of(enrichment);
     let message = json!({"text": fallback(&digest), "blocks": blocks(&digest)});
     // Serialization cannot fail: the value holds only strings.
@@ -37,7 +51,7 @@ pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
 }
 
 /// Renders one message about several subjects. A batch has at most 25, and a message 50 blocks.
-pub(super) fn overview(overview: &Overview<'_>) -> Vec<u8> {
+fn overview(overview: &Overview<'_>) -> Vec<u8> {
     let headline = overview.headline.escaped(MAX_HEADER_CHARS, SLACK_PLAIN_TEXT);
     let header = format!("{} {headline}", icon(overview.urgency));
     let mut blocks = vec![json!({"type": "header", "text": {"type": "plain_text", "text": header, "emoji": false}})];
@@ -134,6 +148,28 @@ fn icon(urgency: Option<Severity>) -> char {
     }
 }
 
+fn schemas() -> Vec<(&'static str, Value)> {
+    let message = json!({
+        "type": "object",
+        "description": "format=slack: a message for chat.postMessage, a response_url or an incoming webhook. In full: https://docs.slack.dev/reference/block-kit/.",
+        "required": ["text", "blocks"],
+        "properties": {
+            "text": {"type": "string", "description": "The message where blocks are not shown."},
+            "blocks": {"type": "array", "maxItems": 50, "items": {"$ref": "#/components/schemas/SlackBlock"}},
+            "response_type": {"type": "string", "enum": ["ephemeral", "in_channel"], "description": "Only of an answer to Slack: who sees it."}
+        },
+        "additionalProperties": true
+    });
+    let block = json!({
+        "type": "object",
+        "description": "A block of Block Kit.",
+        "required": ["type"],
+        "properties": {"type": {"type": "string"}},
+        "additionalProperties": true
+    });
+    vec![("SlackMessage", message), ("SlackBlock", block)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,23 +177,6 @@ mod tests {
 
     fn message(answer: &crate::domain::enrichment::Answer) -> Value {
         serde_json::from_slice(&super::message(&answer.enrichment(&sample::render_options()))).expect("JSON")
-    }
-
-    #[test]
-    fn message_has_headline_facts_alerts_and_link() {
-        let message = message(&sample::machine());
-        let blocks = message["blocks"].as_array().expect("blocks");
-        let kinds: Vec<_> = blocks.iter().map(|block| block["type"].as_str().expect("type")).collect();
-        assert_eq!(kinds, ["header", "section", "divider", "section", "section", "section", "context"]);
-        let header = "🔴 Machine desk-042.contoso.com: 2 alerts, 1 open, highest high: <b>Credentials</b> read";
-        assert_eq!(blocks[0]["text"]["text"], header.replace('<', "‹").replace('>', "›"));
-        assert_eq!(blocks[1]["fields"][0]["text"], "*Severity*\nHigh, still open");
-        let alert = "*High*, new: <https://security.microsoft.com/alerts/da1_1|&lt;b&gt;Credentials&lt;/b&gt; read>\n\
-                     `desk-042.contoso.com` · CONTOSO\\dana · 2026-11-03 08:14 UTC";
-        assert_eq!(blocks[3]["text"]["text"], alert);
-        assert_eq!(blocks[5]["text"]["text"], format!("<{}|Open in Microsoft Defender>", sample::PAGE));
-        let text = message["text"].as_str().expect("text");
-        assert!(text.contains("2 alerts, 1 open") && text.contains(sample::PAGE), "{text}");
     }
 
     #[test]

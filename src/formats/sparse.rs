@@ -1,301 +1,208 @@
-//! A JSON serializer that omits empty members, for formats that leave out what has no value.
+//! Writes JSON without empty members, for formats that leave out what has no value.
 //!
-//! A value is empty if it is null, an empty string, or a list or object of only empty values. Empty members and items
-//! are omitted. The outermost value is always written. Upstream JSON is copied without inspection.
+//! A value is empty if it is null, an empty string, or a list or object of only empty values. The outermost value is
+//! always written. Unknown members of Microsoft's ([`UPSTREAM_MEMBERS`]) are treated as the format asks.
 //!
-//! It writes in one pass: a list or object that turns out to be empty is removed from the output again. The crates
+//! What `serde_json` writes is filtered on the way, so that no document is in memory with its empty members. The crates
 //! for this purpose need an attribute on each member, or rework a whole document in memory.
 
+use std::io;
+
 use serde::Serialize;
-use serde::ser::{
-    Error as _, Impossible, SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple, SerializeTupleStruct,
-    Serializer,
-};
-use serde_json::Error;
 
-/// The struct name by which `serde_json` recognizes its `RawValue`.
-const RAW_VALUE: &str = "$serde_json::private::RawValue";
+/// The members of our structs that hold unknown members of Microsoft's.
+const UPSTREAM_MEMBERS: [&[u8]; 2] = [b"\"extra\"", b"\"custom_details\""];
 
-/// Serializes a value without its empty members. It cannot fail, since the value consists of strings, numbers and
-/// lists. If the JSON is longer than `max_bytes`, the result is cut, but still longer than `max_bytes`.
-pub(super) fn to_vec(value: &impl Serialize, max_bytes: usize) -> Vec<u8> {
-    let mut out = Vec::new();
-    let result = value.serialize(Slot::<str> { out: &mut out, max_bytes, is_first: true, name: None });
-    debug_assert!(result.is_ok() || out.len() > max_bytes, "{result:?}");
-    out
+/// How values are filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// All values that are not empty.
+    Filled,
+    /// Empty strings as well. Microsoft's empty strings may have a meaning.
+    FilledAndEmptyStrings,
+    /// All values.
+    All,
 }
 
-/// The position of the next value in the output. `Ok(false)` means that the value is empty, and that its output is to
-/// be removed.
-struct Slot<'a, N: ?Sized = str> {
-    out: &'a mut Vec<u8>,
-    max_bytes: usize,
-    is_first: bool,
-    /// The member name, if the value is a member of an object.
-    name: Option<&'a N>,
+/// Serializes a value without its empty members. `upstream` says what to keep of Microsoft's unknown members. If the
+/// JSON is longer than `max_bytes`, the result is cut, but still longer than `max_bytes`.
+pub(super) fn to_vec(value: &impl Serialize, upstream: Keep, max_bytes: usize) -> Vec<u8> {
+    let mut filter =
+        Filter { out: Vec::new(), max_bytes, upstream, containers: Vec::new(), token: Token::None, is_key: false };
+    // Only the length limit can fail, since the value consists of strings, numbers and lists.
+    let _ = serde_json::to_writer(&mut filter, value);
+    filter.out
 }
 
-/// A list or object under construction.
-struct Compound<'a> {
-    out: &'a mut Vec<u8>,
+/// A writer of valid JSON that removes empty values again once it has seen their end.
+struct Filter {
+    out: Vec<u8>,
     max_bytes: usize,
+    upstream: Keep,
+    /// The open lists and objects, outermost first.
+    containers: Vec<Container>,
+    token: Token,
+    /// Whether the current string is the name of a member.
+    is_key: bool,
+}
+
+/// An open list or object.
+struct Container {
+    keep: Keep,
+    is_object: bool,
     is_empty: bool,
+    /// Whether a member's name comes next.
+    is_before_key: bool,
     /// The start of the current member in the output.
     member: usize,
-    /// The closing bracket; `None` for upstream JSON, which has its own.
-    end: Option<u8>,
 }
 
-impl<'a, N: Serialize + ?Sized> Slot<'a, N> {
-    /// Writes the comma and the member name before the value.
-    fn begin(&mut self) -> Result<(), Error> {
+/// The token that the last byte belongs to. Tokens start at a position in the output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Token {
+    None,
+    String {
+        start: usize,
+        is_escaped: bool,
+    },
+    /// A number, `true`, `false` or `null`.
+    Word {
+        start: usize,
+    },
+}
+
+impl io::Write for Filter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.out.len() > self.max_bytes {
-            return Err(Error::custom("it is longer than anybody wants it"));
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
-        if !self.is_first {
-            self.out.push(b',');
+        let mut rest = bytes;
+        while let Some((byte, after)) = rest.split_first() {
+            if matches!(self.token, Token::String { is_escaped: false, .. }) {
+                let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len());
+                let (plain, after) = rest.split_at(plain);
+                self.out.extend_from_slice(plain);
+                rest = after;
+                if !plain.is_empty() {
+                    continue;
+                }
+            }
+            self.push(*byte);
+            rest = after;
         }
-        if let Some(name) = self.name {
-            json(self.out, name)?;
-            self.out.push(b':');
-        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-
-    fn scalar<T: Serialize + ?Sized>(mut self, value: &T) -> Result<bool, Error> {
-        self.begin()?;
-        json(self.out, value)?;
-        Ok(true)
-    }
-
-    fn compound(mut self, brackets: Option<[u8; 2]>) -> Result<Compound<'a>, Error> {
-        self.begin()?;
-        self.out.extend(brackets.map(|[start, _]| start));
-        let end = brackets.map(|[_, end]| end);
-        Ok(Compound { out: self.out, max_bytes: self.max_bytes, is_empty: true, member: 0, end })
     }
 }
 
-impl Compound<'_> {
-    fn put<N, T>(&mut self, name: Option<&N>, value: &T) -> Result<(), Error>
-    where
-        N: Serialize + ?Sized,
-        T: Serialize + ?Sized,
-    {
-        self.member = self.out.len();
-        let slot = Slot { out: self.out, max_bytes: self.max_bytes, is_first: self.is_empty, name };
-        let is_written = value.serialize(slot)?;
-        self.keep(is_written);
-        Ok(())
+impl Filter {
+    fn push(&mut self, byte: u8) {
+        match (self.token, byte) {
+            (Token::String { start, is_escaped }, _) => {
+                self.out.push(byte);
+                if byte == b'"' && !is_escaped {
+                    self.end_string(start);
+                } else {
+                    self.token = Token::String { start, is_escaped: byte == b'\\' && !is_escaped };
+                }
+            }
+            (_, b'"') => {
+                self.is_key = self.containers.last().is_some_and(|container| container.is_before_key);
+                let start = self.start_value();
+                self.out.push(byte);
+                self.token = Token::String { start, is_escaped: false };
+            }
+            (_, b'{' | b'[') => {
+                let keep = self.keep_inside();
+                self.start_value();
+                self.out.push(byte);
+                let is_object = byte == b'{';
+                self.containers.push(Container {
+                    keep,
+                    is_object,
+                    is_empty: true,
+                    is_before_key: is_object,
+                    member: 0,
+                });
+            }
+            (_, b'}' | b']') => {
+                self.end_word();
+                let is_empty = self.containers.pop().is_none_or(|container| container.is_empty);
+                self.out.push(byte);
+                self.end_value(|keep| !is_empty || keep == Keep::All);
+            }
+            (_, b',') => self.end_word(),
+            (_, b':') => self.out.push(byte),
+            (_, byte) if byte.is_ascii_whitespace() => self.end_word(),
+            (Token::Word { .. }, _) => self.out.push(byte),
+            (Token::None, _) => {
+                let start = self.start_value();
+                self.out.push(byte);
+                self.token = Token::Word { start };
+            }
+        }
     }
 
-    /// Removes the member if it is empty.
-    fn keep(&mut self, is_written: bool) {
-        if is_written {
-            self.is_empty = false;
+    /// Starts a member's name, or a value. Returns its position.
+    fn start_value(&mut self) -> usize {
+        if let Some(container) = self.containers.last_mut().filter(|inner| inner.is_before_key || !inner.is_object) {
+            container.member = self.out.len();
+            if !container.is_empty {
+                self.out.push(b',');
+            }
+        }
+        self.out.len()
+    }
+
+    fn end_string(&mut self, start: usize) {
+        self.token = Token::None;
+        if self.is_key {
+            if let Some(container) = self.containers.last_mut() {
+                container.is_before_key = false;
+            }
         } else {
-            self.out.truncate(self.member);
+            let is_empty = self.out.len() - start == 2;
+            self.end_value(|keep| !is_empty || keep != Keep::Filled);
         }
     }
 
-    fn finish(self) -> bool {
-        self.out.extend(self.end);
-        !self.is_empty
-    }
-}
-
-/// Appends a value as `serde_json` serializes it.
-fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
-    serde_json::to_writer(out, value)
-}
-
-macro_rules! scalars {
-    ($($method:ident: $kind:ty),+) => {
-        $(fn $method(self, value: $kind) -> Result<bool, Error> {
-            self.scalar(&value)
-        })+
-    };
-}
-
-impl<'a, N: Serialize + ?Sized> Serializer for Slot<'a, N> {
-    type Ok = bool;
-    type Error = Error;
-    type SerializeSeq = Compound<'a>;
-    type SerializeTuple = Compound<'a>;
-    type SerializeTupleStruct = Compound<'a>;
-    type SerializeTupleVariant = Impossible<bool, Error>;
-    type SerializeMap = Compound<'a>;
-    type SerializeStruct = Compound<'a>;
-    type SerializeStructVariant = Impossible<bool, Error>;
-
-    scalars! {
-        serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
-        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_f32: f32,
-        serialize_f64: f64, serialize_char: char
-    }
-
-    fn serialize_str(self, text: &str) -> Result<bool, Error> {
-        if text.is_empty() { Ok(false) } else { self.scalar(text) }
-    }
-
-    fn serialize_bytes(self, bytes: &[u8]) -> Result<bool, Error> {
-        bytes.serialize(self)
-    }
-
-    fn serialize_none(self) -> Result<bool, Error> {
-        Ok(false)
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<bool, Error> {
-        value.serialize(self)
-    }
-
-    fn serialize_unit(self) -> Result<bool, Error> {
-        Ok(false)
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Result<bool, Error> {
-        Ok(false)
-    }
-
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<bool, Error> {
-        self.serialize_str(variant)
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<bool, Error> {
-        value.serialize(self)
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        name: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<bool, Error> {
-        Err(no_variants(name))
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'a>, Error> {
-        self.compound(Some(*b"[]"))
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Compound<'a>, Error> {
-        self.compound(Some(*b"[]"))
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Compound<'a>, Error> {
-        self.compound(Some(*b"[]"))
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        name: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleVariant, Error> {
-        Err(no_variants(name))
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Compound<'a>, Error> {
-        self.compound(Some(*b"{}"))
-    }
-
-    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Compound<'a>, Error> {
-        self.compound((name != RAW_VALUE).then_some(*b"{}"))
-    }
-
-    fn serialize_struct_variant(
-        self,
-        name: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStructVariant, Error> {
-        Err(no_variants(name))
-    }
-}
-
-/// No format has enum variants with members: tagged and untagged enums serialize as structs.
-fn no_variants(name: &str) -> Error {
-    Error::custom(format_args!("{name}: a variant with members"))
-}
-
-macro_rules! lists {
-    ($($kind:ident: $method:ident),+) => {
-        $(impl $kind for Compound<'_> {
-            type Ok = bool;
-            type Error = Error;
-
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-                self.put(None::<&str>, value)
-            }
-
-            fn end(self) -> Result<bool, Error> {
-                Ok(self.finish())
-            }
-        })+
-    };
-}
-
-lists! { SerializeSeq: serialize_element, SerializeTuple: serialize_element, SerializeTupleStruct: serialize_field }
-
-impl SerializeMap for Compound<'_> {
-    type Ok = bool;
-    type Error = Error;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, name: &T) -> Result<(), Error> {
-        self.member = self.out.len();
-        Slot { out: self.out, max_bytes: self.max_bytes, is_first: self.is_empty, name: Some(name) }.begin()?;
-        Ok(())
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let is_written =
-            value.serialize(Slot::<str> { out: self.out, max_bytes: self.max_bytes, is_first: true, name: None })?;
-        self.keep(is_written);
-        Ok(())
-    }
-
-    fn serialize_entry<N, T>(&mut self, name: &N, value: &T) -> Result<(), Error>
-    where
-        N: Serialize + ?Sized,
-        T: Serialize + ?Sized,
-    {
-        self.put(Some(name), value)
-    }
-
-    fn end(self) -> Result<bool, Error> {
-        Ok(self.finish())
-    }
-}
-
-impl SerializeStruct for Compound<'_> {
-    type Ok = bool;
-    type Error = Error;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        if self.end.is_some() {
-            return self.put(Some(name), value);
+    fn end_word(&mut self) {
+        if let Token::Word { start } = self.token {
+            self.token = Token::None;
+            let is_null = self.out.get(start..) == Some(b"null");
+            self.end_value(|keep| !is_null || keep == Keep::All);
         }
-        let mut json = serde_json::Serializer::new(&mut *self.out);
-        let mut raw = json.serialize_struct(RAW_VALUE, 1)?;
-        SerializeStruct::serialize_field(&mut raw, name, value)?;
-        SerializeStruct::end(raw)?;
-        self.is_empty = false;
-        Ok(())
     }
 
-    fn end(self) -> Result<bool, Error> {
-        Ok(self.finish())
+    /// Keeps the current value or removes its member.
+    fn end_value(&mut self, is_kept: impl FnOnce(Keep) -> bool) {
+        let Some(container) = self.containers.last_mut() else { return };
+        container.is_before_key = container.is_object;
+        if is_kept(container.keep) {
+            container.is_empty = false;
+        } else {
+            self.out.truncate(container.member);
+        }
+    }
+
+    /// What to keep inside the value that starts now.
+    fn keep_inside(&self) -> Keep {
+        let Some(container) = self.containers.last() else { return Keep::Filled };
+        let member = self.out.get(container.member..).unwrap_or_default();
+        let member = member.strip_prefix(b",").unwrap_or(member);
+        let is_upstream =
+            container.is_object && member.strip_suffix(b":").is_some_and(|name| UPSTREAM_MEMBERS.contains(&name));
+        if container.keep == Keep::Filled && is_upstream { self.upstream } else { container.keep }
     }
 }
 
 /// Serializes a value and parses it again.
 #[cfg(test)]
 pub(super) fn to_value(value: &impl Serialize) -> serde_json::Value {
-    serde_json::from_slice(&to_vec(value, usize::MAX)).expect("JSON")
+    serde_json::from_slice(&to_vec(value, Keep::All, usize::MAX)).expect("JSON")
 }
 
 #[cfg(test)]
@@ -306,8 +213,8 @@ mod tests {
 
     use super::*;
 
-    fn sparse(value: &impl Serialize) -> String {
-        String::from_utf8(to_vec(value, usize::MAX)).expect("UTF-8")
+    fn sparse(value: &impl Serialize, upstream: Keep) -> String {
+        String::from_utf8(to_vec(value, upstream, usize::MAX)).expect("UTF-8")
     }
 
     /// The reference implementation on a tree.
@@ -328,58 +235,44 @@ mod tests {
         }
     }
 
-    #[derive(Serialize)]
-    struct Outer<'a> {
-        none: Option<u8>,
-        text: &'a str,
-        r#type: &'a str,
-        list: Vec<Option<&'a str>>,
-        number: Option<i64>,
-        is_true: bool,
-        inner: Option<Inner<'a>>,
-        #[serde(flatten)]
-        flat: Inner<'a>,
-        raw: Option<Box<RawValue>>,
-    }
-
-    #[derive(Clone, Default, Serialize)]
-    struct Inner<'a> {
-        inmost: &'a str,
-    }
-
-    #[test]
-    fn empty_members_are_omitted() {
-        let flat = Inner::default();
-        let inner = Some(flat.clone());
-        let empty = Outer {
-            none: None,
-            text: "",
-            r#type: "",
-            list: vec![],
-            number: None,
-            is_true: false,
-            inner,
-            flat,
-            raw: None,
-        };
-        assert_eq!(sparse(&empty), r#"{"is_true":false}"#);
-        let raw = Some(RawValue::from_string(r#"{ "a": null, "b": 1.10 }"#.to_owned()).expect("JSON"));
-        let full = Outer {
-            text: "\n",
-            list: vec![Some(""), None, Some("x")],
-            number: Some(0),
-            inner: Some(Inner { inmost: "y" }),
-            raw,
-            ..empty
-        };
-        let right = r#"{"text":"\n","list":["x"],"number":0,"is_true":false,"inner":{"inmost":"y"},"raw":{ "a": null, "b": 1.10 }}"#;
-        assert_eq!(sparse(&full), right);
-    }
-
     #[test]
     fn outermost_value_is_always_written() {
-        assert_eq!(sparse(&json!([[], {"a": null}])), "[]");
-        assert_eq!(sparse(&json!({"a": [""]})), "{}");
+        assert_eq!(sparse(&json!([[], {"a": null}]), Keep::All), "[]");
+        assert_eq!(sparse(&json!({"a": [""]}), Keep::All), "{}");
+    }
+
+    #[test]
+    fn upstream_members_are_filtered_as_asked_and_their_values_are_verbatim() {
+        for (given, filled, all) in [
+            (
+                r#"{"a":1.10,"b":[1,2.50]}"#,
+                r#","extra":{"a":1.10,"b":[1,2.50]}"#,
+                r#","extra":{"a":1.10,"b":[1,2.50]}"#,
+            ),
+            (
+                r#"{"a":null,"b":[null,{ },[ ]],"c":{"d":12345678901234567890,"extra":null}}"#,
+                r#","extra":{"c":{"d":12345678901234567890}}"#,
+                r#","extra":{"a":null,"b":[null,{},[]],"c":{"d":12345678901234567890,"extra":null}}"#,
+            ),
+            (r#"{"a":"nu\"ll","b":""}"#, r#","extra":{"a":"nu\"ll","b":""}"#, r#","extra":{"a":"nu\"ll","b":""}"#),
+            ("[[],[null,[]]]", "", r#","extra":[[],[null,[]]]"#),
+            ("{ }", "", ""),
+        ] {
+            let raw: &RawValue = serde_json::from_str(given).expect("JSON");
+            let value =
+                std::collections::BTreeMap::from([("extra", raw), ("a", serde_json::from_str("1").expect("JSON"))]);
+            for (upstream, right) in [(Keep::FilledAndEmptyStrings, filled), (Keep::All, all)] {
+                assert_eq!(sparse(&value, upstream), format!(r#"{{"a":1{right}}}"#), "{given}");
+            }
+        }
+    }
+
+    #[test]
+    fn writing_stops_shortly_after_the_limit() {
+        let list: Vec<_> = (10..1000).collect();
+        let cut = to_vec(&list, Keep::All, 8);
+        assert!(cut.starts_with(b"[10,11,1") && (9..12).contains(&cut.len()), "{cut:?}");
+        assert_eq!(to_vec(&[10, 11], Keep::All, 7), b"[10,11]");
     }
 
     fn trees() -> impl Strategy<Value = Value> {
@@ -398,19 +291,12 @@ mod tests {
         })
     }
 
-    #[test]
-    fn writing_stops_shortly_after_the_limit() {
-        let list: Vec<_> = (10..1000).collect();
-        assert_eq!(to_vec(&list, 8), b"[10,11,12");
-        assert_eq!(to_vec(&[10, 11], 7), b"[10,11]");
-    }
-
     proptest! {
         #[test]
         fn output_equals_the_value_without_empty_members(tree in trees()) {
             let list = json!([tree]);
             let right = without_empty(list.clone()).unwrap_or(json!([])).to_string();
-            prop_assert_eq!(sparse(&list), right);
+            prop_assert_eq!(sparse(&list, Keep::All), right);
         }
     }
 }

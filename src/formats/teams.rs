@@ -10,11 +10,25 @@ use serde_json::{Value, json};
 
 use super::digest::{Digest, Entry, Fact, OPEN_LABEL};
 use super::escape::CARD;
+use super::format::{BodyKind, BodySchemas, FormatSpec, Renderer};
 use super::overview::{BatchLine, Overview};
 use super::safe_text::{Run, SafeText};
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::vocabulary::Severity;
+
+pub(super) const SPEC: FormatSpec = FormatSpec {
+    name: "teams",
+    media_type: "application/json",
+    accept_rank: None,
+    body: BodyKind::Json,
+    has_raw: false,
+    event_type: None,
+    renderer: Renderer::Limited(|enrichment, _| message(enrichment)),
+    batch_renderer: Some(overview),
+    schemas: BodySchemas { roots: &["TeamsMessage"], definitions: schemas },
+    notice: |text| card_message(&[json!({"type": "TextBlock", "text": text, "wrap": true})], &[]),
+};
 
 /// The maximum size of a message in bytes.
 ///
@@ -31,7 +45,7 @@ const MAX_PART_CHARS: usize = 200;
 const MAX_LINE_CHARS: usize = 200;
 
 /// Renders the message.
-pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
+fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
     fit_body(&Digest::of(enrichment), MAX_BYTES)
 }
 
@@ -186,6 +200,44 @@ fn color(urgency: Option<Severity>) -> &'static str {
     }
 }
 
+fn schemas() -> Vec<(&'static str, Value)> {
+    let message = json!({
+        "type": "object",
+        "description": "format=teams: a message with one Adaptive Card, for an outgoing webhook's reply or a Workflows URL. In full: https://adaptivecards.io/explorer/.",
+        "required": ["type", "attachments"],
+        "properties": {
+            "type": {"type": "string", "enum": ["message"]},
+            "attachments": {
+                "type": "array", "minItems": 1, "maxItems": 1, "items": {"$ref": "#/components/schemas/TeamsAttachment"}
+            }
+        },
+        "additionalProperties": true
+    });
+    let attachment = json!({
+        "type": "object",
+        "description": "A card.",
+        "required": ["contentType", "content"],
+        "properties": {
+            "contentType": {"type": "string", "enum": ["application/vnd.microsoft.card.adaptive"]},
+            "content": {"$ref": "#/components/schemas/AdaptiveCard"}
+        },
+        "additionalProperties": true
+    });
+    let element = json!({"type": "object", "description": "An element of the card.", "additionalProperties": true});
+    let card = json!({
+        "type": "object",
+        "description": "An Adaptive Card.",
+        "required": ["type", "version", "body"],
+        "properties": {
+            "type": {"type": "string", "enum": ["AdaptiveCard"]},
+            "version": {"type": "string", "enum": ["1.4"]},
+            "body": {"type": "array", "items": element}
+        },
+        "additionalProperties": true
+    });
+    vec![("TeamsMessage", message), ("TeamsAttachment", attachment), ("AdaptiveCard", card)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,36 +264,5 @@ mod tests {
         let message: Value = serde_json::from_slice(&fit_body(&digest, sizes[0])).expect("JSON");
         let body = message["attachments"][0]["content"]["body"].to_string();
         assert!(body.contains("… and 30 more alerts."), "{body}");
-    }
-
-    #[test]
-    fn card_has_headline_facts_alerts_and_link() {
-        let answer = sample::machine();
-        let message: Value =
-            serde_json::from_slice(&message(&answer.enrichment(&sample::render_options()))).expect("JSON");
-        let card = &message["attachments"][0]["content"];
-        assert_eq!(card["body"][1]["facts"][0], json!({"title": "Severity", "value": "High, still open"}));
-        assert_eq!(
-            card["body"][0]["inlines"],
-            json!([
-                {"type": "TextRun", "text": "Machine ", "size": "Large", "weight": "Bolder", "color": "Attention"},
-                {"type": "TextRun", "text": "desk-042.contoso.com", "fontType": "Monospace", "size": "Large",
-                    "weight": "Bolder", "color": "Attention"},
-                {"type": "TextRun", "text": ": 2 alerts, 1 open, highest high: ‹b›Credentials‹/b› read", "size": "Large",
-                    "weight": "Bolder", "color": "Attention"},
-            ])
-        );
-        assert_eq!(
-            card["body"][2],
-            json!({"type": "RichTextBlock", "spacing": "Small", "inlines": [
-                {"type": "TextRun", "text": "Devices: ", "weight": "Bolder"},
-                {"type": "TextRun", "text": "desk-042.contoso.com", "fontType": "Monospace"},
-            ]})
-        );
-        assert_eq!(
-            card["body"][3]["items"][0]["text"],
-            "**High**, new: [‹b›Credentials‹/b› read](https://security.microsoft.com/alerts/da1_1)"
-        );
-        assert_eq!(card["actions"][0]["url"], sample::PAGE);
     }
 }

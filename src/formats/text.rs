@@ -2,9 +2,23 @@
 
 use super::digest::{Digest, Entry, Fact};
 use super::escape::PLAIN;
+use super::format::{BodyKind, BodySchemas, FormatSpec, Renderer};
 use super::safe_text::length;
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
+
+pub(super) const SPEC: FormatSpec = FormatSpec {
+    name: "text",
+    media_type: "text/plain; charset=utf-8",
+    accept_rank: Some(1),
+    body: BodyKind::Text,
+    has_raw: false,
+    event_type: None,
+    renderer: Renderer::Limited(|enrichment, _| message(enrichment)),
+    batch_renderer: None,
+    schemas: BodySchemas::NONE,
+    notice: |text| text.as_bytes().to_vec(),
+};
 
 /// The maximum number of lines, and their maximum length in characters.
 const MAX_LINES: usize = 12;
@@ -17,7 +31,7 @@ const MAX_TITLE_CHARS: usize = 76;
 const MAX_PART_CHARS: usize = 48;
 
 /// Renders the message.
-pub(super) fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
+fn message(enrichment: &Enrichment<'_>) -> Vec<u8> {
     let digest = Digest::of(enrichment);
     let mut lines = vec![digest.headline.escaped(MAX_LINE_CHARS, PLAIN)];
     lines.extend(
@@ -85,20 +99,6 @@ mod tests {
 
     fn message(answer: &crate::domain::enrichment::Answer) -> String {
         String::from_utf8(super::message(&answer.enrichment(&sample::render_options()))).expect("UTF-8")
-    }
-
-    #[test]
-    fn most_important_lines_come_first() {
-        let right = "\
-Machine desk-042.contoso.com: 2 alerts, 1 open, highest high: <b>Credentials</b> read
-Severity: High, still open · Status: Open · Verdict: Undetermined · Alerts: 2 (1 high, 1 low), 1 open · Devices: desk-042.contoso.com · Users: CONTOSO\\dana
-Techniques: T1003.001 · Seen: 2026-11-03 08:14 UTC
-- High, new: <b>Credentials</b> read · desk-042.contoso.com · CONTOSO\\dana · 2026-11-03 08:14 UTC
-- Low, resolved: Tool seen at evil[.]example · desk-042.contoso.com · CONTOSO\\dana · 2026-11-03 08:14 UTC
-https://security.microsoft.com/machines/362ded5edf49a09eff1a4645db892f3af1c2e2cd
-Microsoft Defender for Endpoint · 2026-11-03 08:14 UTC · just fetched
-";
-        assert_eq!(message(&sample::machine()), right);
     }
 
     #[test]

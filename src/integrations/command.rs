@@ -1,6 +1,6 @@
 //! Parses what a person types in a chat: a question, a request for help, or invalid input.
 
-use crate::domain::subject::field_names::{Named, look_up, nearest};
+use crate::domain::subject::field_names::{FieldMeaning, look_up, nearest};
 use crate::domain::subject::spelling::trimmed;
 use crate::domain::subject::{Kind, Question};
 
@@ -33,7 +33,7 @@ const QUOTES: [(char, &[char]); 9] = [
 
 /// A parsed chat command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// A question to look up.
     Ask {
         /// What to look up.
@@ -41,16 +41,16 @@ pub enum Command {
         /// Whether everybody in the channel sees the answer.
         share: bool,
     },
-    /// A request for help.
-    Help,
+    /// A request for help: the text of the answer.
+    Help(String),
     /// Invalid input: a sentence that says why, with examples in backticks. It contains nothing of the input.
     Invalid(String),
 }
 
 impl Command {
     /// Parses plain text: `KIND VALUE`, a bare value, or `help`, with `share` as the first or last word. `mention` is
-    /// what people type before a command, such as `/defender`.
-    pub fn parse(text: &str, mention: &str) -> Self {
+    /// what people type before a command, such as `/defender`. `paragraph` separates the lines of the help.
+    pub(crate) fn parse(text: &str, mention: &str, paragraph: &str) -> Self {
         let mut words: Vec<&str> =
             text.split_whitespace().map(without_punctuation).filter(|word| !word.is_empty()).collect();
         let mut share = false;
@@ -61,9 +61,9 @@ impl Command {
             words.remove(0);
             share = true;
         }
-        let Some((first, rest)) = words.split_first() else { return Self::Help };
+        let Some((first, rest)) = words.split_first() else { return Self::Help(help(mention, paragraph)) };
         if is_word(first, "help") || *first == "?" {
-            return Self::Help;
+            return Self::Help(help(mention, paragraph));
         }
         match split_marker(first, rest) {
             Some((named, value)) => ask_about(named, unquoted(&value), share, mention),
@@ -74,7 +74,7 @@ impl Command {
 
 /// Splits off the first word, or the first two, if they name the kind of the rest: `user dana`, `user: dana`, `device
 /// name desk-042`.
-fn split_marker(first: &str, rest: &[&str]) -> Option<(Named, String)> {
+fn split_marker(first: &str, rest: &[&str]) -> Option<(FieldMeaning, String)> {
     let (word, attached) = first.split_once([':', '=']).unwrap_or((first, ""));
     if let ("", Some((second, rest))) = (attached, rest.split_first()) {
         let (second, attached) = second.split_once([':', '=']).unwrap_or((second, ""));
@@ -85,15 +85,14 @@ fn split_marker(first: &str, rest: &[&str]) -> Option<(Named, String)> {
     Some((look_up(word)?, [&[attached], rest].concat().join(" ")))
 }
 
-/// The help text, by line.
-pub fn help(mention: &str) -> Vec<String> {
+fn help(mention: &str, paragraph: &str) -> String {
     let mut lines = vec!["Ask what Microsoft Defender knows:".to_owned()];
     lines.extend(EXAMPLES.iter().map(|(kind, _)| example(*kind, mention)));
     lines.push("A value alone works as well, and so does a link to the Defender portal.".to_owned());
-    lines
+    lines.join(paragraph)
 }
 
-fn ask_about(named: Named, value: &str, share: bool, mention: &str) -> Command {
+fn ask_about(named: FieldMeaning, value: &str, share: bool, mention: &str) -> Command {
     let kind = named.kind();
     let for_example = example(kind.unwrap_or(Kind::Machine), mention);
     let value = if kind == Some(Kind::Incident) { value.strip_prefix('#').unwrap_or(value) } else { value };
@@ -107,7 +106,7 @@ fn ask_about(named: Named, value: &str, share: bool, mention: &str) -> Command {
         let sentence = "The name of somebody in this chat is no account: send the account name or name@domain.";
         return Command::Invalid(format!("{sentence} For example: {for_example}."));
     }
-    match Question::named(named, value) {
+    match Question::from_field(named, value) {
         Ok(question) => Command::Ask { question, share },
         Err(error) => Command::Invalid(format!("{error} For example: {for_example}.")),
     }
@@ -122,7 +121,7 @@ fn ask_about_anything(words: &[&str], share: bool, mention: &str) -> Command {
     let (word, attached) = first.split_once([':', '=']).unwrap_or((first, ""));
     let has_value = words.len() > 1 || !attached.is_empty();
     if let Some(meant) = nearest(word, &[]).filter(|_| has_value) {
-        let kind = look_up(meant).and_then(Named::kind).unwrap_or(Kind::Machine);
+        let kind = look_up(meant).and_then(FieldMeaning::kind).unwrap_or(Kind::Machine);
         let for_example = example(kind, mention);
         return Command::Invalid(format!(
             "The first word is not known: did you mean `{meant}`? For example: {for_example}."
@@ -190,7 +189,7 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> (Kind, String, bool) {
-        match Command::parse(text, "/defender") {
+        match Command::parse(text, "/defender", "\n") {
             Command::Ask { question, share } => (question.subject.kind(), question.subject.id(), share),
             other => panic!("{text}: {other:?}"),
         }
@@ -265,10 +264,9 @@ mod tests {
     #[test]
     fn empty_command_asks_for_help() {
         for text in ["", " \n", "help", "HELP me", "?", "share", "share share", "help share"] {
-            assert_eq!(Command::parse(text, "/defender"), Command::Help, "{text}");
+            let Command::Help(help) = Command::parse(text, "/defender", "\n") else { panic!("{text}") };
+            assert!(help.contains("`/defender machine desk-042.contoso.com`\n"), "{help}");
         }
-        let help = help("/defender").join("\n");
-        assert!(help.contains("`/defender machine desk-042.contoso.com`"), "{help}");
     }
 
     #[test]
@@ -292,7 +290,7 @@ mod tests {
             ("machine da637472900382838869_1364969609 canary", "several words"),
             ("alert https://security.microsoft.com/incidents/77", "send it as incident_id"),
             ("https://security.microsoft.com/canary", "names no subject"),
-            ("machine https://canary.example/x", "no link to a machine"),
+            ("machine https://canary.example/x", "not a link to a machine"),
             ("machien canary", "did you mean `machine`? For example: `/defender machine desk-042"),
             ("alerts canary", "did you mean `alert`?"),
             ("incidnet: canary", "did you mean `incident`?"),
@@ -301,7 +299,7 @@ mod tests {
             ("what about canary", "say first what it is"),
             ("INC 3098 canary", "say first what it is"),
         ] {
-            let Command::Invalid(sentence) = Command::parse(text, "/defender") else { panic!("{text}") };
+            let Command::Invalid(sentence) = Command::parse(text, "/defender", "\n") else { panic!("{text}") };
             assert!(sentence.contains(hint) && sentence.contains("`/defender "), "{text}: {sentence}");
             assert!(!sentence.contains("canary"), "{sentence}");
         }

@@ -5,11 +5,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::command::Command;
-use super::splunk::{AlertAction, Fields};
-use super::{
-    ExtractedSubjects, SignatureError, Tokens, markup, pagerduty, scan, signature, slack, splunk, standard_webhooks,
-    teams,
-};
+use super::{ALL, Exchange, ExtractedSubjects, markup, scan};
+use crate::auth::CallerSecret;
+use crate::auth::signature::SignedRequest;
+use crate::auth::signature::tests::secrets;
+use crate::config::SplunkFields;
 use crate::domain::timestamp::Timestamp;
 
 const NAMES: [&str; 8] = [
@@ -67,52 +67,56 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+/// Reads a body as each integration does, and returns the largest number of subjects.
+fn read(body: &[u8]) -> usize {
+    let subjects = ALL.map(|integration| match &integration.exchange {
+        Exchange::Chat(chat) => {
+            let _ = (integration.is_probe)(body);
+            let _ = (chat.parse)(body);
+            0
+        }
+        Exchange::Records(records) => (records.parse)(body, &HeaderMap::new(), &SplunkFields::default())
+            .map_or(0, |record| record.subjects.items().len()),
+    });
+    subjects.into_iter().max().unwrap_or_default()
+}
+
 proptest! {
     #[test]
     fn unsigned_requests_are_rejected(headers in header_values(), body in vec(any::<u8>(), 0..200), query in "\\PC{0,60}") {
-        let keys = signature::tests::keys(&[b"invented", b"secrets"]);
-        let now = Timestamp::from_unix_seconds(1_762_158_942);
-        prop_assert!(slack::verify(&keys, &headers, &body, now).is_err());
-        prop_assert!(teams::verify(&keys, &headers, &body, now).is_err());
-        prop_assert!(pagerduty::verify(&keys, &headers, &body, now).is_err());
-        prop_assert!(standard_webhooks::verify(&keys, &headers, &body, now).is_err());
-        prop_assert!(splunk::verify(&Tokens::default(), &query).is_err_and(|refusal| refusal != SignatureError::Wrong));
-        let _ = pagerduty::webhook_id(&headers);
+        let received_at = Timestamp::from_unix_seconds(1_762_158_942);
+        for integration in ALL {
+            let request = SignedRequest { headers: &headers, query: &query, body: &body, received_at };
+            prop_assert!((integration.verify)(&secrets(&[b"invented", b"secrets"]), &request).is_err());
+        }
     }
 
     #[test]
     fn no_body_panics(body in vec(any::<u8>(), 0..300)) {
-        let _ = slack::SlackForm::parse(&body);
-        let _ = teams::Activity::parse(&body);
-        let _ = AlertAction::parse(&body);
-        let _ = pagerduty::Event::parse(&body);
+        read(&body);
     }
 
     #[test]
     fn no_document_panics_or_yields_more_than_25_subjects(body in json()) {
-        let bytes = body.to_string().into_bytes();
-        let _ = teams::Activity::parse(&bytes);
-        if let Ok(action) = AlertAction::parse(&bytes) {
-            prop_assert!(action.subjects(&Fields::default()).items().len() <= 25);
-        }
         let event = serde_json::json!({"event": {"event_type": "incident.triggered", "data": body}});
-        let event = pagerduty::Event::parse(event.to_string().as_bytes());
-        prop_assert!(event.is_ok_and(|event| event.subjects().items().len() <= 25));
-        if let Some(document) = body.as_object() {
-            let _ = super::HookSecrets::parse(document);
+        for document in [&body, &event] {
+            prop_assert!(read(document.to_string().as_bytes()) <= 25);
+        }
+        for integration in ALL {
+            let _ = integration.secrets.read(&CallerSecret::of(&serde_json::json!({ integration.secrets.member: body })));
         }
     }
 
     #[test]
     fn no_text_panics_and_every_id_is_one_path_segment(text in chat_text()) {
         for plain in [text.clone(), markup::from_slack(&text), markup::from_teams(&text)] {
-            if let Command::Ask { question, .. } = Command::parse(&plain, "/defender") {
+            if let Command::Ask { question, .. } = Command::parse(&plain, "/defender", "\n") {
                 let id = question.subject.id().to_uppercase().replace("#EXT#", "");
                 prop_assert!(!question.subject.id().is_empty() && !id.contains(['/', '\\', '?', '#', '%']), "{id:?}");
             }
         }
-        let mut found = ExtractedSubjects::default();
-        scan::scan(&text, &mut found);
-        let _ = Fields::parse(&text);
+        let mut subjects = ExtractedSubjects::default();
+        scan::scan(&text, &mut subjects);
+        let _ = SplunkFields::parse(&text);
     }
 }

@@ -3,21 +3,21 @@
 
 use std::borrow::Cow;
 
-use super::found::ExtractedSubjects;
+use super::extracted::ExtractedSubjects;
 use crate::domain::portal::{self, looks_like_link};
-use crate::domain::subject::field_names::{Named, look_up};
+use crate::domain::subject::field_names::{FieldMeaning, look_up};
 use crate::domain::subject::spelling::{is_no_value, with_whole_signs};
 use crate::domain::subject::{Kind, Question};
 
 /// A word that announces a subject, and whether a colon or an equals sign joins it to the next word.
 #[derive(Clone, Copy)]
 struct Marker {
-    named: Named,
+    named: FieldMeaning,
     joined: bool,
 }
 
 /// Adds the subjects that a text names.
-pub(super) fn scan(text: &str, found: &mut ExtractedSubjects) {
+pub(super) fn scan(text: &str, subjects: &mut ExtractedSubjects) {
     let text = with_whole_signs(text);
     let text = &*without_placeholders(&text);
     let mut marker: Option<Marker> = None;
@@ -40,7 +40,7 @@ pub(super) fn scan(text: &str, found: &mut ExtractedSubjects) {
             // In "host: the web server", the word after the colon is not a name; in "host: web" it is.
             let is_certain = pair.is_some() || marker.is_some_and(|marker| marker.joined && words.peek().is_none());
             if let Some(question) = named(word, marker.map(|marker| marker.named), is_certain) {
-                found.add(question);
+                subjects.add(question);
                 marker = None;
             } else if pair.is_none() {
                 marker = marker_of(word, marker);
@@ -50,7 +50,7 @@ pub(super) fn scan(text: &str, found: &mut ExtractedSubjects) {
 }
 
 /// Returns what the field holds, if the field's name implies it.
-pub(super) fn named_by_field(name: &str) -> Option<Named> {
+pub(super) fn named_by_field(name: &str) -> Option<FieldMeaning> {
     let words = name.split(is_word_separator).filter(|word| !word.is_empty());
     words.fold(None, |marker, word| marker_of(word, marker)).map(|marker| marker.named)
 }
@@ -100,7 +100,7 @@ fn marker_of(word: &str, before: Option<Marker>) -> Option<Marker> {
 
 /// Parses the subject that a word names, by its form or by the marker before it. `is_certain`: the marker is
 /// unambiguous.
-fn named(word: &str, marker: Option<Named>, is_certain: bool) -> Option<Question> {
+fn named(word: &str, marker: Option<FieldMeaning>, is_certain: bool) -> Option<Question> {
     // Unambiguous by form: a portal link, a defanged URL, an alert id of a known family, a SHA-256, name@domain.
     if let Ok(question) = Question::detect(word) {
         let is_broken_link = word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("hxxp"));
@@ -117,19 +117,19 @@ fn named(word: &str, marker: Option<Named>, is_certain: bool) -> Option<Question
     }
     let marker = marker?;
     let fits = match marker {
-        Named::Kind(Kind::Incident) => is_certain,
-        Named::Kind(Kind::Alert) => is_certain && word.bytes().any(|byte| byte.is_ascii_digit()),
-        Named::Kind(Kind::Machine | Kind::Domain) => is_host_name(word, is_certain),
-        Named::Host => is_host_name(word, is_certain) || is_address(word),
-        Named::Kind(Kind::User) => (is_certain && word.contains(char::is_alphanumeric)) || word.contains('\\'),
-        Named::Kind(Kind::File | Kind::Ip) => true,
-        Named::Url => return Question::named(marker, word).ok().filter(|_| is_certain),
-        Named::Value => is_certain && (is_address(word) || is_host_name(word, false)),
+        FieldMeaning::Kind(Kind::Incident) => is_certain,
+        FieldMeaning::Kind(Kind::Alert) => is_certain && word.bytes().any(|byte| byte.is_ascii_digit()),
+        FieldMeaning::Kind(Kind::Machine | Kind::Domain) => is_host_name(word, is_certain),
+        FieldMeaning::Host => is_host_name(word, is_certain) || is_address(word),
+        FieldMeaning::Kind(Kind::User) => (is_certain && word.contains(char::is_alphanumeric)) || word.contains('\\'),
+        FieldMeaning::Kind(Kind::File | Kind::Ip) => true,
+        FieldMeaning::Url => return Question::from_field(marker, word).ok().filter(|_| is_certain),
+        FieldMeaning::Value => is_certain && (is_address(word) || is_host_name(word, false)),
     };
     if !fits || looks_like_link(word) {
         return None;
     }
-    Question::named(marker, word).ok()
+    Question::from_field(marker, word).ok()
 }
 
 fn is_address(word: &str) -> bool {
@@ -159,13 +159,13 @@ fn is_host_name(word: &str, is_certain: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found::tests::subject_ids;
+    use super::super::extracted::tests::subject_ids;
     use super::*;
 
     fn in_text(text: &str) -> Vec<String> {
-        let mut found = ExtractedSubjects::default();
-        scan(text, &mut found);
-        subject_ids(&found)
+        let mut subjects = ExtractedSubjects::default();
+        scan(text, &mut subjects);
+        subject_ids(&subjects)
     }
 
     #[test]

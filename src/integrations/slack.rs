@@ -1,252 +1,187 @@
-//! Slack: the signature of its requests, and the form of a slash command.
+//! Slack: slash commands.
 //!
 //! Sources: <https://docs.slack.dev/authentication/verifying-requests-from-slack>,
 //! <https://docs.slack.dev/interactivity/implementing-slash-commands>.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::HeaderMap;
-use url::Url;
+use serde_json::json;
 
 use super::command::Command;
-use super::signature::{self, SignatureError, SigningKeys};
-use super::{PayloadError, markup};
-use crate::domain::timestamp::Timestamp;
+use super::{Audience, Chat, ChatRequest, Description, Exchange, Integration, LateAnswers, Message, markup};
+use crate::auth::MemberForm;
+use crate::auth::secrets::{SecretList, Secrets};
+use crate::auth::signature::{self, SignatureError, SignedRequest};
+use crate::delivery::ResponseUrl;
+use crate::formats::Format;
 
-/// Verifies that Slack signed this body, by `X-Slack-Signature` and `X-Slack-Request-Timestamp`.
-pub fn verify(
-    keys: &SigningKeys,
-    headers: &HeaderMap,
-    body: &[u8],
-    now: Timestamp,
-) -> Result<Arc<str>, SignatureError> {
+pub(super) static INTEGRATION: Integration = Integration {
+    name: "Slack",
+    path: "/v1/hooks/slack",
+    description: Description {
+        id: "hookSlack",
+        texts: [
+            "A slash command of Slack",
+            "Proven by X-Slack-Signature. What takes longer than 2.5 seconds follows to its response_url.",
+        ],
+        media_type: "application/x-www-form-urlencoded",
+        response: ["A message, whatever happened; empty for ssl_check.", "SlackMessage"],
+    },
+    // Slack waits 3 seconds.
+    reply_timeout: Duration::from_millis(2500),
+    secrets: SecretList {
+        member: "slack_signing_secrets",
+        sender: "slack",
+        form: MemberForm::List,
+        decode: |text| Ok(text.into()),
+    },
+    verify,
+    challenge: &["Signature realm=\"defender-enrich\""],
+    requirement: "This address is for Slack: X-Slack-Signature has to be made with one of slack_signing_secrets of the \
+                  caller secret, over this body, within the last five minutes.",
+    is_probe,
+    exchange: Exchange::Chat(Chat {
+        parse,
+        format: Format::Slack,
+        text,
+        address: |message, audience| {
+            message.insert("response_type".to_owned(), response_type(audience).into());
+        },
+        replace: |message| {
+            message.insert("replace_original".to_owned(), true.into());
+        },
+        late_answers: LateAnswers::Posted,
+    }),
+};
+
+/// Verifies `X-Slack-Signature` over the body and `X-Slack-Request-Timestamp`.
+fn verify(secrets: &Secrets, request: &SignedRequest<'_>) -> Result<Arc<str>, SignatureError> {
+    let SignedRequest { headers, body, received_at, .. } = *request;
     let presented = signature::header(headers, "x-slack-signature")?.ok_or(SignatureError::NoSignature)?;
     let timestamp = signature::header(headers, "x-slack-request-timestamp")?.ok_or(SignatureError::Malformed)?;
     let tags = signature::tags([presented].into_iter(), "v0=", signature::from_hex)?;
-    signature::check_fresh(timestamp, now)?;
-    keys.signer(&[b"v0:", timestamp.as_bytes(), b":", body], &tags)
+    signature::check_timestamp(timestamp, received_at)?;
+    secrets.signer(&[b"v0:", timestamp.as_bytes(), b":", body], &tags)
 }
 
-/// The body of a request to a slash command's URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SlackForm {
-    /// A person's command.
-    Command(SlashCommand),
-    /// A check of our TLS certificate, which any 200 satisfies.
-    CertificateCheck,
+/// Slack sends `ssl_check=1` without a command to check our TLS certificate, possibly without a signature.
+fn is_probe(body: &[u8]) -> bool {
+    let mut fields = form_urlencoded::parse(body).filter(|(name, _)| name == "ssl_check" || name == "command");
+    fields.next() == Some(("ssl_check".into(), "1".into())) && fields.next().is_none()
 }
 
-/// Whether a body is `ssl_check=1` without a command. Slack checks our TLS certificate this way, possibly without a
-/// signature, and expects no content.
-pub fn is_certificate_check(body: &[u8]) -> bool {
-    SlackForm::parse(body) == Ok(SlackForm::CertificateCheck)
-}
-
-/// A slash command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlashCommand {
-    /// The command's name in this workspace, such as `/defender`.
-    pub name: String,
-    /// What the person typed after the command, without Slack's markup.
-    pub text: String,
-    /// Where a later answer may be posted, five times within 30 minutes. `None` if it is not a Slack URL.
-    pub response_url: Option<ResponseUrl>,
-    /// The id of this invocation, the same in every delivery.
-    pub trigger_id: Option<String>,
-}
-
-/// A URL at `https://hooks.slack.com`. It is a secret: anyone who has it can post.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ResponseUrl(Url);
-
-impl std::fmt::Debug for ResponseUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ResponseUrl(…)")
-    }
-}
-
-impl SlackForm {
-    /// Parses the form.
-    pub fn parse(body: &[u8]) -> Result<Self, PayloadError> {
-        let no_form = PayloadError("This is no form of a Slack slash command.");
-        let mut command = None;
-        let mut text = None;
-        let mut response_url = None;
-        let mut trigger_id = None;
-        let mut certificate_check = None;
-        for (name, value) in form_urlencoded::parse(body) {
-            let member = match &*name {
-                "command" => &mut command,
-                "text" => &mut text,
-                "response_url" => &mut response_url,
-                "trigger_id" => &mut trigger_id,
-                "ssl_check" => &mut certificate_check,
-                _ => continue,
-            };
-            if member.replace(value.into_owned()).is_some() {
-                return Err(no_form);
-            }
-        }
-        match (command, certificate_check.as_deref()) {
-            (None, Some("1")) => Ok(Self::CertificateCheck),
-            (Some(name), _) => Ok(Self::Command(SlashCommand {
-                name,
-                text: markup::from_slack(text.as_deref().unwrap_or_default()),
-                response_url: response_url.as_deref().and_then(ResponseUrl::parse),
-                trigger_id,
-            })),
-            (None, _) => Err(no_form),
+/// Reads the form of a slash command.
+fn parse(body: &[u8]) -> ChatRequest {
+    const NAMES: [&str; 4] = ["command", "text", "response_url", "trigger_id"];
+    let mut fields: [Option<String>; 4] = Default::default();
+    let mut is_form = true;
+    for (name, value) in form_urlencoded::parse(body) {
+        if let Some((_, field)) = NAMES.iter().zip(&mut fields).find(|(known, _)| **known == name) {
+            is_form &= field.replace(value.into_owned()).is_none();
         }
     }
-}
-
-impl SlashCommand {
-    /// Parses the command's text.
-    pub fn command(&self) -> Command {
-        Command::parse(&self.text, &self.name)
+    let [name, text, response_url, trigger_id] = fields;
+    let command = match name.filter(|_| is_form) {
+        Some(name) => Command::parse(&markup::from_slack(text.as_deref().unwrap_or_default()), &name, "\n"),
+        None => Command::Invalid("This is no form of a Slack slash command.".to_owned()),
+    };
+    ChatRequest {
+        command,
+        response_url: response_url.as_deref().and_then(ResponseUrl::parse),
+        is_unique: trigger_id.is_some(),
     }
 }
 
-impl ResponseUrl {
-    /// Accepts only a URL of Slack.
-    pub fn parse(text: &str) -> Option<Self> {
-        let url = Url::parse(text).ok()?;
-        let slack = url.scheme() == "https"
-            && url.host_str() == Some("hooks.slack.com")
-            && url.port().is_none()
-            && url.username().is_empty()
-            && url.password().is_none();
-        slack.then_some(Self(url))
+fn response_type(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Person => "ephemeral",
+        Audience::Channel => "in_channel",
     }
+}
 
-    /// Returns the URL, or the same path on the stand-in server for Slack.
-    pub fn at(&self, stand_in: Option<&Url>) -> Url {
-        let Some(stand_in) = stand_in else { return self.0.clone() };
-        let mut url = stand_in.clone();
-        url.set_path(self.0.path());
-        url.set_query(self.0.query());
-        url
-    }
+fn text(sentence: &str) -> Message {
+    let text = sentence.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    Message::from_iter([
+        ("response_type".to_owned(), json!(response_type(Audience::Person))),
+        ("text".to_owned(), json!(text)),
+    ])
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::signature::tests::{flipped, flipped_text, headers, keys};
     use super::*;
+    use crate::auth::signature::tests::{flipped, flipped_text, headers, request, secrets};
 
     const SECRET: &[u8] = b"8f742231b10e8888abcd99yyyzzz85a5";
     const TIMESTAMP: &str = "1531420618";
+    const RECEIVED_AT: &str = "2018-07-12T18:36:58Z";
     const SIGNATURE: &str = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
     const BODY: &[u8] = b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow\
         &channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner\
         &command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554\
         %2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
 
-    fn proven(timestamp: &str, signature: &str, body: &[u8], now: i64) -> Result<(), SignatureError> {
-        let headers = headers(&[("x-slack-signature", signature), ("x-slack-request-timestamp", timestamp)]);
-        let keys = keys(&[b"another", SECRET]);
-        verify(&keys, &headers, body, Timestamp::from_unix_seconds(now)).map(drop)
+    fn verified(list: &[(&'static str, &str)], body: &[u8], received_at: &str) -> Result<(), SignatureError> {
+        verify(&secrets(&[b"another", SECRET]), &request(&headers(list), body, received_at)).map(drop)
+    }
+
+    fn in_time(timestamp: &str, signature: &str, body: &[u8]) -> Result<(), SignatureError> {
+        let list = [("x-slack-signature", signature), ("x-slack-request-timestamp", timestamp)];
+        verified(&list, body, RECEIVED_AT)
     }
 
     /// Source: <https://docs.slack.dev/authentication/verifying-requests-from-slack>, the worked example.
     #[test]
     fn only_the_signature_of_slacks_example_is_accepted() {
-        let now = 1_531_420_618;
-        assert_eq!(proven(TIMESTAMP, SIGNATURE, BODY, now), Ok(()));
+        assert_eq!(in_time(TIMESTAMP, SIGNATURE, BODY), Ok(()));
         for body in flipped(BODY) {
-            assert_eq!(proven(TIMESTAMP, SIGNATURE, &body, now), Err(SignatureError::Wrong));
+            assert_eq!(in_time(TIMESTAMP, SIGNATURE, &body), Err(SignatureError::Wrong));
         }
         for timestamp in flipped_text(TIMESTAMP) {
-            assert!(proven(&timestamp, SIGNATURE, BODY, now).is_err(), "{timestamp}");
+            assert!(in_time(&timestamp, SIGNATURE, BODY).is_err(), "{timestamp}");
         }
         for signature in flipped_text(SIGNATURE) {
-            assert!(proven(TIMESTAMP, &signature, BODY, now).is_err(), "{signature}");
+            assert!(in_time(TIMESTAMP, &signature, BODY).is_err(), "{signature}");
         }
     }
 
     #[test]
-    fn request_with_an_old_timestamp_is_stale() {
-        for (now, outcome) in [
-            (1_531_420_318, Ok(())),
-            (1_531_420_918, Ok(())),
-            (1_531_420_317, Err(SignatureError::Stale)),
-            (1_531_420_919, Err(SignatureError::Stale)),
-        ] {
-            assert_eq!(proven(TIMESTAMP, SIGNATURE, BODY, now), outcome);
-        }
-    }
-
-    #[test]
-    fn missing_duplicated_and_malformed_headers_are_rejected() {
+    fn missing_duplicated_malformed_and_old_headers_are_rejected() {
         let signature = ("x-slack-signature", SIGNATURE);
         let timestamp = ("x-slack-request-timestamp", TIMESTAMP);
-        let upper = SIGNATURE.to_uppercase();
         for (list, refusal) in [
             (vec![], SignatureError::NoSignature),
             (vec![timestamp], SignatureError::NoSignature),
             (vec![signature], SignatureError::Malformed),
             (vec![signature, signature, timestamp], SignatureError::Malformed),
             (vec![signature, timestamp, timestamp], SignatureError::Malformed),
-            (vec![("x-slack-signature", "v0="), timestamp], SignatureError::Malformed),
             (vec![("x-slack-signature", &SIGNATURE[3..]), timestamp], SignatureError::Malformed),
-            (vec![("x-slack-signature", &upper), timestamp], SignatureError::Malformed),
             (vec![signature, ("x-slack-request-timestamp", "soon")], SignatureError::Malformed),
         ] {
-            let now = Timestamp::from_unix_seconds(1_531_420_618);
-            assert_eq!(verify(&keys(&[SECRET]), &headers(&list), BODY, now), Err(refusal), "{list:?}");
+            assert_eq!(verified(&list, BODY, RECEIVED_AT), Err(refusal), "{list:?}");
         }
+        let late = verified(&[signature, timestamp], BODY, "2018-07-12T18:41:59Z");
+        assert_eq!(late, Err(SignatureError::Stale));
     }
 
     #[test]
     fn form_of_a_command_is_parsed() {
-        let form = SlackForm::parse(BODY).expect("a form");
-        let SlackForm::Command(command) = form else { panic!("{form:?}") };
-        assert_eq!((command.name.as_str(), command.text.as_str()), ("/webhook-collect", ""));
-        assert_eq!(command.trigger_id.as_deref(), Some("398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"));
-        assert_eq!(command.command(), Command::Help);
-        let url = command.response_url.expect("an address");
-        assert_eq!(
-            url.at(None).as_str(),
-            "https://hooks.slack.com/commands/T1DC2JH3J/397700885554/96rGlfmibIGlgcZRskXaIFfN"
-        );
-        assert!(!format!("{url:?}").contains("96rG"));
-
-        assert_eq!(SlackForm::parse(b"ssl_check=1&token=x"), Ok(SlackForm::CertificateCheck));
-        for body in [&b"ssl_check=0&command=%2Fd&text=help"[..], b"ssl_check=1&command=%2Fd&text=help"] {
-            let form = SlackForm::parse(body).expect("a form");
-            let SlackForm::Command(command) = form else { panic!("{form:?}") };
-            assert_eq!(command.text, "help");
-            assert!(!is_certificate_check(body));
+        let request = parse(BODY);
+        assert!(matches!(&request.command, Command::Help(text) if text.contains("`/webhook-collect machine ")));
+        assert!(request.is_unique && request.response_url.is_some());
+        assert!(!format!("{request:?}").contains("96rG"));
+        for body in ["", "payload=%7B%7D", "{}", "text=help", "command=%2Fd&text=a&text=b"] {
+            assert!(matches!(parse(body.as_bytes()).command, Command::Invalid(_)), "{body:?}");
         }
-        for body in [
-            &b""[..],
-            b"ssl_check=0",
-            b"ssl_check=",
-            b"ssl_check=1&ssl_check=1",
-            b"payload=%7B%7D",
-            b"{}",
-            b"text=help",
-            b"command=%2Fd&text=a&text=b",
-            b"\xFF\xFE",
-        ] {
-            assert!(SlackForm::parse(body).is_err(), "{body:?}");
-        }
+        assert!(matches!(parse(b"\xFF\xFE").command, Command::Invalid(_)));
     }
 
     #[test]
-    fn only_slack_urls_are_accepted_as_response_urls() {
-        assert!(ResponseUrl::parse("https://hooks.slack.com/commands/1/2").is_some());
-        for text in [
-            "http://hooks.slack.com/commands/1/2",
-            "https://hooks.slack.com.evil.example/commands/1",
-            "https://hooks.slack.com@evil.example/commands/1",
-            "https://user@hooks.slack.com/commands/1",
-            "https://hooks.slack.com:8443/commands/1",
-            "https://evil.example/hooks.slack.com",
-            "//hooks.slack.com/commands/1",
-            "",
-        ] {
-            assert!(ResponseUrl::parse(text).is_none(), "{text}");
+    fn certificate_check_has_no_command() {
+        assert!(is_probe(b"ssl_check=1&token=x"));
+        for body in ["", "ssl_check=0", "ssl_check=", "ssl_check=1&ssl_check=1", "ssl_check=1&command=%2Fd&text=help"] {
+            assert!(!is_probe(body.as_bytes()), "{body:?}");
         }
     }
 }

@@ -277,19 +277,4 @@ mod tests {
             assert_eq!(identity.map(|identity| identity.arn.as_str()), expected, "{context}");
         }
     }
-
-    #[test]
-    fn the_stage_is_removed_from_the_path() {
-        for (stage, path, expected) in [
-            ("$default", "/v1/enrich", "/v1/enrich"),
-            ("prod", "/prod/v1/enrich", "/v1/enrich"),
-            ("prod", "/production/v1/enrich", "/production/v1/enrich"),
-            ("prod", "/prod", "/"),
-            ("prod", "/v1/enrich", "/v1/enrich"),
-        ] {
-            let context = json!({"http": {"method": "POST"}, "stage": stage});
-            let event = read(&json!({"rawPath": path, "requestContext": context}));
-            assert_eq!((event.entry_point, event.request.uri().path()), (EntryPoint::V2, expected));
-        }
-    }
 }

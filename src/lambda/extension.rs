@@ -69,13 +69,13 @@ impl Invocation {
 }
 
 impl Extension {
-    /// Registers the extension if it is `wanted` and this process runs in Lambda, so that work may outlive an answer.
+    /// Registers the extension if it is `is_needed` and this process runs in Lambda, so that work may outlive an answer.
     ///
     /// It has to be called during initialisation: Lambda accepts no extension after the runtime has requested an
     /// invocation. The caller has to [run](Self::run) the returned extension. If Lambda refuses it, as a local emulator
     /// may, a warning is logged and no work outlives an answer.
-    pub async fn arrange(tasks: &BackgroundTasks, wanted: bool) -> Option<Self> {
-        let api = tasks.extensions_api().filter(|_| wanted)?;
+    pub async fn arrange(tasks: &BackgroundTasks, is_needed: bool) -> Option<Self> {
+        let api = tasks.extensions_api().filter(|_| is_needed)?;
         let extension = Self::register(api.clone(), tasks.clone())
             .await
             .inspect_err(|error| tracing::warn!(%error, "background tasks are disabled: Lambda refused the extension"))

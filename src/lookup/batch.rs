@@ -8,9 +8,9 @@ use super::{Context, EnrichError, Enricher};
 use crate::domain::enrichment::Answer;
 use crate::domain::subject::Question;
 
-/// An answer, with its part of the request's memory budget. Dropping it frees that part.
-pub(crate) struct Held<A> {
-    pub(crate) answer: A,
+/// The outcome of one question, with its part of the request's memory budget. Dropping it frees that part.
+pub(crate) struct ItemOutcome {
+    pub(crate) answer: Result<Answer, EnrichError>,
     pub(crate) ctx: Context,
 }
 
@@ -18,12 +18,12 @@ impl Enricher {
     /// Answers questions, and passes each answer to `take` as soon as it is complete, with the index of its question.
     /// Equal subjects cost one call, also if they turn out to be equal only after their names are resolved.
     ///
-    /// `take` must drop the [`Held`] answer soon: other items may wait for its part of the memory budget.
+    /// `take` must drop the outcome soon: other items may wait for its part of the memory budget.
     pub(crate) async fn enrich_each(
         &self,
         questions: &[Question],
         ctx: &Context,
-        mut take: impl FnMut(usize, Held<Result<Answer, EnrichError>>) + Send,
+        mut take: impl FnMut(usize, ItemOutcome) + Send,
     ) {
         let shared = Shared::for_items(questions.len());
         // All start immediately, so that equal questions wait for the same answer. The scope limits the concurrent calls.
@@ -32,16 +32,16 @@ impl Enricher {
             .iter()
             .enumerate()
             .map(|(at, question)| {
-                let (ctx, shared) = (ctx.of_an_item(), shared.clone());
+                let (ctx, shared) = (ctx.for_item(), shared.clone());
                 async move {
                     let answer = self.first_that_finds(question, &RequestScope::for_item(&ctx, shared)).await;
-                    (at, Held { answer, ctx })
+                    (at, ItemOutcome { answer, ctx })
                 }
                 .boxed()
             })
             .collect();
-        while let Some((at, held)) = answers.next().await {
-            take(at, held);
+        while let Some((at, outcome)) = answers.next().await {
+            take(at, outcome);
         }
     }
 }

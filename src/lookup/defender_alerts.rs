@@ -5,58 +5,65 @@ use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::query::Query;
-use super::readings::NameFilter;
-use super::resolve::{Resolution, ResolutionKey, ResolvedDevice};
+use super::interpretations::NameFilter;
+use super::resolve::ResolvedDevice;
 use super::scope::RequestScope;
 use super::{
-    AnswerBuilder, EnrichError, Enricher, NotLookedUp, join_ids, matched_short_name, namesakes, several_devices,
+    AnswerBuilder, EnrichError, Enricher, NotLookedUp, account_domains, join_ids, matched_short_name, several_devices,
 };
-use crate::backend::defender::devices::{ChosenDevice, DeviceList};
-use crate::backend::defender::{Defender, devices};
+use crate::backend::defender::DefenderQuery;
+use crate::backend::defender::devices::ChosenDevice;
+use crate::backend::{ComparedBy, Query};
 use crate::cache::Cached;
-use crate::domain::enrichment::{Answer, CacheState};
+use crate::domain::enrichment::{Answer, BackendName, CacheState};
 use crate::domain::findings::Findings;
 use crate::domain::resolution::{Step, StepName};
-use crate::domain::subject::{Account, DeviceId, DeviceName, FileHash, Machine, NameMatch, Sha1, Sha256};
-use crate::domain::timestamp::Timestamp;
+use crate::domain::subject::{Account, DeviceId, DeviceName, FileHash, Machine, NameMatch, Subject};
 use crate::domain::warning::{Warning, WarningCode};
 
 /// How many records of one name are tried, one after the other, until Defender knows the alerts of one.
 const MAX_TRIED_RECORDS: usize = 10;
 
 impl Enricher {
-    /// Returns the alerts of a device. A name is resolved to an id first.
-    pub(super) async fn defender_machine_alerts(
+    /// Answers a question by the older APIs.
+    pub(super) async fn by_defender(
         &self,
         mut builder: AnswerBuilder,
-        machine: &Machine,
-        defender: &Arc<Defender>,
+        subject: &Subject,
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
-        let id = match machine {
-            Machine::Id(id) => id,
-            Machine::Name(name) => {
-                return match self.device_of(name, builder.names, defender, scope).await? {
-                    Some(resolved) => self.defender_record_alerts(builder, name, resolved, defender, scope).await,
-                    None => Ok(builder.unknown()),
+        let query = match subject {
+            Subject::Alert(id) => DefenderQuery::Alert(ComparedBy::alert_id(id)),
+            Subject::Machine(Machine::Id(id)) => DefenderQuery::Machine(id.clone()),
+            Subject::Machine(Machine::Name(name)) => return self.defender_alerts_by_name(builder, name, scope).await,
+            Subject::User(account) => return self.defender_user_alerts(builder, account, scope).await,
+            Subject::File(FileHash::Sha1(sha1)) => DefenderQuery::File(sha1.clone()),
+            Subject::File(FileHash::Sha256(sha256)) => {
+                let Some(sha1) = self.sha1_of(sha256, scope).await? else {
+                    builder.url = Some(self.portal.file(sha256.as_str()));
+                    return Ok(self.unknown(builder));
                 };
+                builder.steps.push(Step::new(StepName::Sha256ToSha1, sha256.as_str(), sha1.as_str()));
+                DefenderQuery::File(sha1)
             }
+            Subject::Incident(id) => return self.incident(builder, *id, BackendName::Defender, scope).await,
+            Subject::Ip(address) => DefenderQuery::Ip(*address),
+            Subject::Domain(name) => DefenderQuery::Domain(name.clone()),
         };
-        builder.url = Some(self.portal.device(id));
-        self.answer(builder, Query::Machine(defender.clone(), id.clone()), scope).await
+        self.answer(builder, Query::Defender(query), scope).await
     }
 
     /// Returns the alerts of the first record of a name whose alerts Defender still knows. Defender also lists records of
     /// which it has deleted the alerts.
-    async fn defender_record_alerts(
+    async fn defender_alerts_by_name(
         &self,
         mut builder: AnswerBuilder,
         name: &DeviceName,
-        resolved: ResolvedDevice,
-        defender: &Arc<Defender>,
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
+        let Some(resolved) = self.meant_device(name, builder.names, scope).await? else {
+            return Ok(self.unknown(builder));
+        };
         let ResolvedDevice { chosen: ChosenDevice { id, others, by }, incomplete } = resolved;
         let mut remaining: VecDeque<_> = iter::once(id).chain(others).collect();
         let mut gone: Vec<DeviceId> = Vec::new();
@@ -70,7 +77,8 @@ impl Enricher {
         while gone.len() < MAX_TRIED_RECORDS
             && let Some(id) = remaining.pop_front()
         {
-            let found = self.findings(Query::Machine(defender.clone(), id.clone()), scope).await?;
+            let query = Query::Defender(DefenderQuery::Machine(id.clone()));
+            let found = self.findings(query.clone(), scope).await?;
             if !found.value.known {
                 gone.push(id);
                 continue;
@@ -79,13 +87,15 @@ impl Enricher {
                 let why = if gone.is_empty() {
                     "onboarded and active, seen last".to_owned()
                 } else {
-                    format!("it comes first of those whose alerts Defender knows, which are not {}", join_ids(&gone))
+                    format!(
+                        "it comes first of those whose alerts Defender knows, which are not {}",
+                        join_ids(gone.iter().map(DeviceId::as_str))
+                    )
                 };
                 let others: Vec<_> = gone.into_iter().chain(remaining).collect();
                 builder.warnings.push(several_devices(&id, &others, &why));
             }
-            id.as_str().clone_into(&mut builder.id);
-            builder.url = Some(self.portal.device(&id));
+            builder.describe(&query, self.portal);
             builder.steps.push(Step::new(StepName::MachineNameToId, name.as_str(), id.as_str()));
             return Ok(builder.finish(found));
         }
@@ -94,68 +104,17 @@ impl Enricher {
             builder.warnings.push(Warning { code: WarningCode::Partial, detail });
         }
         builder.steps.extend(gone.iter().map(|id| Step::new(StepName::MachineNameToId, name.as_str(), id.as_str())));
-        Ok(builder.unknown())
+        Ok(self.unknown(builder))
     }
 
-    /// Returns the alerts of an account, by its bare name.
-    pub(super) async fn defender_user_alerts(
-        &self,
-        mut builder: AnswerBuilder,
-        account: &Account,
-        defender: &Arc<Defender>,
-        scope: &RequestScope<'_>,
-    ) -> Result<Answer, EnrichError> {
-        if account.is_sid() || account.is_object_id() {
-            return Err(EnrichError::NotLookedUp(NotLookedUp::AccountId));
-        }
-        builder.steps.extend(account.step_to_bare_name());
-        let mut answer = self.answer(builder, Query::User(defender.clone(), account.clone()), scope).await?;
-        answer.warnings.extend(namesakes::warning(account, &answer.findings));
-        Ok(answer)
-    }
-
-    /// Returns the alerts of a file. A SHA-256 is resolved to a SHA-1 first.
-    pub(super) async fn defender_file_alerts(
-        &self,
-        mut builder: AnswerBuilder,
-        hash: &FileHash,
-        defender: &Arc<Defender>,
-        scope: &RequestScope<'_>,
-    ) -> Result<Answer, EnrichError> {
-        let sha1 = match hash {
-            FileHash::Sha1(sha1) => sha1.clone(),
-            FileHash::Sha256(sha256) => {
-                let Some(sha1) = self.sha1_of(sha256, &mut builder, defender, scope).await? else {
-                    builder.url = Some(self.portal.file(sha256.as_str()));
-                    return Ok(builder.unknown());
-                };
-                sha1
-            }
-        };
-        builder.url = Some(self.portal.file(sha1.as_str()));
-        self.answer(builder, Query::File(defender.clone(), sha1), scope).await
-    }
-
-    /// Resolves a device name to its records, in the order in which they are tried.
-    async fn device_of(
+    /// Resolves a device name to the records that the filter accepts.
+    async fn meant_device(
         &self,
         name: &DeviceName,
         names: NameFilter,
-        defender: &Arc<Defender>,
         scope: &RequestScope<'_>,
     ) -> Result<Option<ResolvedDevice>, EnrichError> {
-        let key = ResolutionKey::of_device(name);
-        let fetch = || {
-            let (defender, name, ctx) = (defender.clone(), name.clone(), scope.ctx.of_a_name());
-            let permits = scope.name_permits();
-            async move {
-                let _permit = permits.acquire().await;
-                resolve_device(&name, defender.devices_named(&name, &ctx).await?)
-            }
-        };
-        let found =
-            scope.names().get_or_init(key.clone(), self.names.get_or_fetch(key, scope.ctx.deadline, fetch)).await?;
-        let Resolution::Device(Some(resolved)) = found.value else { return Ok(None) };
+        let Some(resolved) = self.device_of(name, scope).await? else { return Ok(None) };
         match (names, resolved.chosen.by) {
             (NameFilter::Any, _)
             | (NameFilter::Whole, NameMatch::Whole)
@@ -166,50 +125,26 @@ impl Enricher {
         }
     }
 
-    /// Resolves a SHA-256 to the SHA-1 of the same file, and adds that step to the answer.
-    async fn sha1_of(
+    /// Returns the alerts of an account, by its bare name.
+    async fn defender_user_alerts(
         &self,
-        sha256: &Sha256,
-        builder: &mut AnswerBuilder,
-        defender: &Arc<Defender>,
+        mut builder: AnswerBuilder,
+        account: &Account,
         scope: &RequestScope<'_>,
-    ) -> Result<Option<Sha1>, EnrichError> {
-        let fetch = || {
-            let (defender, sha256, ctx) = (defender.clone(), sha256.clone(), scope.ctx.of_a_name());
-            let permits = scope.name_permits();
-            async move {
-                let _permit = permits.acquire().await;
-                Ok(Resolution::Sha1(defender.sha1_of(&sha256, &ctx).await?))
-            }
-        };
-        let key = ResolutionKey::Sha256(sha256.clone());
-        let found =
-            scope.names().get_or_init(key.clone(), self.names.get_or_fetch(key, scope.ctx.deadline, fetch)).await?;
-        let Resolution::Sha1(Some(sha1)) = found.value else { return Ok(None) };
-        builder.steps.push(Step::new(StepName::Sha256ToSha1, sha256.as_str(), sha1.as_str()));
-        Ok(Some(sha1))
+    ) -> Result<Answer, EnrichError> {
+        if account.is_sid() || account.is_object_id() {
+            return Err(EnrichError::NotLookedUp(NotLookedUp::AccountId));
+        }
+        builder.steps.extend(account.step_to_bare_name());
+        let query = DefenderQuery::User(ComparedBy::any_case(account.clone(), account.name()));
+        let mut answer = self.answer(builder, Query::Defender(query), scope).await?;
+        answer.warnings.extend(account_domains::defender_warning(account, &answer.findings));
+        Ok(answer)
     }
-}
 
-/// Chooses among the records of a name. If none matches and the list is incomplete, the name stays unresolved: an error.
-fn resolve_device(name: &DeviceName, list: DeviceList) -> Result<Resolution, EnrichError> {
-    let DeviceList { records, incomplete } = list;
-    match (devices::choose(name, records), incomplete.map(EnrichError::from)) {
-        (Some(chosen), incomplete) => Ok(Resolution::Device(Some(ResolvedDevice { chosen, incomplete }))),
-        (None, None) => Ok(Resolution::Device(None)),
-        (None, Some(error)) => Err(error),
-    }
-}
-
-impl AnswerBuilder {
-    /// Builds the answer for a name or hash that Defender does not know.
-    fn unknown(self) -> Answer {
-        let found = Cached {
-            value: Arc::new(Findings::unknown()),
-            fetched_at: Timestamp::now(),
-            age: Duration::ZERO,
-            state: CacheState::Miss,
-        };
-        self.finish(found)
+    /// Returns the answer about a name or hash that Defender does not know.
+    fn unknown(&self, builder: AnswerBuilder) -> Answer {
+        let value = Arc::new(Findings::unknown());
+        builder.finish(Cached { value, fetched_at: self.clock.now(), age: Duration::ZERO, state: CacheState::Miss })
     }
 }

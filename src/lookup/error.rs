@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::backend::Query;
+use crate::backend::defender::DefenderQuery;
 use crate::cache::Outcome;
 use crate::client::ClientError;
 use crate::credentials::{CallError, CredentialError, Refusal, RefusalReason, SecretProblem, StoreError};
@@ -11,38 +13,19 @@ use crate::credentials::{CallError, CredentialError, Refusal, RefusalReason, Sec
 pub(crate) enum EnrichError {
     /// Microsoft throttles, or our own quota is used up: retry later.
     #[error("throttled")]
-    Throttled {
-        /// The time to wait before a retry.
-        retry_after: Duration,
-    },
+    Throttled { retry_after: Duration },
     /// Defender or Entra is down or cannot be reached.
     #[error("{service} is unavailable: {reason}")]
-    Unavailable {
-        /// The service that failed.
-        service: Service,
-        /// What happened.
-        reason: &'static str,
-        /// The time to wait before a retry.
-        retry_after: Duration,
-    },
+    Unavailable { service: Service, reason: &'static str, retry_after: Duration },
     /// The host's name has no address.
     #[error("the host of {service} has no address")]
-    NoAddress {
-        /// The service that the host belongs to.
-        service: Service,
-    },
+    NoAddress { service: Service },
     /// No answer before the deadline.
     #[error("{service} did not answer in time")]
-    TimedOut {
-        /// The service that failed.
-        service: Service,
-    },
+    TimedOut { service: Service },
     /// The credential is refused.
     #[error("the credential is refused: {refusal}")]
-    CredentialRefused {
-        /// The reason that Entra gives.
-        refusal: Refusal,
-    },
+    CredentialRefused { refusal: Refusal },
     /// The credential lacks a permission, or several.
     #[error("the credential lacks {}", permissions.join(", "))]
     Forbidden {
@@ -51,29 +34,16 @@ pub(crate) enum EnrichError {
     },
     /// The answer differs from the documentation.
     #[error("{service} sent a malformed answer: {reason}")]
-    Malformed {
-        /// The service that failed.
-        service: Service,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
+    Malformed { service: Service, reason: &'static str },
     /// The answer is larger than this program reads.
     #[error("the answer is too large")]
     TooLarge,
     /// Any other refusal.
     #[error("{service} answered with status {status}")]
-    Failed {
-        /// The service that failed.
-        service: Service,
-        /// The status.
-        status: u16,
-    },
+    Failed { service: Service, status: u16 },
     /// The Defender secret cannot be read.
-    #[error("the secret cannot be read: {reason}")]
-    SecretUnavailable {
-        /// The reason.
-        reason: &'static str,
-    },
+    #[error("the secret cannot be read: {}", store_reason(*.error))]
+    SecretUnavailable { error: StoreError },
     /// The tenant or the app cannot see the tables of advanced hunting.
     #[error("advanced hunting does not show its tables")]
     HuntingNotVisible,
@@ -82,37 +52,24 @@ pub(crate) enum EnrichError {
     NotLookedUp(NotLookedUp),
     /// AWS STS issues no token for the federation with Entra.
     #[error("AWS STS gives no token for Entra: {reason}")]
-    FederationFailed {
-        /// The reason.
-        reason: &'static str,
-    },
+    FederationFailed { reason: &'static str },
     /// The content of the Defender secret is invalid.
-    #[error("the secret is of no use: {reason}")]
-    Misconfigured {
-        /// The reason.
-        reason: SecretProblem,
-    },
+    #[error("the secret cannot be used: {reason}")]
+    Misconfigured { reason: SecretProblem },
 }
 
 /// What a backend does not look up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotLookedUp {
     /// A security identifier or an object id, where the API knows accounts only by name.
+    #[error("an account's id")]
     AccountId,
     /// An address that the API refuses.
+    #[error("this address")]
     Address,
     /// A domain that the API refuses.
+    #[error("this domain")]
     Domain,
-}
-
-impl std::fmt::Display for NotLookedUp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::AccountId => "an account's id",
-            Self::Address => "this address",
-            Self::Domain => "this domain",
-        })
-    }
 }
 
 /// The service that failed.
@@ -160,15 +117,26 @@ impl EnrichError {
     }
 }
 
+impl EnrichError {
+    /// Returns what an error of this query means for the caller.
+    pub(super) fn of_query(query: &Query, error: CallError) -> Self {
+        let is_refused = matches!(error, CallError::Client(ClientError::Rejected { status: 400 }));
+        match query {
+            // The form was checked before. Defender does not accept every address; no other reason for a 400 is known.
+            Query::Defender(DefenderQuery::Ip(_)) if is_refused => Self::NotLookedUp(NotLookedUp::Address),
+            Query::Defender(DefenderQuery::Domain(_)) if is_refused => Self::NotLookedUp(NotLookedUp::Domain),
+            Query::Defender(_) | Query::Graph(_) => error.into(),
+        }
+    }
+}
+
 impl From<CallError> for EnrichError {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Upstream(error) => Self::from_client_error(&error, Service::Defender),
+            CallError::Client(error) => Self::from_client_error(&error, Service::Defender),
             CallError::Forbidden { permission } => Self::Forbidden { permissions: vec![permission] },
             CallError::Credential(CredentialError::Entra(error)) => Self::from_client_error(&error, Service::Entra),
-            CallError::Credential(CredentialError::Store(error)) => {
-                Self::SecretUnavailable { reason: store_reason(error) }
-            }
+            CallError::Credential(CredentialError::Store(error)) => Self::SecretUnavailable { error },
             CallError::Credential(CredentialError::Federation(error)) => {
                 Self::FederationFailed { reason: federation_reason(error) }
             }
@@ -181,13 +149,15 @@ impl From<CallError> for EnrichError {
     }
 }
 
-fn store_reason(error: StoreError) -> &'static str {
+/// Why the Defender secret cannot be read.
+pub(crate) fn store_reason(error: StoreError) -> &'static str {
     match error {
         StoreError::NotFound => "there is no such secret in this account and region",
         StoreError::MarkedForDeletion => {
             "it is marked for deletion: restore it (aws secretsmanager restore-secret), or name another"
         }
         StoreError::Denied => "the function's role may not read it",
+        StoreError::KeyDenied => "the function's role may not use its KMS key: allow kms:Decrypt on that key",
         StoreError::NotDecrypted => "the key that encrypts it does not decrypt it: is it enabled?",
         StoreError::CredentialsRefused => {
             "AWS does not accept the AWS credentials: they have expired, or are of no account"
@@ -201,7 +171,7 @@ fn store_reason(error: StoreError) -> &'static str {
 
 fn federation_reason(error: StoreError) -> &'static str {
     match error {
-        StoreError::Denied | StoreError::NotFound | StoreError::MarkedForDeletion => {
+        StoreError::Denied | StoreError::KeyDenied | StoreError::NotFound | StoreError::MarkedForDeletion => {
             "the role may not ask for one, or outbound web identity federation is off in this account"
         }
         StoreError::CredentialsRefused => "it does not accept the AWS credentials",

@@ -2,74 +2,64 @@
 
 use std::sync::Arc;
 
-use super::query::Query;
-use super::readings::NameFilter;
+use super::interpretations::NameFilter;
 use super::scope::RequestScope;
-use super::{AnswerBuilder, EnrichError, Enricher, matched_short_name, namesakes, several_devices};
-use crate::backend::graph::{Graph, HuntingTarget, MAX_ALERTS};
+use super::{AnswerBuilder, EnrichError, Enricher, account_domains, matched_short_name, several_devices};
+use crate::backend::graph::{GraphQuery, MAX_ALERTS};
+use crate::backend::{ComparedBy, Query};
 use crate::cache::Cached;
 use crate::domain::alert::{Alert, Device};
-use crate::domain::enrichment::Answer;
+use crate::domain::enrichment::{Answer, BackendName};
 use crate::domain::findings::Findings;
 use crate::domain::resolution::{Step, StepName};
-use crate::domain::subject::{Account, DeviceId, DeviceName, NameMatch};
+use crate::domain::subject::{DeviceId, DeviceName, Machine, NameMatch, Subject};
 use crate::domain::warning::{Warning, WarningCode};
 
 impl Enricher {
-    /// Returns the alerts of a target that one query covers.
-    pub(super) async fn graph_alerts(
-        &self,
-        mut builder: AnswerBuilder,
-        target: HuntingTarget,
-        graph: &Arc<Graph>,
-        scope: &RequestScope<'_>,
-    ) -> Result<Answer, EnrichError> {
-        builder.url = match &target {
-            HuntingTarget::Device(id) => Some(self.portal.device(id)),
-            HuntingTarget::File(hash) => Some(self.portal.file(hash.as_str())),
-            HuntingTarget::DeviceName(_)
-            | HuntingTarget::FullDeviceName(_)
-            | HuntingTarget::User(_)
-            | HuntingTarget::Ip(_)
-            | HuntingTarget::Domain(_) => None,
-        };
-        let query = Query::Hunting(graph.clone(), target);
-        builder.id = query.key().id();
-        let found = self.findings(query, scope).await?;
-        Ok(builder.finish(found))
-    }
-
-    /// Returns the alerts of an account, with a warning if alerts of another account may be among them.
-    pub(super) async fn graph_user_alerts(
+    /// Answers a question by Graph.
+    pub(super) async fn by_graph(
         &self,
         builder: AnswerBuilder,
-        account: &Account,
-        graph: &Arc<Graph>,
+        subject: &Subject,
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
-        let mut answer = self.graph_alerts(builder, HuntingTarget::User(account.clone()), graph, scope).await?;
-        answer.warnings.extend(namesakes::hunting_warning(account, &answer.findings));
+        match subject {
+            Subject::Incident(id) => return self.incident(builder, *id, BackendName::Graph, scope).await,
+            Subject::Machine(Machine::Name(name)) => {
+                return self.graph_alerts_by_device_name(builder, name, scope).await;
+            }
+            Subject::Alert(_)
+            | Subject::Machine(Machine::Id(_))
+            | Subject::User(_)
+            | Subject::File(_)
+            | Subject::Ip(_)
+            | Subject::Domain(_) => {}
+        }
+        let mut answer = self.answer(builder, Query::Graph(GraphQuery::of(subject)), scope).await?;
+        if let Subject::User(account) = subject {
+            answer.warnings.extend(account_domains::hunting_warning(account, &answer.findings));
+        }
         Ok(answer)
     }
 
     /// Returns the alerts of the device with this name. If several devices have it, the device of the newest alert is
     /// taken, and a warning lists the others. A device that is named like the first label of a full name is taken only if
     /// no device has the full name.
-    pub(super) async fn graph_alerts_by_device_name(
+    async fn graph_alerts_by_device_name(
         &self,
         mut builder: AnswerBuilder,
         name: &DeviceName,
-        graph: &Arc<Graph>,
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
-        let query = |target| Query::Hunting(graph.clone(), target);
-        name.as_str().clone_into(&mut builder.id);
-        let mut found = self.findings(query(HuntingTarget::DeviceName(name.clone())), scope).await?;
+        let compared = ComparedBy::any_case(name.clone(), name.as_str());
+        let query = Query::Graph(GraphQuery::MachineName(compared.clone()));
+        builder.describe(&query, self.portal);
+        let mut found = self.findings(query, scope).await?;
         let by_label = |alert: &Alert| match_of(alert, name) == NameMatch::FirstLabel;
         let (newest, are_cut) = (&found.value.alerts, found.value.alerts.len() >= MAX_ALERTS);
         if are_cut && newest.iter().any(by_label) {
             // The list is cut: newer alerts of the short name may have displaced alerts of the full name.
-            match self.findings(query(HuntingTarget::FullDeviceName(name.clone())), scope).await {
+            match self.findings(Query::Graph(GraphQuery::FullMachineName(compared)), scope).await {
                 Ok(whole) if whole.value.found() => found = whole,
                 Ok(_) => {}
                 // It is not known whether the full name has alerts.

@@ -1,9 +1,9 @@
 //! Follows a merged incident to the incident that it was merged into, for a limited number of merges.
 
-use super::query::Query;
 use super::scope::RequestScope;
-use super::{AnswerBuilder, EnrichError, Enricher, Family};
-use crate::domain::enrichment::Answer;
+use super::{AnswerBuilder, EnrichError, Enricher};
+use crate::backend::Query;
+use crate::domain::enrichment::{Answer, BackendName};
 use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::{Warning, WarningCode};
@@ -17,13 +17,13 @@ impl Enricher {
         &self,
         mut builder: AnswerBuilder,
         id: IncidentId,
-        family: Family,
+        backend: BackendName,
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
         let mut visited = vec![id];
-        let mut found = self.findings(Query::Incident(family.clone(), id), scope).await?;
-        builder.id = id.to_string();
-        builder.url = Some(self.portal.incident(id));
+        let query = Query::incident(backend, id);
+        builder.describe(&query, self.portal);
+        let mut found = self.findings(query, scope).await?;
         while let Some(target) = found.value.incident.as_ref().and_then(|incident| incident.merged_into) {
             let problem = if visited.contains(&target) {
                 Some("leads back to itself")
@@ -38,14 +38,14 @@ impl Enricher {
             }
             // Another item may already fetch the next incident, and would wait until this item ends its turn.
             scope.ctx.end_turn();
-            let next = self.findings(Query::Incident(family.clone(), target), scope).await?;
+            let query = Query::incident(backend, target);
+            let next = self.findings(query.clone(), scope).await?;
             if next.value.incident.is_none() {
                 builder.warnings.push(not_followed(target, "leads to an incident that Defender does not know"));
                 break;
             }
             builder.steps.push(Step::new(StepName::IncidentRedirect, builder.id.as_str(), target.to_string()));
-            builder.id = target.to_string();
-            builder.url = Some(self.portal.incident(target));
+            builder.describe(&query, self.portal);
             visited.push(target);
             found = next;
         }

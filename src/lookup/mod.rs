@@ -1,42 +1,34 @@
 //! The use case, and the only orchestrator: question → resolve names → cache or backend → answer.
 
-mod auto;
-mod backend;
+mod account_domains;
 mod batch;
-mod cache_key;
 mod defender_alerts;
 mod error;
+mod fallback;
 mod graph_alerts;
+mod interpretations;
 mod merges;
-mod namesakes;
-mod query;
-mod readings;
 mod resolve;
 mod scope;
 
 use std::sync::Arc;
 
-use crate::backend::graph::HuntingTarget;
+use crate::backend::{Backends, ComparedBy, Origin, Query, Selection, defender, graph};
 use crate::cache::{AnswerCache, Cacheable, Cached};
 pub use crate::client::{Context, Deadline};
+use crate::clock::Clock;
 use crate::config::{CacheTimes, Settings};
-use crate::domain::enrichment::{Answer, Backend as BackendName, Source};
+use crate::domain::enrichment::{Answer, BackendName, Source};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::resolution::Step;
-use crate::domain::subject::{DeviceId, DeviceName, Kind, Machine, Question, Subject};
-use crate::domain::timestamp::Timestamp;
+use crate::domain::subject::{DeviceId, DeviceName, Kind, Question, Sha1, Sha256};
 use crate::domain::warning::{Warning, WarningCode};
 
-pub(crate) use auto::Auto;
-use backend::Origin;
-pub(crate) use backend::{Backend, Family};
-pub(crate) use batch::Held;
-use cache_key::CacheKey;
-pub(crate) use error::{EnrichError, NotLookedUp, OUTAGE_RETRY_AFTER};
-use query::Query;
-use readings::{NameFilter, Reading};
-use resolve::{Resolution, ResolutionKey};
+pub(crate) use batch::ItemOutcome;
+pub(crate) use error::{EnrichError, NotLookedUp, OUTAGE_RETRY_AFTER, store_reason};
+use interpretations::{Interpretation, NameFilter};
+use resolve::ResolvedDevice;
 use scope::RequestScope;
 
 /// Names and hashes change more rarely than alerts: they are cached this many times as long.
@@ -47,15 +39,17 @@ const MAX_SHARED_BYTES: usize = 256 << 10;
 
 /// The size of the cache of answers.
 const MAX_ANSWER_BYTES: usize = 28 << 20;
-/// The size of the cache of resolved names.
-const MAX_NAME_BYTES: usize = 4 << 20;
+/// The size of the caches of resolved device names and of resolved hashes, each.
+const MAX_NAME_BYTES: usize = 2 << 20;
 
-/// Answers questions from the cache or the backend.
+/// Answers questions from the cache or the backends.
 pub struct Enricher {
-    backend: Backend,
+    backends: Arc<Backends>,
     portal: Portal,
-    answers: AnswerCache<CacheKey, Arc<Findings>, EnrichError>,
-    names: AnswerCache<ResolutionKey, Resolution, EnrichError>,
+    answers: AnswerCache<Query, Arc<Findings>, EnrichError>,
+    devices: AnswerCache<ComparedBy<DeviceName>, Option<ResolvedDevice>, EnrichError>,
+    hashes: AnswerCache<Sha256, Option<Sha1>, EnrichError>,
+    clock: Clock,
 }
 
 impl Cacheable for Arc<Findings> {
@@ -73,20 +67,22 @@ impl Cacheable for Arc<Findings> {
 }
 
 impl Enricher {
-    pub(crate) fn new(backend: Backend, settings: &Settings, clock: fn() -> Timestamp) -> Self {
+    pub(crate) fn new(backends: Backends, settings: &Settings, clock: Clock) -> Self {
         let CacheTimes { fresh, stale } = settings.cache;
         let names = CacheTimes { fresh: fresh.saturating_mul(NAME_LIFETIME_FACTOR), stale };
         Self {
-            backend,
+            backends: Arc::new(backends),
             portal: settings.portal,
             answers: AnswerCache::new(settings.cache, MAX_ANSWER_BYTES, clock),
-            names: AnswerCache::new(names, MAX_NAME_BYTES, clock),
+            devices: AnswerCache::new(names, MAX_NAME_BYTES, clock),
+            hashes: AnswerCache::new(names, MAX_NAME_BYTES, clock),
+            clock,
         }
     }
 
-    /// Returns the backend that answers.
-    pub(crate) fn backend(&self) -> &Backend {
-        &self.backend
+    /// Returns the backends that answer.
+    pub(crate) fn backends(&self) -> &Backends {
+        &self.backends
     }
 
     /// Answers one question.
@@ -95,91 +91,57 @@ impl Enricher {
         Box::pin(self.first_that_finds(question, &RequestScope::new(ctx))).await
     }
 
-    /// Answers one reading of a question, within a request that may contain other questions.
-    async fn enrich_within(&self, reading: &Reading<'_>, scope: &RequestScope<'_>) -> Result<Answer, EnrichError> {
-        match &self.backend {
-            Backend::Defender(defender) => self.by_family(Family::Defender(defender.clone()), reading, scope).await,
-            Backend::Graph(graph) => self.by_family(Family::Graph(graph.clone()), reading, scope).await,
-            Backend::Auto(auto) => self.by_roles(auto, reading, scope).await,
+    /// Answers one interpretation of a question, within a request that may contain other questions.
+    async fn enrich_within(&self, asked: &Interpretation<'_>, scope: &RequestScope<'_>) -> Result<Answer, EnrichError> {
+        match &self.backends.selection {
+            Selection::Fixed(backend) => self.by_backend(*backend, asked, scope).await,
+            Selection::Auto(auto) => self.by_roles(auto, asked, scope).await,
         }
     }
 
-    /// Answers one reading by one family of APIs.
-    async fn by_family(
+    /// Answers one interpretation of a question by one backend.
+    async fn by_backend(
         &self,
-        family: Family,
-        reading: &Reading<'_>,
+        backend: BackendName,
+        asked: &Interpretation<'_>,
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
-        let kind = reading.subject.kind();
-        let builder = AnswerBuilder::new(reading, family.origin(kind));
-        match (reading.subject, &family) {
-            (Subject::Alert(id), _) => self.answer(builder, Query::Alert(family.clone(), id.clone()), scope).await,
-            (Subject::Incident(id), _) => self.incident(builder, *id, family, scope).await,
-            (Subject::Machine(Machine::Name(name)), Family::Graph(graph)) => {
-                self.graph_alerts_by_device_name(builder, name, graph, scope).await
-            }
-            (Subject::Machine(Machine::Id(id)), Family::Graph(graph)) => {
-                self.graph_alerts(builder, HuntingTarget::Device(id.clone()), graph, scope).await
-            }
-            (Subject::User(account), Family::Graph(graph)) => {
-                self.graph_user_alerts(builder, account, graph, scope).await
-            }
-            (Subject::File(hash), Family::Graph(graph)) => {
-                self.graph_alerts(builder, HuntingTarget::File(hash.clone()), graph, scope).await
-            }
-            (Subject::Ip(address), Family::Graph(graph)) => {
-                self.graph_alerts(builder, HuntingTarget::Ip(*address), graph, scope).await
-            }
-            (Subject::Domain(name), Family::Graph(graph)) => {
-                self.graph_alerts(builder, HuntingTarget::Domain(name.clone()), graph, scope).await
-            }
-            (Subject::Ip(address), Family::Defender(defender)) => {
-                self.answer(builder, Query::Ip(defender.clone(), *address), scope).await
-            }
-            (Subject::Domain(name), Family::Defender(defender)) => {
-                self.answer(builder, Query::Domain(defender.clone(), name.clone()), scope).await
-            }
-            (Subject::Machine(machine), Family::Defender(defender)) => {
-                self.defender_machine_alerts(builder, machine, defender, scope).await
-            }
-            (Subject::User(account), Family::Defender(defender)) => {
-                self.defender_user_alerts(builder, account, defender, scope).await
-            }
-            (Subject::File(hash), Family::Defender(defender)) => {
-                self.defender_file_alerts(builder, hash, defender, scope).await
-            }
+        let builder = AnswerBuilder::new(asked, backend);
+        match backend {
+            BackendName::Defender => self.by_defender(builder, asked.subject, scope).await,
+            BackendName::Graph => self.by_graph(builder, asked.subject, scope).await,
         }
     }
 
     /// Returns the findings of a query, from this request, from the cache or from the backend.
     async fn findings(&self, query: Query, scope: &RequestScope<'_>) -> Result<Cached<Arc<Findings>>, EnrichError> {
-        let key = query.key();
         let fetch = || {
-            let (query, ctx, permits) = (query.clone(), scope.ctx.clone(), scope.finding_permits());
+            let (backends, query, ctx) = (self.backends.clone(), query.clone(), scope.ctx.clone());
+            let permits = scope.shared.finding_permits.clone();
             async move {
                 let _permit = permits.acquire().await;
-                let findings = query.fetch(&ctx).await.map_err(|error| query.map_error(error))?;
-                Ok(Arc::new(findings))
+                let findings = backends.fetch(&query, &ctx).await;
+                findings.map(Arc::new).map_err(|error| EnrichError::of_query(&query, error))
             }
         };
-        let cached = self.answers.get_or_fetch(key.clone(), scope.ctx.deadline, fetch);
-        scope.findings(key, cached, |findings| findings.weight() <= MAX_SHARED_BYTES).await
+        let cached = self.answers.get_or_fetch(query.clone(), scope.ctx.deadline, fetch);
+        scope.findings(query.clone(), cached, |findings| findings.weight() <= MAX_SHARED_BYTES).await
     }
 
+    /// Returns the answer to a question that one query answers.
     async fn answer(
         &self,
         mut builder: AnswerBuilder,
         query: Query,
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
-        builder.id = query.key().id();
+        builder.describe(&query, self.portal);
         let cached = self.findings(query, scope).await?;
         Ok(builder.finish(cached))
     }
 }
 
-/// How many ids of devices a warning lists.
+/// How many ids of devices or alerts a warning lists.
 const MAX_LISTED_IDS: usize = 10;
 
 /// The warning that several devices have one name: which one was taken, and why.
@@ -188,16 +150,15 @@ fn several_devices(chosen: &DeviceId, others: &[DeviceId], why: &str) -> Warning
         "{} devices have this name; {} was taken: {why}. The others: {}.",
         others.len() + 1,
         chosen.as_str(),
-        join_ids(others)
+        join_ids(others.iter().map(DeviceId::as_str))
     );
     Warning { code: WarningCode::SeveralDevicesMatch, detail }
 }
 
 /// Joins the first ids for a sentence.
-fn join_ids(ids: &[DeviceId]) -> String {
-    let named: Vec<_> = ids.iter().take(MAX_LISTED_IDS).map(DeviceId::as_str).collect();
-    let more = if named.len() < ids.len() { " …" } else { "" };
-    named.join(", ") + more
+fn join_ids<'i>(ids: impl ExactSizeIterator<Item = &'i str>) -> String {
+    let more = if ids.len() > MAX_LISTED_IDS { " …" } else { "" };
+    ids.take(MAX_LISTED_IDS).collect::<Vec<_>>().join(", ") + more
 }
 
 /// The warning that no device has the full name, and that a device named like its first label was taken.
@@ -233,35 +194,44 @@ struct AnswerBuilder {
     names: NameFilter,
     /// What the caller should know if nothing is found.
     hint: Option<&'static str>,
-    origin: Origin,
+    backend: BackendName,
 }
 
 impl AnswerBuilder {
-    fn new(reading: &Reading<'_>, origin: Origin) -> Self {
+    fn new(asked: &Interpretation<'_>, backend: BackendName) -> Self {
         Self {
-            kind: reading.subject.kind(),
-            input: reading.input.to_owned(),
-            id: reading.subject.id(),
+            kind: asked.subject.kind(),
+            input: asked.input.to_owned(),
+            id: asked.subject.id(),
             url: None,
-            steps: reading.steps.clone(),
+            steps: asked.steps.clone(),
             warnings: Vec::new(),
-            names: reading.names,
-            hint: readings::display_name(reading.subject),
-            origin,
+            names: asked.names,
+            hint: interpretations::display_name_hint(asked.subject),
+            backend,
         }
+    }
+
+    /// Names the subject as the query does.
+    fn describe(&mut self, query: &Query, portal: Portal) {
+        self.id = query.id();
+        self.url = query.portal_page(portal);
     }
 
     /// Builds the answer from what was found.
     fn finish(mut self, found: Cached<Arc<Findings>>) -> Answer {
-        let origin = self.origin;
         let reports_unknown = match self.kind {
             Kind::Alert | Kind::Incident => true,
-            Kind::Machine => origin.backend == BackendName::Defender,
+            Kind::Machine => self.backend == BackendName::Defender,
             Kind::User | Kind::File | Kind::Ip | Kind::Domain => false,
         };
         if found.value.alerts.is_empty() && !reports_unknown {
             self.warnings.push(unknown_or_no_alerts(self.kind, self.hint));
         }
+        let Origin { product, route } = match self.backend {
+            BackendName::Defender => defender::origin(self.kind),
+            BackendName::Graph => graph::origin(self.kind),
+        };
         Answer {
             kind: self.kind,
             input: self.input,
@@ -271,9 +241,9 @@ impl AnswerBuilder {
             warnings: self.warnings,
             findings: found.value,
             source: Source {
-                product: origin.product,
-                backend: origin.backend,
-                api: origin.api,
+                product,
+                backend: self.backend,
+                api: route,
                 retrieved_at: found.fetched_at,
                 cache: found.state,
                 age_s: found.age.as_secs(),

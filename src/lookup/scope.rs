@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, Semaphore, watch};
 use tokio::time::timeout_at;
 
-use super::cache_key::CacheKey;
-use super::resolve::{Resolution, ResolutionKey};
+use super::resolve::ResolvedDevice;
 use super::{Context, EnrichError};
+use crate::backend::{ComparedBy, Query};
 use crate::cache::Cached;
 use crate::client::Deadline;
 use crate::domain::findings::Findings;
+use crate::domain::subject::{DeviceName, Sha1, Sha256};
 
 /// How many calls for findings, and how many for names, run concurrently in one request.
 const MAX_CONCURRENT_CALLS: usize = 8;
@@ -21,17 +22,18 @@ const MAX_CONCURRENT_CALLS: usize = 8;
 /// One item of a request, which may be the only one.
 pub(super) struct RequestScope<'i> {
     pub(super) ctx: &'i Context,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Whether this item still counts in `will_request`.
     is_counted: AtomicBool,
 }
 
 /// What the items of a request share.
 pub(super) struct Shared {
-    findings: OncePerRequest<CacheKey, Arc<Findings>>,
-    names: OncePerRequest<ResolutionKey, Resolution>,
-    finding_permits: Arc<Semaphore>,
-    name_permits: Arc<Semaphore>,
+    findings: OncePerRequest<Query, Arc<Findings>>,
+    pub(super) devices: OncePerRequest<ComparedBy<DeviceName>, Option<ResolvedDevice>>,
+    pub(super) hashes: OncePerRequest<Sha256, Option<Sha1>>,
+    pub(super) finding_permits: Arc<Semaphore>,
+    pub(super) name_permits: Arc<Semaphore>,
     /// How many items have not requested any findings yet.
     will_request: watch::Sender<usize>,
 }
@@ -47,34 +49,20 @@ impl<'i> RequestScope<'i> {
         Self { ctx, shared, is_counted: AtomicBool::new(true) }
     }
 
-    pub(super) fn names(&self) -> &OncePerRequest<ResolutionKey, Resolution> {
-        &self.shared.names
-    }
-
-    /// Returns the semaphore that limits concurrent calls for names.
-    pub(super) fn name_permits(&self) -> Arc<Semaphore> {
-        self.shared.name_permits.clone()
-    }
-
-    /// Returns the semaphore that limits concurrent calls for findings.
-    pub(super) fn finding_permits(&self) -> Arc<Semaphore> {
-        self.shared.finding_permits.clone()
-    }
-
-    /// Returns the findings of a key. Only the first request for a key awaits `fetch`.
+    /// Returns the findings of a query. Only the first request for a query awaits `fetch`.
     pub(super) async fn findings(
         &self,
-        key: CacheKey,
+        query: Query,
         fetch: impl Future<Output = Outcome<Arc<Findings>>>,
         is_kept: impl Fn(&Findings) -> bool,
     ) -> Outcome<Arc<Findings>> {
-        let cell = self.shared.findings.cell(key.clone());
+        let cell = self.shared.findings.cell(query.clone());
         // This item has joined the call, so others need not wait for it.
         self.mark_requested();
         let outcome = cell.get_or_init(|| fetch).await.clone();
         if outcome.as_ref().is_ok_and(|found| !is_kept(&found.value)) {
             self.all_have_requested(self.ctx.deadline).await;
-            self.shared.findings.forget(&key, &cell);
+            self.shared.findings.forget(&query, &cell);
         }
         outcome
     }
@@ -104,8 +92,9 @@ impl Shared {
     /// Creates the shared state for this number of items, none of which has requested findings yet.
     pub(super) fn for_items(items: usize) -> Arc<Self> {
         Arc::new(Self {
-            findings: OncePerRequest::new(),
-            names: OncePerRequest::new(),
+            findings: OncePerRequest::default(),
+            devices: OncePerRequest::default(),
+            hashes: OncePerRequest::default(),
             finding_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             name_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             will_request: watch::Sender::new(items),
@@ -121,11 +110,13 @@ pub(super) struct OncePerRequest<K, V> {
     outcomes: Mutex<HashMap<K, Cell<V>>>,
 }
 
-impl<K: Eq + Hash, V: Clone> OncePerRequest<K, V> {
-    fn new() -> Self {
+impl<K, V> Default for OncePerRequest<K, V> {
+    fn default() -> Self {
         Self { outcomes: Mutex::default() }
     }
+}
 
+impl<K: Eq + Hash, V: Clone> OncePerRequest<K, V> {
     /// Returns the outcome of this key. Only the first request for a key awaits `fetch`.
     pub(super) async fn get_or_init(&self, key: K, fetch: impl Future<Output = Outcome<V>>) -> Outcome<V> {
         self.cell(key).get_or_init(|| fetch).await.clone()
@@ -152,12 +143,12 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::domain::enrichment::CacheState;
+    use crate::domain::enrichment::{BackendName, CacheState};
     use crate::domain::subject::IncidentId;
     use crate::domain::timestamp::Timestamp;
 
-    fn key() -> CacheKey {
-        CacheKey::Incident(crate::domain::enrichment::Backend::Graph, IncidentId::new(77).expect("an id"))
+    fn query() -> Query {
+        Query::incident(BackendName::Graph, IncidentId::new(77).expect("an id"))
     }
 
     fn fetched() -> Ready<Outcome<Arc<Findings>>> {
@@ -177,11 +168,11 @@ mod tests {
     async fn a_large_answer_is_kept_until_every_item_has_requested_something() {
         let (ctx, shared) = (ctx(), Shared::for_items(3));
         let [first, second, third] = [(); 3].map(|()| RequestScope::for_item(&ctx, shared.clone()));
-        let mut waiting = Box::pin(first.findings(key(), fetched(), |_| false));
+        let mut waiting = Box::pin(first.findings(query(), fetched(), |_| false));
         assert!((&mut waiting).now_or_never().is_none(), "two items have requested nothing");
         drop(third);
         assert!((&mut waiting).now_or_never().is_none(), "one item has requested nothing");
-        let equal = second.findings(key(), fetched_again(), |_| false).await.expect("findings");
+        let equal = second.findings(query(), fetched_again(), |_| false).await.expect("findings");
         assert!(Arc::ptr_eq(&equal.value, &waiting.await.expect("findings").value));
         assert!(shared.findings.outcomes.lock().expect("a lock").is_empty(), "nothing is kept");
     }
@@ -190,7 +181,7 @@ mod tests {
     async fn a_large_answer_is_kept_for_at_most_half_of_the_time() {
         let (ctx, shared) = (ctx(), Shared::for_items(2));
         let [first, _second] = [(); 2].map(|()| RequestScope::for_item(&ctx, shared.clone()));
-        first.findings(key(), fetched(), |_| false).await.expect("findings");
+        first.findings(query(), fetched(), |_| false).await.expect("findings");
         assert_eq!(ctx.deadline.remaining(), Duration::from_secs(5));
     }
 
@@ -198,7 +189,7 @@ mod tests {
     async fn a_small_answer_is_kept_without_waiting() {
         let (ctx, shared) = (ctx(), Shared::for_items(2));
         let [first, second] = [(); 2].map(|()| RequestScope::for_item(&ctx, shared.clone()));
-        assert!(first.findings(key(), fetched(), |_| true).now_or_never().is_some());
-        assert!(second.findings(key(), fetched_again(), |_| true).now_or_never().is_some());
+        assert!(first.findings(query(), fetched(), |_| true).now_or_never().is_some());
+        assert!(second.findings(query(), fetched_again(), |_| true).now_or_never().is_some());
     }
 }

@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::body::Body;
 use defender_enrich::api::OwnAddress;
-use defender_enrich::sandbox::{DEMO_KEY, Route};
+use defender_sandbox::{DEMO_KEY, Route};
 use http::Request;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};

@@ -7,36 +7,38 @@ use std::path::{Path, PathBuf};
 /// A module, and the modules that it may use beside itself.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("sandbox", &[]),
     ("telemetry", &["config"]),
-    ("config", &["domain", "integrations"]),
-    ("integrations", &["domain"]),
+    ("config", &["domain"]),
     ("formats", &["domain"]),
     ("lenient_json", &["domain"]),
     ("client", &["config", "domain"]),
     ("background", &["client"]),
-    ("cache", &["client", "config", "domain"]),
-    ("credentials", &["client", "config", "domain"]),
-    ("auth", &["client", "config", "credentials", "delivery", "domain", "integrations"]),
+    ("clock", &["domain"]),
+    ("single_flight", &["client"]),
+    ("cache", &["client", "clock", "config", "domain", "single_flight"]),
+    ("repetitions", &["cache", "client", "clock"]),
+    ("credentials", &["client", "config", "domain", "single_flight"]),
+    ("auth", &["client", "clock", "config", "credentials", "domain"]),
     ("backend", &["client", "config", "credentials", "domain", "lenient_json"]),
-    ("lookup", &["backend", "cache", "client", "config", "credentials", "domain"]),
-    ("delivery", &["client", "config", "domain", "formats", "integrations"]),
-    ("api", &["app", "auth", "cache", "delivery", "domain", "formats", "integrations", "lookup"]),
+    ("lookup", &["backend", "cache", "client", "clock", "config", "credentials", "domain"]),
+    ("delivery", &["auth", "client", "clock", "config", "domain", "formats"]),
+    ("integrations", &["auth", "config", "delivery", "domain", "formats"]),
+    ("api", &["app", "auth", "delivery", "domain", "formats", "integrations", "lookup", "repetitions"]),
     (
         "app",
         &[
-            "api",
             "auth",
             "backend",
             "background",
-            "cache",
             "client",
+            "clock",
             "config",
             "credentials",
             "delivery",
             "domain",
             "integrations",
             "lookup",
+            "repetitions",
         ],
     ),
     ("lambda", &["api", "background", "domain", "lookup"]),
@@ -48,13 +50,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "auth",
             "backend",
             "client",
+            "clock",
             "config",
             "credentials",
             "delivery",
             "domain",
             "formats",
+            "integrations",
             "lookup",
-            "sandbox",
             "telemetry",
         ],
     ),
@@ -140,7 +143,7 @@ fn there_is_no_arrow_that_nobody_uses() {
 
 #[test]
 fn the_pure_modules_know_of_no_network_and_no_runtime() {
-    // Hooks read headers, in the types of the crate `http`.
+    // Integrations read headers, in the types of the crate `http`.
     for (module, known) in [("domain", None), ("formats", None), ("integrations", Some("http::"))] {
         let mut pure = Vec::new();
         files(&source().join(module), &mut pure);
@@ -191,6 +194,22 @@ fn only_the_lambda_module_knows_of_lambda_and_only_credentials_of_aws() {
         if code.contains("reqwest::") {
             assert!(["client", "credentials", "delivery"].contains(&module.as_str()), "{}", file.display());
         }
+    }
+}
+
+#[test]
+fn only_the_command_line_uses_the_sandbox_which_uses_nothing_of_the_service() {
+    let sandbox = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/sandbox");
+    assert!(!fs::read_to_string(sandbox.join("Cargo.toml")).unwrap().contains("defender-enrich"));
+    let (mut own, mut service) = (Vec::new(), Vec::new());
+    files(&sandbox, &mut own);
+    files(&source(), &mut service);
+    assert!(own.len() > 10, "{}", own.len());
+    for file in own {
+        assert!(!code(&file).contains("defender_enrich"), "{}", file.display());
+    }
+    for file in service {
+        assert!(!code(&file).contains("defender_sandbox") || module(&file) == "cli", "{}", file.display());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::iter;
 use std::time::Duration;
 
-use defender_enrich::sandbox::{Encoding, Fault, Route, Times};
+use defender_sandbox::{Encoding, Fault, Route, Times};
 use serde_json::{Value, json};
 
 use crate::client::warnings;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use defender_enrich::lookup::Deadline;
-use defender_enrich::sandbox::{
+use defender_sandbox::{
     CALLER_SECRET, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, Fault, Route, Times, XDR_AUDIENCE,
 };
 use futures_util::future::{join, join_all, poll_fn};

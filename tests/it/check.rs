@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use defender_enrich::sandbox::{
+use defender_sandbox::{
     CALLER_SECRET, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, Fault, GRAPH_AUDIENCE, Route, Sandbox, TENANT_ID,
     Times, demo_callers,
 };
@@ -50,7 +50,11 @@ fn assert_told(told: &str, mark: &str, part: &str, words: &[&str]) {
 
 /// What Secrets Manager says.
 fn aws_says(code: &str) -> Fault {
-    let body = json!({"__type": code, "Message": "canary"}).to_string();
+    aws_says_why(code, "canary")
+}
+
+fn aws_says_why(code: &str, message: &str) -> Fault {
+    let body = json!({"__type": code, "Message": message}).to_string();
     Fault::status(400).with_body(body).with_header("x-amzn-errortype", code)
 }
 
@@ -86,17 +90,22 @@ async fn missing_aws_credentials_a_missing_profile_and_a_missing_setting_are_tol
 
 #[tokio::test]
 async fn every_reason_why_a_secret_cannot_be_read_has_its_own_remedy() {
-    for (code, words) in [
-        ("AccessDeniedException", ["secretsmanager:GetSecretValue", "kms:Decrypt"]),
-        ("ResourceNotFoundException", ["no such secret", "AWS_REGION"]),
-        ("UnrecognizedClientException", ["does not accept the AWS credentials", "aws sso login"]),
-        ("ExpiredTokenException", ["have expired", "aws sso login"]),
-        ("DecryptionFailure", ["KMS key", "enable"]),
-        ("InvalidRequestException", ["marked for deletion", "restore-secret"]),
+    let denied = "User: arn:aws:iam::111122223333:user/canary is not authorized to perform: secretsmanager:GetSecretValue on \
+                  resource: Access to KMS";
+    let key_denied = "User: canary is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:canary";
+    for (code, message, words) in [
+        ("AccessDeniedException", denied, ["may not read it", "secretsmanager:GetSecretValue"]),
+        ("AccessDeniedException", "Access to KMS is not allowed", ["may not use the KMS key", "kms:Decrypt"]),
+        ("AccessDeniedException", key_denied, ["may not use the KMS key", "policy of the key"]),
+        ("ResourceNotFoundException", "canary", ["no such secret", "AWS_REGION"]),
+        ("UnrecognizedClientException", "canary", ["does not accept the AWS credentials", "aws sso login"]),
+        ("ExpiredTokenException", "canary", ["have expired", "aws sso login"]),
+        ("DecryptionFailure", "canary", ["KMS key", "enable"]),
+        ("InvalidRequestException", "canary", ["marked for deletion", "restore-secret"]),
     ] {
         for (secret, part) in [(DEFENDER_SECRET, "Defender secret"), (CALLER_SECRET, "callers")] {
             let sandbox = new_sandbox().await;
-            sandbox.fail(Route::Secret, Times::Always, aws_says(code).only_for(secret));
+            sandbox.fail(Route::Secret, Times::Always, aws_says_why(code, message).only_for(secret));
             let (status, told) = check(&sandbox, &[]).await;
             assert_told(&told, "WRONG", part, &words);
             assert!(status == Some(1) && !told.contains("canary"), "{told}");
@@ -139,7 +148,7 @@ async fn a_token_that_has_expired_and_an_api_that_is_down_are_told_for_a_command
     let sandbox = new_sandbox().await;
     sandbox.fail(Route::Alert, Times::Always, Fault::status(503));
     let (_, told) = check(&sandbox, &[]).await;
-    assert_told(&told, "WRONG", "Defender for Endpoint: a call", &["ask again in 10 seconds"]);
+    assert_told(&told, "WRONG", "Defender for Endpoint: a call", &["Ask again in 10 seconds"]);
     assert!(!told.contains("Retry-After"), "{told}");
 }
 
@@ -160,13 +169,19 @@ async fn unknown_members_and_weak_keys_of_the_caller_secret_are_noted() {
     let callers = json!({
         "api_keys": {"jira": ["canary-short"], "siem": ["canary:3f9c1de07b5a4482c6d1e90fa7b82354"]},
         "splunk_tokens": {"es": ["canary"]},
+        "slack_signing_secrets": ["canary"],
+        "pagerduty_secrets": ["canary", "canary-2"],
         "slack_signing_secret": ["canary"],
+        "destinations": {"soc": {"kind": "slack", "url": "https://canary.invalid/canary", "fromat": "canary"}},
         "canary3f9c1de07b5a4482c6d1": "siem",
     });
     sandbox.put_secret(CALLER_SECRET, &callers.to_string());
     let (status, told) = check(&sandbox, &[]).await;
     assert_told(&told, "NOTE", "callers", &["a key of jira can be guessed", "openssl"]);
     assert_told(&told, "NOTE", "  Splunk", &["a token of es can be guessed"]);
+    assert_told(&told, "NOTE", "  Slack", &["a secret of slack can be guessed", "that Slack shows"]);
+    assert_told(&told, "NOTE", "  PagerDuty", &["a secret of pagerduty can be guessed", "that PagerDuty shows"]);
+    assert_told(&told, "NOTE", "caller secret", &["in destination soc, the member fromat", "did you mean format?"]);
     assert_told(
         &told,
         "NOTE",
@@ -174,7 +189,7 @@ async fn unknown_members_and_weak_keys_of_the_caller_secret_are_noted() {
         &["slack_signing_secret is not known: did you mean slack_signing_secrets?"],
     );
     assert_told(&told, "NOTE", "caller secret", &["not shown because it may be a key"]);
-    assert!(status == Some(0) && !told.contains("canary"), "{told}");
+    assert!(status == Some(1) && !told.contains("canary"), "{told}");
     for (text, words) in [
         (json!({"api_keys": ["canary"]}), ["api_keys", "{\"jira\":[\"KEY\"]}"]),
         (json!({}), ["no keys", "{\"jira\":[\"KEY\"]}"]),
@@ -225,6 +240,7 @@ async fn a_test_message_is_posted_on_request_only() {
     let good = Receiver::start(&[]).await;
     let collector = Receiver::start(&[Say::body(200, "{\"text\":\"Success\",\"code\":0}")]).await;
     let gone = Receiver::start(&[Say::status(404)]).await;
+    let failing = Receiver::start(&[Say::status(500)]).await;
     let closed = format!("http://{}/", std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
     let token = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
     let sandbox = with_destinations(&json!({
@@ -234,6 +250,7 @@ async fn a_test_message_is_posted_on_request_only() {
         "siem": {"kind": "splunk_hec", "url": collector.url("/hec"), "token": "canary", "format": "ecs"},
         "gone": {"kind": "slack", "url": gone.url("/canary")},
         "closed": {"kind": "slack", "url": closed},
+        "failing": {"kind": "slack", "url": failing.url("/canary")},
     }))
     .await;
     let allowed = [("ENRICH_ALLOW_PRIVATE_DESTINATIONS", "true")];
@@ -245,7 +262,8 @@ async fn a_test_message_is_posted_on_request_only() {
     let (status, told) = run(&["--post-test"], settings(&sandbox, &allowed)).await;
     assert_eq!(lines(&told, "ok", "  test message"), ["taken (HTTP 200)"; 4], "{told}");
     assert_told(&told, "WRONG", "  test message", &["refused (HTTP 404)", "check url and token"]);
-    assert_told(&told, "WRONG", "  test message", &["cannot be reached"]);
+    assert_told(&told, "WRONG", "  test message", &["no connection", "check host and port of url", "firewall"]);
+    assert_told(&told, "WRONG", "  test message", &["a fault of its own (HTTP 500)", "status page"]);
     assert!(status == Some(1) && !told.contains("canary"), "{told}");
     let mut targets: Vec<_> = good.posts().iter().map(|post| post.target.clone()).collect();
     targets.sort();
@@ -269,6 +287,15 @@ async fn permissions_that_need_not_be_there_are_called_optional() {
     let (status, told) = check(&sandbox, &[]).await;
     assert_told(&told, "WRONG", "  Machine.Read.All", &["missing, for machines by name", "WindowsDefenderATP"]);
     assert_eq!(status, Some(1), "{told}");
+    let required = ["Alert.Read.All", "Machine.Read.All", "File.Read.All"];
+    sandbox.set_roles(DEFENDER_AUDIENCE, &required);
+    let (status, told) = check(&sandbox, &[]).await;
+    for role in ["  Ip.Read.All", "  URL.Read.All"] {
+        assert_told(&told, "-", role, &["optional, and missing", "answers come without it", "WindowsDefenderATP"]);
+    }
+    assert_eq!(status, Some(0), "{told}");
+    sandbox.set_roles(DEFENDER_AUDIENCE, &[&required[..], &["Ip.Read.All", "URL.Read.All"]].concat());
+    assert_told(&check(&sandbox, &[]).await.1, "ok", "  Ip.Read.All", &["how many devices"]);
 }
 
 async fn ask(world: &World, more: &[&str]) -> (Option<i32>, String) {

@@ -2,13 +2,11 @@
 
 use std::net::SocketAddr;
 
+use defender_sandbox::DEMO_KEY;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sandbox::DEMO_KEY;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-use defender_enrich::sandbox;
 
 /// A request.
 #[derive(Clone, Debug)]

@@ -38,9 +38,16 @@ fn folder(name: &str) -> std::path::PathBuf {
 #[cfg(target_os = "linux")]
 #[test]
 fn what_cannot_be_written_is_an_error() {
-    for arguments in
-        [&["openapi"][..], &["check", "--demo"], &["lookup", "alert", ALERT, "--demo"], &["completions", "bash"]]
-    {
+    for arguments in [
+        &["openapi"][..],
+        &["check", "--demo"],
+        &["lookup", "alert", ALERT, "--demo"],
+        &["completions", "bash"],
+        &["--help"],
+        &["lookup", "--help"],
+        &["help", "check"],
+        &["--version"],
+    ] {
         let full = File::options().write(true).open("/dev/full").expect("a full disk");
         let output = program(arguments).stdout(full).output().expect("a process");
         let (status, _, errors) = told(&output);
@@ -153,6 +160,52 @@ fn a_wrong_setting_is_one_sentence_of_either_program() {
             assert_eq!(errors.lines().count(), 1, "{errors}");
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn aws_profiles_without_usable_credentials_are_one_sentence_of_advice() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = folder("profiles");
+    fs::create_dir_all(&folder).expect("a folder");
+    let process = folder.join("credentials.sh");
+    let answer = r#"{"Version":1,"AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"canary","SessionToken":"canary"}"#;
+    fs::write(&process, format!("#!/bin/sh\necho '{answer}'\n")).expect("a file");
+    fs::set_permissions(&process, fs::Permissions::from_mode(0o700)).expect("an executable file");
+    let config = folder.join("config");
+    let text = format!(
+        "[profile sso]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = Reader\nregion = eu-central-1\n\
+         [sso-session corp]\nsso_start_url = https://corp.example/start\nsso_region = eu-central-1\n\
+         [profile process]\ncredential_process = {}\nregion = eu-central-1\n\
+         [profile nowhere]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = canary\n",
+        process.display()
+    );
+    fs::write(&config, text).expect("a file");
+    let environment = [
+        ("DEFENDER_SECRET_ID", "x"),
+        ("HOME", folder.to_str().expect("a path")),
+        ("AWS_CONFIG_FILE", config.to_str().expect("a path")),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1"),
+    ];
+    for (profile, sentence) in [
+        ("sso", "AWS credentials: the profile gives none: run aws sso login"),
+        ("nowhere", "AWS_REGION must be set"),
+        ("missing", "AWS_PROFILE must name a profile that has credentials"),
+    ] {
+        for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["lookup", "alert", ALERT]] {
+            let variables = [&environment[..], &[("AWS_PROFILE", profile)]].concat();
+            let (status, text, errors) = run(arguments, &variables);
+            assert_eq!((status, text.as_str()), (Some(3), ""), "{profile}: {errors}");
+            assert!(errors.starts_with(&format!("defender-enrich: {sentence}")), "{profile}: {errors}");
+            assert_eq!(errors.lines().count(), 1, "{errors}");
+        }
+    }
+    let variables = [&environment[..], &[("AWS_PROFILE", "process"), ("ENRICH_TIMEOUT_MS", "1000")]].concat();
+    let (status, _, errors) = run(&["lookup", "alert", ALERT], &variables);
+    assert!(status == Some(3) && errors.contains("AWS does not answer: is there a way from here"), "{errors}");
+    assert!(!errors.contains("the function's role") && !errors.contains("canary"), "{errors}");
 }
 
 /// `serve --demo` on a free port.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use defender_enrich::sandbox::{
+use defender_sandbox::{
     CLIENT_ID, DEFENDER_AUDIENCE, DEFENDER_SECRET, Fault, Route, Sandbox, TENANT_ID, Times, XDR_AUDIENCE,
 };
 use futures_util::future::join_all;

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use defender_enrich::sandbox::{CLIENT_ID, DEFENDER_SECRET, Fault, Route, STS_ISSUER, Sandbox, TENANT_ID, Times};
+use defender_sandbox::{CLIENT_ID, DEFENDER_SECRET, Fault, Route, STS_ISSUER, Sandbox, TENANT_ID, Times};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};

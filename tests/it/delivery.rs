@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use defender_enrich::sandbox::{CALLER_SECRET, DEMO_KEY, Fault, Route, Times};
+use defender_sandbox::{CALLER_SECRET, DEMO_KEY, Fault, Route, Times};
 use ring::hmac;
 use serde_json::{Value, json};
 

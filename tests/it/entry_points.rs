@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use defender_enrich::lambda::{self, Event};
-use defender_enrich::sandbox::{Fault, Route, Times};
+use defender_sandbox::{Fault, Route, Times};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lambda_http::Context;
 use serde_json::{Value, json};
@@ -442,6 +442,8 @@ async fn a_stage_in_the_path_is_not_part_of_the_route() {
         &[("/requestContext/stage", json!("prod")), ("/rawPath", json!("/production"))],
     );
     through(&world, &similar, &context()).await.0.problem(404, "unknown_route");
+    let custom_domain = changed(event("http_api_v2-alert.json"), &[("/requestContext/stage", json!("prod"))]);
+    through(&world, &custom_domain, &context()).await.0.answer();
 }
 
 #[tokio::test]

@@ -9,9 +9,10 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use defender_enrich::app::Service;
+use defender_enrich::clock::Clock;
 use defender_enrich::config::Settings;
 use defender_enrich::domain::timestamp::Timestamp;
-use defender_enrich::sandbox::{self, DEMO_KEY, Route, Sandbox, Seen};
+use defender_sandbox::{DEMO_KEY, Route, Sandbox, Seen, Service as Server};
 use futures_util::poll;
 use http::{Request, header};
 use http_body_util::BodyExt;
@@ -22,7 +23,7 @@ use tower::ServiceExt;
 use crate::client::{Ask, Heard};
 use crate::shapes::assert_promised;
 
-pub(crate) use defender_enrich::sandbox::company::showcase::{
+pub(crate) use defender_sandbox::company::showcase::{
     ALERT, FALSE_ALARM, FILE, FILE_SHA1, INCIDENT, MACHINE, MERGED_INCIDENT, PHONE, QUIET_MACHINE, REIMAGED_MACHINE,
     USER,
 };
@@ -55,7 +56,7 @@ impl World {
     }
 
     pub(crate) async fn around(sandbox: Sandbox, changes: &[(&str, &str)]) -> Self {
-        let service = Service::with_clock(&settings(&sandbox, changes), clock).expect("a service");
+        let service = Service::with_clock(&settings(&sandbox, changes), Clock::new(clock)).expect("a service");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let router = service.router();
@@ -124,7 +125,7 @@ impl World {
 
     /// How often a Defender API was asked for anything.
     pub(crate) fn defender_calls(&self) -> usize {
-        let is_api = |seen: &&Seen| matches!(seen.service, sandbox::Service::Defender | sandbox::Service::Xdr);
+        let is_api = |seen: &&Seen| matches!(seen.service, Server::Defender | Server::Xdr);
         self.sandbox.seen().iter().filter(is_api).count()
     }
 }

@@ -1,6 +1,6 @@
 //! Ten thousand hostile values per kind: whatever is sent as a subject, Defender sees its documented routes and no other.
 
-use defender_enrich::sandbox::{Route, Seen, Service};
+use defender_sandbox::{Route, Seen, Service};
 use fastrand::Rng;
 use futures_util::future::join_all;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! The five lookups, against the demo company.
 
-use defender_enrich::sandbox::{DEFENDER_AUDIENCE, Route, Service, XDR_AUDIENCE, showcase};
+use defender_sandbox::{DEFENDER_AUDIENCE, Route, Service, XDR_AUDIENCE, showcase};
 use serde_json::{Value, json};
 
 use crate::client::{Ask, ids, steps, timeless, warnings};

@@ -1,6 +1,6 @@
 //! What is not there, how much of what is there is shown, and lists that come in pages.
 
-use defender_enrich::sandbox::{Fault, Route, Service, Times};
+use defender_sandbox::{Fault, Route, Service, Times};
 use serde_json::{Value, json};
 
 use crate::client::{ids, warnings};

@@ -41,5 +41,6 @@ mod redaction;
 mod samples;
 mod upstream_answers;
 mod upstream_failures;
+mod values;
 mod wire;
 mod wire_incident;

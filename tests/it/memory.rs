@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use defender_enrich::sandbox::{CALLER_SECRET, DEFENDER_SECRET, Fault, Route, Times};
+use defender_sandbox::{CALLER_SECRET, DEFENDER_SECRET, Fault, Route, Times};
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 

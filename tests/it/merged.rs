@@ -1,6 +1,6 @@
 //! Merged incidents: followed to where they were merged into, and no further than makes sense.
 
-use defender_enrich::sandbox::{Route, Sandbox};
+use defender_sandbox::{Route, Sandbox};
 use serde_json::{Value, json};
 
 use crate::client::{steps, timeless, warnings};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use defender_enrich::sandbox::{Fault, Route, Times};
+use defender_sandbox::{Fault, Route, Times};
 use serde_json::{Value, json};
 
 use crate::client::{ids, steps, warnings};
@@ -124,7 +124,7 @@ async fn a_page_of_devices_that_fails_leaves_what_came_and_is_not_remembered() {
     fail();
     let answer = machine(&world, "shelf.example").await;
     assert_eq!((ids(&answer), warnings(&answer)), (vec![alert_of(3).as_str()], vec!["matched_short_name", "partial"]));
-    let elsewhere = format!("{}/other", world.sandbox.origin(defender_enrich::sandbox::Service::Defender));
+    let elsewhere = format!("{}/other", world.sandbox.origin(defender_sandbox::Service::Defender));
     world.sandbox.mend();
     world.sandbox.set_next_link(Some(&elsewhere));
     assert!(warnings(&machine(&world, "shelf.example").await).contains(&"partial"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use defender_enrich::sandbox::Route;
+use defender_sandbox::Route;
 use futures_util::future::join_all;
 use serde_json::json;
 

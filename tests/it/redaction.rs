@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use defender_enrich::sandbox::{CALLER_SECRET, CLIENT_ID, DEFENDER_SECRET, Fault, Route, Sandbox, TENANT_ID, Times};
+use defender_sandbox::{CALLER_SECRET, CLIENT_ID, DEFENDER_SECRET, Fault, Route, Sandbox, TENANT_ID, Times};
 use serde_json::{Value, json};
 
 use crate::client::{Ask, Heard};

@@ -15,8 +15,8 @@ use std::process::Command;
 
 use defender_enrich::config::Settings;
 use defender_enrich::formats::Format;
-use defender_enrich::sandbox::{Fault, Route, Times};
 use defender_enrich::telemetry::LogSettings;
+use defender_sandbox::{Fault, Route, Times};
 use serde_json::{Map, Value, json};
 use tracing::level_filters::LevelFilter;
 

@@ -1,6 +1,6 @@
 //! Answers that come, but are not what was asked for: told as such, never remembered, never too much for the memory.
 
-use defender_enrich::sandbox::{Encoding, Fault, Route, Times};
+use defender_sandbox::{Encoding, Fault, Route, Times};
 use serde_json::{Value, json};
 
 use crate::client::{ids, warnings};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use defender_enrich::sandbox::{DEFENDER_AUDIENCE, DEFENDER_SECRET, Fault, Route, Service, Times, XDR_AUDIENCE};
+use defender_sandbox::{DEFENDER_AUDIENCE, DEFENDER_SECRET, Fault, Route, Service, Times, XDR_AUDIENCE};
 use serde_json::json;
 use tokio::time::Instant;
 

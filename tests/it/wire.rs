@@ -1,6 +1,6 @@
 //! What has been seen of Microsoft's bodies: every oddity is read, and nothing of it is lost.
 
-use defender_enrich::sandbox::{Fault, Route, Times};
+use defender_sandbox::{Fault, Route, Times};
 use serde_json::{Value, json};
 
 use crate::client::{ids, warnings};

@@ -1,150 +1,74 @@
-//! `/v1/hooks/…`: webhooks of senders with their own body formats. The sender is verified first, over the raw bytes;
-//! nothing is parsed before that.
+//! `/v1/hooks/…`: runs the exchange with every integration. The sender is verified first, over the raw bytes; nothing
+//! is parsed before that.
 
 mod chat;
-pub(super) mod pagerduty;
-pub(super) mod slack;
-pub(super) mod splunk;
-pub(super) mod teams;
+mod records;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::Request;
+use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::FutureExt;
-use http::request::Parts;
-use tokio::time::timeout_at;
 
-use super::batch::Item;
 use super::body;
-use super::decode::EnrichRequest;
-use super::deliveries::{self, Reply};
-use super::middleware::RequestContext;
-use super::options::Options;
-use super::problem::{Code, Problem, Sender};
-use super::respond::with_caller_name;
-use super::work::Work;
-use crate::app::Service;
+use super::problem::Problem;
+use super::respond::{self, Call, RequestLog, with_caller_name};
 use crate::auth::AuthError;
-use crate::cache::Claim;
-use crate::domain::subject::Question;
-use crate::domain::warning::Warning;
-use crate::integrations::{ExtractedSubjects, HookSecrets, Unusable};
+use crate::auth::signature::SignedRequest;
+use crate::integrations::{Exchange, Integration};
 use crate::lookup::Context;
 
-/// A webhook request without its body, and the deadline of the reply.
-struct Call {
-    service: Arc<Service>,
-    request_context: RequestContext,
-    parts: Parts,
+/// A request of an integration, with its body, and the deadline of the reply.
+struct Delivery {
+    call: Call,
+    integration: &'static Integration,
+    body: Bytes,
     /// The request's context, with the sender's timeout as its deadline.
     reply_ctx: Context,
 }
 
 /// Reads the body, verifies the sender, and answers the request.
-async fn answer_verified(
-    (service, request_context, request): (Arc<Service>, RequestContext, Request),
-    (sender, reply_timeout): (Sender, Duration),
-    verify: impl FnOnce(&HookSecrets, &Parts, &[u8]) -> Result<Arc<str>, AuthError>,
-    answer: impl AsyncFnOnce(&Call, &Bytes) -> Result<Response, Problem>,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    let reply_ctx = request_context.ctx.within(reply_timeout);
-    let call = Call { service, request_context, parts, reply_ctx };
-    let request_id = &*call.request_context.ctx.request_id;
-    let verified = async {
-        let bytes = body::read_limited(body).await?;
-        let verified: Result<_, AuthError> =
-            call.service.callers.prove(&call.reply_ctx, |secrets| verify(secrets, &call.parts, &bytes)).await;
-        let name = verified.map_err(|refused| match refused {
-            AuthError::SignatureError(reason) => Problem::invalid_signature(sender, reason),
-            AuthError::Unauthorized
-            | AuthError::Unsigned
-            | AuthError::SecretUnavailable(_)
-            | AuthError::SecretMisconfigured(_)
-            | AuthError::KeysMisconfigured(_)
-            | AuthError::HookMisconfigured(_) => Problem::from(refused),
-        })?;
-        Ok::<_, Problem>((name, bytes))
-    };
-    match verified.await {
-        Ok((name, bytes)) => {
-            let answered = answer(&call, &bytes).await;
-            with_caller_name(name, answered.unwrap_or_else(|problem| problem.response(request_id)))
+pub(super) async fn answer(integration: &'static Integration, call: Call, body: Body) -> Response {
+    let request_id = call.request_context.ctx.request_id.clone();
+    let body = match body::read_limited(body).await {
+        Ok(body) if (integration.is_probe)(&body) => {
+            return respond::json(Vec::new(), RequestLog::of_kind("ssl_check"));
         }
-        Err(problem) => problem.response(request_id),
+        Ok(body) => body,
+        Err(problem) => return problem.response(&request_id),
+    };
+    let reply_ctx = call.request_context.ctx.within(integration.reply_timeout);
+    let delivery = Delivery { call, integration, body, reply_ctx };
+    match delivery.verify().await {
+        Ok(caller) => {
+            let answered = match &integration.exchange {
+                Exchange::Chat(chat) => Ok(delivery.answer_person(chat).await),
+                Exchange::Records(records) => delivery.answer_record(records).await,
+            };
+            with_caller_name(caller, answered.unwrap_or_else(|problem| problem.response(&request_id)))
+        }
+        Err(problem) => problem.response(&request_id),
     }
 }
 
-/// Makes batch items of the extracted subjects. `pointer` returns the location of a field.
-fn items(
-    found: &ExtractedSubjects,
-    options: &Options,
-    warnings: &[Warning],
-    pointer: impl Fn(&str) -> String,
-) -> Vec<Item> {
-    let item = |item: &Result<Question, Unusable>| match item {
-        Ok(question) => {
-            let question = question.clone();
-            Item::from(Ok(EnrichRequest { question, options: options.clone(), warnings: warnings.to_vec() }))
-        }
-        Err(Unusable { kind, field, text, error }) => {
-            let problem = Problem::of_subject(error, pointer(field)).with_kind(*kind);
-            Item { input: Some(text.clone()), request: Err(problem) }
-        }
-    };
-    let omitted = (found.left_out() > 0).then(|| {
-        let detail = format!("{} more subjects were found: a batch has at most 25.", found.left_out());
-        Item { input: None, request: Err(Problem::new(Code::TooManyRequestsInBatch, detail)) }
-    });
-    found.items().iter().map(item).chain(omitted).collect()
-}
-
-/// Answers items as a batch, within the sender's timeout. If a destination also gets the answers, slower lookups
-/// continue in the background. A success settles the claim of the delivery.
-async fn answer_items(
-    items: Vec<Item>,
-    options: &Options,
-    call: &Call,
-    claim: Option<Claim<Reply>>,
-    finish: fn(Response) -> Response,
-) -> Result<Response, Problem> {
-    let Call { service, request_context, reply_ctx, .. } = call;
-    let work = Work::new(service.clone(), items, options, request_context).await?;
-    let settled = async |claim: Option<Claim<Reply>>, response| match claim {
-        Some(claim) => deliveries::settle(claim, response).await,
-        None => response,
-    };
-    if !(work.has_destinations() && service.background_tasks().can_outlive_an_answer()) {
-        work.run(reply_ctx).await;
-        return Ok(settled(claim, finish(work.response())).await);
-    }
-    let mut run = {
-        let (work, ctx) = (work.clone(), request_context.ctx.clone());
-        async move { work.run(&ctx).await }.boxed()
-    };
-    if timeout_at(reply_ctx.deadline.instant(), &mut run).await.is_ok() {
-        return Ok(settled(claim, finish(work.response())).await);
-    }
-    let mut response = finish(work.response());
-    if let Some(claim) = &claim {
-        response = deliveries::answer_meanwhile(claim, response).await;
-    }
-    let follow_up = {
-        let (work, request_id) = (work.clone(), request_context.ctx.request_id.clone());
-        async move {
-            run.await;
-            work.log(&request_id);
-            if let Some(claim) = claim {
-                deliveries::settle(claim, finish(work.response())).await;
+impl Delivery {
+    async fn verify(&self) -> Result<Arc<str>, Problem> {
+        let secret = self.call.service.callers.required_secret(&self.reply_ctx).await;
+        let verified = secret.and_then(|secret| {
+            let secrets = self.integration.secrets.read(&secret)?;
+            let request = SignedRequest {
+                headers: &self.call.parts.headers,
+                query: self.call.query(),
+                body: &self.body,
+                received_at: self.call.service.clock.now(),
+            };
+            Ok((self.integration.verify)(&secrets, &request)?)
+        });
+        verified.map_err(|error| match error {
+            AuthError::SignatureError(reason) => {
+                Problem::invalid_signature(self.integration.challenge, self.integration.requirement, reason)
             }
-        }
-    };
-    if service.background_tasks().spawn("lookups of a hook", request_context.ctx.deadline, follow_up).is_err() {
-        work.give_up();
-        response = finish(work.response());
+            error => error.into(),
+        })
     }
-    Ok(response)
 }

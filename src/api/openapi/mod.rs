@@ -7,9 +7,6 @@ mod operations;
 mod plain;
 mod request;
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::response::Response;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -21,14 +18,13 @@ use self::request::{batch_request_schema, bodies, request_schema};
 use super::batch::BatchBody;
 use super::problem::ProblemBody;
 use super::respond::{self, RequestLog};
-use crate::app::Service;
 use crate::domain::enrichment::Enrichment;
 
 /// The published document of this version.
 const PUBLISHED: &str = include_str!("../../../schemas/openapi.json");
 
 /// `GET /v1/openapi.json`.
-pub(super) async fn serve(_: State<Arc<Service>>) -> Response {
+pub(super) fn published() -> Response {
     respond::json(PUBLISHED.as_bytes().to_vec(), RequestLog::default())
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::answers::{answer_content, json_content, problems, success};
 use super::request::{batch_examples, examples, option_parameters, query_parameters};
 use crate::api::routes::Endpoint;
+use crate::integrations::{Description, Exchange, Integration};
 
 /// The groups of operations, as tools display them.
 pub(super) fn tags() -> Value {
@@ -18,7 +19,7 @@ pub(super) fn tags() -> Value {
 /// The operations by path and method.
 pub(super) fn paths() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for endpoint in Endpoint::ALL {
+    for endpoint in Endpoint::all() {
         let (verb, path) = endpoint.address();
         let methods = paths.entry(path).or_insert_with(|| json!({}));
         if let Some(methods) = methods.as_object_mut() {
@@ -37,59 +38,45 @@ fn operation(endpoint: Endpoint) -> Value {
         )
         .with_body("Request", &examples())
         .one_answer(),
-        Endpoint::EnrichAtRoot => {
-            lookup_operation("enrichAtRoot", ["The same as POST /v1/enrich", "For callers that cannot set a path."], option_parameters())
-                .with_body("Request", &examples())
-                .one_answer()
-        }
+        Endpoint::EnrichAtRoot => lookup_operation(
+            "enrichAtRoot",
+            ["The same as POST /v1/enrich", "For callers that cannot set a path."],
+            option_parameters(),
+        )
+        .with_body("Request", &examples())
+        .one_answer(),
         Endpoint::EnrichByQuery => lookup_operation(
             "enrichByQuery",
-            ["Ask about one subject, named in the query", "The same as POST /v1/enrich, for callers that send no body."],
+            [
+                "Ask about one subject, named in the query",
+                "The same as POST /v1/enrich, for callers that send no body.",
+            ],
             query_parameters(),
         )
         .one_answer(),
         Endpoint::EnrichBatch => lookup_operation(
             "enrichBatch",
-            ["Ask about up to 25 subjects", "One answer or problem for each subject, in their order, each in its own format."],
+            [
+                "Ask about up to 25 subjects",
+                "One answer or problem for each subject, in their order, each in its own format.",
+            ],
             option_parameters(),
         )
         .with_body("BatchRequest", &batch_examples())
-        .answers("200", success("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified", "X-Repeated"])),
-        Endpoint::HookSlack => hook_operation(
-            "hookSlack",
-            ["A slash command of Slack", "Proven by X-Slack-Signature. What takes longer than 2.5 seconds follows to its response_url."],
-        )
-        .with_foreign_body("application/x-www-form-urlencoded")
-        .answers("200", success("A message, whatever happened; empty for ssl_check.", &json_content("SlackMessage"), &[])),
-        Endpoint::HookTeams => {
-            hook_operation("hookTeams", ["A message to an outgoing webhook of Teams", "Proven by Authorization: HMAC."])
-                .with_foreign_body("application/json")
-                .answers("200", success("A message, whatever happened.", &json_content("TeamsReply"), &[]))
+        .answers(
+            "200",
+            success("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified", "X-Repeated"]),
+        ),
+        Endpoint::Integration(integration) => integration_operation(integration),
+        Endpoint::OpenApi => {
+            service_operation("openapi", ["This document", "OpenAPI 3.1, as it was published with this version."])
+                .answers("200", success("This document.", &object("The document."), &[]))
         }
-        Endpoint::HookSplunk => {
-            let token = json!({
-                "name": "token", "in": "query", "required": true, "description": "One of splunk_tokens of the caller secret.",
-                "schema": {"type": "string"}
-            });
-            hook_operation(
-                "hookSplunk",
-                ["Splunk's webhook alert action", "Proven by the query parameter token. The subjects stand in result, by CIM names or by SPLUNK_FIELDS."],
-            )
-            .with_parameters([token].into_iter().chain(option_parameters()).collect())
-            .with_foreign_body("application/json")
-            .answers("200", success("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified"]))
-        }
-        Endpoint::HookPagerDuty => hook_operation(
-            "hookPagerDuty",
-            ["A V3 webhook of PagerDuty", "Proven by X-PagerDuty-Signature. The subjects stand in the incident's texts. A repeated event costs nothing."],
+        Endpoint::Health => service_operation(
+            "health",
+            ["Whether the process lives", "No authentication, no I/O. It says nothing of Defender."],
         )
-        .with_parameters(option_parameters())
-        .with_foreign_body("application/json")
-        .answers("202", success("An answer or a problem for each subject.", &json_content("Batch"), &["X-Notified", "X-Repeated"])),
-        Endpoint::OpenApi => service_operation("openapi", ["This document", "OpenAPI 3.1, as it was published with this version."])
-            .answers("200", success("This document.", &object("The document."), &[])),
-        Endpoint::Health => service_operation("health", ["Whether the process lives", "No authentication, no I/O. It says nothing of Defender."])
-            .answers("200", success("It lives.", &json_content("Health"), &[])),
+        .answers("200", success("It lives.", &json_content("Health"), &[])),
     }
 }
 
@@ -147,10 +134,25 @@ fn lookup_operation(id: &str, texts: [&str; 2], parameters: Vec<Value>) -> Opera
     Operation::new("Lookups", id, texts).with_parameters(parameters).with("responses", problems(|_| true).into())
 }
 
-/// Builds the operation of a hook, which reports a subject's problem in its item or as a message.
-fn hook_operation(id: &str, texts: [&str; 2]) -> Operation {
+/// Builds the operation of an integration, which reports a subject's problem in its item or as a message.
+fn integration_operation(integration: &Integration) -> Value {
     let of_its_own = |status| matches!(status, 400 | 401 | 403 | 405 | 413 | 422 | 500 | 503 | 504);
-    Operation::new("Hooks", id, texts).with("security", json!([])).with("responses", problems(of_its_own).into())
+    let Description { id, texts, media_type, response: [response, schema] } = integration.description;
+    let operation = Operation::new("Hooks", id, texts)
+        .with("security", json!([]))
+        .with("responses", problems(of_its_own).into())
+        .with_foreign_body(media_type);
+    let Exchange::Records(records) = &integration.exchange else {
+        return operation.answers("200", success(response, &json_content(schema), &[]));
+    };
+    let secret = records.secret_parameter.map(|name| {
+        let description = format!("One of {} of the caller secret.", integration.secrets.member);
+        json!({"name": name, "in": "query", "required": true, "description": description, "schema": {"type": "string"}})
+    });
+    let headers: &[_] = if records.has_delivery_ids { &["X-Notified", "X-Repeated"] } else { &["X-Notified"] };
+    operation
+        .with_parameters(secret.into_iter().chain(option_parameters()).collect())
+        .answers(records.status.as_str(), success(response, &json_content(schema), headers))
 }
 
 fn service_operation(id: &str, texts: [&str; 2]) -> Operation {

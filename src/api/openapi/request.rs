@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::api::batch::MAX_SUBJECTS;
 use crate::api::request::OptionMembers;
 use crate::domain::subject::Kind;
-use crate::domain::subject::field_names::{self, Named, in_one_spelling};
+use crate::domain::subject::field_names::{self, FieldMeaning, in_one_spelling};
 
 /// The schema of values that count as absent: null and blank strings.
 fn absent() -> Value {
@@ -130,7 +130,7 @@ fn some<'w>(words: impl IntoIterator<Item = &'w str>) -> Value {
     json!({"not": none(words)})
 }
 
-fn all_words() -> impl Iterator<Item = (Named, &'static str)> {
+fn all_words() -> impl Iterator<Item = (FieldMeaning, &'static str)> {
     field_names::all()
 }
 
@@ -146,9 +146,9 @@ fn one_subject() -> Value {
     let (older, newer): (Vec<_>, Vec<_>) = all_words().partition(|(_, word)| field_names::is_of_first_version(word));
     // A field for hosts may hold an address, so its words count for either kind.
     let newer_cases = [Kind::Machine, Kind::Ip].map(|of_hosts| {
-        let is_of_kind = |named: Named, kind| match named {
-            Named::Host => kind == of_hosts,
-            Named::Kind(_) | Named::Url | Named::Value => named.kind() == Some(kind),
+        let is_of_kind = |named: FieldMeaning, kind| match named {
+            FieldMeaning::Host => kind == of_hosts,
+            FieldMeaning::Kind(_) | FieldMeaning::Url | FieldMeaning::Value => named.kind() == Some(kind),
         };
         let of_kind = |kind| {
             let words: Vec<_> =

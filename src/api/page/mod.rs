@@ -104,7 +104,8 @@ mod tests {
     /// The text between two tags of the page.
     fn inside(tag: &str) -> Vec<String> {
         let html = [PAGE.before_setup.as_str(), "{}", &PAGE.after_setup].concat();
-        let parts = html.split(&format!("<{tag}")).skip(1);
+        let begin = format!("<{tag}");
+        let parts = html.split(&begin).skip(1);
         let content = parts.map(|part| part.split_once('>').expect("a tag").1);
         content.map(|part| part.split(&format!("</{tag}>")).next().expect("an end").to_owned()).collect()
     }

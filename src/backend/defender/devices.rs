@@ -122,6 +122,7 @@ mod tests {
         let chosen = choose(vec![elsewhere.clone(), short, whole.clone()]).expect("the whole one");
         assert_eq!((chosen.id, chosen.others.len(), chosen.by), (whole.id, 0, NameMatch::Whole));
         assert_eq!(choose(vec![elsewhere]), None);
+        assert_eq!(choose(Vec::new()), None);
     }
 
     #[test]
@@ -145,10 +146,5 @@ mod tests {
         ] {
             assert_eq!(filter(&DeviceName::parse(name).expect("a name")), right);
         }
-    }
-
-    #[test]
-    fn nothing_is_chosen_without_records() {
-        assert_eq!(choose(Vec::new()), None);
     }
 }

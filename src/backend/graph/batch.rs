@@ -19,7 +19,7 @@ use crate::credentials::CallError;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::{AlertId, comparable_id};
 use crate::domain::warning::Warnings;
-use crate::lenient_json::body::{self, MembersReader};
+use crate::lenient_json::body::list;
 use crate::lenient_json::members::Members;
 use crate::lenient_json::value::Value;
 
@@ -50,10 +50,23 @@ impl Completed {
     pub(super) fn body(&self, id: &str) -> Option<&SharedStr> {
         self.bodies.get(&*comparable_id(id))
     }
+
+    /// Stores what came for an alert. Returns how a failure can be retried.
+    fn take(&mut self, id: &AlertId, item: Item) -> Option<Retry> {
+        match item {
+            Item::Body(body) => {
+                self.bytes += body.len();
+                self.bodies.insert(comparable_id(id.as_str()).into_owned(), body);
+                None
+            }
+            Item::Gone => None,
+            Item::Failed(retry) => Some(retry),
+        }
+    }
 }
 
 /// An alert to get, with its attempts so far.
-struct Wanted {
+struct PendingAlert {
     id: AlertId,
     attempts: Attempts,
 }
@@ -78,30 +91,30 @@ impl Graph {
         let mut new = ids.iter().filter(|id| seen.insert(comparable_id(id.as_str()))).fuse();
         let mut calls_left = self.completions;
         let mut reserved_for_retries = reserved_for_retries(calls_left);
-        let mut wanted: Vec<Wanted> = Vec::new();
+        let mut pending: Vec<PendingAlert> = Vec::new();
         loop {
             // Retries come first.
-            let more = calls_left.saturating_sub(reserved_for_retries).saturating_sub(wanted.len());
+            let more = calls_left.saturating_sub(reserved_for_retries).saturating_sub(pending.len());
             let attempts = || Attempts::until(ctx.deadline);
-            wanted.extend(new.by_ref().take(more).map(|id| Wanted { id: id.clone(), attempts: attempts() }));
-            if wanted.is_empty() {
+            pending.extend(new.by_ref().take(more).map(|id| PendingAlert { id: id.clone(), attempts: attempts() }));
+            if pending.is_empty() {
                 break;
             }
-            calls_left -= wanted.len();
-            let failed = self.round(wanted, &mut completed, ctx).await?;
+            calls_left -= pending.len();
+            let failed = self.round(pending, &mut completed, ctx).await?;
             // The calls that no retry needs are used for the rest of the list.
             reserved_for_retries = 0;
             let mut longest = Duration::ZERO;
-            wanted = Vec::new();
-            for (mut one, retry) in failed {
-                let pause = one.attempts.pause(retry);
+            pending = Vec::new();
+            for (mut alert, retry) in failed {
+                let pause = alert.attempts.pause(retry);
                 if pause.is_none() && matches!(retry, Retry::After(_)) {
                     // Graph permits no further call in the remaining time.
                     reserved_for_retries = calls_left;
                 }
-                if let Some(pause) = pause.filter(|_| wanted.len() < calls_left) {
+                if let Some(pause) = pause.filter(|_| pending.len() < calls_left) {
                     longest = longest.max(pause);
-                    wanted.push(one);
+                    pending.push(alert);
                 } else {
                     completed.failed += 1;
                 }
@@ -112,94 +125,71 @@ impl Graph {
         Ok(completed)
     }
 
-    /// Requests each alert once. Returns those that failed.
+    /// Requests each alert once and stores what comes. Returns those that failed, and whether and how each can be retried.
     async fn round(
         &self,
-        mut wanted: Vec<Wanted>,
+        mut pending: Vec<PendingAlert>,
         completed: &mut Completed,
         ctx: &Context,
-    ) -> Result<Vec<(Wanted, Retry)>, CallError> {
-        for one in &mut wanted {
-            one.attempts.begin();
+    ) -> Result<Vec<(PendingAlert, Retry)>, CallError> {
+        for alert in &mut pending {
+            alert.attempts.begin();
         }
-        let failures = self.failures(&wanted, completed, ctx).await?;
-        Ok(wanted.into_iter().zip(failures).filter_map(|(one, failure)| Some((one, failure?))).collect())
-    }
-
-    /// Requests each alert once and stores what comes. Returns, for each alert, whether and how a failure can be retried.
-    async fn failures(
-        &self,
-        wanted: &[Wanted],
-        completed: &mut Completed,
-        ctx: &Context,
-    ) -> Result<Vec<Option<Retry>>, CallError> {
         // Boxed: the compiler cannot see that the future of a closure's borrow is `Send`.
-        let batches: Vec<_> = wanted.chunks(MAX_ITEMS).map(|batch| self.batch(batch, ctx).boxed()).collect();
+        let batches: Vec<_> = pending.chunks(MAX_ITEMS).map(|chunk| self.batch(chunk, ctx).boxed()).collect();
         let mut outcomes = stream::iter(batches).buffered(MAX_CONCURRENT_BATCHES);
-        let mut chunks = wanted.chunks(MAX_ITEMS);
-        let mut failures = Vec::with_capacity(wanted.len());
+        let mut chunks = pending.chunks(MAX_ITEMS);
+        let mut failures: Vec<Option<Retry>> = Vec::with_capacity(pending.len());
         let mut refusal = None;
         loop {
             if completed.bytes >= MAX_BYTES {
-                completed.left_out += chunks.map(<[Wanted]>::len).sum::<usize>();
+                completed.left_out += chunks.map(<[PendingAlert]>::len).sum::<usize>();
                 break;
             }
             let (Some(outcome), Some(chunk)) = (outcomes.next().await, chunks.next()) else { break };
-            let items = match outcome {
+            match outcome {
                 Ok((items, held)) => {
                     completed.held += held;
-                    items
+                    failures.extend(chunk.iter().zip(items).map(|(alert, item)| completed.take(&alert.id, item)));
                 }
                 // The batch, or the request's memory budget, is full.
-                Err(CallError::Upstream(ClientError::TooLarge)) => {
+                Err(CallError::Client(ClientError::TooLarge)) => {
                     completed.left_out += chunk.len();
                     failures.extend(chunk.iter().map(|_| None));
-                    continue;
                 }
                 Err(error) => {
                     let retry = match &error {
-                        CallError::Upstream(error) => error.retry(),
+                        CallError::Client(error) => error.retry(),
                         CallError::Credential(_) | CallError::Forbidden { .. } => Retry::Never,
                     };
                     failures.extend(chunk.iter().map(|_| Some(retry)));
                     if matches!(error, CallError::Forbidden { .. }) {
                         refusal = Some(error);
                     }
-                    continue;
                 }
-            };
-            for (one, item) in chunk.iter().zip(items) {
-                failures.push(match item {
-                    Item::Body(body) => {
-                        completed.bytes += body.len();
-                        completed.bodies.insert(comparable_id(one.id.as_str()).into_owned(), body);
-                        None
-                    }
-                    Item::Gone => None,
-                    Item::Failed(retry) => Some(retry),
-                });
             }
         }
+        drop(outcomes);
         match refusal {
             Some(refusal) if completed.bodies.is_empty() => Err(refusal),
-            _ => Ok(failures),
+            _ => Ok(pending.into_iter().zip(failures).filter_map(|(alert, failure)| Some((alert, failure?))).collect()),
         }
     }
 
     /// Sends one batch. Returns its items in the order of the ids, and the length of the response.
-    async fn batch(&self, wanted: &[Wanted], ctx: &Context) -> Result<(Vec<Item>, usize), CallError> {
+    async fn batch(&self, pending: &[PendingAlert], ctx: &Context) -> Result<(Vec<Item>, usize), CallError> {
         let url = self.address(&["$batch"])?;
-        let requests: Vec<_> = wanted
+        let requests: Vec<_> = pending
             .iter()
             .enumerate()
-            .map(|(at, one)| {
+            .map(|(at, alert)| {
                 // An alert's id has only letters, digits, underscores and hyphens, so it needs no encoding.
-                let url = format!("/security/alerts_v2/{}", one.id.as_str());
+                let url = format!("/security/alerts_v2/{}", alert.id.as_str());
                 json!({"id": at.to_string(), "method": "GET", "url": url, "headers": {"Prefer": PREFER}})
             })
             .collect();
         let body = Bytes::from(json!({"requests": requests}).to_string());
-        let cost = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
+        let cost = u32::try_from(pending.len()).unwrap_or(u32::MAX);
         let call = |token| Call {
             method: Method::POST,
             prefer: Some(PREFER),
@@ -207,9 +197,9 @@ impl Graph {
             cost,
             ..Call::get(Api::Graph, url.clone(), token)
         };
-        let attempts = Attempts::one_for_all_of(wanted.iter().map(|one| &one.attempts), ctx.deadline);
+        let attempts = Attempts::one_for_all_of(pending.iter().map(|alert| &alert.attempts), ctx.deadline);
         let answer = self.calls.send_within(attempts, Api::Graph, READ_ALERTS, ctx, call, Reply::into_body).await?;
-        Ok((items(&answer, wanted.len())?, answer.len()))
+        Ok((items(&answer, pending.len())?, answer.len()))
     }
 }
 
@@ -221,9 +211,9 @@ fn reserved_for_retries(calls: usize) -> usize {
 /// Returns the items of a batch response in the order of their ids, because Graph returns them in any order. An item that
 /// is missing or refused has failed. If all are refused, a role is missing. If an id occurs twice, success wins.
 fn items(answer: &SharedStr, count: usize) -> Result<Vec<Item>, CallError> {
-    let mut read = MembersReader(|members: Members<'_>| item(members, answer));
-    let responses =
-        body::list(answer, "responses", &mut read).map_err(|malformed| CallError::Upstream(malformed.into()))?.items;
+    let responses = list(answer, "responses", |_| size_of::<Item>(), |value| Ok(item(value.members()?, answer)))
+        .map_err(|malformed| CallError::Client(malformed.into()))?
+        .items;
     let mut items: Vec<Result<Item, CallError>> = (0..count).map(|_| Ok(Item::Failed(Retry::Never))).collect();
     for (at, item) in responses {
         if let Some(place) = at.and_then(|at| items.get_mut(at))
@@ -243,7 +233,7 @@ fn item(mut members: Members<'_>, answer: &SharedStr) -> (Option<usize>, Result<
     let at = members.text(&["id"], warnings).and_then(|id| id.parse().ok());
     let status = members.integer(&["status"], warnings).and_then(|status| u16::try_from(status).ok());
     let status = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
-    let wait = members.object("headers", warnings).and_then(|mut headers| headers.text_in_any_case("retry-after"));
+    let wait = members.object("headers", warnings).and_then(|headers| headers.text_in_any_case("retry-after"));
     let body = members.take("body").map(Value::json).unwrap_or_default();
     let item = if status.is_success() {
         Ok(Item::Body(answer.part(body)))
@@ -330,13 +320,7 @@ mod tests {
             );
         }
         assert!(read(&[refused, refused], 2).is_ok(), "the other item is missing");
-        assert!(read(&[refused, refused], 1).is_err());
-    }
-
-    #[test]
-    fn a_missing_role_is_an_error_and_not_an_incomplete_alert() {
-        let answer =
-            SharedStr::of_static(r#"{"responses":[{"id":"0","status":403,"body":{"error":{"code":"Forbidden"}}}]}"#);
-        assert!(matches!(items(&answer, 1), Err(CallError::Forbidden { permission: READ_ALERTS })));
+        let all_refused = read(&[refused, refused], 1);
+        assert!(matches!(all_refused, Err(CallError::Forbidden { permission: READ_ALERTS })), "a role is missing");
     }
 }

@@ -8,28 +8,10 @@
 
 use url::Url;
 
+use super::GraphQuery;
 use crate::domain::alert::Alert;
 use crate::domain::evidence::Detail;
-use crate::domain::subject::{Account, DeviceId, DeviceName, DomainName, FileHash, IpAddress};
-
-/// The subject of a hunting query.
-#[derive(Clone, Debug)]
-pub(crate) enum HuntingTarget {
-    /// A device, by its id.
-    Device(DeviceId),
-    /// Devices with a name. For a full name, also devices that are named like its first label.
-    DeviceName(DeviceName),
-    /// Only devices with the full name.
-    FullDeviceName(DeviceName),
-    /// An account, by any of its names or ids.
-    User(Account),
-    /// A file.
-    File(FileHash),
-    /// An address, at either end of a connection.
-    Ip(IpAddress),
-    /// A domain and its subdomains.
-    Domain(DomainName),
-}
+use crate::domain::subject::{DeviceName, FileHash};
 
 /// The most alerts in one list.
 pub(crate) const MAX_ALERTS: usize = 200;
@@ -40,12 +22,12 @@ pub(super) const TIMESPAN: &str = "P30D";
 /// The longest text in a literal. Every checked name is shorter.
 const MAX_LITERAL_CHARS: usize = 600;
 
-/// Returns the query; `None` if no literal can hold the name.
+/// Returns the text of a query; `None` if no literal can hold the name, or if the subject is not hunted.
 ///
 /// It returns the newest row of each alert, newest alert first. It asks for one alert more than the list may have, which
 /// shows whether there are more.
-pub(super) fn query(target: &HuntingTarget) -> Option<String> {
-    let condition = condition(target)?;
+pub(super) fn text(query: &GraphQuery) -> Option<String> {
+    let condition = condition(query)?;
     Some(format!(
         "AlertEvidence\n| where Timestamp > ago({WINDOW_DAYS}d)\n| where {condition}\n\
          | summarize arg_max(Timestamp, *) by AlertId\n| top {} by Timestamp desc\n| project-away AdditionalFields",
@@ -55,11 +37,12 @@ pub(super) fn query(target: &HuntingTarget) -> Option<String> {
 
 /// Returns the condition of the query. Only rows of type `Machine` have a device; `User` and `Mailbox` rows have accounts;
 /// `File` and `Process` rows have hashes.
-fn condition(target: &HuntingTarget) -> Option<String> {
+fn condition(query: &GraphQuery) -> Option<String> {
     let equals = |column: &'static str, text: &str| Some(format!("{column} =~ {}", literal(text)?));
-    match target {
-        HuntingTarget::Device(id) => equals("DeviceId", id.as_str()),
-        HuntingTarget::DeviceName(name) => {
+    match query {
+        GraphQuery::Alert(_) | GraphQuery::Incident(_) => None,
+        GraphQuery::Machine(id) => equals("DeviceId", id.as_str()),
+        GraphQuery::MachineName(name) => {
             let mut conditions = name_conditions(name)?;
             match name.first_label() {
                 Some(label) => conditions.extend(name_conditions(&label)?),
@@ -71,8 +54,8 @@ fn condition(target: &HuntingTarget) -> Option<String> {
             }
             any_of(&conditions)
         }
-        HuntingTarget::FullDeviceName(name) => any_of(&name_conditions(name)?),
-        HuntingTarget::User(account) => match account.domain() {
+        GraphQuery::FullMachineName(name) => any_of(&name_conditions(name)?),
+        GraphQuery::User(account) => match account.domain() {
             // Evidence may name the same account with less: only the account name of a UPN, or no domain.
             Some(_) if account.is_principal_name() => Some(format!(
                 "({} or (isempty(AccountUpn) and {}))",
@@ -87,13 +70,13 @@ fn condition(target: &HuntingTarget) -> Option<String> {
             None if account.is_object_id() => equals("AccountObjectId", account.name()),
             None => equals("AccountName", account.name()),
         },
-        HuntingTarget::File(FileHash::Sha1(sha1)) => equals("SHA1", sha1.as_str()),
-        HuntingTarget::File(FileHash::Sha256(sha256)) => equals("SHA256", sha256.as_str()),
-        HuntingTarget::Ip(address) => {
+        GraphQuery::File(FileHash::Sha1(sha1)) => equals("SHA1", sha1.as_str()),
+        GraphQuery::File(FileHash::Sha256(sha256)) => equals("SHA256", sha256.as_str()),
+        GraphQuery::Ip(address) => {
             let address = literal(&address.to_string())?;
             Some(format!("(RemoteIP == {address} or LocalIP == {address})"))
         }
-        HuntingTarget::Domain(name) => Some(format!("RemoteUrl has {}", literal(name.as_str())?)),
+        GraphQuery::Domain(name) => Some(format!("RemoteUrl has {}", literal(name.as_str())?)),
     }
 }
 
@@ -120,25 +103,16 @@ fn any_of(conditions: &[String]) -> Option<String> {
     }
 }
 
-impl HuntingTarget {
-    /// Whether an alert is about this target. The query alone does not ensure that for a domain: `has` finds its name
+impl GraphQuery {
+    /// Whether an alert is about the subject of this query. The query alone does not ensure that for a domain: `has` finds its name
     /// anywhere in a URL. `row_url`: the URL in the alert's row.
     pub(super) fn matches(&self, row_url: Option<&str>, alert: &Alert) -> bool {
-        match self {
-            Self::Device(_)
-            | Self::DeviceName(_)
-            | Self::FullDeviceName(_)
-            | Self::User(_)
-            | Self::File(_)
-            | Self::Ip(_) => true,
-            Self::Domain(name) => {
-                let urls = alert.evidence.iter().filter_map(|item| match &item.detail {
-                    Detail::Url(address) => address.url.as_deref(),
-                    _ => None,
-                });
-                urls.chain(row_url).any(|url| is_at_or_below(url, name.as_str()))
-            }
-        }
+        let Self::Domain(name) = self else { return true };
+        let urls = alert.evidence.iter().filter_map(|item| match &item.detail {
+            Detail::Url(address) => address.url.as_deref(),
+            _ => None,
+        });
+        urls.chain(row_url).any(|url| is_at_or_below(url, name.as_str()))
     }
 }
 
@@ -193,18 +167,10 @@ mod tests {
 
     use super::*;
     use crate::domain::evidence::{Address, Evidence};
-    use crate::domain::subject::{Kind, Machine, Question, Subject};
+    use crate::domain::subject::{Kind, Question};
 
-    fn target(kind: Kind, text: &str) -> Option<HuntingTarget> {
-        match Question::parse(kind, text).ok()?.subject {
-            Subject::Machine(Machine::Id(id)) => Some(HuntingTarget::Device(id)),
-            Subject::Machine(Machine::Name(name)) => Some(HuntingTarget::DeviceName(name)),
-            Subject::User(account) => Some(HuntingTarget::User(account)),
-            Subject::File(hash) => Some(HuntingTarget::File(hash)),
-            Subject::Ip(address) => Some(HuntingTarget::Ip(address)),
-            Subject::Domain(name) => Some(HuntingTarget::Domain(name)),
-            Subject::Alert(_) | Subject::Incident(_) => None,
-        }
+    fn query(kind: Kind, text: &str) -> Option<GraphQuery> {
+        Some(GraphQuery::of(&Question::parse(kind, text).ok()?.subject))
     }
 
     /// Splits a query as Kusto does: the text outside of literals, and the texts in the literals.
@@ -288,7 +254,7 @@ mod tests {
             (Kind::File, sha1, format!("SHA1 =~ \"{sha1}\"")),
             (Kind::File, &sha1.repeat(2)[..64], format!("SHA256 =~ \"{}\"", &sha1.repeat(2)[..64])),
         ] {
-            assert_eq!(target(kind, text).and_then(|target| condition(&target)), Some(right), "{text}");
+            assert_eq!(query(kind, text).and_then(|query| condition(&query)), Some(right), "{text}");
         }
     }
 
@@ -324,7 +290,7 @@ mod tests {
 
     #[test]
     fn an_alert_matches_a_domain_by_its_row_or_its_evidence() {
-        let Some(domain) = target(Kind::Domain, "evil.example") else { panic!("a domain") };
+        let Some(domain) = query(Kind::Domain, "evil.example") else { panic!("a domain") };
         let url = |url: &'static str| Alert {
             evidence: vec![Evidence { detail: Detail::Url(Address { url: Some(url.into()) }), ..Evidence::default() }],
             ..Alert::default()
@@ -373,10 +339,10 @@ mod tests {
 
     /// Whether the query about a text has the structure of a typical one, and its literals hold nothing but the text.
     fn is_structure_kept(kind: Kind, text: &str) -> bool {
-        let Some(target) = target(kind, text) else { return true };
-        let (outside, literals) = split_literals(&query(&target).expect("every subject has a query"));
+        let Some(asked) = query(kind, text) else { return true };
+        let (outside, literals) = split_literals(&super::text(&asked).expect("every subject has a query"));
         let is_typical = TYPICAL.into_iter().filter(|(typical, _)| *typical == kind).any(|(_, typical)| {
-            let typical = super::tests::target(kind, typical).and_then(|typical| query(&typical));
+            let typical = query(kind, typical).and_then(|typical| super::text(&typical));
             typical.is_some_and(|typical| split_literals(&typical).0 == outside)
         });
         let whole = comparable(text);
@@ -389,7 +355,7 @@ mod tests {
         {
             assert!(is_structure_kept(Kind::Machine, text), "{text}");
         }
-        assert!(target(Kind::Machine, "’a.b'").is_some() && target(Kind::Machine, "a  b").is_some());
+        assert!(query(Kind::Machine, "’a.b'").is_some() && query(Kind::Machine, "a  b").is_some());
     }
 
     proptest! {

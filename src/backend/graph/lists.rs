@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::batch::Completed;
-use super::hunting::{self, HuntingTarget, MAX_ALERTS, TIMESPAN, WINDOW_DAYS};
-use super::{Graph, RUN_HUNTING, wire};
+use super::hunting::{self, MAX_ALERTS, TIMESPAN, WINDOW_DAYS};
+use super::{Graph, GraphQuery, RUN_HUNTING, wire};
 use crate::client::{Api, Body, Call, ClientError, Context, Reply};
 use crate::credentials::CallError;
 use crate::domain::findings::Findings;
@@ -18,12 +18,12 @@ use crate::domain::warning::{WarningCode, Warnings};
 impl Graph {
     /// `POST /v1.0/security/runHuntingQuery`, then `POST /v1.0/$batch`. An alert that Graph does not return by id is built
     /// from its hunting row, and is incomplete.
-    pub(crate) async fn hunt_alerts(&self, target: &HuntingTarget, ctx: &Context) -> Result<Findings, CallError> {
+    pub(super) async fn hunt_alerts(&self, query: &GraphQuery, ctx: &Context) -> Result<Findings, CallError> {
         let mut warnings = Warnings::default();
         let detail = format!("Advanced hunting sees the last {WINDOW_DAYS} days: older alerts are not among these.");
         warnings.add(WarningCode::HuntingWindow, detail);
-        let answer = self.hunt(target, ctx).await?;
-        let wire::Rows { by_alert: mut rows, without_id } = wire::rows(&answer).map_err(CallError::Upstream)?;
+        let answer = self.hunt(query, ctx).await?;
+        let wire::Rows { by_alert: mut rows, without_id } = wire::rows(&answer)?;
         if without_id > 0 {
             let detail = format!("Advanced hunting has {without_id} more rows, which name no alert.");
             warnings.add(WarningCode::Partial, detail);
@@ -57,7 +57,7 @@ impl Graph {
                 let body = row.body();
                 (row.into_alert(self.portal, &mut warnings), body)
             };
-            if !target.matches(remote_url.as_deref(), &alert) {
+            if !query.matches(remote_url.as_deref(), &alert) {
                 continue;
             }
             incomplete += usize::from(is_incomplete);
@@ -73,9 +73,8 @@ impl Graph {
             .complete_if(completed.failed == 0 && without_id == 0))
     }
 
-    async fn hunt(&self, target: &HuntingTarget, ctx: &Context) -> Result<SharedStr, CallError> {
-        let no_literal = || CallError::Upstream(ClientError::malformed("a name that no query can hold"));
-        let query = hunting::query(target).ok_or_else(no_literal)?;
+    async fn hunt(&self, query: &GraphQuery, ctx: &Context) -> Result<SharedStr, CallError> {
+        let query = hunting::text(query).ok_or_else(|| ClientError::malformed("a name that no query can hold"))?;
         let url = self.address(&["security", "runHuntingQuery"])?;
         let body = Bytes::from(json!({"Query": query, "Timespan": TIMESPAN}).to_string());
         let call = |token| Call {

@@ -1,4 +1,4 @@
-//! Backend 2: Microsoft Graph security. One host, one audience, one token for everything.
+//! BackendName 2: Microsoft Graph security. One host, one audience, one token for everything.
 //!
 //! Alerts and incidents are requested by id. For every other subject, one advanced hunting query finds the alerts, and
 //! batches then get them by id.
@@ -10,23 +10,24 @@
 mod batch;
 mod hunting;
 mod lists;
-mod roles;
+mod query;
 mod wire;
 
 use url::Url;
 
 use crate::backend::paging::{Listing, Paging};
+use crate::backend::{findings_of_alert, findings_of_incident, unknown_alert};
 use crate::client::{self, Api, Call, ClientError, Context, Reply};
 use crate::config::Settings;
 use crate::credentials::{Authorized, CallError};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::shared_str::SharedStr;
-use crate::domain::subject::{AlertId, IncidentId, Kind};
+use crate::domain::subject::{AlertId, IncidentId};
 use crate::domain::warning::Warnings;
 use crate::lenient_json::body::Page;
-pub(crate) use hunting::{HuntingTarget, MAX_ALERTS};
-pub(crate) use roles::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING, missing};
+pub(crate) use hunting::MAX_ALERTS;
+pub(crate) use query::{GraphQuery, READ_ALERTS, READ_INCIDENTS, RUN_HUNTING, missing, origin};
 
 /// The `Prefer` header. Without it, enumeration members that Microsoft added later arrive as `unknownFutureValue`.
 ///
@@ -56,37 +57,51 @@ impl Graph {
         }
     }
 
+    /// Sends a query.
+    pub(crate) async fn fetch(&self, query: &GraphQuery, ctx: &Context) -> Result<Findings, CallError> {
+        match query {
+            GraphQuery::Alert(id) => self.alert(id, ctx).await,
+            GraphQuery::Incident(id) => self.incident(*id, ctx).await,
+            GraphQuery::Machine(_)
+            | GraphQuery::MachineName(_)
+            | GraphQuery::FullMachineName(_)
+            | GraphQuery::User(_)
+            | GraphQuery::File(_)
+            | GraphQuery::Ip(_)
+            | GraphQuery::Domain(_) => self.hunt_alerts(query, ctx).await,
+        }
+    }
+
     /// `GET /v1.0/security/alerts_v2/{id}`.
-    pub(crate) async fn alert(&self, id: &AlertId, ctx: &Context) -> Result<Findings, CallError> {
+    async fn alert(&self, id: &AlertId, ctx: &Context) -> Result<Findings, CallError> {
         let url = self.address(&["security", "alerts_v2", id.as_str()])?;
-        let Some(body) = CallError::known(self.get(&url, READ_ALERTS, ctx).await)? else {
-            return Ok(Findings::unknown());
+        let Some(body) = CallError::none_if_not_found(self.get(&url, READ_ALERTS, ctx).await)? else {
+            return Ok(unknown_alert(id));
         };
         let mut warnings = Warnings::default();
-        let alert = wire::alert(&body, self.portal, &mut warnings).map_err(CallError::Upstream)?;
-        let returned_id = alert.id.clone().ok_or_else(CallError::without_id)?;
-        let findings = Findings::new(vec![alert], None, vec![body], warnings);
-        Ok(findings.checked_against(Kind::Alert, id.as_str(), &returned_id))
+        let alert = wire::alert(&body, self.portal, &mut warnings)?;
+        findings_of_alert(id, alert, body, warnings)
     }
 
     /// `GET /v1.0/security/incidents/{id}?$expand=alerts`. Graph answers that with 500 for large incidents. Then the alerts
     /// come from `GET /v1.0/security/incidents/{id}/alerts`. If a page of alerts fails, the incident is still returned.
-    pub(crate) async fn incident(&self, id: IncidentId, ctx: &Context) -> Result<Findings, CallError> {
+    async fn incident(&self, id: IncidentId, ctx: &Context) -> Result<Findings, CallError> {
         let url = self.address(&["security", "incidents", &id.to_string()])?;
         let mut expanded = url.clone();
         expanded.query_pairs_mut().append_pair("$expand", "alerts");
         let (body, is_complete) = match self.get(&expanded, READ_INCIDENTS, ctx).await {
-            Err(CallError::Upstream(ClientError::ServerError | ClientError::TooLarge)) => {
+            Err(CallError::Client(ClientError::ServerError | ClientError::TooLarge)) => {
                 (self.get(&url, READ_INCIDENTS, ctx).await, false)
             }
             outcome => (outcome, true),
         };
-        let Some(body) = CallError::known(body)? else { return Ok(Findings::unknown()) };
+        let Some(body) = CallError::none_if_not_found(body)? else { return Ok(Findings::unknown()) };
         let mut warnings = Warnings::default();
-        let (incident, mut first) =
-            wire::incident(&body, id, self.portal, &mut warnings).map_err(CallError::Upstream)?;
-        let returned_id = Some(incident.id.clone()).filter(|id| !id.is_empty()).ok_or_else(CallError::without_id)?;
-        ctx.hold(first.made).map_err(CallError::Upstream)?;
+        let (incident, mut first) = wire::incident(&body, id, self.portal, &mut warnings)?;
+        if incident.id.is_empty() {
+            return Err(CallError::without_id());
+        }
+        ctx.hold(first.made)?;
         if !is_complete {
             let url = self.address(&["security", "incidents", &id.to_string(), "alerts"])?;
             first = Page { next_link: Some(url.into()), ..Page::default() };
@@ -102,10 +117,7 @@ impl Graph {
         };
         let read = |body: &SharedStr| wire::alerts(body, self.portal, &mut warnings);
         self.calls.read_on(&mut alerts, first.next_link, paging, read, ctx).await;
-        alerts.warn_if_incomplete(&mut warnings);
-        let is_complete = alerts.is_complete();
-        let findings = Findings::new(alerts.items, Some(incident), alerts.bodies, warnings).complete_if(is_complete);
-        Ok(findings.checked_against(Kind::Incident, &id.to_string(), &returned_id))
+        Ok(findings_of_incident(id, incident, alerts, warnings))
     }
 
     async fn get(&self, url: &Url, permission: &'static str, ctx: &Context) -> Result<SharedStr, CallError> {
@@ -114,6 +126,6 @@ impl Graph {
     }
 
     fn address(&self, path: &[&str]) -> Result<Url, CallError> {
-        client::address(&self.base, &[&[VERSION], path].concat()).map_err(CallError::Upstream)
+        Ok(client::address(&self.base, &[&[VERSION], path].concat())?)
     }
 }

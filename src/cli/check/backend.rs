@@ -4,17 +4,18 @@ use url::Url;
 
 use super::context;
 use super::report::Report;
-use super::secrets::secret_read_error;
-use crate::api::one_line_message;
+use crate::backend::Selection;
 use crate::backend::defender::RETIREMENT;
 use crate::backend::graph::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING};
 use crate::cli::Session;
+use crate::cli::advice::{NOT_FROM_HERE, error_message, secret_read_error};
 use crate::cli::serve::article;
 use crate::client::Api;
 use crate::config::BackendChoice;
 use crate::credentials::{CallError, CredentialError, RefusalReason, carries};
+use crate::domain::enrichment::BackendName;
 use crate::domain::subject::{Kind, Question};
-use crate::lookup::{Backend, EnrichError, Family};
+use crate::lookup::EnrichError;
 
 /// An API with the permissions that its token needs, and questions about subjects that do not exist.
 struct ApiNeeds {
@@ -22,6 +23,8 @@ struct ApiNeeds {
     name: &'static str,
     resource: &'static str,
     roles: &'static [(&'static str, &'static str)],
+    /// Roles that add context to an answer, which is complete without it.
+    optional_roles: &'static [(&'static str, &'static str)],
     harmless_questions: &'static [(Kind, &'static str)],
 }
 
@@ -35,6 +38,7 @@ const API_NEEDS: [ApiNeeds; 3] = [
             (READ_INCIDENTS, "incidents"),
             (RUN_HUNTING, "the alerts of machines, users and files"),
         ],
+        optional_roles: &[],
         harmless_questions: &[
             (Kind::Alert, "da0_0"),
             (Kind::Incident, "1"),
@@ -50,6 +54,10 @@ const API_NEEDS: [ApiNeeds; 3] = [
             ("Machine.Read.All", "machines by name"),
             ("File.Read.All", "files by SHA-256"),
         ],
+        optional_roles: &[
+            ("Ip.Read.All", "how many devices have met an address"),
+            ("URL.Read.All", "how many devices have met a domain"),
+        ],
         harmless_questions: &[(Kind::Alert, "da0_0")],
     },
     ApiNeeds {
@@ -57,6 +65,7 @@ const API_NEEDS: [ApiNeeds; 3] = [
         name: "Defender XDR",
         resource: "Microsoft Threat Protection",
         roles: &[("Incident.Read.All", "incidents")],
+        optional_roles: &[],
         harmless_questions: &[(Kind::Incident, "1")],
     },
 ];
@@ -64,18 +73,22 @@ const API_NEEDS: [ApiNeeds; 3] = [
 /// Checks each API in use. With `auto`, the permissions of Graph's token decide which APIs are used, and a missing
 /// one is not an error.
 pub(super) async fn check(session: &Session, report: &mut Report) {
-    let backend = session.service.enricher.backend();
-    let apis = match backend.apis(&context()).await {
+    let backends = session.service.enricher.backends();
+    let apis = match backends.apis(&context()).await {
         Ok(apis) => apis,
         Err(error) => {
-            report.wrong("backend", &one_line_message(error));
+            report.wrong("backend", &error_message(error.into()));
             return;
         }
     };
-    match backend {
-        Backend::Defender(_) => report.good("backend", "the older APIs, for every kind, as DEFENDER_BACKEND says"),
-        Backend::Graph(_) => report.good("backend", "Microsoft Graph, for every kind, as DEFENDER_BACKEND says"),
-        Backend::Auto(auto) => {
+    match &backends.selection {
+        Selection::Fixed(BackendName::Defender) => {
+            report.good("backend", "the older APIs, for every kind, as DEFENDER_BACKEND says");
+        }
+        Selection::Fixed(BackendName::Graph) => {
+            report.good("backend", "Microsoft Graph, for every kind, as DEFENDER_BACKEND says");
+        }
+        Selection::Auto(auto) => {
             report.good("backend", "auto: Graph for each kind that its token's permissions allow");
             match auto.choice(&context()).await {
                 Ok(choice) => {
@@ -83,17 +96,17 @@ pub(super) async fn check(session: &Session, report: &mut Report) {
                         report.good(&format!("  {}", kind.as_str()), &choice.explanation(kind));
                     }
                 }
-                Err(error) => report.wrong("backend", &one_line_message(error)),
+                Err(error) => report.wrong("backend", &error_message(error.into())),
             }
             if !apis.contains(&Api::Graph) {
-                check_optional_roles(session, Api::Graph, report).await;
+                check_unused(session, Api::Graph, OLDER_APIS_ARE_ASKED, report).await;
             }
             if !apis.contains(&Api::Endpoint) {
                 report.skipped(
                     "beyond 30 days",
                     "optional: where hunting finds nothing, Defender for Endpoint is asked if it may be",
                 );
-                check_optional_roles(session, Api::Endpoint, report).await;
+                check_unused(session, Api::Endpoint, "alerts older than 30 days are not found", report).await;
             }
         }
     }
@@ -108,20 +121,13 @@ pub(super) async fn check(session: &Session, report: &mut Report) {
     }
 }
 
-/// Reports the optional permissions that the token of an API carries.
-async fn check_optional_roles(session: &Session, api: Api, report: &mut Report) {
+const OLDER_APIS_ARE_ASKED: &str = "the older APIs are asked";
+
+/// Reports the permissions of an API that is not in use. `without` says what happens without them.
+async fn check_unused(session: &Session, api: Api, without: &'static str, report: &mut Report) {
     let Ok(token) = session.service.tokens.token(api, &context()).await else { return };
-    let token_roles = token.roles().unwrap_or_default();
     for needs in API_NEEDS.iter().filter(|needs| needs.api == api) {
-        for (role, what_for) in needs.roles {
-            let part = format!("  {role}");
-            if carries(&token_roles, role) {
-                report.good(&part, &format!("of {}, for {what_for}", needs.resource));
-            } else {
-                let detail = format!("optional, and missing: of {}, for {what_for}", needs.resource);
-                report.skipped(&part, &detail);
-            }
-        }
+        report_roles(needs, &token.roles().unwrap_or_default(), Some(without), report);
     }
 }
 
@@ -133,7 +139,10 @@ async fn check_api(session: &Session, needs: &ApiNeeds, report: &mut Report) {
             let end = token.expires_at().map_or_else(|| "of unknown end".to_owned(), |end| format!("good until {end}"));
             report.good(&part, &end);
             match token.roles() {
-                Some(token_roles) => check_roles(session, needs, &token_roles, report),
+                Some(token_roles) => {
+                    let is_optional = session.settings.backend == BackendChoice::Auto && needs.api == Api::Graph;
+                    report_roles(needs, &token_roles, is_optional.then_some(OLDER_APIS_ARE_ASKED), report);
+                }
                 None => report.skipped("  permissions", "cannot be read from this token: the call tells"),
             }
         }
@@ -173,9 +182,7 @@ fn report_missing_token(session: &Session, part: &str, error: CredentialError, r
         | CredentialError::Entra(_) => false,
     };
     if is_of_the_function && session.aws.is_some() {
-        let detail = "not from here: Entra trusts the function's role, not the AWS credentials of this shell. Ask the \
-                      deployed function: check --url URL --key KEY";
-        return report.unproven(part, detail);
+        return report.unproven(part, NOT_FROM_HERE);
     }
     match error {
         CredentialError::Store(error) => report.wrong(part, &secret_read_error(error, "DEFENDER_SECRET_ID")),
@@ -187,7 +194,7 @@ fn report_missing_token(session: &Session, part: &str, error: CredentialError, r
 fn explanation(error: EnrichError, address: &Url) -> String {
     let is_network_error =
         matches!(error, EnrichError::Unavailable { .. } | EnrichError::NoAddress { .. } | EnrichError::TimedOut { .. });
-    let message = one_line_message(error);
+    let message = error_message(error);
     if is_network_error {
         let host = address.host_str().unwrap_or_default();
         format!("{message} Is there a way from here to {host} (subnet, NAT, firewall, DNS)?")
@@ -198,20 +205,22 @@ fn explanation(error: EnrichError, address: &Url) -> String {
 
 /// Whether this API answers questions of this kind.
 async fn is_answered_by(session: &Session, api: Api, kind: Kind) -> bool {
-    let family = session.service.enricher.backend().family(kind, &context()).await;
-    family.is_ok_and(|family| matches!(family, Family::Graph(_)) == (api == Api::Graph))
+    let backend = session.service.enricher.backends().backend_for(kind, &context()).await;
+    backend.is_ok_and(|backend| (backend == BackendName::Graph) == (api == Api::Graph))
 }
 
-fn check_roles(session: &Session, needs: &ApiNeeds, token_roles: &[String], report: &mut Report) {
-    for (role, what_for) in needs.roles {
+/// Reports each permission of an API. `without` says what happens without the API; if it is `None`, the API is needed.
+fn report_roles(needs: &ApiNeeds, token_roles: &[String], without: Option<&'static str>, report: &mut Report) {
+    let roles = needs.roles.iter().map(|role| (role, without));
+    let optional_roles = needs.optional_roles.iter().map(|role| (role, Some("answers come without it")));
+    for ((role, what_for), without) in roles.chain(optional_roles) {
         let part = format!("  {role}");
+        let resource = needs.resource;
         if carries(token_roles, role) {
             report.good(&part, what_for);
-        } else if session.settings.backend == BackendChoice::Auto && needs.api == Api::Graph {
+        } else if let Some(without) = without {
             let detail = format!(
-                "optional, and missing, for {what_for}: the older APIs are asked. To ask Graph, add it under {} and grant admin \
-                 consent",
-                needs.resource
+                "optional, and missing, for {what_for}: {without}. To have it, add it under {resource} and grant admin consent"
             );
             report.skipped(&part, &detail);
         } else if token_roles.is_empty() {
@@ -220,10 +229,8 @@ fn check_roles(session: &Session, needs: &ApiNeeds, token_roles: &[String], repo
             );
             report.wrong(&part, &detail);
         } else {
-            let detail = format!(
-                "missing, for {what_for}: add it under {}, grant admin consent, wait up to an hour",
-                needs.resource
-            );
+            let detail =
+                format!("missing, for {what_for}: add it under {resource}, grant admin consent, wait up to an hour");
             report.wrong(&part, &detail);
         }
     }

@@ -1,7 +1,6 @@
 //! `check`: verifies a deployment for its operator. It prints a table, and never a secret.
 
 mod backend;
-mod callers;
 mod deployed;
 mod report;
 mod secrets;
@@ -10,10 +9,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use url::{Host, Url};
+use url::Url;
 
 use self::report::Report;
 use super::{CommandError, Session};
+use crate::config::is_loopback;
 use crate::lookup::{Context, Deadline};
 
 /// The timeout for each part: a secret, a token, a call.
@@ -65,8 +65,8 @@ async fn settings(options: &Options, report: &mut Report) -> Result<(), CommandE
             }
         }
     }
-    callers::check(&session, options.post_test, report).await;
-    if secrets::check(&session, report).await {
+    secrets::check_callers(&session, options.post_test, report).await;
+    if secrets::check_defender_secret(&session, report).await {
         backend::check(&session, report).await;
     } else {
         report.skipped("backend", "not tried: there is no credential");
@@ -82,13 +82,7 @@ fn context() -> Context {
 /// the key.
 fn service_address(text: &str) -> Result<Url, String> {
     let mut url = Url::parse(text).map_err(|_| "it has to be an address such as https://HOST".to_owned())?;
-    let is_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err("it has to be an address such as https://HOST".to_owned()),
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
         return Err("it has to begin with https:// (http:// only for this machine)".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {

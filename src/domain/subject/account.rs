@@ -1,5 +1,8 @@
 //! Account names: bare, or with a domain before or after the name.
 
+use super::is_number;
+use super::spelling::without_prefix;
+use crate::domain::line::is_invisible;
 use crate::domain::portal::is_guid;
 use crate::domain::resolution::{Step, StepName};
 
@@ -74,9 +77,7 @@ impl Account {
 
 /// Whether a text is `S-1-` followed by numbers.
 fn is_sid(text: &str) -> bool {
-    let prefix = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("S-1-"));
-    let mut numbers = text.get(4..).unwrap_or_default().split('-');
-    prefix && numbers.all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    without_prefix(text, "S-1-").is_some_and(|numbers| numbers.split('-').all(is_number))
 }
 
 /// The suffix of a guest's name: `jane_fabrikam.example#EXT#@contoso.onmicrosoft.com`.
@@ -91,7 +92,7 @@ fn without_guest_suffix(name: &str) -> &str {
     }
 }
 
-/// Whether a text has 1 to 256 characters, all visible, and none that could end a path segment.
+/// Whether a text has 1 to 256 characters, all visible, and none of [`UNSAFE_ACCOUNT_CHARS`].
 fn is_account_name(text: &str) -> bool {
     let length = text.chars().count();
     let text = without_guest_suffix(text);
@@ -100,17 +101,11 @@ fn is_account_name(text: &str) -> bool {
         && text.trim() == text
         && text != "."
         && text != ".."
-        && !text.chars().any(|c| is_invisible(c) || "/\\%?#;".contains(c))
+        && !text.chars().any(|c| c.is_control() || is_invisible(c) || UNSAFE_ACCOUNT_CHARS.contains(c))
 }
 
-/// Whether this is a control or format character: a line break, a bidirectional mark, a zero width character, or the
-/// replacement character.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(u32::from(c),
-            0xAD | 0x600..=0x605 | 0x61C | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF
-            | 0xFFF9..=0xFFFD | 0xE0000..=0xE007F)
-}
+/// Characters that end a path segment or start an escape, format characters over numbers, and replacement characters.
+const UNSAFE_ACCOUNT_CHARS: &str = "/\\%?#;\u{600}\u{601}\u{602}\u{603}\u{604}\u{605}\u{fffc}\u{fffd}";
 
 #[cfg(test)]
 mod tests {
@@ -120,30 +115,22 @@ mod tests {
     fn every_spelling_of_an_account_gives_its_bare_name() {
         for (text, name, domain) in [
             ("dana.reyes", "dana.reyes", None),
-            ("CONTOSO\\dana.reyes", "dana.reyes", Some("CONTOSO")),
             ("NT AUTHORITY\\SYSTEM", "SYSTEM", Some("NT AUTHORITY")),
             ("dana.reyes@contoso.com", "dana.reyes", Some("contoso.com")),
             ("AzureAD\\dana.reyes@contoso.com", "dana.reyes", Some("contoso.com")),
             ("AZUREAD\\DanaReyes", "DanaReyes", Some("AZUREAD")),
             ("jane_fabrikam.example#EXT#@contoso.com", "jane_fabrikam.example#EXT#", Some("contoso.com")),
-            ("AzureAD\\jane_fabrikam.example#ext#@contoso.com", "jane_fabrikam.example#ext#", Some("contoso.com")),
-            ("jane_fabrikam.example#EXT#", "jane_fabrikam.example#EXT#", None),
+            ("jane_fabrikam.example#ext#", "jane_fabrikam.example#ext#", None),
             ("NETWORK SERVICE", "NETWORK SERVICE", None),
             ("DESK-042$", "DESK-042$", None),
-            ("s.o'brien", "s.o'brien", None),
             ("s.o’brien", "s.o’brien", None),
             ("øyvind", "øyvind", None),
         ] {
             let account = Account::parse(text).expect(text);
             assert_eq!((account.name(), account.domain()), (name, domain), "{text}");
             assert_eq!(account.is_principal_name(), text.contains('@'), "{text}");
+            assert_eq!(account.as_given(), text.strip_prefix("AzureAD\\").unwrap_or(text));
         }
-        let guest = Account::parse("AzureAD\\dana@contoso.com").expect("an account");
-        assert_eq!(guest.as_given(), "dana@contoso.com");
-    }
-
-    #[test]
-    fn other_text_is_not_an_account() {
         for text in [
             "\\name",
             "CONTOSO\\",
@@ -151,7 +138,6 @@ mod tests {
             "dana@",
             "a\\b\\c",
             "x#y",
-            "#",
             "#EXT",
             "#EXT#",
             "#EXT#@contoso.com",
@@ -161,6 +147,8 @@ mod tests {
             "a#EXT#b@contoso.com",
             "dana@contoso.com please",
             "CONTOSO\\a#EXT#\\b",
+            "da\u{3164}na",
+            "dana\u{fffd}",
         ] {
             assert!(Account::parse(text).is_none(), "{text}");
         }
@@ -168,7 +156,6 @@ mod tests {
 
     #[test]
     fn ids_of_accounts_differ_from_names() {
-        let account = |text| Account::parse(text).expect("an account");
         for (text, is_sid, is_object_id) in [
             ("S-1-5-21-41-42-43-1473", true, false),
             ("s-1-5-18", true, false),
@@ -176,9 +163,9 @@ mod tests {
             ("S-1-", false, false),
             ("S-1-5-x", false, false),
             ("CONTOSO\\S-1-5-18", false, false),
-            ("dana", false, false),
         ] {
-            assert_eq!((account(text).is_sid(), account(text).is_object_id()), (is_sid, is_object_id), "{text}");
+            let account = Account::parse(text).expect(text);
+            assert_eq!((account.is_sid(), account.is_object_id()), (is_sid, is_object_id), "{text}");
         }
     }
 }

@@ -1,29 +1,13 @@
-//! Device ids and device names.
+//! Device names.
 
-use super::{IpAddress, is_hex};
-
-/// A device's id: 40 hexadecimal digits, kept in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct DeviceId(String);
-
-impl DeviceId {
-    /// Parses 40 hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        is_hex(text, 40).then(|| Self(text.to_ascii_lowercase()))
-    }
-
-    /// Returns the id.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+use super::IpAddress;
 
 /// A device's name: a DNS name, a NetBIOS name, or free text, as phones have ("Dana's iPad").
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DeviceName(String);
 
 impl DeviceName {
-    /// Parses 1 to 255 chars, digits, dots, hyphens, underscores, inner spaces, apostrophes and parentheses.
+    /// Parses 1 to 255 letters, digits, dots, hyphens, underscores, inner spaces, apostrophes and parentheses.
     ///
     /// The backslashes of a network path (`\\HOST`) and the dollar sign of a machine's account are dropped. A text of only
     /// digits and dots is not a name: it is an address, possibly mistyped.
@@ -53,12 +37,12 @@ impl DeviceName {
 
     /// Returns how a device with this `computerDnsName` matches the name; `None` if it does not.
     pub fn matches(&self, dns_name: &str) -> Option<NameMatch> {
-        let (wanted, found) = (comparable(&self.0), comparable(dns_name));
+        let (requested, known) = (comparable(&self.0), comparable(dns_name));
         let first_label = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-        if found == wanted || (self.is_short() && first_label(&found) == wanted) {
+        if known == requested || (self.is_short() && first_label(&known) == requested) {
             return Some(NameMatch::Whole);
         }
-        (found == first_label(&wanted)).then_some(NameMatch::FirstLabel)
+        (known == first_label(&requested)).then_some(NameMatch::FirstLabel)
     }
 
     /// Returns the first label of a full name, which is the name of a device without a domain. `None` for a short name.
@@ -118,7 +102,7 @@ fn with_apostrophes(text: &str) -> String {
     .collect()
 }
 
-/// Whether this is a c or digit of a common script. Combining marks and compatibility characters are not.
+/// Whether this is a letter or digit of a common script. Combining marks and compatibility characters are not.
 fn is_name_char(c: char) -> bool {
     c.is_alphanumeric() && matches!(u32::from(c), 0..0x2000 | 0x3040..0xA000 | 0xAC00..0xD7B0)
 }
@@ -127,58 +111,50 @@ fn is_name_char(c: char) -> bool {
 mod tests {
     use super::*;
 
+    fn name(text: &str) -> DeviceName {
+        DeviceName::parse(text).expect(text)
+    }
+
     #[test]
-    fn backslashes_and_the_dollar_sign_around_a_device_name_are_dropped() {
-        for (text, name) in [
-            ("DESK-042$", "DESK-042"),
-            ("\\\\desk-042", "desk-042"),
-            ("\\\\desk-042.contoso.com", "desk-042.contoso.com"),
-            ("\\\\DESK-042$", "DESK-042"),
+    fn a_device_name_is_a_host_name_or_free_text() {
+        for (text, parsed) in [
+            ("desk-042.contoso.com", "desk-042.contoso.com"),
+            ("DESK_042$", "DESK_042"),
+            (r"\\DESK-042$", "DESK-042"),
+            ("Dana's iPad", "Dana's iPad"),
+            ("Dana’s iPad (2)", "Dana’s iPad (2)"),
+            ("Øyvinds PC", "Øyvinds PC"),
+            ("会議室の端末", "会議室の端末"),
         ] {
-            assert_eq!(DeviceName::parse(text).as_ref().map(DeviceName::as_str), Some(name), "{text}");
+            assert_eq!(name(text).as_str(), parsed);
         }
         for text in [
             "desk-042$$",
             "$",
-            "\\\\",
-            "\\\\desk-042\\c$",
+            r"\\",
+            r"\\desk-042\c$",
             "desk-042.",
-            "192.0.2.7",
             "1.2.3",
             "999.1.1.1",
             "2001:db8::7",
-            "```desk-042```",
             "`desk-042`",
             "Dana` iPad",
+            "ａｄｍｉｎ",
+            "e\u{301}",
+            "x' or '1'='1",
+            "a'; drop",
+            "{}",
+            "<script>",
+            "😀",
         ] {
-            assert!(DeviceName::parse(text).is_none(), "{text}");
+            assert_eq!(DeviceName::parse(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn all_forms_of_device_names_are_accepted() {
-        for text in [
-            "desk-042",
-            "desk-042.contoso.com",
-            "DESK_042",
-            "Dana's iPad",
-            "Dana’s iPad (2)",
-            "Øyvinds PC",
-            "会議室の端末",
-        ] {
-            assert!(DeviceName::parse(text).is_some(), "{text}");
-        }
-    }
-
-    fn name(text: &str) -> DeviceName {
-        DeviceName::parse(text).expect("a name")
     }
 
     #[test]
     fn a_name_matches_as_a_whole_or_by_its_first_label() {
         use NameMatch::{FirstLabel, Whole};
         for (requested, known, right) in [
-            ("DESK-042", "desk-042", Some(Whole)),
             ("DESK-042", "desk-042.contoso.com", Some(Whole)),
             ("desk-042", "desk-0421.contoso.com", None),
             ("desk-042", "x-desk-042", None),
@@ -201,8 +177,6 @@ mod tests {
     #[test]
     fn a_name_has_spellings_with_either_apostrophe() {
         assert_eq!(name("desk-042").spellings(), ["desk-042"]);
-        assert_eq!(name("Dana's iPad").spellings(), ["Dana's iPad", "Dana’s iPad"]);
-        let mixed = name("Dana’s 'iPad'").spellings();
-        assert_eq!(mixed, ["Dana’s 'iPad'", "Dana's 'iPad'", "Dana’s ’iPad’"]);
+        assert_eq!(name("Dana’s 'iPad'").spellings(), ["Dana’s 'iPad'", "Dana's 'iPad'", "Dana’s ’iPad’"]);
     }
 }

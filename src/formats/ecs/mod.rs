@@ -1,67 +1,150 @@
 //! `format=ecs`: documents of the Elastic Common Schema, one per listed alert.
 //!
-//! As Elastic's own integration for Defender has it, with its times, MITRE ids and portal links put right: the first
-//! item of evidence of a sort fills `file`, `process` and the like; all of them stand in `related`, and whole in
+//! The fields are those of Elastic's own integration for Defender, with correct times, MITRE ids and portal links. The first
+//! evidence of each type fills `file`, `process` and so on. The values of all evidence are in `related`, and complete in
 //! `microsoft.defender`.
+//!
+//! Sources: <https://www.elastic.co/guide/en/ecs/8.17/ecs-field-reference.html>.
 
 mod event;
 mod evidence;
-mod fields;
 mod related;
 mod vendor;
 
-use self::fields::{Cloud, Dns, Document, Ecs, Host, Microsoft, Observer, Rule, Tenant};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
 use self::vendor::Defender;
 use crate::domain::alert::{Alert, Device};
 use crate::domain::enrichment::Enrichment;
 use crate::formats::filled::Filled;
-use crate::formats::sparse;
+use crate::formats::format::{BodyKind, BodySchemas, FormatSpec, Renderer};
+use crate::formats::sparse::{self, Keep};
 
-/// The release whose fields are used; those after it have them all.
+pub(super) const SPEC: FormatSpec = FormatSpec {
+    name: "ecs",
+    media_type: "application/json",
+    accept_rank: None,
+    body: BodyKind::JsonArray,
+    has_raw: false,
+    event_type: Some("ecs"),
+    renderer: Renderer::Fitted(documents),
+    batch_renderer: None,
+    schemas: BodySchemas { roots: &["EcsDocuments"], definitions: schemas },
+    notice: |text| json!([{"message": text}]).to_string().into_bytes(),
+};
+
+/// The release whose fields are used. Later releases have all of them.
 const ECS_VERSION: &str = "8.17.0";
 
-/// The list of documents; for what nothing is known of, an empty one.
-pub(super) fn documents(enrichment: &Enrichment<'_>, max_bytes: usize) -> Vec<u8> {
-    let documents: Vec<_> = enrichment.alerts.iter().map(|alert| document(alert, enrichment)).collect();
-    sparse::to_vec(&documents, max_bytes)
+/// Renders the list of documents, which is empty if nothing was found.
+fn documents(enrichment: &Enrichment<'_>, max_bytes: usize) -> Vec<u8> {
+    sparse::to_vec(&Documents(enrichment), Keep::All, max_bytes)
+}
+
+/// The documents of an answer. Only one at a time is in memory.
+struct Documents<'a>(&'a Enrichment<'a>);
+
+impl Serialize for Documents<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.alerts.iter().map(|alert| document(alert, self.0)))
+    }
+}
+
+/// A document: the fields of the schema, and the vendor's.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    fields: Value,
+    microsoft: Microsoft<'a>,
+}
+
+#[derive(Serialize)]
+struct Microsoft<'a> {
+    defender: Defender<'a>,
 }
 
 fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a> {
     let tenant = alert.tenant_id.filled();
     let product = alert.service_source.filled().unwrap_or(enrichment.source.product);
     let times = [alert.updated_at, alert.created_at, alert.last_seen, alert.first_seen];
-    Document {
-        timestamp: times.into_iter().flatten().next().or(Some(enrichment.source.retrieved_at)),
-        message: alert.title.filled(),
-        ecs: Ecs { version: ECS_VERSION },
-        event: event::of(alert, product),
-        rule: Rule {
-            id: alert.detector_id.filled(),
-            name: alert.title.filled(),
-            category: alert.named_categories().next(),
-            description: alert.description.filled(),
+    let fields = json!({
+        "@timestamp": times.into_iter().flatten().next().unwrap_or(enrichment.source.retrieved_at),
+        "message": alert.title,
+        "ecs": {"version": ECS_VERSION},
+        "event": event::of(alert, product),
+        "rule": {
+            "id": alert.detector_id,
+            "name": alert.title,
+            "category": alert.named_categories().next(),
+            "description": alert.description,
         },
-        threat: event::threat(alert),
-        host: alert.device.as_ref().map(host),
-        user: evidence::user(alert),
-        file: evidence::file(alert),
-        process: evidence::process(alert),
-        registry: evidence::registry(alert),
-        url: evidence::url(alert),
-        email: evidence::email(alert),
-        source: evidence::source(alert),
-        destination: evidence::destination(alert),
-        dns: Dns { question: evidence::question(alert) },
-        observer: Observer { vendor: "Microsoft", product: Some(product), name: alert.detection_source.filled() },
-        organization: Tenant { id: tenant },
-        cloud: Cloud { provider: tenant.map(|_| "azure"), account: Tenant { id: tenant } },
-        related: related::of(alert),
-        microsoft: Microsoft { defender: Defender::of(alert, enrichment) },
-    }
+        "threat": event::threat(alert),
+        "host": alert.device.as_ref().map(host),
+        "user": evidence::user(alert),
+        "file": evidence::file(alert),
+        "process": evidence::process(alert),
+        "registry": evidence::registry(alert),
+        "url": evidence::url(alert),
+        "email": evidence::email(alert),
+        "source": {"ip": evidence::source(alert)},
+        "destination": {"ip": evidence::destination(alert)},
+        "dns": {"question": {"name": evidence::domain(alert)}},
+        "observer": {"vendor": "Microsoft", "product": product, "name": alert.detection_source},
+        "organization": {"id": tenant},
+        "cloud": {"provider": tenant.map(|_| "azure"), "account": {"id": tenant}},
+        "related": related::of(alert),
+    });
+    Document { fields, microsoft: Microsoft { defender: Defender::of(alert, enrichment) } }
 }
 
-/// The device that it was raised on; its name in lower case, as the schema advises.
-fn host(device: &Device) -> Host<'_> {
+/// The device of the alert, with its name in lower case, as the schema recommends.
+fn host(device: &Device) -> Value {
     let name = device.name.filled();
-    Host { id: device.id.filled(), name: name.map(related::lower_case), hostname: name }
+    json!({"id": device.id, "name": name.map(str::to_lowercase), "hostname": name})
+}
+
+fn schemas() -> Vec<(&'static str, Value)> {
+    let documents = json!({
+        "type": "array",
+        "description": "format=ecs: one document of the Elastic Common Schema 8.17.0 for each listed alert.",
+        "items": {"$ref": "#/components/schemas/EcsDocument"}
+    });
+    let document = json!({
+        "type": "object",
+        "description": "A document of the Elastic Common Schema 8.17.0. In full: https://www.elastic.co/guide/en/ecs/8.17/ecs-field-reference.html. What has no field there is in microsoft.defender; its members named extra are best mapped as flattened.",
+        "required": ["@timestamp", "ecs", "event", "microsoft"],
+        "properties": {
+            "@timestamp": {"type": "string", "format": "date-time"},
+            "ecs": {
+                "type": "object",
+                "description": "The schema.",
+                "required": ["version"],
+                "properties": {"version": {"type": "string", "enum": [ECS_VERSION]}},
+                "additionalProperties": true
+            },
+            "event": {
+                "type": "object",
+                "description": "What it is.",
+                "required": ["kind", "category", "type"],
+                "properties": {
+                    "kind": {"type": "string", "enum": ["alert"]},
+                    "category": {"type": "array", "items": {"type": "string"}},
+                    "type": {"type": "array", "items": {"type": "string"}}
+                },
+                "additionalProperties": true
+            },
+            "microsoft": {
+                "type": "object",
+                "description": "What has no field there.",
+                "required": ["defender"],
+                "properties": {
+                    "defender": {"type": "object", "description": "Members of the answer.", "additionalProperties": true}
+                },
+                "additionalProperties": true
+            }
+        },
+        "additionalProperties": true
+    });
+    vec![("EcsDocuments", documents), ("EcsDocument", document)]
 }

@@ -1,4 +1,4 @@
-//! `microsoft.defender`: what the schema has no field for, so that nothing is lost.
+//! `microsoft.defender`: the properties for which the schema has no field, so that nothing is lost.
 //!
 //! Not `microsoft.defender_endpoint`, which Elastic's integration maps with members of other names, and which would
 //! be wrong for alerts of the other Defender products. `extra` is best mapped as `flattened`: it holds Microsoft's own
@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use super::related::distinct;
 use crate::domain::alert::{Alert, Device};
 use crate::domain::enrichment::Enrichment;
 use crate::domain::incident;
@@ -13,11 +14,11 @@ use crate::domain::shared_str::SharedStr;
 use crate::domain::warning::{Warning, WarningCode};
 use crate::formats::without::Without;
 
-/// What has no field elsewhere.
+/// The properties without a field.
 #[derive(Serialize)]
 pub(super) struct Defender<'a> {
     subject: Subject<'a>,
-    /// The members of the alert that have none.
+    /// The members of the alert that have no field.
     #[serde(flatten)]
     alert: Without<'a, Alert>,
     categories: &'a [SharedStr],
@@ -27,7 +28,7 @@ pub(super) struct Defender<'a> {
     warnings: Vec<WarningCode>,
 }
 
-/// What was asked about.
+/// The subject of the request.
 #[derive(Serialize)]
 struct Subject<'a> {
     kind: &'static str,
@@ -41,7 +42,7 @@ struct Investigation<'a> {
     state: &'a Option<SharedStr>,
 }
 
-/// The incident that the alert belongs to; whole where it was asked for.
+/// The incident of the alert, complete if it is the subject.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Incident<'a> {
@@ -74,13 +75,7 @@ fn has_a_place(name: &str) -> bool {
         || matches!(name, "created_at" | "updated_at" | "first_seen" | "last_seen")
 }
 
-/// What was warned of, each code once: the sentences are the whole answer's.
+/// The codes of the warnings. The sentences are about the whole answer.
 fn codes(warnings: &[Warning]) -> Vec<WarningCode> {
-    let mut codes: Vec<_> = Vec::new();
-    for warning in warnings {
-        if !codes.contains(&warning.code) {
-            codes.push(warning.code);
-        }
-    }
-    codes
+    distinct(warnings.iter().map(|warning| warning.code))
 }

@@ -1,4 +1,4 @@
-//! Accounts: the object `user`, for evidence, mailboxes and who works on a finding.
+//! Accounts: the object `user`, for evidence, mailboxes and assignees.
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/objects/user>.
 
@@ -20,11 +20,11 @@ pub(super) struct User<'a> {
     pub(super) type_id: Option<u8>,
 }
 
-/// What Defender writes where a machine works on an alert.
+/// Defender's name for automation that handles an alert.
 const AUTOMATION: &str = "Automation";
 
 impl<'a> User<'a> {
-    /// The account of an item of evidence; `None` without anything that names it.
+    /// The account of an item of evidence; `None` if it has neither a name nor an id.
     pub(super) fn of(user: &'a evidence::User) -> Option<Self> {
         let [sid, aad_id, upn, name] = [&user.sid, &user.aad_id, &user.upn, &user.name].map(|text| text.filled());
         let account = Self {
@@ -38,7 +38,7 @@ impl<'a> User<'a> {
         (account.name.is_some() || account.uid.is_some()).then_some(account)
     }
 
-    /// The owner of a mailbox; `None` without its address.
+    /// The owner of a mailbox; `None` if it has no address.
     pub(super) fn of_mailbox(mailbox: &'a evidence::Mailbox) -> Option<Self> {
         let address = mailbox.address.filled()?;
         let owner = mailbox.user.as_deref().and_then(Self::of).unwrap_or_default();
@@ -53,7 +53,7 @@ impl<'a> User<'a> {
         })
     }
 
-    /// Who works on a finding.
+    /// The assignee of a finding.
     pub(super) fn assigned(name: &'a str) -> Self {
         let email_addr = Some(name).filter(|name| is_email(name));
         let (type_id, kind) = match email_addr {
@@ -71,13 +71,13 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Nobody: an incident has to name somebody.
+    /// The assignee of an unassigned incident, since OCSF requires one.
     pub(super) fn nobody() -> Self {
         Self { name: Some("Unassigned"), r#type: Some("Unknown"), type_id: Some(0), ..Self::default() }
     }
 }
 
-/// Whether a text has the form that OCSF asks of `email_t`.
+/// Whether a text has the form of OCSF's `email_t`.
 ///
 /// Source: <https://schema.ocsf.io/1.8.0/data_types>:
 ///
@@ -99,7 +99,7 @@ mod tests {
     use crate::domain::shared_str::SharedStr;
 
     #[test]
-    fn only_addresses_pass_for_addresses() {
+    fn only_valid_addresses_are_accepted() {
         for address in ["dana.reyes@contoso.com", "a+b@x.example", "o'neil@mail.contoso.com"] {
             assert!(is_email(address), "{address}");
         }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_named_by_what_there_is() {
+    fn account_is_named_by_its_available_members() {
         let user = evidence::User { aad_id: Some("o1".into()), upn: Some("a@b.example".into()), ..Default::default() };
         let account = User::of(&user).expect("an account");
         assert_eq!((account.name, account.uid, account.uid_alt), (Some("a@b.example"), Some("o1"), None));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_works_on_a_finding_is_a_service() {
+    fn automation_is_a_service_account() {
         assert_eq!(User::assigned("Automation").type_id, Some(4));
         assert_eq!(User::assigned("soc@contoso.com").domain, Some("contoso.com"));
         assert_eq!(User::assigned("Dana").type_id, Some(0));

@@ -26,14 +26,14 @@ pub(super) struct Tactic {
     pub(super) name: &'static str,
 }
 
-/// A technique, or a part of one.
+/// A technique or sub-technique.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub(super) struct Technique<'a> {
     pub(super) uid: &'a str,
 }
 
-/// The attacks of an alert. Its categories are the tactics of the alert, not of each technique: the two are joined only
-/// where there is one of each.
+/// The attacks of an alert. Its categories are the tactics of the alert, not of each technique, so the two are combined
+/// only if there is one of each.
 pub(super) fn of(alert: &Alert) -> Vec<Attack<'_>> {
     named(alert.named_categories(), &alert.techniques)
 }
@@ -53,13 +53,13 @@ fn named<'a>(categories: impl Iterator<Item = &'a str>, techniques: &'a [SharedS
     tactics
 }
 
-/// The attacks of several alerts, each once.
+/// Removes duplicates.
 pub(super) fn distinct<'a>(attacks: impl Iterator<Item = Attack<'a>>) -> Vec<Attack<'a>> {
     let mut seen = HashSet::new();
     attacks.filter(|attack| seen.insert(*attack)).collect()
 }
 
-/// `T1059.001` is the part 001 of the technique `T1059`.
+/// `T1059.001` is the sub-technique 001 of the technique `T1059`.
 fn technique(id: &str) -> Attack<'_> {
     let (uid, sub_technique) = match id.split_once('.') {
         Some((whole, part)) if !whole.is_empty() && !part.is_empty() => (whole, Some(Technique { uid: id })),
@@ -73,29 +73,29 @@ mod tests {
     use super::*;
     use crate::formats::sparse;
 
-    fn shown(category: &str, techniques: &[&str]) -> serde_json::Value {
+    fn attacks(category: &str, techniques: &[&str]) -> serde_json::Value {
         let techniques: Vec<_> = techniques.iter().map(|id| SharedStr::from(*id)).collect();
         sparse::to_value(&named(category.split(' '), &techniques))
     }
 
     #[test]
-    fn a_tactic_joins_the_only_technique_and_stands_alone_beside_several() {
+    fn tactic_is_combined_only_with_a_single_technique() {
         let tactic = serde_json::json!({"uid": "TA0002", "name": "Execution"});
         assert_eq!(
-            shown("Execution", &["T1059.001"]),
+            attacks("Execution", &["T1059.001"]),
             serde_json::json!([{"tactic": tactic, "technique": {"uid": "T1059"}, "sub_technique": {"uid": "T1059.001"}}])
         );
         assert_eq!(
-            shown("Execution", &["T1059", "", "T1027", "T1059"]),
+            attacks("Execution", &["T1059", "", "T1027", "T1059"]),
             serde_json::json!([{"tactic": tactic}, {"technique": {"uid": "T1059"}}, {"technique": {"uid": "T1027"}}])
         );
-        assert_eq!(shown("Execution", &[]), serde_json::json!([{"tactic": tactic}]));
+        assert_eq!(attacks("Execution", &[]), serde_json::json!([{"tactic": tactic}]));
         let impact = serde_json::json!({"uid": "TA0040", "name": "Impact"});
         assert_eq!(
-            shown("Execution Impact", &["T1059"]),
+            attacks("Execution Impact", &["T1059"]),
             serde_json::json!([{"tactic": tactic}, {"tactic": impact}, {"technique": {"uid": "T1059"}}])
         );
-        assert_eq!(shown("Malware", &["T1."]), serde_json::json!([{"technique": {"uid": "T1."}}]));
-        assert_eq!(shown("Malware", &[]), serde_json::json!([]));
+        assert_eq!(attacks("Malware", &["T1."]), serde_json::json!([{"technique": {"uid": "T1."}}]));
+        assert_eq!(attacks("Malware", &[]), serde_json::json!([]));
     }
 }

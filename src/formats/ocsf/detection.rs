@@ -23,7 +23,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::vocabulary::AlertVerdict;
 use crate::formats::filled::Filled;
 
-/// `security_control` lets the class say what was done, and name attacks; `incident` who works on it, and the verdict.
+/// `security_control` adds the action and the attacks, `incident` the assignee and the verdict.
 const PROFILES: [&str; 2] = ["incident", "security_control"];
 
 /// The event.
@@ -54,7 +54,7 @@ pub(super) struct DetectionFinding<'a> {
     pub(super) raw_data_hash: Option<Fingerprint<'a>>,
 }
 
-/// A threat, by the name that Defender gives it.
+/// A threat under Defender's name.
 #[derive(Serialize)]
 pub(super) struct Malware<'a> {
     pub(super) name: &'a str,
@@ -63,23 +63,23 @@ pub(super) struct Malware<'a> {
     pub(super) provider: &'a str,
 }
 
-/// An alert that is to be written as an event.
+/// An alert to serialize as an event.
 pub(super) struct Detection<'a> {
     pub(super) alert: &'a Alert,
-    /// The product that was asked.
+    /// The queried product.
     pub(super) product: &'a str,
-    /// When: the last resort for an alert that tells no time at all.
+    /// The time of the query, for an alert without any time.
     pub(super) retrieved_at: Timestamp,
-    /// Whether parts of it are left out.
+    /// Whether parts of the alert are omitted.
     pub(super) is_truncated: bool,
-    /// The warnings of the answer, where it is about this alert alone.
+    /// The warnings of the answer, if it is about this alert alone.
     pub(super) warnings: Vec<&'a str>,
-    /// The alert as it was sent.
+    /// The upstream body of the alert.
     pub(super) raw: Option<Cow<'a, str>>,
 }
 
 impl Detection<'_> {
-    /// When the finding was made, in milliseconds.
+    /// The time of the finding in milliseconds.
     pub(super) fn time(&self) -> i64 {
         let alert = self.alert;
         let times = [alert.created_at, alert.updated_at, alert.first_seen, alert.last_seen, alert.resolved_at];
@@ -88,8 +88,8 @@ impl Detection<'_> {
 
     fn head(&self) -> Head<'_> {
         let alert = self.alert;
-        let severity = words::severity(alert.severity, alert.unfamiliar.severity.as_deref());
-        let status = words::alert_status(alert.status, alert.unfamiliar.status.as_deref());
+        let severity = words::severity(alert.severity, alert.unknown_words.severity.as_deref());
+        let status = words::alert_status(alert.status, alert.unknown_words.status.as_deref());
         Head {
             status_detail: alert.determination.as_deref(),
             start_time: milliseconds(alert.first_seen),
@@ -160,7 +160,7 @@ impl Serialize for Detection<'_> {
     }
 }
 
-/// Whether somebody should look at it.
+/// Whether the alert needs attention: it is open and not dismissed.
 fn is_alert(alert: &Alert) -> bool {
     let is_dismissed = match alert.verdict {
         AlertVerdict::FalsePositive | AlertVerdict::Benign | AlertVerdict::Test => true,

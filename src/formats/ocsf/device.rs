@@ -1,4 +1,4 @@
-//! Devices and what else a finding is about: the objects `device` and `resource_details`.
+//! Devices, and other resources that a finding affects: the objects `device` and `resource_details`.
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/objects/device>, <https://schema.ocsf.io/1.8.0/objects/resource_details>.
 
@@ -26,7 +26,7 @@ pub(super) struct Group<'a> {
     pub(super) name: &'a str,
 }
 
-/// What a finding is about.
+/// An affected or related resource.
 #[derive(Default, Serialize)]
 pub(super) struct Resource<'a> {
     pub(super) uid: Option<&'a str>,
@@ -45,14 +45,14 @@ impl<'a> Device<'a> {
         Some(Self::named(device.id.as_deref(), device.name.as_deref(), group(device)))
     }
 
-    /// A device by its id, its name, or both; of which kind it is Defender does not tell here.
+    /// A device with an id, a name, or both. Defender does not send its type.
     pub(super) fn named(uid: Option<&'a str>, name: Option<&'a str>, group: Option<Group<'a>>) -> Self {
         let groups = group.into_iter().collect();
         Self { uid, name, hostname: name.filter(|name| is_hostname(name)), r#type: "Unknown", type_id: 0, groups }
     }
 }
 
-/// The devices of an alert, and the user that it is related to.
+/// The devices of an alert, and its related user.
 pub(super) fn resources(alert: &Alert) -> Vec<Resource<'_>> {
     let devices = alert.devices().filter(|device| is_named(device)).map(|device| Resource {
         uid: device.id.as_deref(),
@@ -75,7 +75,7 @@ pub(super) fn resources(alert: &Alert) -> Vec<Resource<'_>> {
 }
 
 /// The groups of devices that have neither a name nor an id. OCSF has no place for them.
-pub(super) fn stray_groups(alert: &Alert) -> Vec<&str> {
+pub(super) fn groups_without_device(alert: &Alert) -> Vec<&str> {
     alert.devices().filter(|device| !is_named(device)).filter_map(|device| device.group.filled()).collect()
 }
 
@@ -88,7 +88,7 @@ fn group(device: &alert::Device) -> Option<Group<'_>> {
     device.group.filled().map(|name| Group { name })
 }
 
-/// Whether a name is one of a network rather than free text, such as `Dana's iPad`.
+/// Whether a name is a host name, and not free text such as `Dana's iPad`.
 pub(super) fn is_hostname(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }

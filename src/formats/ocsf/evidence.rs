@@ -1,4 +1,4 @@
-//! Evidence as typed objects: the object `evidences`, and beside each what of it has no home there.
+//! Evidence as typed objects: the object `evidences`, with the properties for which OCSF has no place in `data`.
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/objects/evidences>.
 
@@ -8,19 +8,19 @@ use serde::Serialize;
 
 use super::account::{User, is_email};
 use super::device::{self, Device, is_hostname};
-use super::file::{File, FileNames};
+use super::file::{File, FileMembers};
 use super::moments::milliseconds;
 use super::process::{self, Process};
-use super::verbatim::Verbatim;
 use super::words;
 use crate::domain::evidence::{self, Detail, Evidence, NestedEntities};
+use crate::domain::extra::Extra;
 use crate::domain::shared_str::SharedStr;
 use crate::formats::filled::{Filled, filled};
 
 /// One item.
 #[derive(Default, Serialize)]
 pub(super) struct Artifact<'a> {
-    /// The type, for those that OCSF has no object for.
+    /// The type, if OCSF has no object for it.
     pub(super) name: Option<&'a str>,
     pub(super) process: Option<Process<'a>>,
     pub(super) file: Option<File<'a>>,
@@ -78,7 +78,7 @@ pub(super) struct Email<'a> {
     pub(super) x_originating_ip: Vec<&'a str>,
 }
 
-/// A name that was asked for.
+/// A DNS query.
 #[derive(Serialize)]
 pub(super) struct Query<'a> {
     pub(super) hostname: &'a str,
@@ -119,10 +119,10 @@ pub(super) struct Data<'a> {
     pub(super) received_time: Option<i64>,
     /// The account of a process or a mailbox.
     pub(super) user: Option<&'a evidence::User>,
-    pub(super) extra: Option<Verbatim<'a>>,
+    pub(super) extra: Option<&'a Extra>,
 }
 
-/// What started a process, where it has no number that OCSF holds.
+/// The parent of a process, if it has no id that OCSF can hold.
 #[derive(Serialize)]
 pub(super) struct Parent<'a> {
     pub(super) pid: Option<i64>,
@@ -145,7 +145,7 @@ impl<'a> Artifact<'a> {
             remediation_status: item.remediation_status.as_deref(),
             detection_status: item.detection_status.as_deref(),
             observed_time: milliseconds(item.observed_at),
-            extra: Some(Verbatim(&item.extra)),
+            extra: Some(&item.extra),
             ..Data::default()
         };
         let artifact = Self {
@@ -166,15 +166,15 @@ impl<'a> Artifact<'a> {
             Detail::Registry(registry) => artifact.with_registry(registry),
             Detail::Mailbox(mailbox) => artifact.with_mailbox(mailbox),
             Detail::Mail(mail) => artifact.with_mail(mail),
-            Detail::Other {} => Self { name: Some(&item.kind), ..artifact.with_named(item.named.as_deref()) },
+            Detail::Other {} => Self { name: Some(&item.kind), ..artifact.with_named(item.nested.as_deref()) },
         }
     }
 
-    /// The first of each sort that an item names; all that it tells stands in its data.
+    /// Adds the first nested entity of each type. All of them are in the data.
     fn with_named(mut self, named: Option<&'a NestedEntities>) -> Self {
         let Some(named) = named else { return self };
         self.process = named.processes.iter().find_map(Process::of);
-        self.file = named.files.iter().find_map(|file| told(file).file());
+        self.file = named.files.iter().find_map(|file| members_of(file).file());
         self.user = named.users.iter().find_map(User::of);
         self.device = named
             .devices
@@ -205,18 +205,18 @@ impl<'a> Artifact<'a> {
                 self.data.command_line = process.command_line.as_deref();
                 self.data.created_time = milliseconds(process.created_at);
                 self.file = image.file();
-                self.data.path = stray_path(image, self.file.as_ref());
+                self.data.path = path_without_file(image, self.file.as_ref());
             }
-            Some(known) => self.data.path = stray_path(image, known.file.as_ref()),
+            Some(known) => self.data.path = path_without_file(image, known.file.as_ref()),
         }
         let account = process
             .user
             .as_deref()
-            .filter(|user| !self.process.as_ref().is_some_and(|known| tells(known.user.as_ref(), user)));
+            .filter(|user| !self.process.as_ref().is_some_and(|known| is_complete(known.user.as_ref(), user)));
         self.data.user = account;
         let known_parent = self.process.as_ref().and_then(|process| process.parent_process.as_ref());
-        let is_told_in_full = known_parent.is_some_and(|parent| parent.file.is_some());
-        if !is_told_in_full {
+        let is_complete = known_parent.is_some_and(|parent| parent.file.is_some());
+        if !is_complete {
             let is_new = known_parent.is_none();
             self.data.parent = Some(Parent {
                 pid: parent.pid.filter(|_| is_new),
@@ -229,21 +229,21 @@ impl<'a> Artifact<'a> {
     }
 
     fn with_file(mut self, file: &'a evidence::File) -> Self {
-        let told = told(file);
-        self.file = told.file();
-        self.data.path = stray_path(told, self.file.as_ref());
+        let members = members_of(file);
+        self.file = members.file();
+        self.data.path = path_without_file(members, self.file.as_ref());
         self
     }
 
     fn with_user(mut self, user: &'a evidence::User) -> Self {
         self.user = User::of(user);
-        let is_told = self.user.as_ref().is_some_and(|account| tells_upn(account, user));
-        self.data.upn = user.upn.as_deref().filter(|_| !is_told);
+        let has_upn = self.user.as_ref().is_some_and(|account| has_upn_of(account, user));
+        self.data.upn = user.upn.as_deref().filter(|_| !has_upn);
         self.data.domain = user.domain.as_deref().filter(|_| self.user.is_none());
         self
     }
 
-    /// Of which end an address is, only its role tells.
+    /// Only the role tells whether an address is the source or the destination.
     fn with_address(mut self, address: Option<&'a str>, role: Option<&str>) -> Self {
         match filled(address) {
             Some(ip) if !is_address(ip) => self.data.address = Some(ip),
@@ -282,7 +282,7 @@ impl<'a> Artifact<'a> {
     fn with_mail(mut self, mail: &'a evidence::Mail) -> Self {
         self.email = Email::of(mail);
         let email = self.email.as_ref();
-        let unless = |text: &'a Option<SharedStr>, is_told: bool| text.as_deref().filter(|_| !is_told);
+        let unless = |text: &'a Option<SharedStr>, is_mapped: bool| text.as_deref().filter(|_| !is_mapped);
         self.data.sender = unless(&mail.sender, email.is_some_and(|email| email.from.is_some()));
         self.data.recipient = unless(&mail.recipient, email.is_some_and(|email| !email.to.is_empty()));
         self.data.subject = unless(&mail.subject, email.is_some());
@@ -298,7 +298,7 @@ impl<'a> Artifact<'a> {
 }
 
 impl<'a> Email<'a> {
-    /// A mail; it has to have a sender or a recipient that OCSF takes for an address.
+    /// A mail; `None` if neither its sender nor its recipient is a valid address, since OCSF requires one.
     fn of(mail: &'a evidence::Mail) -> Option<Self> {
         let address = |text: &'a Option<SharedStr>| text.as_deref().filter(|address| is_email(address));
         let email = Self {
@@ -314,8 +314,8 @@ impl<'a> Email<'a> {
     }
 }
 
-fn told(file: &evidence::File) -> FileNames<'_> {
-    FileNames {
+fn members_of(file: &evidence::File) -> FileMembers<'_> {
+    FileMembers {
         name: file.name.as_deref(),
         path: file.path.as_deref(),
         md5: file.md5.as_deref(),
@@ -324,21 +324,21 @@ fn told(file: &evidence::File) -> FileNames<'_> {
     }
 }
 
-/// Whether an account tells all that is known of it.
-fn tells(account: Option<&User<'_>>, user: &evidence::User) -> bool {
-    account.is_some_and(|account| user.upn.is_none() || tells_upn(account, user))
+/// Whether an account has all members of the evidence.
+fn is_complete(account: Option<&User<'_>>, user: &evidence::User) -> bool {
+    account.is_some_and(|account| user.upn.is_none() || has_upn_of(account, user))
 }
 
-fn tells_upn(account: &User<'_>, user: &evidence::User) -> bool {
+fn has_upn_of(account: &User<'_>, user: &evidence::User) -> bool {
     account.email_addr.is_some() || account.name == user.upn.as_deref()
 }
 
 /// The folder of a file that could not become an OCSF file.
-fn stray_path<'a>(told: FileNames<'a>, file: Option<&File<'a>>) -> Option<&'a str> {
-    told.path.filter(|_| file.is_none())
+fn path_without_file<'a>(members: FileMembers<'a>, file: Option<&File<'a>>) -> Option<&'a str> {
+    members.path.filter(|_| file.is_none())
 }
 
-/// Whether a text has the form that OCSF asks of `ip_t`: at most 40 characters.
+/// Whether a text has the form of OCSF's `ip_t`: at most 40 characters.
 ///
 /// Source: <https://schema.ocsf.io/1.8.0/data_types>.
 pub(super) fn is_address(text: &str) -> bool {
@@ -352,61 +352,18 @@ mod tests {
     use super::*;
     use crate::formats::sparse;
 
-    fn shown(kind: &str, detail: Detail) -> Value {
-        let item = Evidence {
-            kind: kind.into(),
-            role: Some("destination".into()),
-            verdict: Some("malicious".into()),
-            detail,
-            ..Evidence::default()
-        };
-        sparse::to_value(&Artifact::of(&item))
-    }
-
     #[test]
-    fn an_item_without_anything_still_tells_its_type() {
-        let right = json!({"verdict_id": 2, "verdict": "True Positive", "data": {"type": "ip", "role": "destination"}});
-        assert_eq!(shown("ip", Detail::Ip(evidence::Ip { address: Some(SharedStr::default()) })), right);
-    }
-
-    #[test]
-    fn a_process_without_a_number_is_told_by_its_image() {
-        let process = evidence::Process {
-            name: Some("a.exe".into()),
-            command_line: Some("a.exe -x".into()),
-            ..Default::default()
-        };
-        let item = shown("process", Detail::Process(Box::new(process)));
-        assert_eq!((&item["file"]["name"], &item["data"]["command_line"]), (&json!("a.exe"), &json!("a.exe -x")));
-        assert_eq!((item.get("process"), item["data"].get("parent")), (None, None));
-    }
-
-    #[test]
-    fn an_address_is_the_end_that_its_role_says() {
-        let item = shown("ip", Detail::Ip(evidence::Ip { address: Some("2001:db8::1".into()) }));
-        assert_eq!((&item["dst_endpoint"]["ip"], item.get("src_endpoint")), (&json!("2001:db8::1"), None));
-    }
-
-    #[test]
-    fn a_registry_value_has_a_name_and_a_key() {
-        let registry = |value_name: Option<SharedStr>| {
-            let (hive, key) = (Some("HKEY_USERS".into()), Some("Run".into()));
-            shown(
-                "registry",
-                Detail::Registry(evidence::Registry {
-                    hive,
-                    key,
-                    value_name,
-                    value: Some("x".into()),
-                    value_type: None,
-                }),
-            )
-        };
-        assert_eq!(
-            registry(Some("Start".into()))["reg_value"],
-            json!({"name": "Start", "path": r"HKEY_USERS\Run", "data": "x"})
-        );
-        let nameless = registry(None);
-        assert_eq!((nameless.get("reg_value"), &nameless["data"]["value"]), (None, &json!("x")));
+    fn role_decides_the_endpoint_of_an_address() {
+        for (address, right) in [("2001:db8::1", json!({"ip": "2001:db8::1"})), ("", Value::Null)] {
+            let item = Evidence {
+                kind: "ip".into(),
+                role: Some("destination".into()),
+                detail: Detail::Ip(evidence::Ip { address: Some(address.into()) }),
+                ..Evidence::default()
+            };
+            let artifact = sparse::to_value(&Artifact::of(&item));
+            assert_eq!((&artifact["dst_endpoint"], artifact.get("src_endpoint")), (&right, None));
+            assert_eq!(artifact["data"], json!({"type": "ip", "role": "destination"}));
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::domain::path::Place;
+use crate::domain::path::FileLocation;
 use crate::formats::filled::filled;
 
 /// `type_id` of a regular file.
@@ -30,9 +30,9 @@ pub(super) struct Fingerprint<'a> {
     pub(super) value: Cow<'a, str>,
 }
 
-/// What Defender tells of a file, wherever it does.
+/// The members of a file, from evidence of any type.
 #[derive(Clone, Copy, Default)]
-pub(super) struct FileNames<'a> {
+pub(super) struct FileMembers<'a> {
     pub(super) name: Option<&'a str>,
     pub(super) path: Option<&'a str>,
     pub(super) md5: Option<&'a str>,
@@ -40,9 +40,9 @@ pub(super) struct FileNames<'a> {
     pub(super) sha256: Option<&'a str>,
 }
 
-impl<'a> FileNames<'a> {
-    /// The file; `None` without a name and a hash. One without a name is called by its strongest hash, as `name` is
-    /// required.
+impl<'a> FileMembers<'a> {
+    /// The file; `None` if it has neither a name nor a hash. OCSF requires a name, so the strongest hash replaces a missing
+    /// one.
     pub(super) fn file(self) -> Option<File<'a>> {
         let hashes: Vec<_> = [("MD5", 1, self.md5), ("SHA-1", 2, self.sha1), ("SHA-256", 3, self.sha256)]
             .into_iter()
@@ -52,7 +52,7 @@ impl<'a> FileNames<'a> {
             .collect();
         let folder = filled(self.path);
         let (name, path, parent_folder) = match filled(self.name) {
-            Some(name) => (name, Place::new(folder, Some(name)).path.unwrap_or_default(), None),
+            Some(name) => (name, FileLocation::new(folder, Some(name)).path.unwrap_or_default(), None),
             None => (filled(self.sha256).or(filled(self.sha1)).or(filled(self.md5))?, Cow::default(), folder),
         };
         Some(File { name, path, parent_folder, type_id: REGULAR, hashes })
@@ -72,10 +72,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_a_name_is_called_by_its_hash() {
-        let told = FileNames { path: Some(r"C:\Temp"), sha1: Some("ab"), ..FileNames::default() };
-        let file = told.file().expect("a file");
+    fn hash_replaces_a_missing_name() {
+        let members = FileMembers { path: Some(r"C:\Temp"), sha1: Some("ab"), ..FileMembers::default() };
+        let file = members.file().expect("a file");
         assert_eq!((file.name, file.parent_folder, file.path.is_empty()), ("ab", Some(r"C:\Temp"), true));
-        assert!(FileNames { path: Some(r"C:\Temp"), name: Some(""), ..FileNames::default() }.file().is_none());
+        assert!(FileMembers { path: Some(r"C:\Temp"), name: Some(""), ..FileMembers::default() }.file().is_none());
     }
 }

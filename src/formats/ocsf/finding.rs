@@ -1,4 +1,4 @@
-//! What was found: the object `finding_info`, and what both classes say of an alert with it.
+//! The object `finding_info`, which describes an alert in both classes.
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/objects/finding_info>.
 
@@ -13,7 +13,7 @@ use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
 use crate::formats::filled::Filled;
 
-/// What was found.
+/// The description of a finding.
 #[derive(Default, Serialize)]
 pub(super) struct FindingInfo<'a> {
     pub(super) uid: Cow<'a, str>,
@@ -33,7 +33,7 @@ pub(super) struct FindingInfo<'a> {
     pub(super) related_events: Vec<RelatedEvent<'a>>,
 }
 
-/// The detector. Microsoft does not say of which type it is.
+/// The detector. Microsoft does not send its type.
 #[derive(Serialize)]
 pub(super) struct Analytic<'a> {
     pub(super) uid: &'a str,
@@ -51,7 +51,7 @@ pub(super) struct RelatedEvent<'a> {
 const INCIDENT: &str = "Microsoft Defender XDR incident";
 
 impl<'a> FindingInfo<'a> {
-    /// An alert; `product`: what it comes from, unless it says so itself.
+    /// An alert. `product` is its source, unless the alert names one.
     pub(super) fn of(alert: &'a Alert, attacks: Vec<Attack<'a>>, product: &'a str) -> Self {
         let [service, detection] = [&alert.service_source, &alert.detection_source].map(|word| word.filled());
         let data_sources = service.into_iter().chain(detection.filter(|word| Some(*word) != service)).collect();
@@ -75,7 +75,7 @@ impl<'a> FindingInfo<'a> {
         }
     }
 
-    /// An incident that lists no alerts, as when it was merged into another.
+    /// An incident without listed alerts, for example one that was merged into another.
     pub(super) fn of_incident(incident: &'a Incident, product: &'a str) -> Self {
         let target = incident.merged_into.map(|id| RelatedEvent::incident(id.to_string()));
         Self {

@@ -1,4 +1,4 @@
-//! What every finding begins with, whatever its class.
+//! The members with which findings of both classes begin.
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/classes/finding>.
 
@@ -36,13 +36,13 @@ pub(super) struct Class {
     pub(super) name: &'static str,
 }
 
-/// A single alert.
+/// The class of an alert.
 pub(super) const DETECTION: Class = Class { uid: 2004, name: "Detection Finding" };
-/// Alerts that were put together.
+/// The class of an incident.
 pub(super) const INCIDENT: Class = Class { uid: 2005, name: "Incident Finding" };
 
 impl<'a> Head<'a> {
-    /// A finding of a class, at a time.
+    /// The head of a finding of this class.
     pub(super) fn new(
         class: &Class,
         activity: Caption<'static>,

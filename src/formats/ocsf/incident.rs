@@ -46,14 +46,14 @@ pub(super) struct IncidentFinding<'a> {
     pub(super) raw_data_hash: Option<Fingerprint<'a>>,
 }
 
-/// An incident that is to be written as an event.
+/// An incident to serialize as an event.
 pub(super) struct IncidentEvent<'a> {
     pub(super) incident: &'a Incident,
     pub(super) enrichment: &'a Enrichment<'a>,
 }
 
 impl<'a> IncidentEvent<'a> {
-    /// When the incident was opened, in milliseconds.
+    /// The time of the incident in milliseconds.
     pub(super) fn time(&self) -> i64 {
         let (incident, enrichment) = (self.incident, self.enrichment);
         let times = [incident.created_at, incident.updated_at, enrichment.first_seen, enrichment.last_seen];
@@ -64,7 +64,7 @@ impl<'a> IncidentEvent<'a> {
         let (incident, enrichment) = (self.incident, self.enrichment);
         let is_assigned = incident.assigned_to.filled().is_some();
         let severity = words::severity(enrichment.severity, self.unfamiliar_severity());
-        let status = words::incident_status(incident.status, is_assigned, incident.unfamiliar.status.as_deref());
+        let status = words::incident_status(incident.status, is_assigned, incident.unknown_words.status.as_deref());
         let activity = words::incident_activity(incident.status, is_assigned);
         Head {
             status_detail: incident.determination.as_deref(),
@@ -76,21 +76,21 @@ impl<'a> IncidentEvent<'a> {
         }
     }
 
-    /// Defender's word, where the severity is unfamiliar: the incident's, or else that of an alert.
+    /// Defender's word for an unknown severity: the incident's, or else that of an alert.
     fn unfamiliar_severity(&self) -> Option<&'a str> {
-        let own = self.incident.unfamiliar.severity.as_deref();
-        let of_an_alert = || self.enrichment.alerts.iter().find_map(|alert| alert.unfamiliar.severity.as_deref());
+        let own = self.incident.unknown_words.severity.as_deref();
+        let of_an_alert = || self.enrichment.alerts.iter().find_map(|alert| alert.unknown_words.severity.as_deref());
         if self.incident.severity == Severity::Other { own } else { of_an_alert() }
     }
 
-    /// The same as the answer gives: the incident's own verdict, or else that over its alerts.
+    /// The verdict of the answer: the incident's own, or else the roll-up of its alerts.
     fn verdict(&self) -> words::Caption<'a> {
         let own = self.incident.classification.as_deref().filter(|_| self.incident.verdict() == Verdict::Other);
         let of_an_alert = || self.enrichment.alerts.iter().find_map(|alert| alert.classification.as_deref());
         words::verdict_of(self.enrichment.verdict, own.or_else(of_an_alert))
     }
 
-    /// The device, where there is one.
+    /// The device, if there is exactly one.
     fn device(&self) -> Option<Device<'a>> {
         let [only] = &*self.enrichment.entities.devices else { return None };
         filled(only.id).or(filled(only.name))?;
@@ -116,14 +116,14 @@ impl<'a> IncidentEvent<'a> {
         }
     }
 
-    /// One for each alert that is listed; the list has to hold one.
+    /// One finding for each listed alert. OCSF requires at least one.
     fn findings(&self) -> Vec<FindingInfo<'a>> {
         let product = self.enrichment.source.product;
         if self.enrichment.alerts.is_empty() {
             return vec![FindingInfo::of_incident(self.incident, product)];
         }
         let finding = |alert| FindingInfo {
-            // Its place in this incident already says that it belongs to it.
+            // The finding is already part of this incident.
             related_events: Vec::new(),
             ..FindingInfo::of(alert, attacks::of(alert), product)
         };

@@ -1,4 +1,4 @@
-//! Where an event comes from and which it is: the objects `metadata` and `product`.
+//! The source and the identity of an event: the objects `metadata` and `product`.
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/objects/metadata>.
 
@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::moments::milliseconds;
 use crate::domain::timestamp::Timestamp;
 
-/// The version of the schema. A later one than a reader knows is an error to it, an earlier one is not.
-const VERSION: &str = "1.8.0";
+/// The version of the schema. Readers reject versions later than their own.
+pub(super) const VERSION: &str = "1.8.0";
 const VENDOR: &str = "Microsoft";
 
-/// Where an event comes from, and which it is.
+/// The source and the identity of an event.
 #[derive(Default, Serialize)]
 pub(super) struct Metadata<'a> {
     pub(super) version: &'static str,
@@ -24,13 +24,13 @@ pub(super) struct Metadata<'a> {
     pub(super) log_name: &'static str,
     pub(super) modified_time: Option<i64>,
     pub(super) labels: Vec<&'a str>,
-    /// Only where alerts or entities were left out.
+    /// Only if alerts or entities were omitted.
     pub(super) is_truncated: Option<bool>,
-    /// The warnings of the answer, which are no failures.
+    /// The warnings of the answer.
     pub(super) debug: Vec<&'a str>,
 }
 
-/// The product that an event or a finding comes from.
+/// The product that is the source of an event or a finding.
 #[derive(Default, Serialize)]
 pub(super) struct Product<'a> {
     pub(super) name: &'a str,
@@ -45,14 +45,14 @@ pub(super) struct Feature<'a> {
 }
 
 impl<'a> Product<'a> {
-    /// A product of Microsoft's.
+    /// A product of Microsoft.
     pub(super) fn of(name: &'a str, feature: Option<&'a str>) -> Self {
         Self { name, vendor_name: VENDOR, feature: feature.map(|name| Feature { name }) }
     }
 }
 
 impl<'a> Metadata<'a> {
-    /// Of a finding of this class and id, in the state that it had when it was last changed.
+    /// The metadata of a finding. Its `uid` identifies the finding's state at its last change.
     pub(super) fn of(class: u16, id: &'a str, changed: Option<Timestamp>, product: Product<'a>) -> Self {
         let state = format!("{class}\n{id}\n{}", changed.map_or(0, Timestamp::unix_milliseconds));
         Self {
@@ -66,7 +66,7 @@ impl<'a> Metadata<'a> {
     }
 }
 
-/// A UUID of version 8 that stands for some bytes: the start of their SHA-256.
+/// The UUID of version 8 of some bytes: the start of their SHA-256.
 ///
 /// Source: <https://www.rfc-editor.org/rfc/rfc9562#section-5.8>.
 pub(super) fn uuid_of(bytes: &[u8]) -> String {
@@ -80,12 +80,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_has_one_uid_for_one_state() {
+    fn uid_changes_with_the_state() {
         let uid = |id, at| Metadata::of(2004, id, Some(Timestamp::from_unix_seconds(at)), Product::of("x", None)).uid;
         assert_eq!(uid("da1_1", 7), uid("da1_1", 7));
         assert_ne!(uid("da1_1", 7), uid("da1_1", 8));
         assert_ne!(uid("da1_1", 7), uid("da1_2", 7));
-        // SHA-256 of "abc", as FIPS 180-4 has it, with the bits of version and variant.
+        // The SHA-256 of "abc" in FIPS 180-4, with the bits of version and variant.
         assert_eq!(uuid_of(b"abc"), "ba7816bf-8f01-8fea-8141-40de5dae2223");
     }
 }

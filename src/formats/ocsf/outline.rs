@@ -6,7 +6,7 @@ use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::Kind;
 use crate::domain::vocabulary::{AlertStatus, AlertVerdict, Status, Verdict};
 
-/// The alert without its details, if one was found and is not listed; the summary stands for the title.
+/// The alert without its details, if one was found and is not listed. The summary replaces the title.
 pub(super) fn of(enrichment: &Enrichment<'_>) -> Option<Alert> {
     let is_needed = enrichment.kind == Kind::Alert && enrichment.found && enrichment.alerts.is_empty();
     is_needed.then(|| without_details(enrichment))

@@ -1,17 +1,17 @@
-//! Processes and what started them: the object `process`.
+//! Processes and their parents: the object `process`.
 //!
 //! Source: <https://schema.ocsf.io/1.8.0/objects/process>.
 
 use serde::Serialize;
 
 use super::account::User;
-use super::file::{File, FileNames};
+use super::file::{File, FileMembers};
 use super::moments::milliseconds;
 use crate::domain::evidence::{self, Parent};
 
 /// A process.
 #[derive(Default, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the parent is called so by OCSF")]
+#[expect(clippy::struct_field_names, reason = "OCSF names the parent so")]
 pub(super) struct Process<'a> {
     pub(super) pid: i32,
     pub(super) name: Option<&'a str>,
@@ -23,7 +23,7 @@ pub(super) struct Process<'a> {
 }
 
 impl<'a> Process<'a> {
-    /// The process, if its number is one that OCSF holds: an object `process` has to have one.
+    /// The process; `None` if its id is missing or too large, since OCSF requires one.
     pub(super) fn of(process: &'a evidence::Process) -> Option<Self> {
         Some(Self {
             pid: number(process.pid)?,
@@ -37,7 +37,8 @@ impl<'a> Process<'a> {
     }
 
     fn of_parent(parent: &'a Parent) -> Option<Self> {
-        let image = FileNames { name: parent.name.as_deref(), path: parent.path.as_deref(), ..FileNames::default() };
+        let image =
+            FileMembers { name: parent.name.as_deref(), path: parent.path.as_deref(), ..FileMembers::default() };
         Some(Self {
             pid: number(parent.pid)?,
             name: parent.name.as_deref(),
@@ -49,8 +50,8 @@ impl<'a> Process<'a> {
 }
 
 /// The image of a process.
-pub(super) fn image(process: &evidence::Process) -> FileNames<'_> {
-    FileNames {
+pub(super) fn image(process: &evidence::Process) -> FileMembers<'_> {
+    FileMembers {
         name: process.name.as_deref(),
         path: process.path.as_deref(),
         md5: None,
@@ -59,7 +60,7 @@ pub(super) fn image(process: &evidence::Process) -> FileNames<'_> {
     }
 }
 
-/// A process number as OCSF's `integer_t` holds it: 32 bits with a sign.
+/// A process id as OCSF's `integer_t`: 32 bits with a sign.
 fn number(pid: Option<i64>) -> Option<i32> {
     pid.and_then(|pid| i32::try_from(pid).ok())
 }

@@ -8,61 +8,61 @@ use serde::Serialize;
 use super::device;
 use super::evidence::{Artifact, artifacts};
 use super::moments::milliseconds;
-use super::verbatim::Verbatim;
 use crate::domain::alert::{self, Alert, Device, LoggedOnUser};
 use crate::domain::enrichment::{Counts, Enrichment};
 use crate::domain::entities::DeviceEntity;
+use crate::domain::extra::Extra;
 use crate::domain::incident::Incident;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::vocabulary::{ClosedVocabulary, IncidentStatus};
 use crate::formats::filled::Filled;
 use crate::formats::without::Without;
 
-/// Of an alert.
+/// The unmapped properties of an alert.
 #[derive(Serialize)]
 pub(super) struct OfAlert<'a> {
     classification: &'a Option<SharedStr>,
     determination: &'a Option<SharedStr>,
     investigation_id: &'a Option<SharedStr>,
     investigation_state: &'a Option<SharedStr>,
-    /// Only beside a threat's name, which has a home.
+    /// Only if there is a threat name as well, which is the name of the malware.
     threat_family: Option<&'a str>,
     product_name: &'a Option<SharedStr>,
     actor: &'a Option<SharedStr>,
     recommended_actions: &'a Option<SharedStr>,
-    custom_details: Option<Verbatim<'a>>,
+    custom_details: &'a Option<Extra>,
     tags: &'a [SharedStr],
     resolved_time: Option<i64>,
     device_groups: Vec<&'a str>,
     logged_on_users: &'a [LoggedOnUser],
     comments: Vec<Comment<'a>>,
-    /// Only where it is false: then no evidence says nothing.
+    /// Only if it is false: then missing evidence has no meaning.
     evidence_loaded: Option<bool>,
-    extra: Verbatim<'a>,
+    extra: &'a Extra,
 }
 
-/// Of an incident.
+/// The unmapped properties of an incident.
 #[derive(Serialize)]
 pub(super) struct OfIncident<'a> {
     status: IncidentStatus,
     classification: &'a Option<SharedStr>,
     determination: &'a Option<SharedStr>,
-    /// Beside a summary, which is the event's description.
+    /// Only if there is a summary as well, which is the event's description.
     description: Option<&'a str>,
     resolving_comment: &'a Option<SharedStr>,
     priority_score: Option<i64>,
     tenant_id: &'a Option<SharedStr>,
     redirected_from: &'a [String],
     comments: Vec<Comment<'a>>,
-    /// Where there are several.
+    /// Only if there are several.
     devices: &'a [DeviceEntity<'a>],
-    /// Of all its alerts, listed or not.
+    /// The counts over all alerts, including those that are not listed.
     counts: Without<'a, Counts>,
     alerts: Vec<IncidentAlert<'a>>,
-    extra: Verbatim<'a>,
+    extra: &'a Extra,
 }
 
-/// An alert of an incident, as far as `finding_info` has no home for it.
+/// The properties of an alert for which `finding_info` has no place.
 #[derive(Serialize)]
 struct IncidentAlert<'a> {
     uid: &'a str,
@@ -71,14 +71,14 @@ struct IncidentAlert<'a> {
     verdict: &'static str,
     assigned_to: Option<&'a str>,
     threat_name: Option<&'a str>,
-    user: &'a Option<alert::Account>,
+    user: &'a Option<alert::AlertAccount>,
     devices: Vec<&'a Device>,
     evidences: Vec<Artifact<'a>>,
     #[serde(flatten)]
     unmapped: OfAlert<'a>,
 }
 
-/// What an analyst wrote.
+/// An analyst's comment.
 #[derive(Serialize)]
 struct Comment<'a> {
     text: Option<&'a str>,
@@ -97,20 +97,20 @@ impl<'a> OfAlert<'a> {
             product_name: &alert.product_name,
             actor: &alert.actor,
             recommended_actions: &alert.recommended_actions,
-            custom_details: alert.custom_details.as_ref().map(Verbatim),
+            custom_details: &alert.custom_details,
             tags: &alert.tags,
             resolved_time: milliseconds(alert.resolved_at),
-            device_groups: device::stray_groups(alert),
+            device_groups: device::groups_without_device(alert),
             logged_on_users: &alert.logged_on_users,
             comments: comments(&alert.comments),
             evidence_loaded: Some(false).filter(|_| !alert.evidence_loaded),
-            extra: Verbatim(&alert.extra),
+            extra: &alert.extra,
         }
     }
 }
 
 impl<'a> OfIncident<'a> {
-    /// `ids`: those that the findings of the listed alerts have.
+    /// `ids` are those of the findings of the listed alerts.
     pub(super) fn of(
         incident: &'a Incident,
         enrichment: &'a Enrichment<'_>,
@@ -131,18 +131,18 @@ impl<'a> OfIncident<'a> {
             devices: if has_device { &[] } else { &enrichment.entities.devices },
             counts: Without { value: &enrichment.counts, is_left_out: |name| name.starts_with("by_") },
             alerts: alerts.map(|(alert, id)| IncidentAlert::of(alert, id)).collect(),
-            extra: Verbatim(&incident.extra),
+            extra: &incident.extra,
         }
     }
 }
 
 impl<'a> IncidentAlert<'a> {
-    /// An alert under the id that its finding has.
+    /// An alert, under the id of its finding.
     fn of(alert: &'a Alert, uid: &'a str) -> Self {
         Self {
             uid,
-            severity: alert.unfamiliar.severity.as_deref().unwrap_or(alert.severity.as_str()),
-            status: alert.unfamiliar.status.as_deref().unwrap_or(alert.status.as_str()),
+            severity: alert.unknown_words.severity.as_deref().unwrap_or(alert.severity.as_str()),
+            status: alert.unknown_words.status.as_deref().unwrap_or(alert.status.as_str()),
             verdict: alert.verdict.as_str(),
             assigned_to: alert.assigned_to.as_deref(),
             threat_name: alert.threat_name.filled().or(alert.threat_family.filled()),

@@ -1,180 +1,15 @@
-//! Documents of the Elastic Common Schema: the right fields, of the right types, and nothing lost.
+//! `format=ecs`: every document is valid, and nothing is lost.
 
-use defender_enrich::sandbox::{Fault, Route, Times, showcase};
+use defender_sandbox::{Fault, Route, Times, showcase};
 use serde_json::{Value, json};
 
+use super::schemas::assert_is_ecs;
 use crate::harness::{ALERT, DESK_042, INCIDENT, MACHINE, QUIET_MACHINE, World, alert_with, field};
 
-/// What a field may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Type {
-    Text,
-    Texts,
-    Date,
-    Long,
-    Ip,
-    Ips,
-}
-
-use Type::{Date, Ip, Ips, Long, Text, Texts};
-
-/// The fields that may be filled, with their types in ECS 8.17.0; lists where the schema says that they are.
-///
-/// Source: <https://www.elastic.co/guide/en/ecs/8.17/ecs-field-reference.html>.
-const FIELDS: &[(&str, Type)] = &[
-    ("@timestamp", Date),
-    ("message", Text),
-    ("ecs.version", Text),
-    ("event.kind", Text),
-    ("event.category", Texts),
-    ("event.type", Texts),
-    ("event.id", Text),
-    ("event.action", Text),
-    ("event.provider", Text),
-    ("event.severity", Long),
-    ("event.created", Date),
-    ("event.start", Date),
-    ("event.end", Date),
-    ("event.duration", Long),
-    ("event.url", Text),
-    ("rule.id", Text),
-    ("rule.name", Text),
-    ("rule.category", Text),
-    ("rule.description", Text),
-    ("threat.framework", Text),
-    ("threat.tactic.id", Texts),
-    ("threat.tactic.name", Texts),
-    ("threat.tactic.reference", Texts),
-    ("threat.technique.id", Texts),
-    ("threat.technique.reference", Texts),
-    ("threat.technique.subtechnique.id", Texts),
-    ("threat.technique.subtechnique.reference", Texts),
-    ("host.id", Text),
-    ("host.name", Text),
-    ("host.hostname", Text),
-    ("user.id", Text),
-    ("user.name", Text),
-    ("user.domain", Text),
-    ("user.email", Text),
-    ("file.name", Text),
-    ("file.directory", Text),
-    ("file.path", Text),
-    ("file.hash.md5", Text),
-    ("file.hash.sha1", Text),
-    ("file.hash.sha256", Text),
-    ("process.pid", Long),
-    ("process.name", Text),
-    ("process.executable", Text),
-    ("process.command_line", Text),
-    ("process.start", Date),
-    ("process.hash.sha1", Text),
-    ("process.hash.sha256", Text),
-    ("process.user.id", Text),
-    ("process.user.name", Text),
-    ("process.parent.pid", Long),
-    ("process.parent.name", Text),
-    ("process.parent.executable", Text),
-    ("process.parent.start", Date),
-    ("registry.hive", Text),
-    ("registry.key", Text),
-    ("registry.path", Text),
-    ("registry.value", Text),
-    ("registry.data.strings", Texts),
-    ("registry.data.type", Text),
-    ("url.original", Text),
-    ("url.full", Text),
-    ("url.scheme", Text),
-    ("url.domain", Text),
-    ("url.port", Long),
-    ("url.path", Text),
-    ("url.query", Text),
-    ("url.fragment", Text),
-    ("email.from.address", Texts),
-    ("email.to.address", Texts),
-    ("email.sender.address", Text),
-    ("email.subject", Text),
-    ("email.message_id", Text),
-    ("email.local_id", Text),
-    ("email.delivery_timestamp", Date),
-    ("dns.question.name", Text),
-    ("source.ip", Ip),
-    ("destination.ip", Ip),
-    ("observer.vendor", Text),
-    ("observer.product", Text),
-    ("observer.name", Text),
-    ("organization.id", Text),
-    ("cloud.provider", Text),
-    ("cloud.account.id", Text),
-    ("related.hosts", Texts),
-    ("related.user", Texts),
-    ("related.ip", Ips),
-    ("related.hash", Texts),
-];
-
-fn is_a(value: &Value, kind: Type) -> bool {
-    let text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
-    let ip = |value: &Value| value.as_str().is_some_and(|text| text.parse::<std::net::IpAddr>().is_ok());
-    let all = |fits: &dyn Fn(&Value) -> bool| value.as_array().is_some_and(|list| list.iter().all(fits));
-    match kind {
-        Text => text(value),
-        Texts => all(&text),
-        Date => value.as_str().is_some_and(|text| text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok()),
-        Long => value.is_i64(),
-        Ip => ip(value),
-        Ips => all(&ip),
-    }
-}
-
-/// Panics unless every field is one of the schema's, of its type, and nothing is null or empty but what is Microsoft's.
-#[track_caller]
-fn assert_is_ecs(document: &Value) {
-    check("", document);
-    for required in ["/@timestamp", "/ecs/version", "/event/kind", "/event/category", "/event/type"] {
-        assert!(document.pointer(required).is_some(), "{required}: {document:#}");
-    }
-}
-
-#[track_caller]
-fn check(path: &str, value: &Value) {
-    if path.starts_with("microsoft.") {
-        return assert_is_filled(path, value);
-    }
-    if let Some((_, kind)) = FIELDS.iter().find(|(known, _)| *known == path) {
-        assert!(is_a(value, *kind), "{path} is no {kind:?}: {value}");
-        return assert_is_filled(path, value);
-    }
-    let Value::Object(members) = value else { panic!("{path} is no field") };
-    assert!(!members.is_empty(), "{path}");
-    for (name, inner) in members {
-        check(&if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, inner);
-    }
-}
-
-#[track_caller]
-fn assert_is_filled(path: &str, value: &Value) {
-    match value {
-        _ if path.rsplit('.').next() == Some("extra") => {}
-        Value::Null => panic!("{path} is null"),
-        Value::Array(list) => {
-            assert!(!list.is_empty(), "{path}");
-            for inner in list {
-                assert_is_filled(path, inner);
-            }
-        }
-        Value::Object(members) => {
-            assert!(!members.is_empty(), "{path}");
-            for (name, inner) in members {
-                assert_is_filled(&format!("{path}.{name}"), inner);
-            }
-        }
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
 async fn documents(world: &World, field: &str, value: &str) -> Vec<Value> {
-    let heard = world.get(&[(field, value), ("format", "ecs")]).await;
-    assert_eq!(heard.header("content-type"), "application/json");
-    let Value::Array(list) = heard.answer() else { panic!("no list") };
+    let response = world.get(&[(field, value), ("format", "ecs")]).await;
+    assert_eq!(response.header("content-type"), "application/json");
+    let Value::Array(list) = response.answer() else { panic!("no list") };
     list.iter().for_each(assert_is_ecs);
     list
 }
@@ -186,7 +21,7 @@ async fn document_of(changes: Value) -> Value {
 }
 
 #[tokio::test]
-async fn there_is_a_document_for_each_listed_alert_in_its_place() {
+async fn each_listed_alert_has_a_document_in_the_same_order() {
     let world = World::start().await;
     for subject in showcase() {
         let answer = world.get(&[(field(subject.kind), subject.value)]).await.answer();
@@ -210,7 +45,7 @@ async fn there_is_a_document_for_each_listed_alert_in_its_place() {
 }
 
 #[tokio::test]
-async fn what_is_not_found_is_an_empty_list() {
+async fn subject_that_is_not_found_gives_an_empty_list() {
     let world = World::start().await;
     assert!(documents(&world, "machine", QUIET_MACHINE).await.is_empty());
     let allowed = world.get(&[("alert_id", "da1_1"), ("format", "ecs"), ("not_found", "200")]).await;
@@ -218,7 +53,7 @@ async fn what_is_not_found_is_an_empty_list() {
 }
 
 #[tokio::test]
-async fn an_alert_fills_the_fields_of_the_schema() {
+async fn alert_fills_the_fields_of_the_schema() {
     let world = World::start().await;
     let document = documents(&world, "alert_id", ALERT).await.remove(0);
     for (pointer, right) in [
@@ -252,7 +87,7 @@ async fn an_alert_fills_the_fields_of_the_schema() {
 }
 
 #[tokio::test]
-async fn the_incident_that_was_asked_for_stands_in_each_document() {
+async fn requested_incident_is_in_each_document() {
     let world = World::start().await;
     let documents = documents(&world, "incident_id", INCIDENT).await;
     assert!(documents.len() > 3);
@@ -266,7 +101,7 @@ async fn the_incident_that_was_asked_for_stands_in_each_document() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_a_fields_type_stays_in_the_vendors_name_space() {
+async fn values_of_another_type_than_the_field_stay_in_the_vendor_fields() {
     let document = document_of(json!({
         "severity": "Catastrophic", "category": "null", "mitreTechniques": ["T1059.001", "T1059", "T9", ""],
         "firstEventTime": "2026-11-03T08:14:30Z", "lastEventTime": "2026-11-03T08:14:00Z", "lastUpdateTime": null,
@@ -296,7 +131,7 @@ async fn what_does_not_fit_a_fields_type_stays_in_the_vendors_name_space() {
 }
 
 #[tokio::test]
-async fn a_related_user_is_not_mixed_with_another() {
+async fn related_user_is_not_mixed_with_another() {
     let user = |name: &str, sid: &str| json!({"entityType": "User", "accountName": name, "domainName": "CONTOSO", "userSid": sid});
     let evidence = json!([user("omar.haddad", "S-1-5-21-7-1"), user("Dana.Reyes", "S-1-5-21-7-2")]);
     let related = json!({"userName": "dana.reyes", "domainName": "CONTOSO"});
@@ -311,7 +146,7 @@ async fn a_related_user_is_not_mixed_with_another() {
 }
 
 #[tokio::test]
-async fn what_was_stopped_is_denied() {
+async fn blocked_alert_is_denied() {
     let file = |status: &str| json!({"entityType": "File", "fileName": "a.exe", "filePath": "/tmp", "detectionStatus": status});
     for (statuses, types) in [
         (["Blocked", "Prevented"], json!(["info", "denied"])),
@@ -325,7 +160,7 @@ async fn what_was_stopped_is_denied() {
 }
 
 #[tokio::test]
-async fn an_address_without_a_scheme_names_its_host() {
+async fn url_without_a_scheme_fills_only_the_domain() {
     for (url, right) in [
         ("down.example/x?y", json!({"original": "down.example/x?y", "domain": "down.example"})),
         ("file:///tmp/x", json!({"original": "file:///tmp/x"})),
@@ -343,16 +178,16 @@ async fn an_address_without_a_scheme_names_its_host() {
 }
 
 #[tokio::test]
-async fn of_an_answer_that_is_too_large_each_document_says_that_there_are_fewer() {
+async fn each_document_of_a_shortened_answer_has_a_warning() {
     let world = World::start().await;
     let long = "\"quoted\" \\ ".repeat(1600);
     let alerts: Vec<_> =
         (0..300).map(|number| alert_with(&format!("da{number:018}_1"), json!({"description": long}))).collect();
     world.sandbox.fail(Route::MachineAlerts, Times::Always, Fault::body(json!({"value": alerts}).to_string()));
-    let heard = world.post(json!({"machine": DESK_042, "format": "ecs", "limit": 500})).await;
-    let documents = heard.answer();
+    let response = world.post(json!({"machine": DESK_042, "format": "ecs", "limit": 500})).await;
+    let documents = response.answer();
     let documents = documents.as_array().unwrap();
-    assert!(!documents.is_empty() && documents.len() < 300 && heard.body.len() < 5_000_000);
+    assert!(!documents.is_empty() && documents.len() < 300 && response.body.len() < 5_000_000);
     for document in documents {
         assert_eq!(document["microsoft"]["defender"]["warnings"], json!(["answer_capped"]));
     }

@@ -1,4 +1,4 @@
-//! A phishing alert: whom it came from, whom it went to, and what it said, wherever it is shown.
+//! Sender, recipient and subject of a mail in the formats for people.
 
 use serde_json::json;
 
@@ -22,20 +22,20 @@ async fn world() -> World {
 }
 
 #[tokio::test]
-async fn recipient_sender_and_subject_are_told_in_every_format_for_people() {
+async fn formats_for_people_show_sender_recipient_and_subject() {
     let world = world().await;
     for (field, value) in [("alert_id", "da7_7"), ("incident_id", "77")] {
         for format in FOR_PEOPLE {
             let text = world.get(&[(field, value), ("format", format)]).await.text().replace(['\\', '[', ']'], "");
-            for told in ["ceo@lookalike.example", "omar@contoso.com", "Invoice overdue", "shared.box@contoso.com"] {
-                assert!(text.contains(told), "{format} of {field}: {told} is not told: {text}");
+            for expected in ["ceo@lookalike.example", "omar@contoso.com", "Invoice overdue", "shared.box@contoso.com"] {
+                assert!(text.contains(expected), "{format} of {field}: no {expected}: {text}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_word_for_no_determination_is_told_to_nobody() {
+async fn placeholder_determinations_are_omitted() {
     let world = World::start().await;
     for word in ["NotAvailable", "NotSet", "Unknown", ""] {
         let id = format!("da8_{}", word.len());

@@ -1,9 +1,11 @@
-//! The other shapes of an answer.
+//! The formats of an answer beside its own JSON.
 
-mod asked;
+mod attacks;
 mod ecs;
+mod hostile;
+mod live_markup;
 mod mail;
 mod ocsf;
-mod ocsf_hostile;
-mod ocsf_rules;
+mod schemas;
+mod selection;
 mod snapshots;

@@ -1,9 +1,9 @@
-//! `format=ocsf` and `format=ocsf_ndjson`, as callers get them from either backend.
+//! `format=ocsf` and `format=ocsf_ndjson`, through both backends.
 
-use defender_enrich::sandbox::company::showcase::{Subject, showcase};
+use defender_sandbox::company::showcase::{Subject, showcase};
 use serde_json::{Value, json};
 
-use super::ocsf_rules::assert_keeps_the_rules;
+use super::schemas::assert_is_ocsf;
 use crate::client::{Ask, Heard};
 use crate::harness::{ALERT, INCIDENT, MACHINE, NO_QUOTA, World, alert_with, field};
 
@@ -13,45 +13,44 @@ async fn world(backend: &str) -> World {
     World::with(&[NO_QUOTA, &[("DEFENDER_BACKEND", backend), ("CACHE_TTL_S", "0")]].concat()).await
 }
 
-async fn asked(world: &World, question: Value) -> Heard {
-    let heard = Ask::post("/v1/enrich", question.to_string()).send_to(world.address).await;
-    assert_eq!(heard.status, 200, "{}", heard.text());
-    heard
+async fn answer_to(world: &World, question: Value) -> Heard {
+    let response = Ask::post("/v1/enrich", question.to_string()).send_to(world.address).await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    response
 }
 
 async fn ocsf(world: &World, field: &str, value: &str) -> Value {
-    let heard = asked(world, json!({field: value, "format": "ocsf"})).await;
-    assert_eq!(heard.header("content-type"), "application/json");
-    heard.json()
+    let response = answer_to(world, json!({field: value, "format": "ocsf"})).await;
+    assert_eq!(response.header("content-type"), "application/json");
+    response.json()
 }
 
 async fn lines(world: &World, field: &str, value: &str) -> Vec<Value> {
-    let heard = asked(world, json!({field: value, "format": "ocsf_ndjson"})).await;
-    assert_eq!(heard.header("content-type"), "application/x-ndjson");
-    let text = heard.text();
+    let response = answer_to(world, json!({field: value, "format": "ocsf_ndjson"})).await;
+    assert_eq!(response.header("content-type"), "application/x-ndjson");
+    let text = response.text();
     assert!(text.is_empty() || text.ends_with('\n'));
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
-/// The only finding of an alert that Defender sends like this.
+/// The finding of an alert with these changes.
 async fn finding(changes: Value) -> Value {
     let world = world("defender").await;
     world.sandbox.put_alert(alert_with("da1_1", changes)).unwrap();
     let event = ocsf(&world, "alert_id", "da1_1").await;
-    assert_keeps_the_rules(&event);
+    assert_is_ocsf(&event);
     event
 }
 
 #[tokio::test]
-async fn every_subject_of_the_showcase_is_valid_through_both_backends() {
+async fn every_subject_of_the_demonstration_is_valid_through_both_backends() {
     for backend in BACKENDS {
         let world = world(backend).await;
         for Subject { kind, value, .. } in showcase() {
-            // Hunting is asked for a name as it is; the phone's is none that a query finds there.
             let document = ocsf(&world, field(kind), value).await;
             let stream = lines(&world, field(kind), value).await;
             for event in &stream {
-                assert_keeps_the_rules(event);
+                assert_is_ocsf(event);
             }
             match *kind {
                 "alert" | "incident" => {
@@ -72,12 +71,12 @@ async fn every_subject_of_the_showcase_is_valid_through_both_backends() {
 }
 
 #[tokio::test]
-async fn the_same_state_is_the_same_bytes() {
+async fn equal_states_give_equal_bytes() {
     for backend in BACKENDS {
         let world = world(backend).await;
         for (field, value) in [("alert_id", ALERT), ("incident_id", INCIDENT), ("machine", MACHINE)] {
             let question = json!({field: value, "format": "ocsf"});
-            let (one, other) = (asked(&world, question.clone()).await, asked(&world, question).await);
+            let (one, other) = (answer_to(&world, question.clone()).await, answer_to(&world, question).await);
             assert_eq!(one.body, other.body, "{backend} {value}");
         }
     }
@@ -108,25 +107,25 @@ async fn events_agree_with_the_answer_itself() {
 }
 
 #[tokio::test]
-async fn what_was_not_found_is_no_event() {
+async fn subject_that_is_not_found_gives_no_event() {
     let world = world("defender").await;
     for (field, value) in [("alert_id", "da000000000000000000_1"), ("incident_id", "404"), ("user", "nobody")] {
         for (format, right) in [("ocsf", r#"{"events":[],"count":0}"#), ("ocsf_ndjson", "")] {
-            let heard = asked(&world, json!({field: value, "not_found": 200, "format": format})).await;
-            assert_eq!(heard.text(), right, "{format} {value}");
+            let response = answer_to(&world, json!({field: value, "not_found": 200, "format": format})).await;
+            assert_eq!(response.text(), right, "{format} {value}");
         }
     }
 }
 
 #[tokio::test]
-async fn each_event_carries_what_was_sent_of_it() {
+async fn each_event_has_the_upstream_body_of_its_alert() {
     for backend in BACKENDS {
         let world = world(backend).await;
         let with_raw = |field: &str, value: &str| json!({field: value, "format": "ocsf_ndjson", "include": "raw"});
         for (field, value) in [("alert_id", ALERT), ("machine", MACHINE), ("incident_id", INCIDENT)] {
-            let heard = asked(&world, with_raw(field, value)).await;
-            for event in heard.text().lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
-                assert_keeps_the_rules(&event);
+            let response = answer_to(&world, with_raw(field, value)).await;
+            for event in response.text().lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+                assert_is_ocsf(&event);
                 let text = event["raw_data"].as_str().unwrap_or_else(|| panic!("{backend} {value}: no raw_data"));
                 assert_eq!(event["raw_data_size"], text.len());
                 assert_eq!(event["raw_data_hash"]["value"].as_str().map(str::len), Some(64));
@@ -140,7 +139,7 @@ async fn each_event_carries_what_was_sent_of_it() {
 }
 
 #[tokio::test]
-async fn an_incident_has_an_assignee_and_a_verdict_whoever_has_it() {
+async fn unassigned_incident_has_an_assignee_too() {
     let world = world("defender").await;
     for (assigned, status, right) in
         [(json!(null), "Active", (1, "Unassigned")), (json!("soc@contoso.com"), "Active", (2, "soc@contoso.com"))]
@@ -151,7 +150,7 @@ async fn an_incident_has_an_assignee_and_a_verdict_whoever_has_it() {
         });
         world.sandbox.put_incident(record).unwrap();
         let event = ocsf(&world, "incident_id", "77").await;
-        assert_keeps_the_rules(&event);
+        assert_is_ocsf(&event);
         assert_eq!((&event["status_id"], &event["assignee"]["name"]), (&json!(right.0), &json!(right.1)));
         assert_eq!(event["finding_info_list"][0]["uid"], "77");
         assert_eq!(event["metadata"]["profiles"], json!(["incident"]));
@@ -159,7 +158,7 @@ async fn an_incident_has_an_assignee_and_a_verdict_whoever_has_it() {
 }
 
 #[tokio::test]
-async fn words_that_nobody_knows_stand_beside_99() {
+async fn unknown_words_are_captions_of_99() {
     let event =
         finding(json!({"severity": "Catastrophic", "status": "Escalated", "classification": "Contested"})).await;
     for (word, right) in [("severity", "Catastrophic"), ("status", "Escalated"), ("verdict", "Contested")] {
@@ -168,7 +167,7 @@ async fn words_that_nobody_knows_stand_beside_99() {
 }
 
 #[tokio::test]
-async fn what_has_no_home_is_kept_and_nothing_empty_with_it() {
+async fn unmapped_members_are_kept_unless_they_are_empty() {
     let event = finding(json!({
         "investigationId": 77, "investigationState": "Queued", "classification": "TruePositive", "determination": "Malware",
         "comments": [{"comment": "older", "createdTime": "2026-11-03T08:00:00Z"}, {"comment": "newer", "createdTime": "2026-11-03T09:00:00Z"}],
@@ -196,7 +195,9 @@ async fn evidence_becomes_typed_objects() {
             {"entityType": "Ip", "ipAddress": "192.0.2.7"},
             {"entityType": "Ip", "ipAddress": "somewhere"},
             {"entityType": "Registry", "registryHive": "HKEY_USERS", "registryKey": "Run", "registryValue": "x"},
-            {"entityType": "MailMessage", "sender": "a@mail.example", "recipient": "nobody", "subject": "Hello"}
+            {"entityType": "MailMessage", "sender": "a@mail.example", "recipient": "nobody", "subject": "Hello"},
+            {"entityType": "Registry", "registryHive": "HKEY_USERS", "registryKey": "Run", "registryValueName": "Start",
+             "registryValue": "x"}
         ]
     }))
     .await;
@@ -215,10 +216,11 @@ async fn evidence_becomes_typed_objects() {
         (at("6/email/from"), at("6/email/to"), at("6/data/recipient")),
         (json!("a@mail.example"), Value::Null, json!("nobody"))
     );
+    assert_eq!(at("7/reg_value"), json!({"name": "Start", "path": r"HKEY_USERS\Run", "data": "x"}));
 }
 
 #[tokio::test]
-async fn a_finding_that_is_dismissed_or_closed_is_no_alert() {
+async fn dismissed_or_closed_finding_is_no_alert() {
     for (changes, right) in [
         (json!({}), true),
         (json!({"classification": "TruePositive"}), true),

@@ -1,20 +1,19 @@
-//! Whole bodies of the demonstration, as they were last accepted: `snapshots/FORMAT-KIND-SUBJECT.snap`.
+//! Accepted snapshots of whole bodies: `snapshots/FORMAT-KIND-SUBJECT.snap`.
 //!
-//! A body that differs, or for which there is no snapshot, fails. To accept what the code says, and to see it in the
-//! difference: `INSTA_UPDATE=always cargo test --test it snapshots`.
+//! To accept changes: `INSTA_UPDATE=always cargo test --test it snapshots`, then read the difference.
 
 use std::fs;
 use std::path::Path;
 
 use defender_enrich::formats::Format;
-use defender_enrich::sandbox::company::showcase::Subject;
-use defender_enrich::sandbox::showcase;
+use defender_sandbox::company::showcase::Subject;
+use defender_sandbox::showcase;
 use serde_json::Value;
 
 use crate::client::{timeless, timeless_text};
 use crate::harness::{World, field};
 
-/// A list of alerts with evidence, and an incident. Other subjects are held by plain assertions.
+/// A list of alerts with evidence, and an incident.
 const SUBJECTS: [(&str, &str); 2] = [("machine", "desk-042.contoso.com"), ("incident", "3085")];
 
 fn subjects() -> impl Iterator<Item = &'static Subject> {
@@ -27,14 +26,14 @@ fn name(format: Format, subject: &Subject) -> String {
     format!("{format}-{}-{value}", subject.kind)
 }
 
-/// A body as it is kept: without what says when it was fetched, and laid out where it is JSON.
-fn kept(body: &str, retrieved_at: &str) -> String {
+/// Removes the time of the query from a body, and formats JSON.
+fn normalized(body: &str, retrieved_at: &str) -> String {
     let body = timeless_text(&body.replace(retrieved_at, "[retrieved_at]"));
     serde_json::from_str(&body).map_or(body, |value: Value| format!("{:#}", timeless(value)))
 }
 
 #[tokio::test]
-async fn the_demonstration_is_answered_as_it_was_accepted() {
+async fn bodies_equal_their_snapshots() {
     let world = World::start().await;
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
@@ -42,18 +41,18 @@ async fn the_demonstration_is_answered_as_it_was_accepted() {
     let _bound = settings.bind_to_scope();
     for subject in subjects() {
         let asked = (field(subject.kind), subject.value);
-        // Whatever the format, this is what is remembered from here on.
+        // The answers in the other formats come from the cache.
         let answer = world.get(&[asked]).await.answer();
         let retrieved_at = answer["source"]["retrieved_at"].as_str().expect("a time");
         for format in Format::ALL {
             let body = world.get(&[asked, ("format", format.as_str())]).await.text();
-            insta::assert_snapshot!(name(format, subject), kept(&body, retrieved_at));
+            insta::assert_snapshot!(name(format, subject), normalized(&body, retrieved_at));
         }
     }
 }
 
 #[test]
-fn there_is_a_snapshot_for_each_format_and_subject_and_no_other() {
+fn each_format_and_subject_has_one_snapshot() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/formats/snapshots");
     let mut files: Vec<_> =
         fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();

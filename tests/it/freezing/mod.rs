@@ -11,7 +11,7 @@ use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
-use defender_enrich::sandbox::DEMO_KEY;
+use defender_sandbox::DEMO_KEY;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use defender_enrich::sandbox::company::showcase;
-use defender_enrich::sandbox::{
+use defender_sandbox::company::showcase;
+use defender_sandbox::{
     DEFENDER_AUDIENCE, DEFENDER_SECRET, Fault, GRAPH_AUDIENCE, Route, Sandbox, Service, Times, XDR_AUDIENCE,
 };
 use serde_json::json;

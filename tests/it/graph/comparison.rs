@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use defender_enrich::sandbox::company::showcase;
-use defender_enrich::sandbox::{Sandbox, showcase as subjects};
+use defender_sandbox::company::showcase;
+use defender_sandbox::{Sandbox, showcase as subjects};
 use serde_json::{Value, json};
 
 use super::support::{ask, service};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use defender_enrich::sandbox::company::showcase;
-use defender_enrich::sandbox::{Fault, GRAPH_AUDIENCE, Route, Sandbox, Times};
+use defender_sandbox::company::showcase;
+use defender_sandbox::{Fault, GRAPH_AUDIENCE, Route, Sandbox, Times};
 use serde_json::json;
 
 use super::support::{Answer, ask, ask_graph, asked, service};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use defender_enrich::sandbox::company::showcase;
-use defender_enrich::sandbox::{Fault, GRAPH_AUDIENCE, Route, Sandbox, Service, Times};
+use defender_sandbox::company::showcase;
+use defender_sandbox::{Fault, GRAPH_AUDIENCE, Route, Sandbox, Service, Times};
 use serde_json::json;
 
 use super::support::{ask, ask_graph, asked, many_alerts, service};
@@ -326,12 +326,13 @@ async fn of_two_devices_of_a_name_the_one_of_the_newest_alert_is_taken() {
 async fn every_way_to_name_an_account_or_a_file_stands_in_the_query() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
     let (sid, directory_id) = sandbox.company(|company| {
-        let user = company.users.iter().find(|user| user.principal_name == Some(showcase::USER)).expect("Dana");
-        (user.sid, user.directory_id.expect("an object id"))
+        let user =
+            company.users.iter().find(|user| user.principal_name.as_deref() == Some(showcase::USER)).expect("Dana");
+        (user.sid.clone(), user.directory_id.clone().expect("an object id"))
     });
     let by_upn = ask_graph(&sandbox, "user", showcase::USER).await;
     assert_eq!(by_upn.body["id"], showcase::USER);
-    for name in [sid, directory_id, "CONTOSO\\dana.reyes"] {
+    for name in [sid.as_str(), &directory_id, "CONTOSO\\dana.reyes"] {
         let answer = ask_graph(&sandbox, "user", name).await;
         assert_eq!(answer.alert_ids(), by_upn.alert_ids(), "{name}");
     }

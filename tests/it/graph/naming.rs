@@ -1,41 +1,46 @@
 //! No confident "nothing found" that is wrong: names of devices and accounts, addresses and domains, through Graph.
 
-use defender_enrich::sandbox::company::Company;
-use defender_enrich::sandbox::company::evidence::{Entity, Evidence};
-use defender_enrich::sandbox::company::model::{Account, Alert, Device, User};
-use defender_enrich::sandbox::{Fault, Route, Sandbox, Times};
+use defender_sandbox::company::Company;
+use defender_sandbox::company::model::{Account, Alert, Device, Entity, Evidence, User};
+use defender_sandbox::{Fault, Route, Sandbox, Times};
 use serde_json::{Value, json};
 
 use super::support::{Answer, ask_graph, asked, many_alerts};
 
 /// An alert of this number, with nothing but what it is built on.
 fn alert(company: &mut Company, number: u32, evidence: Vec<Entity>) {
-    let evidence = evidence.into_iter().map(|entity| Evidence::suspicious("2026-11-17T09:31:02Z", entity));
-    let alert = Alert {
-        id: id(number).leak(),
-        title: "Something ran",
-        created: "2026-11-17T09:31:02Z",
-        activity: ("2026-11-17T09:31:02Z", "2026-11-17T09:31:02Z"),
-        updated: "2026-11-17T09:31:02Z",
-        evidence: evidence.collect::<Vec<_>>().leak(),
-        ..Alert::BLANK
-    };
-    company.alerts.push(alert);
+    let at = "2026-11-17T09:31:02Z";
+    company.alerts.push(Alert {
+        id: id(number),
+        title: "Something ran".to_owned(),
+        severity: "UnSpecified".to_owned(),
+        status: "New".to_owned(),
+        investigation_state: "UnsupportedAlertType".to_owned(),
+        detection_source: "WindowsDefenderAtp".to_owned(),
+        category: "SuspiciousActivity".to_owned(),
+        created: at.to_owned(),
+        first_activity: at.to_owned(),
+        last_activity: at.to_owned(),
+        updated: at.to_owned(),
+        evidence: evidence.into_iter().map(|entity| Evidence::suspicious(at, entity)).collect(),
+        ..Alert::default()
+    });
 }
 
 /// A device of this name, with an alert of its own.
-fn device(company: &mut Company, number: u32, name: &'static str) {
-    let pattern = *company.devices.first().expect("a device");
-    let device_id: &'static str = format!("{number:040x}").leak();
-    company.devices.push(Device { id: device_id, name, ..pattern });
+fn device(company: &mut Company, number: u32, name: &str) {
+    let pattern = company.devices.first().expect("a device").clone();
+    let device_id = format!("{number:040x}");
+    company.devices.push(Device { id: device_id.clone(), name: name.to_owned(), ..pattern });
     alert(company, number, Vec::new());
-    company.alerts.last_mut().expect("the alert").devices = vec![device_id].leak();
+    company.alerts.last_mut().expect("the alert").devices = vec![device_id];
 }
 
 /// An account as evidence names it, with an alert of its own.
-fn account(company: &mut Company, number: u32, name: &'static str, domain: &'static str, upn: Option<&'static str>) {
-    let account = Account { name, domain: Some(domain) };
-    company.users.push(User { account, display_name: "", principal_name: upn, sid: "", directory_id: None });
+fn account(company: &mut Company, number: u32, name: &str, domain: &str, upn: Option<&str>) {
+    let account = Account { name: name.to_owned(), domain: Some(domain.to_owned()) };
+    let principal_name = upn.map(str::to_owned);
+    company.users.push(User { account: account.clone(), principal_name, ..User::default() });
     alert(company, number, vec![Entity::User(account)]);
 }
 
@@ -87,11 +92,11 @@ async fn many_alerts_of_a_device_without_a_domain_do_not_hide_those_of_the_name(
     let sandbox = sandbox(|company| {
         device(company, 1, "till42.example");
         device(company, 2, "till42");
-        let pattern = *company.alerts.last().expect("the alert");
+        let pattern = company.alerts.last().expect("the alert").clone();
         company.alerts.extend((100..310).map(|number| Alert {
-            id: id(number).leak(),
-            created: "2026-11-18T00:00:00Z",
-            ..pattern
+            id: id(number),
+            created: "2026-11-18T00:00:00Z".to_owned(),
+            ..pattern.clone()
         }));
     })
     .await;
@@ -155,11 +160,11 @@ async fn evidence_that_names_half_of_an_account_is_found_and_told_where_it_can_b
 #[tokio::test]
 async fn addresses_and_domains_are_hunted_and_only_hosts_of_the_domain_count() {
     let sandbox = sandbox(|company| {
-        alert(company, 1, vec![Entity::Ip(Some("192.0.2.177"))]);
-        alert(company, 2, vec![Entity::Ip(Some("2001:db8::177"))]);
-        alert(company, 3, vec![Entity::Url("https://a.shop.example:8080/")]);
-        alert(company, 4, vec![Entity::Url("https://other.example/?to=shop.example")]);
-        alert(company, 5, vec![Entity::Url("https://shop.example.other.example/")]);
+        alert(company, 1, vec![Entity::Ip(Some("192.0.2.177".to_owned()))]);
+        alert(company, 2, vec![Entity::Ip(Some("2001:db8::177".to_owned()))]);
+        alert(company, 3, vec![Entity::Url("https://a.shop.example:8080/".to_owned())]);
+        alert(company, 4, vec![Entity::Url("https://other.example/?to=shop.example".to_owned())]);
+        alert(company, 5, vec![Entity::Url("https://shop.example.other.example/".to_owned())]);
     })
     .await;
     for (field, value, numbers) in [

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use defender_enrich::app::Service;
 use defender_enrich::config::Settings;
-use defender_enrich::sandbox::{DEMO_KEY, Route, Sandbox, Seen};
+use defender_sandbox::{DEMO_KEY, Route, Sandbox, Seen};
 use http::{HeaderMap, Request, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -72,10 +72,10 @@ pub(super) fn asked(sandbox: &Sandbox, route: Route) -> Vec<Seen> {
 /// Adds so many copies of the showcase's alert to the company, with ids of their own.
 pub(super) fn many_alerts(sandbox: &Sandbox, count: usize) {
     sandbox.company(|company| {
-        let pattern = company.alerts[0];
+        let pattern = company.alerts[0].clone();
         for at in 0..count {
-            let id: &'static str = format!("da6393050482123{at:05}_{at}").leak();
-            company.alerts.push(defender_enrich::sandbox::company::model::Alert { id, ..pattern });
+            let id = format!("da6393050482123{at:05}_{at}");
+            company.alerts.push(defender_sandbox::company::model::Alert { id, ..pattern.clone() });
         }
     });
 }

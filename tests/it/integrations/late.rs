@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use defender_enrich::sandbox::{CALLER_SECRET, Fault, Route, Sandbox, Times, demo_callers};
+use defender_sandbox::{CALLER_SECRET, Fault, Route, Sandbox, Times, demo_callers};
 use serde_json::{Value, json};
 
 use super::slack::{RESPONSE_URL, Slack};

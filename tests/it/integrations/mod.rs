@@ -13,7 +13,7 @@ mod teams;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use defender_enrich::sandbox::{
+use defender_sandbox::{
     DEMO_PAGERDUTY_SECRET, DEMO_SLACK_SECRET, DEMO_SPLUNK_TOKEN, DEMO_TEAMS_SECRET, DEMO_WEBHOOK_SECRET,
 };
 use ring::hmac;

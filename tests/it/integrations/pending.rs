@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use defender_enrich::sandbox::{CALLER_SECRET, Fault, Route, Times, demo_callers};
+use defender_sandbox::{CALLER_SECRET, Fault, Route, Times, demo_callers};
 use serde_json::{Value, json};
 
 use super::{incident, pagerduty, post, splunk};

@@ -1,7 +1,7 @@
 //! Requests whose sender is not proven: 401, and they cost nothing.
 
 use axum::body::Body;
-use defender_enrich::sandbox::{CALLER_SECRET, DEMO_KEY};
+use defender_sandbox::{CALLER_SECRET, DEMO_KEY};
 use http::Request;
 use serde_json::json;
 use tower::ServiceExt;
@@ -119,7 +119,7 @@ async fn a_hook_without_secrets_is_closed_and_without_a_caller_secret_all_are() 
 #[tokio::test]
 async fn a_member_that_makes_no_sense_closes_its_hook_and_no_other_door() {
     let sandbox = new_sandbox().await;
-    let mut callers = defender_enrich::sandbox::demo_callers();
+    let mut callers = defender_sandbox::demo_callers();
     callers["teams_hmac_secrets"] = json!(["CANARY is no base64"]);
     sandbox.put_secret(CALLER_SECRET, &callers.to_string());
     let world = World::around(sandbox, &[]).await;

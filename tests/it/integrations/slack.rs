@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::routing::post;
-use defender_enrich::sandbox::{Fault, Route, Times};
+use defender_sandbox::{Fault, Route, Times};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use defender_enrich::sandbox::{CALLER_SECRET, Fault, Route, Times, demo_callers};
+use defender_sandbox::{CALLER_SECRET, Fault, Route, Times, demo_callers};
 use serde_json::{Value, json};
 
 use super::{now, post, webhook_headers, with_all};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use defender_enrich::sandbox::{Fault, Route, Times};
+use defender_sandbox::{Fault, Route, Times};
 use serde_json::{Value, json};
 
 use super::{TEAMS, post, stamp, teams, teams_headers, with_all};

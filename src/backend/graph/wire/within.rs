@@ -5,7 +5,8 @@
 //!
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence> and the pages of its types.
 
-use super::evidence;
+use super::evidence::process_with_images;
+use crate::backend::wire::evidence::account_and_file;
 use crate::domain::alert::Device;
 use crate::domain::evidence::{Detail, File, Mail, Mailbox, NestedEntities, User};
 use crate::domain::shared_str::SharedStr;
@@ -20,8 +21,8 @@ const MAX_DEPTH: usize = 8;
 const SKIPPED_MEMBERS: [&str; 4] = ["imageFile", "parentProcessImageFile", "loggedOnUsers", "resourceAccessEvents"];
 
 /// Returns the entities in an item other than the item itself.
-pub(super) fn named(kind: &str, detail: &Detail, members: &Members<'_>) -> Option<Box<NestedEntities>> {
-    let mut named = NestedEntities::default();
+pub(super) fn nested(kind: &str, detail: &Detail, members: &Members<'_>) -> Option<Box<NestedEntities>> {
+    let mut nested = NestedEntities::default();
     match detail {
         Detail::Process(_)
         | Detail::File(_)
@@ -33,15 +34,15 @@ pub(super) fn named(kind: &str, detail: &Detail, members: &Members<'_>) -> Optio
         }
         // A device is in the devices of the alert, and its last addresses are not entities.
         Detail::Other {} if kind == "device" => return None,
-        Detail::Mailbox(_) => named.users.extend(members.peek_text("upn").map(user_by_upn)),
-        Detail::Mail(_) => named.urls = texts(members, "urls"),
+        Detail::Mailbox(_) => nested.users.extend(members.peek_text("upn").map(user_by_upn)),
+        Detail::Mail(_) => nested.urls = members.peek_texts("urls"),
         Detail::Other {} => {
-            add_by_type(kind, members, &mut named);
-            add_object(members, &mut named);
-            search(members, 0, &mut named);
+            add_by_type(kind, members, &mut nested);
+            add_object(members, &mut nested);
+            search(members, 0, &mut nested);
         }
     }
-    named.unless_empty()
+    nested.unless_empty()
 }
 
 /// Reads a device from its evidence item.
@@ -54,24 +55,28 @@ pub(super) fn device(members: &Members<'_>) -> Device {
 }
 
 /// Adds the entities in members whose meaning depends on the type of the item.
-fn add_by_type(kind: &str, members: &Members<'_>, named: &mut NestedEntities) {
+fn add_by_type(kind: &str, members: &Members<'_>, nested: &mut NestedEntities) {
     let text = |name: &str| members.peek_text(name);
     match kind {
-        "cloud_logon_session" | "iot_device" => named.devices.extend(text("deviceName").map(device_by_name)),
-        "dns" => named.domains.extend(text("domainName")),
-        "git_hub_user" => named.users.extend(text("login").map(|name| User { name: Some(name), ..User::default() })),
+        "cloud_logon_session" | "iot_device" => nested.devices.extend(text("deviceName").map(device_by_name)),
+        "dns" => nested.domains.extend(text("domainName")),
+        "git_hub_user" => nested.users.extend(text("login").map(|name| User { name: Some(name), ..User::default() })),
         "mailbox_configuration" => {
-            named.users.extend(text("upn").map(user_by_upn));
+            nested.users.extend(text("upn").map(user_by_upn));
             let (address, display_name) = (text("mailboxPrimaryAddress"), text("displayName"));
-            named.mailboxes.extend(address.map(|address| Mailbox { address: Some(address), display_name, user: None }));
+            nested.mailboxes.extend(address.map(|address| Mailbox {
+                address: Some(address),
+                display_name,
+                user: None,
+            }));
         }
         "network_connection" => {
-            let address = |name| members.only(name).object(name, &mut Warnings::default())?.peek_text("ipAddress");
-            (named.source, named.destination) = (address("sourceAddress"), address("destinationAddress"));
+            let address = |name| members.peek_object(name)?.peek_text("ipAddress");
+            (nested.source, nested.destination) = (address("sourceAddress"), address("destinationAddress"));
         }
         "submission_mail" => {
-            named.users.extend(text("submitter").map(user_by_upn));
-            named.mails.push(Mail {
+            nested.users.extend(text("submitter").map(user_by_upn));
+            nested.mails.push(Mail {
                 sender: text("sender"),
                 recipient: text("recipient"),
                 subject: text("subject"),
@@ -80,19 +85,19 @@ fn add_by_type(kind: &str, members: &Members<'_>, named: &mut NestedEntities) {
             });
         }
         "teams_message" => {
-            let others = ["recipients", "suspiciousRecipients"].into_iter().flat_map(|name| texts(members, name));
-            named.users.extend(text("senderFromAddress").into_iter().chain(others).map(user_by_upn));
+            let others = ["recipients", "suspiciousRecipients"].into_iter().flat_map(|name| members.peek_texts(name));
+            nested.users.extend(text("senderFromAddress").into_iter().chain(others).map(user_by_upn));
         }
         _ => {}
     }
 }
 
 /// Adds the entities in an object and in its nested objects.
-fn search(members: &Members<'_>, depth: usize, named: &mut NestedEntities) {
+fn search(members: &Members<'_>, depth: usize, nested: &mut NestedEntities) {
     let text = |name: &str| members.peek_text(name);
-    named.ips.extend(text("ipAddress").into_iter().chain(text("senderIp")).chain(text("senderIP")));
-    named.urls.extend(text("url").into_iter().chain(texts(members, "urls")));
-    named
+    nested.ips.extend(text("ipAddress").into_iter().chain(text("senderIp")).chain(text("senderIP")));
+    nested.urls.extend(text("url").into_iter().chain(members.peek_texts("urls")));
+    nested
         .files
         .extend(text("algorithm").zip(text("value")).and_then(|(algorithm, value)| file_by_hash(&algorithm, value)));
     if depth >= MAX_DEPTH {
@@ -103,41 +108,23 @@ fn search(members: &Members<'_>, depth: usize, named: &mut NestedEntities) {
             continue;
         }
         for mut object in objects {
-            if object.has_object("imageFile") || object.peek_text("processId").is_some() {
-                named.processes.push(evidence::process(&mut object, &mut Vec::new(), &mut Warnings::default()));
+            if object.peek_object("imageFile").is_some() || object.peek_text("processId").is_some() {
+                nested.processes.push(process_with_images(&mut object, &mut Vec::new(), &mut Warnings::default()));
             }
-            add_object(&object, named);
-            search(&object, depth + 1, named);
+            add_object(&object, nested);
+            search(&object, depth + 1, nested);
         }
     }
 }
 
 /// Adds an object, if it is an account, a file or a device.
-fn add_object(object: &Members<'_>, named: &mut NestedEntities) {
-    let text = |name: &str| object.peek_text(name);
-    let user = User {
-        name: text("accountName"),
-        domain: text("domainName"),
-        upn: text("userPrincipalName"),
-        sid: text("userSid"),
-        aad_id: text("azureAdUserId"),
-    };
-    let file = File {
-        name: text("fileName"),
-        path: text("filePath"),
-        sha1: text("sha1"),
-        sha256: text("sha256"),
-        md5: text("md5"),
-    };
+fn add_object(object: &Members<'_>, nested: &mut NestedEntities) {
+    let (user, file) = account_and_file(object);
     let is_file = [&file.name, &file.sha1, &file.sha256, &file.md5].into_iter().any(Option::is_some);
     let device = device(object);
-    named.users.extend(Some(user).filter(User::is_named));
-    named.files.extend(is_file.then_some(file));
-    named.devices.extend(Some(device).filter(|device| device.name.is_some()));
-}
-
-fn texts(members: &Members<'_>, name: &'static str) -> Vec<SharedStr> {
-    members.only(name).texts(&[name], &mut Warnings::default())
+    nested.users.extend(Some(user).filter(User::is_named));
+    nested.files.extend(is_file.then_some(file));
+    nested.devices.extend(Some(device).filter(|device| device.name.is_some()));
 }
 
 fn device_by_name(name: SharedStr) -> Device {
