@@ -78,6 +78,7 @@ MALFORMED = {
     "CallerSecretArn": ["callers", CALLERS + "*"],
     "SecretsKmsKeyArn": ["alias/secrets", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*", f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/secrets"],
     "AlarmTopicArn": ["soc", f"arn:aws:sns:{REGION}:{ACCOUNT}:*"],
+    "McpOrigins": ["*", "chat.contoso.com", "https://chat.contoso.com/x"],
     "QuotaPerMinute": ["0", "-1", "1.5", "many"],
     "QuotaPerHour": ["0", "-1", "1e3"],
 }
@@ -220,9 +221,10 @@ def check_function(score, template):
     as_text = lambda variables: {k: str(v) for k, v in variables.items()}
     score.same("environment", as_text(function["Environment"]["Variables"]), ENVIRONMENT)
     full = {"DefenderRegion": "eu", "DefenderBackend": "graph", "EnrichTimeoutMs": "8000", "Page": "true", "CacheTtlSeconds": "0", "CacheStaleSeconds": "5",
-            "SecretTtlSeconds": "60", "QuotaPerMinute": "7", "QuotaPerHour": "70", "SplunkFields": "machine=dest"}
+            "SecretTtlSeconds": "60", "QuotaPerMinute": "7", "QuotaPerHour": "70", "SplunkFields": "machine=dest",
+            "McpOrigins": "https://chat.contoso.com"}
     changed = {"DEFENDER_REGION": "eu", "DEFENDER_BACKEND": "graph", "ENRICH_PAGE": "true", "ENRICH_TIMEOUT_MS": "8000", "CACHE_TTL_S": "0", "CACHE_STALE_S": "5", "SECRET_TTL_S": "60",
-               "QUOTA_PER_MINUTE": "7", "QUOTA_PER_HOUR": "70", "SPLUNK_FIELDS": "machine=dest"}
+               "QUOTA_PER_MINUTE": "7", "QUOTA_PER_HOUR": "70", "SPLUNK_FIELDS": "machine=dest", "MCP_ORIGINS": "https://chat.contoso.com"}
     score.same("environment, all parameters given", as_text(Stack(template, {**USUAL, **full}).of_type("AWS::Lambda::Function")["EnrichFunction"]["Environment"]["Variables"]),
                {**ENVIRONMENT, **changed})
     bare = Stack(template, {**IAM, "DefenderCloud": "dod"}).of_type("AWS::Lambda::Function")["EnrichFunction"]["Environment"]["Variables"]

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 
 use super::origin::OwnAddress;
@@ -81,11 +81,25 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
     }
 
     let request_log = response.extensions().get::<RequestLog>().cloned().unwrap_or_default();
+    log_request(&ctx, response.status(), started, is_cold_start, &request_log);
+    response
+}
+
+/// Writes the one log line of a request.
+pub(super) fn log_request(
+    ctx: &Context,
+    status: StatusCode,
+    started: Instant,
+    is_cold_start: bool,
+    request_log: &RequestLog,
+) {
     tracing::info!(
-        request_id = %id,
+        request_id = %ctx.request_id,
         caller = request_log.caller.as_deref(),
+        route = request_log.route,
+        tool = request_log.tool,
         kind = request_log.kind,
-        status = response.status().as_u16(),
+        status = status.as_u16(),
         code = request_log.code,
         cause = request_log.cause.as_deref(),
         duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -100,7 +114,6 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
         cold_start = is_cold_start,
         "request"
     );
-    response
 }
 
 /// Rejects a request that a browser page elsewhere sent to a service without authentication.
@@ -127,7 +140,7 @@ fn request_id(request: &Request) -> String {
 }
 
 /// Returns a random UUID, version 4.
-fn new_id() -> String {
+pub(super) fn new_id() -> String {
     uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string()
 }
 

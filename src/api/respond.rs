@@ -29,6 +29,9 @@ pub(super) struct RequestLog {
     pub(super) cause: Option<String>,
     pub(super) cache: Option<&'static str>,
     pub(super) items: Option<ItemCounts>,
+    pub(super) route: Option<&'static str>,
+    /// The name of an MCP tool.
+    pub(super) tool: Option<&'static str>,
 }
 
 /// The counts in the log line of a batch or a hook.
@@ -39,6 +42,21 @@ pub(super) struct ItemCounts {
     pub(super) pending: usize,
     /// The codes of the failed items, each once, separated by spaces: `CloudWatch` filters cannot search a list.
     pub(super) codes: String,
+}
+
+impl ItemCounts {
+    /// Counts a finished item, which has a code if it failed.
+    pub(super) fn add(&mut self, code: Option<&'static str>) {
+        let Some(code) = code else {
+            self.ok += 1;
+            return;
+        };
+        self.failed += 1;
+        if !self.codes.split(' ').any(|known| known == code) {
+            let gap = if self.codes.is_empty() { "" } else { " " };
+            self.codes.extend([gap, code]);
+        }
+    }
 }
 
 impl RequestLog {

@@ -7,6 +7,14 @@ mod brief;
 mod protocol;
 mod tools;
 
+use http::HeaderMap;
+
 pub(crate) use brief::{Place, brief};
-pub(crate) use protocol::{Call, Incoming, Reply, Server, ToolResult, read};
-pub(crate) use tools::{ArgumentError, Detail, INSTRUCTIONS, LOOKUP, LOOKUP_MANY, LookupOptions, MAX_VALUES, list, take_values};
+use protocol::Server;
+pub(crate) use protocol::{Incoming, Reply, ToolCall, ToolResult};
+pub(crate) use tools::{ArgumentError, DEFAULT_ALERTS, Detail, LOOKUP, LOOKUP_MANY, LookupOptions, take_values};
+
+/// Reads a message. Over HTTP, `headers` are checked against it; over stdio there are none.
+pub(crate) fn read(message: &[u8], headers: Option<&HeaderMap>) -> Incoming {
+    protocol::read(message, headers, Server { instructions: tools::INSTRUCTIONS, tools: tools::list })
+}

@@ -30,7 +30,7 @@ const LIST_TTL_MS: u32 = 3_600_000;
 
 /// An error code of JSON-RPC, or of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ErrorCode {
+enum ErrorCode {
     /// The body is not JSON.
     Parse,
     /// The JSON is not one message.
@@ -75,12 +75,12 @@ pub(crate) enum Incoming {
     /// A request that is answered already.
     Answered(Reply),
     /// A call of a tool.
-    Call(Call),
+    Call(ToolCall),
 }
 
 /// A call of a tool.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct ToolCall {
     id: Value,
     generation: Generation,
     /// The name of the tool, as sent.
@@ -112,13 +112,13 @@ pub(crate) struct ToolResult {
 
 /// The name and version of this server, and what clients should know before they call a tool.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Server {
-    pub(crate) instructions: &'static str,
+pub(super) struct Server {
+    pub(super) instructions: &'static str,
     /// The tools, as `tools/list` returns them.
-    pub(crate) tools: fn() -> Value,
+    pub(super) tools: fn() -> Value,
 }
 
-impl Call {
+impl ToolCall {
     /// The id of the request.
     pub(crate) fn id(&self) -> &Value {
         &self.id
@@ -164,7 +164,7 @@ impl Call {
 }
 
 /// Reads a message. Over HTTP, `headers` are checked against it; over stdio there are none.
-pub(crate) fn read(body: &[u8], headers: Option<&HeaderMap>, server: Server) -> Incoming {
+pub(super) fn read(body: &[u8], headers: Option<&HeaderMap>, server: Server) -> Incoming {
     match Request::read(body) {
         Ok(Some(request)) => request.answer(headers, server).unwrap_or_else(Incoming::Answered),
         Ok(None) => Incoming::Accepted,
@@ -240,7 +240,9 @@ impl Request {
 
     /// Checks the version and the headers, and returns the generation.
     fn generation(&self, headers: Option<&HeaderMap>) -> Result<Generation, Reply> {
-        let header = |name: &HeaderName| headers.and_then(|headers| headers.get(name)).map(|value| value.to_str().unwrap_or_default());
+        let header = |name: &HeaderName| {
+            headers.and_then(|headers| headers.get(name)).map(|value| value.to_str().unwrap_or_default())
+        };
         let in_header = header(&PROTOCOL_VERSION_HEADER);
         let meta = self.param("_meta");
         let in_body = meta.and_then(|meta| meta.get(META_VERSION));
@@ -255,6 +257,9 @@ impl Request {
         };
         if headers.is_some() && in_header != Some(version) {
             return Err(self.refused(ErrorCode::HeaderMismatch, "MCP-Protocol-Version differs from the body"));
+        }
+        if WITH_HANDSHAKE.contains(&version) {
+            return Ok(Generation::WithHandshake);
         }
         if version != STATELESS {
             return Err(self.unsupported(version));
@@ -292,7 +297,7 @@ impl Request {
         }))
     }
 
-    fn call(self, id: Value, generation: Generation) -> Result<Call, Reply> {
+    fn call(self, id: Value, generation: Generation) -> Result<ToolCall, Reply> {
         let invalid = |id, message| Err(error(StatusCode::OK, Some(id), ErrorCode::InvalidParams, message, None));
         let Some(Value::Object(mut params)) = self.params else {
             return invalid(id, "params has to be an object");
@@ -305,7 +310,7 @@ impl Request {
             None | Some(Value::Null) => Map::new(),
             Some(_) => return invalid(id, "params.arguments has to be an object"),
         };
-        Ok(Call { id, generation, tool, arguments })
+        Ok(ToolCall { id, generation, tool, arguments })
     }
 
     fn refused(&self, code: ErrorCode, message: &str) -> Reply {
@@ -385,11 +390,16 @@ mod tests {
 
     /// The status, and the result or the error code, of the reply to a message.
     fn reply(message: &Value, headers: Option<&HeaderMap>) -> (u16, Value) {
-        let Incoming::Answered(reply) = read(message.to_string().as_bytes(), headers, SERVER) else { panic!("{message}") };
+        let Incoming::Answered(reply) = read(message.to_string().as_bytes(), headers, SERVER) else {
+            panic!("{message}")
+        };
         let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
         assert_eq!(body["jsonrpc"], "2.0");
         assert_eq!(reply.has_id, body.get("id").is_some());
-        (reply.status.as_u16(), body.get("result").or(body["error"].get("code")).cloned().expect("a result or an error"))
+        (
+            reply.status.as_u16(),
+            body.get("result").or(body["error"].get("code")).cloned().expect("a result or an error"),
+        )
     }
 
     #[test]
@@ -402,7 +412,8 @@ mod tests {
             ("2026-07-28", "2025-11-25"),
             ("3000-01-01", "2025-11-25"),
         ] {
-            let message = json!({"jsonrpc": "2.0", "id": "a", "method": "initialize", "params": {"protocolVersion": asked}});
+            let message =
+                json!({"jsonrpc": "2.0", "id": "a", "method": "initialize", "params": {"protocolVersion": asked}});
             let (status, result) = reply(&message, Some(&HeaderMap::new()));
             assert_eq!((status, &result["protocolVersion"]), (200, &answered.into()));
         }
@@ -413,7 +424,10 @@ mod tests {
         for method in ["tools/list", "server/discover"] {
             let (message, sent) = stateless(method, json!({}));
             let (status, result) = reply(&message, Some(&sent));
-            assert_eq!((status, &result["resultType"], &result["cacheScope"]), (200, &"complete".into(), &"public".into()));
+            assert_eq!(
+                (status, &result["resultType"], &result["cacheScope"]),
+                (200, &"complete".into(), &"public".into())
+            );
             assert_eq!(reply(&message, None), (200, result), "stdio has no headers");
         }
     }
@@ -421,7 +435,9 @@ mod tests {
     #[test]
     fn headers_that_differ_from_the_body_are_refused() {
         let (message, right) = stateless("tools/call", json!({"name": "look", "arguments": {}}));
-        assert!(matches!(read(message.to_string().as_bytes(), Some(&right), SERVER), Incoming::Call(call) if call.tool == "look"));
+        assert!(
+            matches!(read(message.to_string().as_bytes(), Some(&right), SERVER), Incoming::Call(call) if call.tool == "look")
+        );
         for (name, value) in [
             ("mcp-protocol-version", "2025-06-18"),
             ("mcp-method", "tools/list"),
@@ -497,7 +513,12 @@ mod tests {
     #[test]
     fn arguments_are_an_object_or_absent() {
         let call = |params: Value| json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
-        for params in [json!({}), json!({"name": 5}), json!({"name": "look", "arguments": []}), json!({"name": "look", "arguments": 5})] {
+        for params in [
+            json!({}),
+            json!({"name": 5}),
+            json!({"name": "look", "arguments": []}),
+            json!({"name": "look", "arguments": 5}),
+        ] {
             assert_eq!(reply(&call(params.clone()), None), (200, json!(-32_602)), "{params}");
         }
         for params in [json!({"name": "look"}), json!({"name": "look", "arguments": null})] {

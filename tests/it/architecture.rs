@@ -23,7 +23,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lookup", &["backend", "cache", "client", "clock", "config", "credentials", "domain"]),
     ("delivery", &["auth", "client", "clock", "config", "domain", "formats"]),
     ("integrations", &["auth", "config", "delivery", "domain", "formats"]),
-    ("api", &["app", "auth", "delivery", "domain", "formats", "integrations", "lookup", "repetitions"]),
+    ("mcp", &["domain", "formats"]),
+    ("api", &["app", "auth", "delivery", "domain", "formats", "integrations", "lookup", "mcp", "repetitions"]),
     (
         "app",
         &[
@@ -58,6 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "formats",
             "integrations",
             "lookup",
+            "mcp",
             "telemetry",
         ],
     ),
