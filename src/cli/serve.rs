@@ -188,10 +188,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guide_covers_every_kind_and_two_formats() {
+    fn guide_covers_every_kind_a_json_body_and_two_formats() {
         let guide = guide(SocketAddr::from(([127, 0, 0, 1], 9000)));
         let lines: Vec<_> = guide.lines().filter(|line| line.starts_with("curl ")).collect();
-        assert_eq!(lines.len(), defender_sandbox::showcase().len() + 2);
+        assert_eq!(lines.len(), defender_sandbox::showcase().len() + 3);
+        let bodies: Vec<_> =
+            lines.iter().filter(|line| line.contains(&format!("-d '{{\"alert_id\":\"{ALERT}\"}}'"))).collect();
+        assert_eq!(bodies.len(), 1, "{guide}");
         for line in &lines {
             let address: Uri = line.split('\'').rev().nth(1).expect("an address").parse().expect("an address");
             assert_eq!((address.port_u16(), address.path()), (Some(9000), "/v1/enrich"), "{line}");
