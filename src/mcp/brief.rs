@@ -132,7 +132,8 @@ fn of_extent(whole: &Value, extent: Extent) -> Value {
         brief.insert("context".to_owned(), Value::Null);
     }
     // The counts cover all alerts, also those that the answer does not list.
-    left_out |= whole["counts"]["alerts"].as_u64().is_some_and(|count| count > alerts.len() as u64);
+    left_out |=
+        whole.pointer("/counts/alerts").and_then(Value::as_u64).is_some_and(|count| count > alerts.len() as u64);
     brief.extend([
         // A link is not cut.
         ("url".to_owned(), visible(whole["url"].clone(), usize::MAX)),

@@ -235,7 +235,7 @@ impl Request {
                 return Err(error(status, Some(id), ErrorCode::MethodNotFound, "Unknown method", None));
             }
         };
-        Ok(Incoming::Answered(success(id, generation, result)))
+        Ok(Incoming::Answered(success(&id, generation, result)))
     }
 
     /// Checks the version and the headers, and returns the generation.
@@ -340,7 +340,7 @@ fn decoded(value: &str) -> Option<String> {
     }
 }
 
-fn success(id: Value, generation: Generation, mut result: Value) -> Reply {
+fn success(id: &Value, generation: Generation, mut result: Value) -> Reply {
     if let (Generation::Stateless, Some(members)) = (generation, result.as_object_mut()) {
         members.insert("resultType".to_owned(), "complete".into());
         members.insert("ttlMs".to_owned(), LIST_TTL_MS.into());
@@ -353,15 +353,14 @@ fn success(id: Value, generation: Generation, mut result: Value) -> Reply {
 
 /// An error message. Without a readable id it has none: null would break some clients.
 fn error(status: StatusCode, id: Option<Value>, code: ErrorCode, message: &str, data: Option<Value>) -> Reply {
-    let mut error = json!({"code": code.number(), "message": message});
-    if let Some(data) = data {
-        error["data"] = data;
-    }
-    let mut body = json!({"jsonrpc": "2.0", "error": error});
+    let mut error =
+        Map::from_iter([("code".to_owned(), Value::from(code.number())), ("message".to_owned(), Value::from(message))]);
+    error.extend(data.map(|data| ("data".to_owned(), data)));
+    let mut body =
+        Map::from_iter([("jsonrpc".to_owned(), Value::from("2.0")), ("error".to_owned(), Value::Object(error))]);
     let has_id = id.is_some();
-    if let Some(id) = id {
-        body["id"] = id;
-    }
+    body.extend(id.map(|id| ("id".to_owned(), id)));
+    let body = Value::Object(body);
     Reply { status, has_id, body: body.to_string().into_bytes() }
 }
 
