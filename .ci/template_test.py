@@ -90,6 +90,7 @@ MALFORMED = {
     "LogKmsKeyArn": ["alias/logs", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*"],
     "QuotaShare": ["0", "-1", "many"],
     "ThrottleBurst": ["0", "-1", "many"],
+    "McpOrigins": ["*", "chat.contoso.com", "https://chat.contoso.com/x"],
     "QuotaPerMinute": ["0", "-1", "1.5", "many"],
     "QuotaPerHour": ["0", "-1", "1e3"],
 }
@@ -246,9 +247,10 @@ def check_function(score, template):
     as_text = lambda variables: {k: str(v) for k, v in variables.items()}
     score.same("environment", as_text(function["Environment"]["Variables"]), ENVIRONMENT)
     full = {"DefenderRegion": "eu", "DefenderBackend": "graph", "EnrichTimeoutMs": "8000", "Page": "true", "CacheTtlSeconds": "0", "CacheStaleSeconds": "5",
-            "SecretTtlSeconds": "60", "QuotaPerMinute": "7", "QuotaPerHour": "70", "SplunkFields": "machine=dest"}
+            "SecretTtlSeconds": "60", "QuotaPerMinute": "7", "QuotaPerHour": "70", "SplunkFields": "machine=dest",
+            "McpOrigins": "https://chat.contoso.com"}
     changed = {"DEFENDER_REGION": "eu", "DEFENDER_BACKEND": "graph", "ENRICH_PAGE": "true", "ENRICH_TIMEOUT_MS": "8000", "CACHE_TTL_S": "0", "CACHE_STALE_S": "5", "SECRET_TTL_S": "60",
-               "QUOTA_PER_MINUTE": "7", "QUOTA_PER_HOUR": "70", "SPLUNK_FIELDS": "machine=dest"}
+               "QUOTA_PER_MINUTE": "7", "QUOTA_PER_HOUR": "70", "SPLUNK_FIELDS": "machine=dest", "MCP_ORIGINS": "https://chat.contoso.com"}
     score.same("environment, all parameters given", as_text(Stack(template, {**USUAL, **full}).of_type("AWS::Lambda::Function")["EnrichFunction"]["Environment"]["Variables"]),
                {**ENVIRONMENT, **changed})
     bare = Stack(template, {**IAM, "DefenderCloud": "dod"}).of_type("AWS::Lambda::Function")["EnrichFunction"]["Environment"]["Variables"]
@@ -302,7 +304,7 @@ def check_versions(score, template):
     conditions = {n for n, c in template.expanded["Conditions"].items() if f'"{n}"' in json.dumps(function)}
     read = references(function) | set().union(*(references(template.expanded["Conditions"][n]) for n in conditions))
     version, = (r for r in template.expanded["Resources"].values() if r["Type"] == "AWS::Lambda::Version")
-    by_hand = {"DefenderSecretArn", "CallerSecretArn", "SplunkFields", "SubnetIds", "SecurityGroupIds"}
+    by_hand = {"DefenderSecretArn", "CallerSecretArn", "SplunkFields", "McpOrigins", "SubnetIds", "SecurityGroupIds"}
     score.same("parameters that publish a version", sorted(references(version["Properties"]["Description"])), sorted((read & set(template["Parameters"])) - by_hand | {"Revision"}))
     score.same("Revision says what needs it", [n for n in ("secret's ARN", "SplunkFields", "SubnetIds", "SecurityGroupIds") if n not in template["Parameters"]["Revision"]["Description"]], [])
     longest = {}

@@ -11,7 +11,7 @@ use crate::backend::defender::RETIREMENT;
 use crate::background::BackgroundTasks;
 use crate::client::{Api, ApiClient, HttpClient, Quota};
 use crate::clock::Clock;
-use crate::config::{SettingError, Settings, SplunkFields};
+use crate::config::{AllowedOrigins, SettingError, Settings, SplunkFields};
 use crate::credentials::aws::AwsAccess;
 use crate::credentials::{Authorized, SecretStore, TokenCache};
 use crate::delivery::Notifier;
@@ -37,6 +37,7 @@ pub struct Service {
     pub(crate) deliveries: Arc<SeenDeliveries>,
     pub(crate) slack_messages: SlackMessages,
     pub(crate) serves_page: bool,
+    pub(crate) mcp_origins: AllowedOrigins,
     tasks: BackgroundTasks,
 }
 
@@ -62,6 +63,7 @@ impl Service {
             deliveries: Arc::new(SeenDeliveries::new(clock)),
             slack_messages,
             serves_page: settings.page,
+            mcp_origins: settings.mcp_origins.clone(),
             tasks: BackgroundTasks::new(settings.extensions_api.clone()),
         }))
     }

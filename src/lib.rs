@@ -23,6 +23,7 @@ mod integrations;
 pub mod lambda;
 mod lenient_json;
 pub mod lookup;
+mod mcp;
 mod repetitions;
 mod single_flight;
 pub mod telemetry;

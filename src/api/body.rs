@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt;
 
 use super::problem::{Code, Problem};
@@ -44,13 +44,17 @@ async fn read(mut body: Body, drained: usize) -> Result<Bytes, Problem> {
     Ok(bytes.freeze())
 }
 
-/// Accepts `application/json`, any `+json` type, and a missing type.
+/// Accepts `application/json`, any `+json` type, and a missing type. Of several headers, each has to be such a type.
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let subtype = essence.strip_prefix("application/");
-    if essence.is_empty() || subtype.is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json")) {
+    if headers.get_all(header::CONTENT_TYPE).iter().all(is_json) {
         return Ok(());
     }
     Err(Problem::new(Code::UnsupportedMediaType, "Send the body as Content-Type: application/json."))
+}
+
+fn is_json(media_type: &HeaderValue) -> bool {
+    let text = media_type.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let subtype = essence.strip_prefix("application/");
+    essence.is_empty() || subtype.is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
 }

@@ -37,12 +37,24 @@ pub(super) fn read_request(fields: Fields, defaults: Options) -> Result<EnrichRe
 
 /// Reads the same as an item of a batch, which holds the caller's text of the subject even where it is invalid.
 pub(super) fn read_item(mut fields: Fields, defaults: Options) -> Item {
-    let options = Options::take(&mut fields);
+    let options = Options::take(&mut fields).map(|options| options.or(defaults));
+    read_subject(fields, options)
+}
+
+/// Reads exactly one subject. Options among the fields are ignored.
+pub(super) fn read_without_options(mut fields: Fields, options: Options) -> Result<EnrichRequest, Problem> {
+    for name in OPTIONS {
+        fields.take_raw(name);
+    }
+    read_subject(fields, Ok(options)).request
+}
+
+fn read_subject(mut fields: Fields, options: Result<Options, Problem>) -> Item {
     let subject = subjects(&mut fields).and_then(|subjects| single_subject(subjects, &fields));
     let input = subject.as_ref().ok().and_then(|(subject, _)| subject.text());
     let request = options.and_then(|options| {
         let (subject, others) = subject?;
-        request_about(&fields, options.or(defaults), &subject, &others)
+        request_about(&fields, options, &subject, &others)
     });
     Item { input, request }
 }

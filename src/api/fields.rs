@@ -6,8 +6,8 @@ use std::fmt;
 
 use serde::de::value::MapDeserializer;
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 
 use super::problem::{Code, Problem};
@@ -49,6 +49,12 @@ impl Fields {
             }
         })?;
         Self::new(object.0, Origin::Body(String::new()))
+    }
+
+    /// Reads an object that is parsed already. Pointers to its fields are relative to it.
+    pub(super) fn from_object(object: Map<String, Value>) -> Result<Self, Problem> {
+        let list = object.into_iter().filter_map(|(name, value)| Some((name, to_raw_value(&value).ok()?))).collect();
+        Self::new(list, Origin::Body(String::new()))
     }
 
     /// Reads an object inside the body.

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 
 use super::origin::OwnAddress;
@@ -100,30 +100,56 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
     }
 
     let request_log = response.extensions().get::<RequestLog>().cloned().unwrap_or_default();
+    let line = LogLine {
+        status: response.status(),
+        started,
+        is_cold_start,
+        route,
+        format: format_of(&response),
+        trace_id: trace_id.as_ref().map(|id| id.0.as_str()),
+    };
+    log_request(&ctx, &line, &request_log);
+    response
+}
+
+/// What the log line of a request has beside what its handler records.
+pub(super) struct LogLine<'a> {
+    pub(super) status: StatusCode,
+    pub(super) started: Instant,
+    pub(super) is_cold_start: bool,
+    /// The route of the path.
+    pub(super) route: Option<&'static str>,
+    /// The format of a body that no handler has named.
+    pub(super) format: Option<&'static str>,
+    pub(super) trace_id: Option<&'a str>,
+}
+
+/// Writes the one log line of a request.
+pub(super) fn log_request(ctx: &Context, line: &LogLine<'_>, request_log: &RequestLog) {
     tracing::info!(
-        request_id = %id,
-        route = request_log.route.or(route),
+        request_id = %ctx.request_id,
         caller = request_log.caller.as_deref(),
+        route = request_log.route.or(line.route),
+        tool = request_log.tool,
         kind = request_log.kind,
-        status = response.status().as_u16(),
+        status = line.status.as_u16(),
         code = request_log.code,
         cause = request_log.cause.as_deref(),
-        duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms = u64::try_from(line.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         upstream_calls = ctx.calls(),
         cache = request_log.cache,
         backend = request_log.backend,
-        format = request_log.format.map_or_else(|| format_of(&response), |format| Some(format.as_str())),
+        format = request_log.format.map_or(line.format, |format| Some(format.as_str())),
         ok = request_log.items.as_ref().map(|items| items.ok),
         failed = request_log.items.as_ref().map(|items| items.failed),
         pending = request_log.items.as_ref().map(|items| items.pending).filter(|pending| *pending > 0),
         codes = request_log.items.as_ref().map(|items| items.codes.as_str()).filter(|codes| !codes.is_empty()),
         // Rate limits are kept by this process alone.
         quota = "local",
-        xray_trace_id = trace_id.as_ref().map(|id| id.0.as_str()),
-        cold_start = is_cold_start,
+        xray_trace_id = line.trace_id,
+        cold_start = line.is_cold_start,
         "request"
     );
-    response
 }
 
 /// The format of a body that no handler has named: a batch, a problem and a document are JSON, the page is none.
@@ -156,7 +182,7 @@ fn request_id(request: &Request) -> String {
 }
 
 /// Returns a random UUID, version 4.
-fn new_id() -> String {
+pub(super) fn new_id() -> String {
     uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string()
 }
 

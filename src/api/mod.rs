@@ -9,6 +9,7 @@ mod deliveries;
 mod enrich;
 mod fields;
 mod integrations;
+mod mcp;
 mod middleware;
 mod notify;
 mod openapi;
@@ -28,6 +29,8 @@ use axum::Router;
 use tower::util::MapRequest;
 
 use crate::app::Service;
+#[cfg(feature = "cli")]
+pub(crate) use mcp::answer_over_stdio;
 pub use middleware::{AnswerLimit, RequestId, XrayTraceId};
 pub use openapi::{document, flat_document, schemas};
 pub use origin::OwnAddress;
@@ -43,6 +46,7 @@ impl Service {
     /// Returns the router of the whole service, for every entry point.
     pub fn router(self: &Arc<Self>) -> Router {
         let routes = routes::router()
+            .route(mcp::PATH, mcp::methods())
             .fallback(respond::unknown_route)
             .method_not_allowed_fallback(respond::method_not_allowed)
             .layer(axum::middleware::from_fn_with_state(self.clone(), page::answer_browser))

@@ -41,6 +41,11 @@ impl Options {
         })
     }
 
+    /// The options of an answer that lists at most `limit` alerts.
+    pub(super) fn with_limit(limit: usize) -> Self {
+        Self { limit: Some(limit), ..Self::default() }
+    }
+
     /// Fills in options that are not given from `defaults`.
     pub(super) fn or(self, defaults: Self) -> Self {
         Self {

@@ -229,6 +229,11 @@ impl Problem {
         self.detail.replace("after Retry-After seconds", &wait)
     }
 
+    /// The same problem, with the time to wait in its detail: the result of a tool has no header that could say it.
+    pub(super) fn with_wait_in_detail(self) -> Self {
+        Self { detail: self.detail_with_wait(), ..self }
+    }
+
     /// The log fields of this problem.
     pub(super) fn request_log(&self) -> RequestLog {
         let kind = self.kind.map(Kind::as_str);

@@ -24,8 +24,6 @@ use crate::formats::Format;
 /// The fields of a request's log line, beside its status.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RequestLog {
-    /// The route, where its path does not tell it.
-    pub(super) route: Option<&'static str>,
     pub(super) caller: Option<Arc<str>>,
     pub(super) kind: Option<&'static str>,
     pub(super) code: Option<&'static str>,
@@ -36,6 +34,9 @@ pub(super) struct RequestLog {
     /// The format of the answer; `None`: the one of its media type.
     pub(super) format: Option<Format>,
     pub(super) items: Option<ItemCounts>,
+    pub(super) route: Option<&'static str>,
+    /// The name of an MCP tool.
+    pub(super) tool: Option<&'static str>,
 }
 
 /// The counts in the log line of a batch or a hook.
@@ -46,6 +47,21 @@ pub(super) struct ItemCounts {
     pub(super) pending: usize,
     /// The codes of the failed items, each once, separated by spaces: `CloudWatch` filters cannot search a list.
     pub(super) codes: String,
+}
+
+impl ItemCounts {
+    /// Counts a finished item, which has a code if it failed.
+    pub(super) fn add(&mut self, code: Option<&'static str>) {
+        let Some(code) = code else {
+            self.ok += 1;
+            return;
+        };
+        self.failed += 1;
+        if !self.codes.split(' ').any(|known| known == code) {
+            let gap = if self.codes.is_empty() { "" } else { " " };
+            self.codes.extend([gap, code]);
+        }
+    }
 }
 
 impl RequestLog {

@@ -1,4 +1,4 @@
-//! The table of routes, from which both the router and the OpenAPI document are made.
+//! The table of routes, from which both the router and the OpenAPI document are made. `/mcp` is beside it (see `mcp`).
 
 use std::sync::Arc;
 

@@ -399,20 +399,13 @@ impl Work {
     /// The log fields of the work.
     fn log_fields(&self) -> RequestLog {
         let mut counts = ItemCounts::default();
-        let mut codes: Vec<&str> = Vec::new();
         for outcome in &self.state().outcomes {
             match outcome {
                 None => counts.pending += 1,
-                Some(Ok(_)) => counts.ok += 1,
-                Some(Err(problem)) => {
-                    counts.failed += 1;
-                    if !codes.contains(&problem.code.as_str()) {
-                        codes.push(problem.code.as_str());
-                    }
-                }
+                Some(Ok(_)) => counts.add(None),
+                Some(Err(problem)) => counts.add(Some(problem.code.as_str())),
             }
         }
-        counts.codes = codes.join(" ");
         RequestLog { kind: Some("batch"), items: Some(counts), ..RequestLog::default() }
     }
 

@@ -114,6 +114,15 @@ impl Callers {
         }
     }
 
+    /// Whether a request has neither the key nor the identity that the configured method needs.
+    pub(crate) fn lacks_credential(&self, headers: &HeaderMap, identity: Option<&IamIdentity>) -> bool {
+        match self.auth {
+            CallerAuth::ApiKey => keys::presented_key(headers).is_none(),
+            CallerAuth::Iam => identity.is_none(),
+            CallerAuth::Nobody => false,
+        }
+    }
+
     /// Whether a request has a Standard Webhooks signature instead of a key, so that the body is needed to verify it.
     pub(crate) fn decides_by_body(&self, headers: &HeaderMap) -> bool {
         let requires_key = match self.auth {

@@ -4,6 +4,7 @@ mod check;
 mod demo_chat;
 mod listen;
 mod lookup;
+mod mcp;
 mod openapi;
 mod serve;
 mod server;
@@ -79,6 +80,12 @@ enum Command {
         /// Write both, and the JSON Schemas, into this directory instead.
         #[arg(long, value_name = "DIR")]
         write: Option<PathBuf>,
+    },
+    /// Speak the Model Context Protocol over standard input and output, for programs that start their servers themselves.
+    Mcp {
+        /// Use the invented company: nothing leaves this machine.
+        #[arg(long)]
+        demo: bool,
     },
     /// Print completions for a shell, to be stored where that shell looks for them.
     Completions {
@@ -158,7 +165,7 @@ fn exit_code(outcome: Result<ExitCode, CommandError>) -> ExitCode {
 
 fn begin_log(command: &Command) -> Result<(), CommandError> {
     let level = match command {
-        Command::Serve { .. } => LevelFilter::INFO,
+        Command::Serve { .. } | Command::Mcp { .. } => LevelFilter::INFO,
         Command::Lookup { .. } | Command::Check(_) | Command::Openapi { .. } | Command::Completions { .. } => {
             LevelFilter::ERROR
         }
@@ -173,6 +180,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Lookup { kind, value, format, demo } => lookup::run(kind, &value, format, demo).await,
         Command::Check(options) => check::run(options).await,
         Command::Openapi { flat, write } => openapi::run(flat, write),
+        Command::Mcp { demo } => mcp::run(demo).await,
         Command::Completions { shell } => completions(shell),
     }
 }

@@ -3,6 +3,7 @@
 //! The error of a wrong setting names the variable and says what its value should be. It never contains the value.
 
 mod cloud;
+mod origins;
 mod source;
 mod splunk_fields;
 
@@ -15,6 +16,7 @@ use http::Uri;
 use url::Url;
 
 pub use cloud::{Cloud, Region};
+pub use origins::AllowedOrigins;
 pub use splunk_fields::{SplunkFields, SplunkFieldsError};
 
 use crate::domain::portal::Portal;
@@ -194,6 +196,8 @@ pub struct Settings {
     pub splunk_fields: SplunkFields,
     /// `SLACK_RESPONSE_URL`: replaces `https://hooks.slack.com` in tests, on loopback.
     pub slack_response_url: Option<Url>,
+    /// `MCP_ORIGINS`: web pages whose browsers may call `/mcp`.
+    pub mcp_origins: AllowedOrigins,
     /// `ENRICH_PAGE`: browsers get the page for people.
     pub page: bool,
     /// `ENRICH_EXTRA_CA_FILE`.
@@ -264,6 +268,7 @@ impl Settings {
             },
             splunk_fields: source.splunk_fields()?,
             slack_response_url: source.loopback("SLACK_RESPONSE_URL")?,
+            mcp_origins: source.mcp_origins()?,
             page: source.page()?,
             extra_ca_file: source.text("ENRICH_EXTRA_CA_FILE").map(PathBuf::from),
             aws: source.aws()?,
@@ -288,6 +293,13 @@ impl Source<'_> {
     fn destination_addresses(&self) -> Result<DestinationAddresses, SettingError> {
         let words = &[("true", DestinationAddresses::PublicAndPrivate), ("false", DestinationAddresses::Public)];
         self.word("ENRICH_ALLOW_PRIVATE_DESTINATIONS", words, DestinationAddresses::Public)
+    }
+
+    fn mcp_origins(&self) -> Result<AllowedOrigins, SettingError> {
+        let Some(list) = self.text("MCP_ORIGINS") else { return Ok(AllowedOrigins::default()) };
+        AllowedOrigins::parse(&list).ok_or_else(|| {
+            SettingError::new("MCP_ORIGINS", "must be origins separated by commas, such as https://chat.contoso.com")
+        })
     }
 
     /// Reads `ENRICH_PAGE`. A server on a laptop has the page by default, a Lambda function has not.

@@ -28,6 +28,8 @@ pub use overview::BatchLine;
 
 use crate::domain::enrichment::{Answer, RenderOptions};
 use format::Renderer;
+pub(crate) use overview::markdown_lines;
+use safe_text::SafeText;
 
 /// The requested format and its options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,12 @@ pub fn render(answer: &Answer, render_options: &RenderOptions, output: OutputOpt
         Renderer::Fitted(write) => fit::fit_body(answer, render_options, max_bytes, write),
         Renderer::Limited(write) => write(&answer.enrichment(render_options), output),
     }
+}
+
+/// Returns a text on one line, without invisible characters and with defanged addresses, cut to `max_chars` characters.
+/// Defanging may add some.
+pub(crate) fn safe_line(text: &str, max_chars: usize) -> String {
+    SafeText::new(text, max_chars).escaped(usize::MAX, escape::PLAIN)
 }
 
 /// Renders one chat message about several subjects. A format that has none gives that of Teams.

@@ -1,12 +1,15 @@
 //! The content of a chat message about several subjects: one line for each, and a headline.
 
 use super::digest::{Digest, MAX_HEADLINE_CHARS};
+use super::escape::MARKDOWN;
 use super::safe_text::SafeText;
 use crate::domain::enrichment::Enrichment;
 use crate::domain::vocabulary::{ClosedVocabulary as _, Severity};
 
 /// The maximum length of the input in the line of a failed subject.
 const MAX_INPUT_CHARS: usize = 64;
+/// The maximum length of a line in Markdown, with its escapes.
+const MAX_LINE_CHARS: usize = 400;
 
 /// The line of one subject.
 #[derive(Clone, Debug)]
@@ -33,6 +36,12 @@ impl BatchLine {
         let text = SafeText::new(&format!("{input}: {detail}"), MAX_HEADLINE_CHARS);
         Self { text, urgency: None, link: None, is_answered: false }
     }
+}
+
+/// Renders the lines as a list in Markdown, without a headline.
+pub(crate) fn markdown_lines(lines: &[BatchLine]) -> String {
+    let line = |line: &BatchLine| format!("- {}", line.text.escaped(MAX_LINE_CHARS, MARKDOWN));
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The content of a message about several subjects.

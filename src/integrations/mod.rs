@@ -26,6 +26,7 @@ use crate::delivery::ResponseUrl;
 use crate::formats::Format;
 pub(crate) use command::Command;
 pub(crate) use extracted::{ExtractedSubjects, Unusable};
+pub(crate) use slack::{INTEGRATION as SLACK, SIGNATURE_HEADER as SLACK_SIGNATURE_HEADER};
 
 /// All integrations. A new one is its file and its entry here.
 pub(crate) static ALL: [&Integration; 4] =

@@ -16,7 +16,10 @@ use crate::auth::signature::{self, SignatureError, SignedRequest};
 use crate::delivery::ResponseUrl;
 use crate::formats::Format;
 
-pub(super) static INTEGRATION: Integration = Integration {
+/// The header with the signature.
+pub(crate) const SIGNATURE_HEADER: &str = "x-slack-signature";
+
+pub(crate) static INTEGRATION: Integration = Integration {
     name: "Slack",
     path: "/v1/hooks/slack",
     description: Description {
@@ -58,7 +61,7 @@ pub(super) static INTEGRATION: Integration = Integration {
 /// Verifies `X-Slack-Signature` over the body and `X-Slack-Request-Timestamp`.
 fn verify(secrets: &Secrets, request: &SignedRequest<'_>) -> Result<Arc<str>, SignatureError> {
     let SignedRequest { headers, body, received_at, .. } = *request;
-    let presented = signature::header(headers, "x-slack-signature")?.ok_or(SignatureError::NoSignature)?;
+    let presented = signature::header(headers, SIGNATURE_HEADER)?.ok_or(SignatureError::NoSignature)?;
     let timestamp = signature::header(headers, "x-slack-request-timestamp")?.ok_or(SignatureError::Malformed)?;
     let tags = signature::tags([presented].into_iter(), "v0=", signature::from_hex)?;
     signature::check_timestamp(timestamp, received_at)?;

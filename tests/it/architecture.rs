@@ -23,7 +23,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lookup", &["backend", "cache", "client", "clock", "config", "credentials", "domain"]),
     ("delivery", &["auth", "client", "clock", "config", "domain", "formats"]),
     ("integrations", &["auth", "config", "delivery", "domain", "formats"]),
-    ("api", &["app", "auth", "delivery", "domain", "formats", "integrations", "lookup", "repetitions"]),
+    ("mcp", &["domain", "formats"]),
+    ("api", &["app", "auth", "delivery", "domain", "formats", "integrations", "lookup", "mcp", "repetitions"]),
     (
         "app",
         &[
@@ -71,6 +72,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain",
             "formats",
             "lookup",
+            "mcp",
             "telemetry",
         ],
     ),

@@ -1,7 +1,7 @@
 //! The command line as a process: what is printed where, what is an error, and how it ends.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -87,6 +87,34 @@ fn a_folder_for_the_documents_is_made() {
     fs::write(folder.join("file"), "").expect("a file");
     let (status, _, errors) = run(&["openapi", "--write", folder.join("file").to_str().expect("a path")], &[]);
     assert!(status == Some(3) && errors.starts_with("defender-enrich: cannot write "), "{errors}");
+}
+
+#[test]
+fn mcp_answers_lines_until_its_input_ends() {
+    let mut server = program(&["mcp", "--demo"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a process");
+    let lines = [
+        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#.to_owned(),
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.to_owned(),
+        "{".to_owned(),
+        "[]".to_owned(),
+        String::new(),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{{"name":"defender_lookup","arguments":{{"value":"{ALERT}"}}}}}}"#
+        ),
+    ];
+    // Dropping the pipe ends the input while the first call still runs.
+    server.stdin.take().expect("a pipe").write_all((lines.join("\n") + "\n").as_bytes()).expect("a reader");
+    let (status, text, _) = told(&server.wait_with_output().expect("a process"));
+    assert_eq!(status, Some(0), "{text}");
+    let answers: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let ids: Vec<_> = answers.iter().map(|answer| answer["id"].clone()).collect();
+    assert_eq!(ids, [Value::from(1), Value::from("a")], "{text}");
+    assert_eq!(answers[1]["result"]["structuredContent"]["id"], ALERT);
 }
 
 #[test]

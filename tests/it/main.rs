@@ -32,6 +32,7 @@ mod graph;
 mod hostile;
 mod lookups;
 mod lookups_paged;
+mod mcp;
 mod memory;
 mod merged;
 mod naming;

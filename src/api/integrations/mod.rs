@@ -53,22 +53,31 @@ pub(super) async fn answer(integration: &'static Integration, call: Call, body: 
 
 impl Delivery {
     async fn verify(&self) -> Result<Arc<str>, Problem> {
-        let secret = self.call.service.callers.required_secret(&self.reply_ctx).await;
-        let verified = secret.and_then(|secret| {
-            let secrets = self.integration.secrets.read(&secret)?;
-            let request = SignedRequest {
-                headers: &self.call.parts.headers,
-                query: self.call.query(),
-                body: &self.body,
-                received_at: self.call.service.clock.now(),
-            };
-            Ok((self.integration.verify)(&secrets, &request)?)
-        });
-        verified.map_err(|error| match error {
-            AuthError::SignatureError(reason) => {
-                Problem::invalid_signature(self.integration.challenge, self.integration.requirement, reason)
-            }
-            error => error.into(),
-        })
+        verify(self.integration, self.integration.requirement, &self.call, &self.body, &self.reply_ctx).await
     }
+}
+
+/// Verifies the integration's signature or token, and returns its holder. `requirement` says what a request needs.
+pub(super) async fn verify(
+    integration: &Integration,
+    requirement: &'static str,
+    call: &Call,
+    body: &[u8],
+    ctx: &Context,
+) -> Result<Arc<str>, Problem> {
+    let secret = call.service.callers.required_secret(ctx).await;
+    let verified = secret.and_then(|secret| {
+        let secrets = integration.secrets.read(&secret)?;
+        let request = SignedRequest {
+            headers: &call.parts.headers,
+            query: call.query(),
+            body,
+            received_at: call.service.clock.now(),
+        };
+        Ok((integration.verify)(&secrets, &request)?)
+    });
+    verified.map_err(|error| match error {
+        AuthError::SignatureError(reason) => Problem::invalid_signature(integration.challenge, requirement, reason),
+        error => error.into(),
+    })
 }
