@@ -109,30 +109,23 @@ impl<'de> Members<'de> {
         let Some(value) = self.take(name) else { return Ok(None) };
         let mut budget = Budget::of(value.json());
         let (mut items, mut others) = (Vec::new(), Vec::new());
-        let mut add = |item: Result<Self, Value<'de>>| {
-            match item {
-                Ok(object) => {
-                    let item = read(object, warnings)?;
-                    budget.spend(weight(&item))?;
-                    items.push(item);
-                }
-                Err(other) => {
-                    budget.spend(size_of::<Box<RawValue>>() + other.json().len())?;
-                    others.extend(other.kept());
-                }
+        let mut add = |item: Value<'de>| {
+            if item.is_object() {
+                let item = read(item.members()?, warnings)?;
+                budget.spend(weight(&item))?;
+                items.push(item);
+            } else {
+                budget.spend(size_of::<Box<RawValue>>() + item.json().len())?;
+                others.extend(item.kept());
             }
             Ok(())
         };
-        let object_or_other = |item: Value<'de>| if item.is_object() { item.members().map(Ok) } else { Ok(Err(item)) };
-        let others = if !value.is_list() {
-            add(object_or_other(value)?)?;
-            others.pop()
-        } else if let Some(objects) = value.objects_of_list(Members::weight) {
-            objects.into_iter().try_for_each(|object| add(Ok(object)))?;
-            None
-        } else {
-            value.each_item(|item| add(object_or_other(item)?))?;
+        let others = if value.is_list() {
+            value.each_item(add)?;
             if others.is_empty() { None } else { to_raw_value(&others).ok() }
+        } else {
+            add(value)?;
+            others.pop()
         };
         // There are many lists and most are short: spare capacity would be a third of the memory kept.
         items.shrink_to_fit();

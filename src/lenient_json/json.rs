@@ -72,15 +72,11 @@ pub(super) fn each_item<'de>(
 }
 
 /// Calls `read` for each item of a list.
-pub(super) struct List<'f, I, F> {
-    pub(super) item: I,
-    pub(super) read: F,
-    pub(super) failure: &'f Failure,
+struct List<'f, I, F> {
+    item: I,
+    read: F,
+    failure: &'f Failure,
 }
-
-/// Reads what its seed reads, or null as `None`.
-#[derive(Clone, Copy)]
-pub(super) struct OrNull<S>(pub(super) S);
 
 /// The members of an object. `member` is called for each of them. A value that is null is `None`.
 pub(super) struct Object<'f, F> {
@@ -122,30 +118,6 @@ where
             check((self.member)(name, value), self.failure)?;
         }
         Ok(())
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for OrNull<S> {
-    type Value = Option<S::Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        json.deserialize_option(self)
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for OrNull<S> {
-    type Value = Option<S::Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value or null")
-    }
-
-    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        self.0.deserialize(json).map(Some)
     }
 }
 

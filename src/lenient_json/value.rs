@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 
 use serde::Deserializer as _;
-use serde::de::DeserializeSeed as _;
 use serde_json::value::RawValue;
 
-use super::json::{Budget, Failure, List, Malformed, Object, OrNull, each_item, read};
-use super::members::{Members, MembersSeed};
+use super::json::{Budget, Failure, Malformed, Object, each_item, read};
+use super::members::Members;
 use crate::domain::shared_str::SharedStr;
 
 /// The greatest depth of a value that is kept. No document of Microsoft's is nested deeper.
@@ -79,30 +78,9 @@ impl<'de> Value<'de> {
 
     /// The objects in a list. A single object is a list of one, and an empty object is an empty list.
     pub(super) fn objects(self) -> Option<Vec<Members<'de>>> {
-        if self.is_list() {
-            return self.objects_of_list(|_| size_of::<Members<'de>>());
-        }
-        let object = self.members().ok()?;
-        Some(if object.is_empty() { Vec::new() } else { vec![object] })
-    }
-
-    /// The objects in a list, read in one pass. `None` if it has items other than objects and nulls, or if the objects
-    /// have too much `weight`.
-    pub(super) fn objects_of_list(self, weight: fn(&Members<'de>) -> usize) -> Option<Vec<Members<'de>>> {
-        let (text, failure) = (self.json(), &Failure::default());
-        let mut budget = Budget::of(text);
-        let mut objects = Vec::new();
-        let add = |object: Option<Members<'de>>| {
-            if let Some(mut object) = object {
-                budget.spend(weight(&object))?;
-                object.shrink_to_fit();
-                objects.push(object);
-            }
-            Ok(())
-        };
-        let item = OrNull(MembersSeed { text, body: self.body, failure });
-        let list = read(text, failure, |json| List { item, read: add, failure }.deserialize(json));
-        list.ok().map(|()| objects)
+        let mut objects = self.list(size_of::<Members<'de>>(), Self::members)?;
+        objects.retain(|object| self.is_list() || !object.is_empty());
+        Some(objects)
     }
 
     /// The items of a list that are not null, or this value as the only item. `None` if `read` fails for any of them.

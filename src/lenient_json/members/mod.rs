@@ -15,12 +15,9 @@ use crate::domain::extra::Extra;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::warning::Warnings;
 
-/// The members of one JSON object as raw JSON, in the order of the body. If two members have the same name, the later one
-/// counts.
+/// The members of one JSON object as raw JSON, sorted by name. If two members have the same name, the later one counts.
 #[derive(Clone, Default)]
 pub(crate) struct Members<'de> {
-    /// Those that have not been taken out. Objects are small, and those that readers ask for leave this list: comparing
-    /// the names one after the other costs less than to sort them.
     list: Vec<Member<'de>>,
     nulls: Vec<Cow<'de, str>>,
 }
@@ -31,7 +28,8 @@ const TYPICAL_MEMBERS: usize = 16;
 #[derive(Clone)]
 struct Member<'de> {
     name: Cow<'de, str>,
-    value: Value<'de>,
+    /// `None` once it was taken out.
+    value: Option<Value<'de>>,
 }
 
 impl Member<'_> {
@@ -58,59 +56,49 @@ impl<'de> Members<'de> {
         size_of::<Self>() + size_of_val(&*self.list) + size_of_val(&*self.nulls)
     }
 
-    /// Frees the spare capacity, which matters while many objects are kept.
-    pub(super) fn shrink_to_fit(&mut self) {
-        self.list.shrink_to_fit();
-        self.nulls.shrink_to_fit();
-    }
-
-    fn position(&self, name: &str) -> Option<usize> {
-        self.list.iter().rposition(|member| member.name == name)
-    }
-
-    /// Reads a member without taking it out.
-    pub(super) fn peek(&self, name: &str) -> Option<Value<'de>> {
-        self.list.get(self.position(name)?).map(|member| member.value)
-    }
-
-    /// Takes out a member.
-    pub(crate) fn take(&mut self, name: &str) -> Option<Value<'de>> {
-        self.take_at(self.position(name)?)
-    }
-
-    /// Takes out the member at a position, with the earlier ones of the same name.
-    fn take_at(&mut self, position: usize) -> Option<Value<'de>> {
-        let is_in_list = position < self.list.len();
-        let Member { name, value } = is_in_list.then(|| self.list.remove(position))?;
-        if self.list.iter().take(position).any(|earlier| earlier.name == name) {
-            self.list.retain(|earlier| earlier.name != name);
-        }
-        Some(value)
-    }
-
-    /// Whether the object has a member of this name that was not taken out, be it null.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.position(name).is_some() || self.nulls.iter().any(|null| null == name)
-    }
-
-    /// Whether no member is left.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.iter().all(Member::is_annotation)
-    }
-
-    /// The members that have not been taken out, without annotations, in the order of the body.
-    pub(crate) fn left(&self) -> impl Iterator<Item = (&Cow<'de, str>, Value<'de>)> {
-        let mut left: Vec<_> = self.list.iter().filter(|member| !member.is_annotation()).collect();
-        left.sort_by(|one, other| one.name.cmp(&other.name));
-        left.dedup_by(|later, earlier| {
+    fn sorted(mut list: Vec<Member<'de>>, nulls: Vec<Cow<'de, str>>) -> Self {
+        list.sort_by(|one, other| one.name.cmp(&other.name));
+        list.dedup_by(|later, earlier| {
             let is_same = later.name == earlier.name;
             if is_same {
                 mem::swap(later, earlier);
             }
             is_same
         });
-        left.sort_unstable_by_key(|member| member.value.json().as_ptr());
-        left.into_iter().map(|member| (&member.name, member.value))
+        Self { list, nulls }
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.list.binary_search_by(|member| (*member.name).cmp(name)).ok()
+    }
+
+    /// Reads a member without taking it out.
+    pub(super) fn peek(&self, name: &str) -> Option<Value<'de>> {
+        self.list.get(self.position(name)?)?.value
+    }
+
+    /// Takes out a member.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value<'de>> {
+        let position = self.position(name)?;
+        self.list.get_mut(position)?.value.take()
+    }
+
+    /// Whether the object has a member of this name, be it null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.peek(name).is_some() || self.nulls.iter().any(|null| null == name)
+    }
+
+    /// Whether no member is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.iter().all(|member| member.value.is_none() || member.is_annotation())
+    }
+
+    /// The members that have not been taken out, without annotations, in the order of the body.
+    pub(crate) fn left(&self) -> impl Iterator<Item = (&Cow<'de, str>, Value<'de>)> {
+        let members = self.list.iter().filter(|member| !member.is_annotation());
+        let mut left: Vec<_> = members.filter_map(|member| Some((&member.name, member.value?))).collect();
+        left.sort_unstable_by_key(|(_, value)| value.json().as_ptr());
+        left.into_iter()
     }
 
     /// The members that are left, as one object without empty lists and objects. `None` if nothing remains.
@@ -139,17 +127,9 @@ impl<'de> Members<'de> {
 
 impl<'de> FromIterator<(Cow<'de, str>, Value<'de>)> for Members<'de> {
     fn from_iter<I: IntoIterator<Item = (Cow<'de, str>, Value<'de>)>>(members: I) -> Self {
-        let list = members.into_iter().map(|(name, value)| Member { name, value }).collect();
-        Self { list, nulls: Vec::new() }
+        let list: Vec<_> = members.into_iter().map(|(name, value)| Member { name, value: Some(value) }).collect();
+        Self::sorted(list, Vec::new())
     }
-}
-
-/// Adds to a list of as many items as objects have members. An empty list takes no memory.
-fn push<T>(list: &mut Vec<T>, item: T) {
-    if list.is_empty() {
-        list.reserve(TYPICAL_MEMBERS);
-    }
-    list.push(item);
 }
 
 /// Reads the members of an object in a text of a body.
@@ -166,17 +146,17 @@ impl<'de> DeserializeSeed<'de> for MembersSeed<'_, 'de> {
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Members<'de>, D::Error> {
         let Self { text, body, failure } = self;
         let mut budget = Budget::of(text);
-        let (mut list, mut nulls) = (Vec::new(), Vec::new());
+        let (mut list, mut nulls) = (Vec::with_capacity(TYPICAL_MEMBERS), Vec::with_capacity(TYPICAL_MEMBERS));
         let member = |name, value: Option<_>| {
             budget.spend(size_of::<Member<'_>>())?;
             match value {
-                Some(value) => push(&mut list, Member { name, value: Value::new(value, body) }),
-                None => push(&mut nulls, name),
+                Some(value) => list.push(Member { name, value: Some(Value::new(value, body)) }),
+                None => nulls.push(name),
             }
             Ok(())
         };
         json.deserialize_map(Object { member, failure })?;
-        Ok(Members { list, nulls })
+        Ok(Members::sorted(list, nulls))
     }
 }
 

@@ -21,10 +21,10 @@ impl<'de> Members<'de> {
         warnings: &mut Warnings,
         read: impl FnOnce(Value<'de>) -> Option<T>,
     ) -> Option<T> {
-        let (name, position) = names.iter().find_map(|name| Some((name, self.position(name)?)))?;
-        let result = read(self.list.get(position)?.value);
+        let (name, value) = names.iter().find_map(|name| Some((name, self.peek(name)?)))?;
+        let result = read(value);
         if result.is_some() {
-            self.take_at(position);
+            self.take(name);
         } else {
             warnings.unexpected_type(name, expected);
         }
