@@ -7,7 +7,6 @@ pub mod defender;
 pub mod graph;
 mod paging;
 mod query;
-mod wire;
 
 use crate::client::ClientError;
 use crate::credentials::CallError;

@@ -1,6 +1,6 @@
 //! Limits the bytes that one request holds in memory: response bodies, and the values parsed from them.
 //!
-//! The length of a body limits the size of the values parsed from it (`lenient_json`), and these values count against
+//! The length of a body limits the size of the values parsed from it (`Json::spend`), and these values count against
 //! the budget as soon as they exist. Therefore a limit on the bytes held is a limit on memory.
 
 use std::mem;

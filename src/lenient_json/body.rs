@@ -1,21 +1,33 @@
-//! Reads lists: a body with one page of a list in its `OData` envelope, and lists of objects inside an object.
+//! Reads whole bodies: one object, or a list in its `OData` envelope.
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
 
-use serde::Deserializer as _;
-use serde::de::DeserializeSeed;
-use serde_json::value::{RawValue, to_raw_value};
-
-use super::json::{Budget, Envelope, Failure, Malformed, read};
-use super::members::{Members, MembersSeed};
+use super::json::{Json, Malformed};
+use super::members::Members;
+use super::objects::{ReadObject, object_among};
 use super::value::Value;
-use crate::domain::extra::Extra;
 use crate::domain::shared_str::SharedStr;
-use crate::domain::warning::Warnings;
+
+/// Reads a body that has to be one object.
+pub(crate) fn object<'de, S: ReadObject<'de>>(body: &'de SharedStr, reader: &mut S) -> Result<S::Item, Malformed> {
+    counted(body, reader).map(|(object, _)| object)
+}
+
+/// The same, and the number of bytes that the parsed values occupy.
+pub(crate) fn counted<'de, S: ReadObject<'de>>(
+    body: &'de SharedStr,
+    reader: &mut S,
+) -> Result<(S::Item, usize), Malformed> {
+    let mut json = Json::of(body);
+    let object = reader.read(&mut json)?;
+    json.spend(S::weight(&object))?;
+    let made = json.spent();
+    json.end()?;
+    Ok((object, made))
+}
 
 /// One page of a list.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Page<T> {
     /// The items of the page.
     pub(crate) items: Vec<T>,
@@ -23,6 +35,17 @@ pub(crate) struct Page<T> {
     pub(crate) next_link: Option<String>,
     /// The number of bytes that the parsed items occupy.
     pub(crate) made: usize,
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), next_link: None, made: 0 }
+    }
+}
+
+/// The link to the next page of a list inside an object, if there is one. A link that is not a string becomes empty.
+pub(crate) fn link(value: &Value<'_>) -> Option<String> {
+    (!value.is_null()).then(|| value.string().map(Cow::into_owned).unwrap_or_default())
 }
 
 impl<T> Page<T> {
@@ -39,113 +62,68 @@ impl<T> Page<T> {
 }
 
 /// Reads `{"value":[…],"@odata.nextLink":"…"}`. `value` has to be a list of objects. Anything else is an error, so that
-/// it is not mistaken for an empty list. `weight` is the approximate size of an item in bytes, without the body.
-pub(crate) fn page<'de, T>(
+/// it is not mistaken for an empty list.
+pub(crate) fn page<'de, S: ReadObject<'de>>(body: &'de SharedStr, items: &mut S) -> Result<Page<S::Item>, Malformed> {
+    list(body, "value", items)
+}
+
+/// The same, for a list in a member named `name`.
+pub(crate) fn list<'de, S: ReadObject<'de>>(
     body: &'de SharedStr,
-    weight: fn(&T) -> usize,
-    read: impl FnMut(Members<'de>) -> Result<T, Malformed>,
-) -> Result<Page<T>, Malformed> {
-    let failure = &Failure::default();
-    read_page(body, "value", MembersSeed { text: body, body, failure }, failure, weight, read)
+    name: &'static str,
+    items: &mut S,
+) -> Result<Page<S::Item>, Malformed> {
+    let ((items, next_link), made) = counted(body, &mut PageReader { name, items })?;
+    Ok(Page { items: items.ok_or(Malformed::NoItems)?, next_link, made })
 }
 
-/// The same for a list in a member named `name`, whose items are read as values.
-pub(crate) fn list<'de, T>(
-    body: &'de SharedStr,
-    name: &str,
-    weight: fn(&T) -> usize,
-    mut read: impl FnMut(Value<'de>) -> Result<T, Malformed>,
-) -> Result<Page<T>, Malformed> {
-    let item = PhantomData::<&'de RawValue>;
-    read_page(body, name, item, &Failure::default(), weight, |item| read(Value::new(item, body)))
+struct PageReader<'s, S> {
+    name: &'static str,
+    items: &'s mut S,
 }
 
-fn read_page<'de, I, T>(
-    body: &'de SharedStr,
-    name: &str,
-    item: I,
-    failure: &Failure,
-    weight: fn(&T) -> usize,
-    mut read_item: impl FnMut(I::Value) -> Result<T, Malformed>,
-) -> Result<Page<T>, Malformed>
-where
-    I: DeserializeSeed<'de> + Copy,
-{
-    let mut budget = Budget::of(body);
-    let mut items = Vec::new();
-    let add = |item| {
-        let item = read_item(item)?;
-        budget.spend(weight(&item))?;
-        items.push(item);
-        Ok(())
-    };
-    let next_link = read(body, failure, |json| json.deserialize_map(Envelope { name, item, read: add, failure }))?;
-    items.shrink_to_fit();
-    let next_link = next_link.map(|link| Value::new(link, body).link());
-    Ok(Page { items, next_link, made: budget.spent + body.in_escaped_strings() })
-}
+impl<'de, S: ReadObject<'de>> ReadObject<'de> for PageReader<'_, S> {
+    type Item = (Option<Vec<S::Item>>, Option<String>);
 
-/// The objects in a member.
-#[derive(Default)]
-pub(crate) struct Objects<T> {
-    /// What the objects were read into.
-    pub(crate) items: Vec<T>,
-    /// The values of other types that stood in their place, under the name of the member.
-    pub(crate) others: Extra,
-    /// The number of bytes that the items occupy.
-    pub(crate) made: usize,
-}
-
-impl<'de> Members<'de> {
-    /// Takes out a list of objects and reads each. A single object is a list of one. Values of other types are kept, with
-    /// a warning. `None` if the member is absent.
-    pub(crate) fn objects_and_others<T>(
-        &mut self,
-        name: &'static str,
-        weight: fn(&T) -> usize,
-        warnings: &mut Warnings,
-        mut read: impl FnMut(Self, &mut Warnings) -> Result<T, Malformed>,
-    ) -> Result<Option<Objects<T>>, Malformed> {
-        let Some(value) = self.take(name) else { return Ok(None) };
-        let mut budget = Budget::of(value.json());
-        let (mut items, mut others) = (Vec::new(), Vec::new());
-        let mut add = |item: Value<'de>| {
-            if item.is_object() {
-                let item = read(item.members()?, warnings)?;
-                budget.spend(weight(&item))?;
-                items.push(item);
-            } else {
-                budget.spend(size_of::<Box<RawValue>>() + item.json().len())?;
-                others.extend(item.kept());
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Self::Item, Malformed> {
+        let (mut items, mut next_link) = (None, None);
+        json.object(|json| {
+            let name = json.name()?;
+            if name == self.name {
+                items = Some(strict_list(json, self.items)?);
+                return Ok(());
+            }
+            let value = json.value()?;
+            if name == "@odata.nextLink" {
+                next_link = link(&value);
             }
             Ok(())
-        };
-        let others = if value.is_list() {
-            value.each_item(add)?;
-            if others.is_empty() { None } else { to_raw_value(&others).ok() }
-        } else {
-            add(value)?;
-            others.pop()
-        };
-        // There are many lists and most are short: spare capacity would be a third of the memory kept.
-        items.shrink_to_fit();
-        let mut objects = Objects { items, others: Extra::default(), made: budget.spent };
-        if let Some(others) = others {
-            warnings.unexpected_type(name, "a list of objects");
-            objects.others.keep(name, others);
-        }
-        Ok(Some(objects))
-    }
-
-    /// Takes out the link to the next page of a list, if there is one.
-    pub(crate) fn link(&mut self, name: &str) -> Option<String> {
-        self.take(name).map(Value::link)
+        })?;
+        Ok((items, next_link))
     }
 }
 
-impl Value<'_> {
-    /// A link to the next page. One that is not a string becomes empty.
-    fn link(self) -> String {
-        self.string().map(Cow::into_owned).unwrap_or_default()
+/// The size of a small item in most bodies. It determines the initial capacity of a list.
+const TYPICAL_ITEM_BYTES: usize = 2 << 10;
+
+/// Reads a list whose items all have to be objects.
+fn strict_list<'de, S: ReadObject<'de>>(json: &mut Json<'de>, reader: &mut S) -> Result<Vec<S::Item>, Malformed> {
+    let mut items = Vec::with_capacity(json.body().len() / TYPICAL_ITEM_BYTES);
+    json.list(|json| {
+        let is_one = object_among(json, reader, &mut items)?;
+        if is_one { Ok(()) } else { Err(Malformed::OtherShape) }
+    })?;
+    items.shrink_to_fit();
+    Ok(items)
+}
+
+/// Reads an object through a function of its members.
+pub(crate) struct MembersReader<F>(pub(crate) F);
+
+impl<'de, T, F: FnMut(Members<'de>) -> T> ReadObject<'de> for MembersReader<F> {
+    type Item = T;
+
+    fn read(&mut self, json: &mut Json<'de>) -> Result<T, Malformed> {
+        Ok((self.0)(Members::of(json)?))
     }
 }

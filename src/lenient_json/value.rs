@@ -2,125 +2,161 @@
 
 use std::borrow::Cow;
 
-use serde::Deserializer as _;
+use memchr::memchr;
 use serde_json::value::RawValue;
 
-use super::json::{Budget, Failure, Malformed, Object, each_item, read};
-use super::members::Members;
+use super::json::Json;
 use crate::domain::shared_str::SharedStr;
 
 /// The greatest depth of a value that is kept. No document of Microsoft's is nested deeper.
 const MAX_DEPTH: usize = 64;
 
-/// One value other than null, as raw JSON, and the body that it is a part of.
+/// One value as raw JSON.
 #[derive(Clone, Copy)]
 pub(crate) struct Value<'de> {
-    raw: &'de RawValue,
-    body: &'de SharedStr,
+    pub(super) json: &'de str,
+    pub(super) form: Form,
+}
+
+/// The syntactic form of a value.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// A string without escapes.
+    Plain,
+    /// A string with escapes.
+    Escaped,
+    /// Anything else.
+    Other,
 }
 
 impl<'de> Value<'de> {
-    pub(super) fn new(raw: &'de RawValue, body: &'de SharedStr) -> Self {
-        Self { raw, body }
-    }
-
-    /// The value as JSON. It is a part of the body.
+    /// The value as JSON.
     pub(crate) fn json(self) -> &'de str {
-        self.raw.get()
+        self.json
     }
 
-    pub(super) fn is_list(self) -> bool {
-        self.json().starts_with('[')
+    /// Whether it is null.
+    pub(super) fn is_null(self) -> bool {
+        self.json.starts_with('n')
     }
 
-    pub(super) fn is_object(self) -> bool {
-        self.json().starts_with('{')
-    }
-
-    /// The text of a string, borrowed if it contains no escapes. `None` for other types and for a lone surrogate.
+    /// The text of a string, borrowed if it contains no escapes. `None` for other types.
+    #[inline]
     pub(crate) fn string(self) -> Option<Cow<'de, str>> {
-        let inside = self.json().strip_prefix('"')?.strip_suffix('"')?;
-        let is_escaped = inside.contains('\\');
-        if is_escaped { serde_json::from_str(self.json()).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
-    }
-
-    /// The text of a string, or the raw JSON of a number or boolean. `None` for lists and objects. A text without escapes
-    /// shares the memory of the body.
-    pub(super) fn text(self) -> Option<SharedStr> {
-        let is_scalar = !self.json().starts_with(['"', '[', '{']);
-        let text = if is_scalar { Some(Cow::Borrowed(self.json())) } else { self.string() };
-        text.map(|text| self.shared(text))
-    }
-
-    /// A text from the same body that outlives this value. A borrowed text shares the memory of the body.
-    pub(super) fn shared(self, text: Cow<'de, str>) -> SharedStr {
-        match text {
-            Cow::Borrowed(part) => self.body.part(part),
-            Cow::Owned(own) => own.into(),
+        match self.form {
+            Form::Plain => self.json.get(1..self.json.len().saturating_sub(1)).map(Cow::Borrowed),
+            Form::Escaped => unescaped(self.json).map(Cow::Owned),
+            Form::Other => None,
         }
     }
 
-    /// The members of an object.
-    pub(crate) fn members(self) -> Result<Members<'de>, Malformed> {
-        Members::of(self.json(), self.body)
-    }
-
-    /// Calls `item` for each item of a list that is not null.
-    pub(super) fn each_item(self, mut item: impl FnMut(Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
-        each_item(self.json(), |raw| if raw.get() == "null" { Ok(()) } else { item(Self::new(raw, self.body)) })
-    }
-
-    /// The texts in a list, without empty ones. A single text is a list of one.
-    pub(super) fn texts(self) -> Option<Vec<SharedStr>> {
-        self.list(size_of::<SharedStr>(), |item| item.text().ok_or(Malformed::OtherShape))
-            .map(|texts| texts.into_iter().filter(|text| !text.is_empty()).collect())
-    }
-
-    /// The objects in a list. A single object is a list of one, and an empty object is an empty list.
-    pub(super) fn objects(self) -> Option<Vec<Members<'de>>> {
-        let mut objects = self.list(size_of::<Members<'de>>(), Self::members)?;
-        objects.retain(|object| self.is_list() || !object.is_empty());
-        Some(objects)
-    }
-
-    /// The items of a list that are not null, or this value as the only item. `None` if `read` fails for any of them.
-    fn list<T>(self, item_bytes: usize, read: impl Fn(Self) -> Result<T, Malformed>) -> Option<Vec<T>> {
-        if !self.is_list() {
-            return Some(vec![read(self).ok()?]);
+    /// The text of a string, or the raw JSON of a number or boolean. `None` for lists and objects.
+    pub(super) fn text(self) -> Option<Cow<'de, str>> {
+        match self.form {
+            Form::Plain | Form::Escaped => self.string(),
+            Form::Other => (!self.json.starts_with(['[', '{'])).then_some(Cow::Borrowed(self.json)),
         }
-        let mut budget = Budget::of(self.json());
+    }
+
+    /// A whole number, written as a number or as digits in a string.
+    pub(super) fn number(self) -> Option<i64> {
+        self.text()?.parse().ok()
+    }
+
+    /// The items of a list that are not null, or `None` if the value is not a list.
+    pub(super) fn list(self, body: &'de SharedStr) -> Option<Vec<Self>> {
         let mut items = Vec::new();
-        let list = self.each_item(|item| {
-            budget.spend(item_bytes)?;
-            items.push(read(item)?);
+        let list = Json::of_value(self, body).list(|json| {
+            json.spend(size_of::<Self>())?;
+            items.push(json.value()?);
             Ok(())
         });
-        list.ok().map(|()| items)
+        items.retain(|item| !item.is_null());
+        list.is_ok().then_some(items)
     }
 
     /// An owned copy, or `None` if the value is nested deeper than any document of Microsoft's.
     pub(super) fn kept(self) -> Option<Box<RawValue>> {
-        // Most values have few brackets, and those cannot nest too deeply.
-        let brackets = self.json().bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-        (brackets <= MAX_DEPTH || is_within(self.raw, MAX_DEPTH)).then(|| self.raw.to_owned())
+        let is_too_deep = matches!(self.form, Form::Other) && is_deeper_than(self.json, MAX_DEPTH);
+        if is_too_deep { None } else { RawValue::from_string(self.json.to_owned()).ok() }
     }
 }
 
-/// Whether lists and objects nest at most to this depth.
-fn is_within(value: &RawValue, depth: usize) -> bool {
-    let json = value.get();
-    let is_list = json.starts_with('[');
-    if !is_list && !json.starts_with('{') {
-        return true;
+/// The text of a string, or `None` if it contains a lone surrogate or is not a string.
+fn unescaped(json: &str) -> Option<String> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    with_short_escapes(inside).or_else(|| serde_json::from_str(json).ok())
+}
+
+/// Unescapes the content of a string that uses only short escapes. Returns `None` if it contains any other escape. File
+/// paths are full of short escapes, and this needs a third of the instructions that `serde_json` needs.
+fn with_short_escapes(inside: &str) -> Option<String> {
+    let mut text = String::with_capacity(inside.len());
+    let mut rest = inside;
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        let (plain, escape) = rest.split_at_checked(at)?;
+        text.push_str(plain);
+        text.push(match escape.as_bytes().get(1)? {
+            byte @ (b'"' | b'\\' | b'/') => char::from(*byte),
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            _ => return None,
+        });
+        rest = escape.get(2..)?;
     }
-    let inner = |value: &RawValue| {
-        let is_within = depth > 0 && is_within(value, depth - 1);
-        if is_within { Ok(()) } else { Err(Malformed::TooMuch) }
-    };
-    if is_list {
-        return each_item(json, inner).is_ok();
+    text.push_str(rest);
+    Some(text)
+}
+
+/// Whether lists and objects nest deeper than `max_depth`.
+fn is_deeper_than(json: &str, max_depth: usize) -> bool {
+    let mut depth = 0_usize;
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > max_depth {
+            return true;
+        }
     }
-    let member = |_, value: Option<_>| value.map_or(Ok(()), inner);
-    let failure = &Failure::default();
-    read(json, failure, |json| json.deserialize_map(Object { member, failure })).is_ok()
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn string(json: &str) -> Option<String> {
+        let body = SharedStr::from(json);
+        Json::of(&body).value().expect("JSON").string().map(Cow::into_owned)
+    }
+
+    #[test]
+    fn strings_are_read_with_every_escape() {
+        let escapes = [r"\\", r#"\""#, r"\/", r"\n", r"\r", r"\t", r"\b", r"\f", r"\u00e9", r"\ud83d\udd12", r"\ud83d"];
+        for one in escapes {
+            for other in escapes {
+                for json in [format!("\"{one}{other}\""), format!("\"C:{one}temp {other} ü\""), format!("\"{other}a\"")]
+                {
+                    assert_eq!(string(&json), serde_json::from_str(&json).ok(), "{json}");
+                }
+            }
+        }
+        assert_eq!(string(r#""C:\\Windows\\System32""#).as_deref(), Some(r"C:\Windows\System32"));
+        assert_eq!(string(r#""\ud83d""#), None);
+        assert_eq!((string(r#""""#).as_deref(), string("1"), string("[]")), (Some(""), None, None));
+    }
+
+    #[test]
+    fn only_lists_and_objects_count_as_depth() {
+        assert!(!is_deeper_than(r#"{"a":"[[[[[[\"[["}"#, 1));
+        assert!(is_deeper_than(r#"{"a":[]}"#, 1));
+    }
 }

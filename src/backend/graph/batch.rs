@@ -19,7 +19,7 @@ use crate::credentials::CallError;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::{AlertId, comparable_id};
 use crate::domain::warning::Warnings;
-use crate::lenient_json::body::list;
+use crate::lenient_json::body::{self, MembersReader};
 use crate::lenient_json::members::Members;
 use crate::lenient_json::value::Value;
 
@@ -211,9 +211,9 @@ fn reserved_for_retries(calls: usize) -> usize {
 /// Returns the items of a batch response in the order of their ids, because Graph returns them in any order. An item that
 /// is missing or refused has failed. If all are refused, a role is missing. If an id occurs twice, success wins.
 fn items(answer: &SharedStr, count: usize) -> Result<Vec<Item>, CallError> {
-    let responses = list(answer, "responses", |_| size_of::<Item>(), |value| Ok(item(value.members()?, answer)))
-        .map_err(|malformed| CallError::Client(malformed.into()))?
-        .items;
+    let mut read = MembersReader(|members: Members<'_>| item(members, answer));
+    let responses =
+        body::list(answer, "responses", &mut read).map_err(|malformed| CallError::Client(malformed.into()))?.items;
     let mut items: Vec<Result<Item, CallError>> = (0..count).map(|_| Ok(Item::Failed(Retry::Never))).collect();
     for (at, item) in responses {
         if let Some(place) = at.and_then(|at| items.get_mut(at))
@@ -233,7 +233,7 @@ fn item(mut members: Members<'_>, answer: &SharedStr) -> (Option<usize>, Result<
     let at = members.text(&["id"], warnings).and_then(|id| id.parse().ok());
     let status = members.integer(&["status"], warnings).and_then(|status| u16::try_from(status).ok());
     let status = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
-    let wait = members.object("headers", warnings).and_then(|headers| headers.text_in_any_case("retry-after"));
+    let wait = members.object("headers", warnings).and_then(|mut headers| headers.text_in_any_case("retry-after"));
     let body = members.take("body").map(Value::json).unwrap_or_default();
     let item = if status.is_success() {
         Ok(Item::Body(answer.part(body)))

@@ -4,90 +4,127 @@
 //! members at any time. A member of an unexpected type is kept unchanged and reported in a warning. It never fails the
 //! answer.
 
+use std::borrow::Cow;
+
 use super::Members;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::vocabulary::snake_case;
 use crate::domain::warning::Warnings;
+use crate::lenient_json::json::{Json, Malformed};
 use crate::lenient_json::value::Value;
 
 impl<'de> Members<'de> {
-    /// Takes out the first of these members that is not absent. If `read` does not accept it, it is kept, with the warning
-    /// that it is not what was `expected`.
-    fn read<T>(
-        &mut self,
-        names: &[&'static str],
-        expected: &str,
-        warnings: &mut Warnings,
-        read: impl FnOnce(Value<'de>) -> Option<T>,
-    ) -> Option<T> {
-        let (name, value) = names.iter().find_map(|name| Some((name, self.peek(name)?)))?;
-        let result = read(value);
-        if result.is_some() {
-            self.take(name);
-        } else {
-            warnings.unexpected_type(name, expected);
+    /// Takes out a text that is only compared with known words, so that it may stay borrowed.
+    pub(crate) fn word(&mut self, name: &'static str, warnings: &mut Warnings) -> Option<Cow<'de, str>> {
+        let value = self.take(name)?;
+        let word = value.text();
+        if word.is_none() {
+            warnings.unexpected_type(name, "a text");
+            self.put_back(name, value);
         }
-        result
+        word.filter(|word| !word.is_empty())
     }
 
     /// Takes out a text: a string, or the raw JSON of a number or boolean. An empty text counts as absent.
     pub(crate) fn text(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Option<SharedStr> {
-        let mut texts = names.iter().filter_map(|name| self.read(&[name], "a text", warnings, Value::text));
-        texts.find(|text| !text.is_empty())
+        for name in names {
+            let Some(value) = self.take(name) else { continue };
+            let text = self.text_of(value);
+            if text.is_none() {
+                warnings.unexpected_type(name, "a text");
+                self.put_back(name, value);
+                return None;
+            }
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                return Some(text);
+            }
+        }
+        None
     }
 
     /// Takes out a word of an open vocabulary as `snake_case`. The original also stays if the conversion loses
     /// characters.
     pub(crate) fn snake_word(&mut self, name: &'static str, warnings: &mut Warnings) -> Option<SharedStr> {
-        let Some(word) = self.peek(name)?.string() else {
+        let value = self.take(name)?;
+        let word = value.string();
+        if word.is_none() {
             warnings.unexpected_type(name, "a text");
-            return None;
-        };
-        if is_plain(&word) {
-            self.take(name);
         }
-        Some(snake_case(&word)).filter(|word| !word.is_empty())
+        if !word.as_deref().is_some_and(is_plain) {
+            self.put_back(name, value);
+        }
+        word.map(|word| snake_case(&word)).filter(|word| !word.is_empty())
     }
 
     /// Takes out the first of a list of words as `snake_case`. The original list also stays if it contains more than
     /// that.
     pub(crate) fn first_word(&mut self, name: &'static str, warnings: &mut Warnings) -> Option<SharedStr> {
-        let Some(words) = self.peek(name)?.texts() else {
-            warnings.unexpected_type(name, "a list of texts");
-            return None;
-        };
-        if words.len() <= 1 && words.iter().all(|word| is_plain(word)) {
-            self.take(name);
+        let value = self.peek(name)?;
+        let words = self.texts(&[name], warnings);
+        let first = words.first()?;
+        if words.len() > 1 || !is_plain(first) {
+            self.put_back(name, value);
         }
-        words.first().map(|word| snake_case(word)).filter(|word| !word.is_empty())
+        Some(snake_case(first)).filter(|word| !word.is_empty())
     }
 
     /// Takes out a timestamp. .NET's minimum time (year 1) counts as absent. A text that is not a time is kept.
-    pub(crate) fn timestamp(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Option<Timestamp> {
-        self.read(names, "a time", warnings, |value| {
-            let text = value.string()?;
-            let is_absent = text.is_empty() || text.starts_with("0001-01-01T");
-            if is_absent { Some(None) } else { Timestamp::parse(&text).map(Some) }
-        })?
+    pub(crate) fn moment(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Option<Timestamp> {
+        let (name, value) = self.take_any(names)?;
+        let text = value.string();
+        let timestamp = text.as_deref().and_then(Timestamp::parse);
+        if timestamp.is_none() && !text.is_some_and(|text| text.is_empty() || text.starts_with("0001-01-01T")) {
+            warnings.unexpected_type(name, "a time");
+            self.put_back(name, value);
+        }
+        timestamp
     }
 
     /// Takes out a whole number, written as a number or as digits in a string.
     pub(crate) fn integer(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Option<i64> {
-        self.read(names, "a whole number", warnings, |value| value.text()?.parse().ok())
+        let (name, value) = self.take_any(names)?;
+        let integer = value.number();
+        if integer.is_none() {
+            warnings.unexpected_type(name, "a whole number");
+            self.put_back(name, value);
+        }
+        integer
     }
 
     /// Takes out a list of texts. A single text is a list of one. Empty texts are omitted.
     pub(crate) fn texts(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Vec<SharedStr> {
-        self.read(names, "a list of texts", warnings, Value::texts).unwrap_or_default()
+        let Some((name, value)) = self.take_any(names) else { return Vec::new() };
+        let texts: Option<Vec<SharedStr>> = match value.list(self.body) {
+            Some(list) => list.into_iter().map(|item| self.text_of(item)).collect(),
+            None => self.text_of(value).map(|one| vec![one]),
+        };
+        let mut texts = texts.unwrap_or_else(|| {
+            warnings.unexpected_type(name, "a list of texts");
+            self.put_back(name, value);
+            Vec::new()
+        });
+        texts.retain(|text| !text.is_empty());
+        texts
     }
 
-    /// Reads a list of objects without taking it out, so that it is also kept in `extra`. A single object is a list of
-    /// one, and an empty object is an empty list.
-    pub(crate) fn kept_objects(&self, name: &'static str, warnings: &mut Warnings) -> Option<Vec<Self>> {
-        let objects = self.peek(name)?.objects();
-        if objects.is_none() {
+    /// Takes out a list of objects. A single object is a list of one, and an empty object is an empty list.
+    pub(crate) fn objects(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Vec<Members<'de>> {
+        let Some((name, value)) = self.take_any(names) else { return Vec::new() };
+        let one = || Some(self.nested(value)?).map(|one| if one.is_empty() { vec![] } else { vec![one] });
+        self.nested_list(value).or_else(one).unwrap_or_else(|| {
             warnings.unexpected_type(name, "a list of objects");
+            self.put_back(name, value);
+            Vec::new()
+        })
+    }
+
+    /// Reads a list of objects that also stays in place, and so is kept in `extra`.
+    pub(crate) fn kept_objects(&mut self, name: &'static str, warnings: &mut Warnings) -> Vec<Members<'de>> {
+        let value = self.peek(name);
+        let objects = self.objects(&[name], warnings);
+        if let Some(value) = value.filter(|_| !objects.is_empty()) {
+            self.put_back(name, value);
         }
         objects
     }
@@ -97,35 +134,49 @@ impl<'de> Members<'de> {
         &mut self,
         name: &'static str,
         warnings: &mut Warnings,
-        read: impl Fn(&mut Self, &mut Warnings) -> T,
+        read: impl Fn(&mut Members<'de>, &mut Warnings) -> T,
     ) -> Vec<T> {
-        let Some(mut objects) = self.kept_objects(name, warnings) else { return Vec::new() };
+        let value = self.peek(name);
+        let mut objects = self.objects(&[name], warnings);
         let items = objects.iter_mut().map(|object| read(object, warnings)).collect();
-        if objects.iter().all(Members::is_empty) {
-            self.take(name);
+        if let Some(value) = value.filter(|_| !objects.iter().all(Members::is_empty)) {
+            self.put_back(name, value);
         }
         items
     }
 
     /// All members that are objects or lists of objects, with their names. Nothing is taken out.
     pub(crate) fn nested_objects(&self) -> impl Iterator<Item = (&str, Vec<Self>)> {
-        self.left().filter_map(|(name, value)| Some((&**name, value.objects()?)))
+        self.left().filter_map(|(name, value)| {
+            let objects = match value.json().as_bytes().first() {
+                Some(b'{') => vec![self.nested(value)?],
+                Some(b'[') => self.nested_list(value)?,
+                _ => return None,
+            };
+            Some((&**name, objects))
+        })
     }
 
     /// Takes out one object. A value of another type is kept, with a warning.
-    pub(crate) fn object(&mut self, name: &'static str, warnings: &mut Warnings) -> Option<Self> {
-        self.read(&[name], "an object", warnings, |value| value.members().ok())
+    pub(crate) fn object(&mut self, name: &'static str, warnings: &mut Warnings) -> Option<Members<'de>> {
+        let value = self.take(name)?;
+        let object = self.nested(value);
+        if object.is_none() {
+            warnings.unexpected_type(name, "an object");
+            self.put_back(name, value);
+        }
+        object
     }
 
-    /// Reads an object without taking it out.
-    pub(crate) fn peek_object(&self, name: &str) -> Option<Self> {
-        self.peek(name)?.members().ok()
+    /// Whether a member is an object.
+    pub(crate) fn has_object(&self, name: &str) -> bool {
+        self.peek(name).is_some_and(|value| value.json().starts_with('{'))
     }
 
     /// Reads a text by a name in any case, as header names are written.
-    pub(crate) fn text_in_any_case(&self, name: &str) -> Option<SharedStr> {
+    pub(crate) fn text_in_any_case(&mut self, name: &str) -> Option<SharedStr> {
         let (_, value) = self.left().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        value.text()
+        self.text_of(value)
     }
 
     /// Takes out a member if it is an empty list.
@@ -137,12 +188,32 @@ impl<'de> Members<'de> {
 
     /// Reads a text that is not empty, without taking it out.
     pub(crate) fn peek_text(&self, name: &str) -> Option<SharedStr> {
-        self.peek(name)?.text().filter(|text| !text.is_empty())
+        self.peek(name).and_then(|value| self.text_of(value)).filter(|text| !text.is_empty())
     }
 
-    /// Reads a list of texts without taking it out.
-    pub(crate) fn peek_texts(&self, name: &str) -> Vec<SharedStr> {
-        self.peek(name).and_then(Value::texts).unwrap_or_default()
+    /// A text that outlives these members. `None` for lists and objects.
+    fn text_of(&self, value: Value<'de>) -> Option<SharedStr> {
+        value.text().map(|text| self.kept(text))
+    }
+
+    /// The members of an object, or `None` if the value is not an object.
+    fn nested(&self, value: Value<'de>) -> Option<Self> {
+        Self::of(&mut Json::of_value(value, self.body)).ok()
+    }
+
+    /// The members of the objects in a list, without its nulls. `None` if the value is not such a list.
+    fn nested_list(&self, value: Value<'de>) -> Option<Vec<Self>> {
+        let mut objects = Vec::new();
+        let list = Json::of_value(value, self.body).list(|json| {
+            if json.peek() == Some(b'{') {
+                json.spend(size_of::<Self>())?;
+                objects.push(Self::of(json)?);
+            } else if !json.value()?.is_null() {
+                return Err(Malformed::OtherShape);
+            }
+            Ok(())
+        });
+        list.is_ok().then_some(objects)
     }
 }
 
@@ -153,15 +224,12 @@ fn is_plain(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::members;
     use super::*;
-
-    fn members(body: &SharedStr) -> Members<'_> {
-        Members::of_body(body).expect("an object")
-    }
 
     #[test]
     fn a_list_of_objects_may_also_contain_nulls() {
-        for (json, count) in [
+        for (json, found) in [
             (r#"[{"n":1},null,{"n":2}]"#, Some(2)),
             (r#"{"n":1}"#, Some(1)),
             ("[null]", Some(0)),
@@ -172,40 +240,19 @@ mod tests {
             (r#""{""#, None),
         ] {
             let mut warnings = Warnings::default();
-            let body = SharedStr::from(format!("{{\"a\":{json}}}"));
-            let members = members(&body);
-            assert_eq!(members.kept_objects("a", &mut warnings).map(|objects| objects.len()), count, "{json}");
-            assert_eq!(warnings.into_vec().is_empty(), count.is_some(), "{json}");
-        }
-    }
-
-    #[test]
-    fn strings_are_read_with_every_escape() {
-        let escapes = [r"\\", r#"\""#, r"\/", r"\n", r"\r", r"\t", r"\b", r"\f", r"\u00e9", r"\ud83d\udd12", "ü"];
-        for (one, other) in escapes.iter().flat_map(|one| escapes.map(|other| (one, other))) {
-            let body = SharedStr::from(format!("{{\"a\":\"C:{one}temp {other}\"}}"));
-            let text = members(&body).text(&["a"], &mut Warnings::default()).expect("a text");
-            assert_eq!(
-                serde_json::json!({ "a": text }),
-                serde_json::from_str::<serde_json::Value>(&body).expect("JSON")
-            );
-        }
-    }
-
-    #[test]
-    fn a_text_without_escapes_shares_the_memory_of_its_body() {
-        let body = SharedStr::from(r#"{"plain":"Grüße","number":77}"#);
-        for (name, text) in [("plain", "Grüße"), ("number", "77")] {
-            let shared = members(&body).text(&[name], &mut Warnings::default()).expect("a text");
-            assert_eq!((shared.as_str(), shared.as_ptr()), (text, body[body.find(text).expect("a part")..].as_ptr()));
+            let json = format!("{{\"a\":{json}}}");
+            let mut members = members(&json);
+            assert_eq!(members.objects(&["a"], &mut warnings).len(), found.unwrap_or(0), "{json}");
+            let is_unexpected = found.is_none();
+            let outcome = (!warnings.into_vec().is_empty(), !members.is_empty());
+            assert_eq!(outcome, (is_unexpected, is_unexpected), "{json}");
         }
     }
 
     #[test]
     fn a_lone_surrogate_affects_only_its_member() {
         let mut warnings = Warnings::default();
-        let body = SharedStr::of_static(r#"{"a":"\ud83d","b":"x"}"#);
-        let mut members = members(&body);
+        let mut members = members(r#"{"a":"\ud83d","b":"x"}"#);
         assert_eq!(members.text(&["a"], &mut warnings), None);
         assert_eq!(members.text(&["b"], &mut warnings).as_deref(), Some("x"));
         let extra = serde_json::to_string(&members.rest(&mut warnings)).expect("JSON");
@@ -215,8 +262,7 @@ mod tests {
     #[test]
     fn numbers_and_strings_are_interchangeable() {
         let mut warnings = Warnings::default();
-        let body = SharedStr::of_static(r#"{"a":77,"b":"88","c":true}"#);
-        let mut members = members(&body);
+        let mut members = members(r#"{"a":77,"b":"88","c":true}"#);
         assert_eq!(members.text(&["a"], &mut warnings).as_deref(), Some("77"));
         assert_eq!(members.integer(&["b"], &mut warnings), Some(88));
         assert_eq!(members.text(&["c"], &mut warnings).as_deref(), Some("true"));
@@ -225,16 +271,14 @@ mod tests {
     #[test]
     fn a_member_of_an_unexpected_type_is_kept_with_a_warning() {
         let mut warnings = Warnings::default();
-        let body =
-            SharedStr::of_static(r#"{"a":{"x":1},"b":"yesterday","c":"x","d":[[1]],"e":"0001-01-01T00:00:00Z"}"#);
-        let mut members = members(&body);
+        let mut members = members(r#"{"a":{"x":1},"b":"yesterday","c":"x","d":[[1]],"e":"0001-01-01T00:00:00Z"}"#);
         assert_eq!(members.text(&["a"], &mut warnings), None);
-        assert_eq!(members.timestamp(&["b"], &mut warnings), None);
+        assert_eq!(members.moment(&["b"], &mut warnings), None);
         assert_eq!(members.integer(&["c"], &mut warnings), None);
         assert!(members.texts(&["d"], &mut warnings).is_empty());
-        assert_eq!(members.timestamp(&["e"], &mut warnings), None);
-        let extra = serde_json::to_string(&members.rest(&mut warnings)).expect("JSON");
-        assert_eq!(extra, r#"{"a":{"x":1},"b":"yesterday","c":"x","d":[[1]]}"#);
+        assert_eq!(members.moment(&["e"], &mut warnings), None);
+        let extra = members.rest(&mut warnings);
+        assert_eq!(extra.iter().count(), 4);
         assert_eq!(warnings.into_vec().len(), 4);
     }
 }

@@ -2,9 +2,9 @@
 
 mod alert;
 mod evidence;
+mod incident;
 mod records;
 
-use crate::backend::wire;
 use crate::client::ClientError;
 use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
@@ -12,20 +12,21 @@ use crate::domain::portal::Portal;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::Warnings;
-use crate::lenient_json::body::{Page, page};
+use crate::lenient_json::body::{MembersReader, Page, counted, object, page};
 use crate::lenient_json::members::Members;
-use alert::read_alert;
+use alert::AlertReader;
+use incident::IncidentReader;
 
 pub(super) use records::{devices, sha1_of_file};
 
 /// Reads the body of `GET /api/alerts/{id}`.
 pub(super) fn alert(body: &SharedStr, portal: Portal, warnings: &mut Warnings) -> Result<Alert, ClientError> {
-    Ok(read_alert(Members::of_body(body)?, portal, true, warnings)?)
+    Ok(object(body, &mut AlertReader::new(portal, warnings, true))?)
 }
 
-/// Reads the body of a list of alerts. In a list, `[]` means that the evidence was not loaded.
+/// Reads the body of a list of alerts.
 pub(super) fn alerts(body: &SharedStr, portal: Portal, warnings: &mut Warnings) -> Result<Page<Alert>, ClientError> {
-    Ok(page(body, Alert::weight, |members| read_alert(members, portal, false, warnings))?)
+    Ok(page(body, &mut AlertReader::new(portal, warnings, false))?)
 }
 
 /// Reads the body of `GET /api/incidents/{id}`, with the first page of its alerts.
@@ -35,8 +36,9 @@ pub(super) fn incident(
     portal: Portal,
     warnings: &mut Warnings,
 ) -> Result<(Incident, Page<Alert>), ClientError> {
-    let alert = |members, warnings: &mut Warnings| read_alert(members, portal, true, warnings);
-    Ok(wire::incident(body, id, portal, Some, warnings, alert)?)
+    let ((incident, mut alerts), made) = counted(body, &mut IncidentReader { id, portal, warnings })?;
+    alerts.made = made;
+    Ok((incident, alerts))
 }
 
 /// Reads a further page of an incident's alerts.
@@ -45,5 +47,10 @@ pub(super) fn incident_alerts(
     portal: Portal,
     warnings: &mut Warnings,
 ) -> Result<Page<Alert>, ClientError> {
-    Ok(page(body, Alert::weight, |members| read_alert(members, portal, true, warnings))?)
+    Ok(page(body, &mut AlertReader::new(portal, warnings, true))?)
+}
+
+/// Reads a page of objects with one function for each object.
+fn records<'de, T>(body: &'de SharedStr, read: impl FnMut(Members<'de>) -> T) -> Result<Page<T>, ClientError> {
+    Ok(page(body, &mut MembersReader(read))?)
 }

@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 
+use super::records as page_of;
 use crate::backend::defender::devices::DeviceRecord;
 use crate::client::ClientError;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::{DeviceId, Sha1, Sha256};
 use crate::domain::warning::Warnings;
-use crate::lenient_json::body::{Page, page};
+use crate::lenient_json::body::Page;
 use crate::lenient_json::members::Members;
 
 /// Reads a page of `GET /api/machines`.
@@ -15,7 +16,7 @@ use crate::lenient_json::members::Members;
 /// Source: <https://learn.microsoft.com/defender-endpoint/api/machine>; `mergedIntoMachineId`, `isPotentialDuplication`
 /// and `isExcluded` are sent, but not documented there.
 pub(in crate::backend::defender) fn devices(body: &SharedStr) -> Result<Page<DeviceRecord>, ClientError> {
-    let Page { items, next_link, made } = page(body, |_| size_of::<DeviceRecord>(), |members| Ok(device(members)))?;
+    let Page { items, next_link, made } = page_of(body, device)?;
     Ok(Page { items: items.into_iter().flatten().collect(), next_link, made })
 }
 
@@ -31,7 +32,7 @@ fn device(mut members: Members<'_>) -> Option<DeviceRecord> {
     Some(DeviceRecord {
         id: DeviceId::parse(&members.text(&["id"], warnings)?)?,
         name: members.text(&["computerDnsName"], warnings).unwrap_or_default(),
-        last_seen: members.timestamp(&["lastSeen"], warnings),
+        last_seen: members.moment(&["lastSeen"], warnings),
         is_active,
         is_superseded: is_superseded
             || members.text(&["mergedIntoMachineId"], warnings).is_some_and(|id| !id.is_empty()),

@@ -6,76 +6,108 @@
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence>.
 
 use std::collections::HashSet;
+use std::mem;
 
 use super::within;
 use super::words::pascal_case;
-use crate::backend::wire::evidence::{account, common, detail, file, mail, process};
-use crate::backend::wire::logged_on_users;
 use crate::domain::alert::{Device, LoggedOnUser};
-use crate::domain::evidence::{Detail, Evidence, Mail, Mailbox, Parent, Process, User};
+use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Parent, Process, Registry, User};
 use crate::domain::shared_str::SharedStr;
 use crate::domain::vocabulary::snake_case;
 use crate::domain::warning::Warnings;
+use crate::lenient_json::json::{Json, Malformed};
 use crate::lenient_json::members::Members;
+use crate::lenient_json::objects::ReadObject;
+use crate::lenient_json::shared_fields;
 use crate::lenient_json::value::Value;
 
 /// The roles of the device that the alert was raised on.
 const MAIN_ROLES: [&str; 2] = ["PrimaryDevice", "Main device"];
 
-/// The devices in the evidence of one alert, and the users who were logged on to them.
-#[derive(Default)]
-pub(super) struct Devices {
-    main: Vec<Device>,
-    further: Vec<Device>,
-    seen: HashSet<Device>,
-    users: Vec<LoggedOnUser>,
+/// Reads the evidence items of one alert, and collects the devices and the users who were logged on to them.
+pub(super) struct EvidenceReader<'n, 'de> {
+    pub(super) warnings: &'n mut Warnings,
+    main_devices: Vec<Device>,
+    devices: Vec<Device>,
+    seen_devices: HashSet<Device>,
+    logged_on_users: Vec<LoggedOnUser>,
     seen_users: HashSet<LoggedOnUser>,
+    passed_over: Vec<Value<'de>>,
+    /// The members of the previous item; their buffer is reused.
+    members: Members<'de>,
 }
 
-impl Devices {
-    /// Returns the devices, the main device first, and the users.
-    pub(super) fn into_devices_and_users(mut self) -> (Vec<Device>, Vec<LoggedOnUser>) {
-        self.main.append(&mut self.further);
-        (self.main, self.users)
+impl<'n, 'de> EvidenceReader<'n, 'de> {
+    pub(super) fn new(warnings: &'n mut Warnings) -> Self {
+        Self {
+            warnings,
+            main_devices: Vec::new(),
+            devices: Vec::new(),
+            seen_devices: HashSet::new(),
+            logged_on_users: Vec::new(),
+            seen_users: HashSet::new(),
+            passed_over: Vec::new(),
+            members: Members::default(),
+        }
     }
 
-    /// Adds a device and its users. Both also stay complete in the evidence item.
-    fn add(&mut self, members: &Members<'_>) {
+    /// Returns the devices, the main device first, and the users who were logged on to them.
+    pub(super) fn into_devices_and_users(mut self) -> (Vec<Device>, Vec<LoggedOnUser>) {
+        self.main_devices.append(&mut self.devices);
+        (self.main_devices, self.logged_on_users)
+    }
+
+    /// Takes the values in the list that are not evidence items.
+    pub(super) fn passed_over(&mut self) -> Vec<Value<'de>> {
+        mem::take(&mut self.passed_over)
+    }
+
+    /// Collects a device and its users. Both also stay complete in the evidence item.
+    fn collect_device(&mut self, members: &Members<'_>) {
         let device = within::device(members);
-        let is_main = members.peek_texts("detailedRoles").iter().any(|role| MAIN_ROLES.contains(&role.as_str()));
-        if device != Device::default() && self.seen.insert(device.clone()) {
-            let devices = if is_main { &mut self.main } else { &mut self.further };
+        let roles = members.only("detailedRoles").texts(&["detailedRoles"], &mut Warnings::default());
+        let is_main = roles.iter().any(|role| MAIN_ROLES.contains(&role.as_str()));
+        if device != Device::default() && self.seen_devices.insert(device.clone()) {
+            let devices = if is_main { &mut self.main_devices } else { &mut self.devices };
             devices.push(device);
         }
-        let users = logged_on_users(&mut members.clone(), &mut Warnings::default());
-        self.users.extend(users.into_iter().filter(|user| self.seen_users.insert(user.clone())));
+        let users = shared_fields::logged_on_users(&mut members.only("loggedOnUsers"), &mut Warnings::default());
+        for user in users {
+            if self.seen_users.insert(user.clone()) {
+                self.logged_on_users.push(user);
+            }
+        }
     }
 }
 
-/// Reads an evidence item, and adds it to the devices if it is one.
-pub(super) fn read_evidence(mut members: Members<'_>, devices: &mut Devices, warnings: &mut Warnings) -> Evidence {
-    let members = &mut members;
-    let odata_type = members.take("@odata.type").and_then(Value::string);
-    let kind = odata_type.map(|word| kind_of(&word)).filter(|kind| !kind.is_empty());
-    let kind = kind.unwrap_or(SharedStr::of_static("unknown"));
-    if kind == "device" {
-        devices.add(members);
+impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
+    type Item = Evidence;
+
+    fn weight(evidence: &Evidence) -> usize {
+        evidence.weight()
     }
-    let common = common(members, warnings);
-    let role = members.first_word("roles", warnings);
-    for name in ["detailedRoles", "roles", "tags"] {
-        members.take_if_empty(name);
-    }
-    let mut parts = Vec::new();
-    let detail = nested_detail(&kind, members, &mut parts, warnings);
-    let nested = within::nested(&kind, &detail, members);
-    let mut extra = members.rest(warnings);
-    for (name, part) in parts {
-        if let Some(rest) = part.rest_as_object() {
-            extra.keep(name, rest);
+
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Evidence, Malformed> {
+        let mut members = mem::take(&mut self.members);
+        let mut kind = SharedStr::default();
+        members.read(json, |name, json| {
+            let is_type = name == "@odata.type";
+            if is_type {
+                kind = json.value()?.string().map(|word| kind_of(&word)).unwrap_or_default();
+            }
+            Ok(is_type)
+        })?;
+        if kind == "device" {
+            self.collect_device(&members);
         }
+        let evidence = normalize(kind, &mut members, self.warnings);
+        self.members = members;
+        Ok(evidence)
     }
-    Evidence { kind, role, detail, extra, nested, ..common }
+
+    fn pass_over(&mut self, value: Value<'de>) {
+        self.passed_over.push(value);
+    }
 }
 
 /// Returns our name of a type: `#microsoft.graph.security.analyzedMessageEvidence` → `mail_message`. It is the name in the
@@ -90,15 +122,32 @@ fn kind_of(odata_type: &str) -> SharedStr {
     }
 }
 
+fn normalize(kind: SharedStr, members: &mut Members<'_>, warnings: &mut Warnings) -> Evidence {
+    let kind = if kind.is_empty() { SharedStr::of_static("unknown") } else { kind };
+    let verdict = members.snake_word("verdict", warnings);
+    let remediation_status = members.snake_word("remediationStatus", warnings);
+    let detection_status = members.snake_word("detectionStatus", warnings);
+    let observed_at = members.moment(&["createdDateTime"], warnings);
+    let role = members.first_word("roles", warnings);
+    for name in ["detailedRoles", "roles", "tags"] {
+        members.take_if_empty(name);
+    }
+    let mut parts = Vec::new();
+    let detail = detail(&kind, members, &mut parts, warnings);
+    let nested = within::nested(&kind, &detail, members);
+    let mut extra = members.rest(warnings);
+    for (name, part) in parts {
+        if let Some(rest) = part.rest_as_object() {
+            extra.keep(name, rest);
+        }
+    }
+    Evidence { kind, role, verdict, remediation_status, detection_status, observed_at, detail, extra, nested }
+}
+
 /// The nested objects of an item, by name, with the members that were not read.
 type Parts<'de> = Vec<(&'static str, Members<'de>)>;
 
-fn nested_detail<'de>(
-    kind: &str,
-    members: &mut Members<'de>,
-    parts: &mut Parts<'de>,
-    warnings: &mut Warnings,
-) -> Detail {
+fn detail<'de>(kind: &str, members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Detail {
     match kind {
         "file" => {
             let mut details = members.object("fileDetails", warnings).unwrap_or_default();
@@ -106,50 +155,78 @@ fn nested_detail<'de>(
             parts.push(("fileDetails", details));
             Detail::File(file)
         }
-        "process" => Detail::Process(Box::new(process_with_images(members, parts, warnings))),
-        "user" => Detail::User(user_account(members, parts, warnings).unwrap_or_default()),
+        "process" => Detail::Process(Box::new(process(members, parts, warnings))),
+        "user" => {
+            let mut account = members.object("userAccount", warnings).unwrap_or_default();
+            let user = user(&mut account, warnings);
+            parts.push(("userAccount", account));
+            Detail::User(user)
+        }
+        "ip" => Detail::Ip(Ip { address: members.text(&["ipAddress"], warnings) }),
+        "url" => Detail::Url(Address { url: members.text(&["url"], warnings) }),
+        "registry" => Detail::Registry(Registry {
+            hive: members.text(&["registryHive"], warnings),
+            key: members.text(&["registryKey"], warnings),
+            value_name: members.text(&["registryValueName"], warnings),
+            value: members.text(&["registryValue"], warnings),
+            value_type: members.text(&["registryValueType"], warnings),
+        }),
         "mailbox" => Detail::Mailbox(Mailbox {
             address: members.text(&["primaryAddress"], warnings),
             display_name: members.text(&["displayName"], warnings),
-            user: owner(members, parts, warnings),
+            user: account(members, parts, warnings),
         }),
-        "mail_message" => Detail::Mail(Box::new(mail_with_senders(members, parts, warnings))),
-        _ => detail(kind, members, warnings),
+        "mail_message" => Detail::Mail(Box::new(mail(members, parts, warnings))),
+        _ => Detail::Other {},
     }
 }
 
-fn user_account<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Option<User> {
-    let mut object = members.object("userAccount", warnings)?;
-    let user = account(&mut object, warnings);
-    parts.push(("userAccount", object));
-    Some(user)
+fn file(details: &mut Members<'_>, warnings: &mut Warnings) -> File {
+    File {
+        name: details.text(&["fileName"], warnings),
+        path: details.text(&["filePath"], warnings),
+        sha1: details.text(&["sha1"], warnings),
+        sha256: details.text(&["sha256"], warnings),
+        md5: details.text(&["md5"], warnings),
+    }
+}
+
+fn user(account: &mut Members<'_>, warnings: &mut Warnings) -> User {
+    User {
+        name: account.text(&["accountName"], warnings),
+        domain: account.text(&["domainName"], warnings),
+        upn: account.text(&["userPrincipalName"], warnings),
+        sid: account.text(&["userSid"], warnings),
+        aad_id: account.text(&["azureAdUserId"], warnings),
+    }
 }
 
 /// Reads the account of a process or a mailbox.
-fn owner<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Option<Box<User>> {
-    user_account(members, parts, warnings).filter(|user| *user != User::default()).map(Box::new)
+fn account<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Option<Box<User>> {
+    let mut account = members.object("userAccount", warnings)?;
+    let user = user(&mut account, warnings);
+    parts.push(("userAccount", account));
+    (user != User::default()).then(|| Box::new(user))
 }
 
-pub(super) fn process_with_images<'de>(
-    members: &mut Members<'de>,
-    parts: &mut Parts<'de>,
-    warnings: &mut Warnings,
-) -> Process {
-    let process = process(members, warnings);
+pub(super) fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Process {
     let mut image = members.object("imageFile", warnings).unwrap_or_default();
     let mut parent_image = members.object("parentProcessImageFile", warnings).unwrap_or_default();
     let process = Process {
+        pid: members.integer(&["processId"], warnings),
+        command_line: members.text(&["processCommandLine"], warnings),
+        created_at: members.moment(&["processCreationDateTime"], warnings),
         name: image.text(&["fileName"], warnings),
         path: image.text(&["filePath"], warnings),
         sha1: image.text(&["sha1"], warnings),
         sha256: image.text(&["sha256"], warnings),
         parent: Parent {
+            pid: members.integer(&["parentProcessId"], warnings),
             name: parent_image.text(&["fileName"], warnings),
             path: parent_image.text(&["filePath"], warnings),
-            ..process.parent
+            created_at: members.moment(&["parentProcessCreationDateTime"], warnings),
         },
-        user: owner(members, parts, warnings),
-        ..process
+        user: account(members, parts, warnings),
     };
     parts.extend([("imageFile", image), ("parentProcessImageFile", parent_image)]);
     process
@@ -158,31 +235,33 @@ pub(super) fn process_with_images<'de>(
 /// Reads a mail. `sender` is the header `From` (P2), which the recipient saw; `envelope_sender` is the envelope (P1).
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/security-analyzedmessageevidence>.
-fn mail_with_senders<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Mail {
-    let mail = mail(members, warnings);
-    let mut sender = |name| {
-        let mut object = members.object(name, warnings).unwrap_or_default();
-        let address = object.text(&["emailAddress"], warnings);
-        parts.push((name, object));
-        address
-    };
+fn mail<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Mail {
+    let mut envelope = members.object("p1Sender", warnings).unwrap_or_default();
+    let mut header = members.object("p2Sender", warnings).unwrap_or_default();
+    let address = &["emailAddress"];
+    let (envelope_sender, sender) = (envelope.text(address, warnings), header.text(address, warnings));
+    parts.extend([("p1Sender", envelope), ("p2Sender", header)]);
     Mail {
-        envelope_sender: sender("p1Sender"),
-        sender: sender("p2Sender"),
-        delivery_action: mail.delivery_action.as_deref().map(|word| pascal_case(word).into()),
-        ..mail
+        sender,
+        recipient: members.text(&["recipientEmailAddress"], warnings),
+        subject: members.text(&["subject"], warnings),
+        delivery_action: members.text(&["deliveryAction"], warnings).map(|word| pascal_case(&word).into()),
+        envelope_sender,
+        sender_ip: members.text(&["senderIp"], warnings),
+        message_id: members.text(&["internetMessageId"], warnings),
+        network_message_id: members.text(&["networkMessageId"], warnings),
+        received_at: members.moment(&["receivedDateTime"], warnings),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lenient_json::body::object;
 
     fn read(json: &str) -> serde_json::Value {
         let mut warnings = Warnings::default();
-        let body = SharedStr::from(json);
-        let members = Members::of_body(&body).expect("an object");
-        let evidence = read_evidence(members, &mut Devices::default(), &mut warnings);
+        let evidence = object(&json.into(), &mut EvidenceReader::new(&mut warnings)).expect("evidence");
         assert!(warnings.into_vec().is_empty(), "{json}");
         serde_json::to_value(&evidence).expect("JSON")
     }
@@ -229,16 +308,17 @@ mod tests {
 
     #[test]
     fn the_main_device_comes_first() {
-        let mut devices = Devices::default();
+        let mut warnings = Warnings::default();
+        let mut reader = EvidenceReader::new(&mut warnings);
         let bodies = [
             r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"a","hostName":"one"}"##,
             r##"{"@odata.type":"#microsoft.graph.security.deviceEvidence","mdeDeviceId":"b","deviceDnsName":"two","detailedRoles":["PrimaryDevice"],"loggedOnUsers":[{"accountName":"x","domainName":"D"}]}"##,
         ];
         let bodies = bodies.map(SharedStr::from);
         for body in &bodies {
-            read_evidence(Members::of_body(body).expect("an object"), &mut devices, &mut Warnings::default());
+            object(body, &mut reader).expect("evidence");
         }
-        let (devices, users) = devices.into_devices_and_users();
+        let (devices, users) = reader.into_devices_and_users();
         let names: Vec<_> = devices.iter().map(|device| device.name.as_deref()).collect();
         assert_eq!((names, users.len()), (vec![Some("two"), Some("one")], 1));
     }

@@ -2,13 +2,13 @@
 
 mod alert;
 mod evidence;
+mod incident;
 #[cfg(test)]
 mod kinds;
 mod row;
 mod within;
 mod words;
 
-use crate::backend::wire;
 use crate::client::ClientError;
 use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
@@ -16,21 +16,20 @@ use crate::domain::portal::Portal;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::Warnings;
-use crate::lenient_json::body::{Page, page};
-use crate::lenient_json::members::Members;
-use alert::read_alert;
-use words::older_spelling;
+use crate::lenient_json::body::{Page, counted, object, page};
+use alert::AlertReader;
+use incident::IncidentReader;
 
 pub(super) use row::{Rows, rows};
 
 /// Reads an alert: a response of its own, or an item of a batch.
 pub(super) fn alert(body: &SharedStr, portal: Portal, warnings: &mut Warnings) -> Result<Alert, ClientError> {
-    Ok(read_alert(Members::of_body(body)?, portal, warnings)?)
+    Ok(object(body, &mut AlertReader::new(portal, warnings))?)
 }
 
 /// Reads a page of alerts.
 pub(super) fn alerts(body: &SharedStr, portal: Portal, warnings: &mut Warnings) -> Result<Page<Alert>, ClientError> {
-    Ok(page(body, Alert::weight, |members| read_alert(members, portal, warnings))?)
+    Ok(page(body, &mut AlertReader::new(portal, warnings))?)
 }
 
 /// Reads an incident, with the first page of its alerts if it was expanded.
@@ -40,8 +39,9 @@ pub(super) fn incident(
     portal: Portal,
     warnings: &mut Warnings,
 ) -> Result<(Incident, Page<Alert>), ClientError> {
-    let alert = |members, warnings: &mut Warnings| read_alert(members, portal, warnings);
-    Ok(wire::incident(body, id, portal, older_spelling, warnings, alert)?)
+    let ((incident, mut alerts), made) = counted(body, &mut IncidentReader { id, portal, warnings })?;
+    alerts.made = made;
+    Ok((incident, alerts))
 }
 
 #[cfg(test)]

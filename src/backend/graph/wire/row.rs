@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::backend::wire::severity;
 use crate::client::ClientError;
 use crate::domain::alert::{Alert, Device};
 use crate::domain::portal::Portal;
@@ -15,9 +14,10 @@ use crate::domain::shared_str::SharedStr;
 use crate::domain::vocabulary::{self, UnknownWords};
 use crate::domain::warning::Warnings;
 use crate::lenient_json::body::list;
-use crate::lenient_json::json::Malformed;
+use crate::lenient_json::json::{Json, Malformed};
 use crate::lenient_json::members::Members;
-use crate::lenient_json::value::Value;
+use crate::lenient_json::objects::ReadObject;
+use crate::lenient_json::shared_fields;
 
 /// The columns that are read, and their names in this module.
 const COLUMNS: [(&str, &str); 16] = [
@@ -56,8 +56,7 @@ pub(in crate::backend::graph) struct Rows<'de> {
 
 /// Reads the rows of a response. If none of them names an alert, the response is malformed: it is not "no alerts".
 pub(in crate::backend::graph) fn rows(body: &SharedStr) -> Result<Rows<'_>, ClientError> {
-    let weight = |row: &Row<'_>| row.alert_id.len() + row.members.weight();
-    let all = list(body, "results", weight, |item| row(item, body))?.items;
+    let all = list(body, "results", &mut RowReader)?.items;
     let count = all.len();
     let mut by_alert: Vec<_> = all.into_iter().filter(|row| !row.alert_id.is_empty()).collect();
     let without_id = count - by_alert.len();
@@ -69,17 +68,31 @@ pub(in crate::backend::graph) fn rows(body: &SharedStr) -> Result<Rows<'_>, Clie
     Ok(Rows { by_alert, without_id })
 }
 
-fn row<'de>(row: Value<'de>, body: &SharedStr) -> Result<Row<'de>, Malformed> {
-    let columns = row.members()?;
-    // Hunting sends an empty text for a column without a value.
-    let columns = columns.left().filter(|(_, value)| value.json() != "\"\"");
-    let ours = columns.map(|(name, value)| {
-        let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(name));
-        (column.map_or_else(|| name.clone(), |(_, ours)| Cow::Borrowed(*ours)), value)
-    });
-    let mut members: Members<'_> = ours.collect();
-    let alert_id = members.text(&["AlertId"], &mut Warnings::default()).unwrap_or_default();
-    Ok(Row { alert_id, body: body.part(row.json()), members })
+struct RowReader;
+
+impl<'de> ReadObject<'de> for RowReader {
+    type Item = Row<'de>;
+
+    fn weight(row: &Row<'de>) -> usize {
+        row.alert_id.len() + row.members.weight()
+    }
+
+    fn read(&mut self, json: &mut Json<'de>) -> Result<Row<'de>, Malformed> {
+        let row = json.value()?;
+        let mut members = Members::within(json.body());
+        Json::of_value(row, json.body()).object(|json| {
+            let name = json.name()?;
+            let value = json.value()?;
+            let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(&name));
+            // Hunting sends an empty text for a column without a value.
+            if value.json() != "\"\"" {
+                members.put(column.map_or(name, |(_, ours)| Cow::Borrowed(*ours)), value);
+            }
+            Ok(())
+        })?;
+        let alert_id = members.text(&["AlertId"], &mut Warnings::default()).unwrap_or_default();
+        Ok(Row { alert_id, body: json.body().part(row.json()), members })
+    }
 }
 
 impl Row<'_> {
@@ -103,7 +116,7 @@ impl Row<'_> {
     pub(in crate::backend::graph) fn into_alert(self, portal: Portal, warnings: &mut Warnings) -> Alert {
         let mut members = self.members;
         let mut unknown_words = UnknownWords::default();
-        let severity = severity(&mut members, &mut unknown_words, warnings);
+        let severity = shared_fields::severity(&mut members, &mut unknown_words, warnings);
         let device = Device {
             id: members.text(&["DeviceId"], warnings),
             name: members.text(&["DeviceName"], warnings),
@@ -122,7 +135,7 @@ impl Row<'_> {
             detection_source: members.text(&["DetectionSource"], warnings),
             service_source: members.text(&["ServiceSource"], warnings),
             device: (device != Device::default()).then_some(device),
-            created_at: members.timestamp(&["Timestamp"], warnings),
+            created_at: members.moment(&["Timestamp"], warnings),
             url: portal.alert(&self.alert_id, None).map(SharedStr::from),
             extra: members.rest(warnings),
             unknown_words,

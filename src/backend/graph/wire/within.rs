@@ -5,8 +5,7 @@
 //!
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence> and the pages of its types.
 
-use super::evidence::process_with_images;
-use crate::backend::wire::evidence::account_and_file;
+use super::evidence;
 use crate::domain::alert::Device;
 use crate::domain::evidence::{Detail, File, Mail, Mailbox, NestedEntities, User};
 use crate::domain::shared_str::SharedStr;
@@ -35,7 +34,7 @@ pub(super) fn nested(kind: &str, detail: &Detail, members: &Members<'_>) -> Opti
         // A device is in the devices of the alert, and its last addresses are not entities.
         Detail::Other {} if kind == "device" => return None,
         Detail::Mailbox(_) => nested.users.extend(members.peek_text("upn").map(user_by_upn)),
-        Detail::Mail(_) => nested.urls = members.peek_texts("urls"),
+        Detail::Mail(_) => nested.urls = texts(members, "urls"),
         Detail::Other {} => {
             add_by_type(kind, members, &mut nested);
             add_object(members, &mut nested);
@@ -71,7 +70,7 @@ fn add_by_type(kind: &str, members: &Members<'_>, nested: &mut NestedEntities) {
             }));
         }
         "network_connection" => {
-            let address = |name| members.peek_object(name)?.peek_text("ipAddress");
+            let address = |name| members.only(name).object(name, &mut Warnings::default())?.peek_text("ipAddress");
             (nested.source, nested.destination) = (address("sourceAddress"), address("destinationAddress"));
         }
         "submission_mail" => {
@@ -85,7 +84,7 @@ fn add_by_type(kind: &str, members: &Members<'_>, nested: &mut NestedEntities) {
             });
         }
         "teams_message" => {
-            let others = ["recipients", "suspiciousRecipients"].into_iter().flat_map(|name| members.peek_texts(name));
+            let others = ["recipients", "suspiciousRecipients"].into_iter().flat_map(|name| texts(members, name));
             nested.users.extend(text("senderFromAddress").into_iter().chain(others).map(user_by_upn));
         }
         _ => {}
@@ -96,7 +95,7 @@ fn add_by_type(kind: &str, members: &Members<'_>, nested: &mut NestedEntities) {
 fn search(members: &Members<'_>, depth: usize, nested: &mut NestedEntities) {
     let text = |name: &str| members.peek_text(name);
     nested.ips.extend(text("ipAddress").into_iter().chain(text("senderIp")).chain(text("senderIP")));
-    nested.urls.extend(text("url").into_iter().chain(members.peek_texts("urls")));
+    nested.urls.extend(text("url").into_iter().chain(texts(members, "urls")));
     nested
         .files
         .extend(text("algorithm").zip(text("value")).and_then(|(algorithm, value)| file_by_hash(&algorithm, value)));
@@ -108,8 +107,8 @@ fn search(members: &Members<'_>, depth: usize, nested: &mut NestedEntities) {
             continue;
         }
         for mut object in objects {
-            if object.peek_object("imageFile").is_some() || object.peek_text("processId").is_some() {
-                nested.processes.push(process_with_images(&mut object, &mut Vec::new(), &mut Warnings::default()));
+            if object.has_object("imageFile") || object.peek_text("processId").is_some() {
+                nested.processes.push(evidence::process(&mut object, &mut Vec::new(), &mut Warnings::default()));
             }
             add_object(&object, nested);
             search(&object, depth + 1, nested);
@@ -119,12 +118,30 @@ fn search(members: &Members<'_>, depth: usize, nested: &mut NestedEntities) {
 
 /// Adds an object, if it is an account, a file or a device.
 fn add_object(object: &Members<'_>, nested: &mut NestedEntities) {
-    let (user, file) = account_and_file(object);
+    let text = |name: &str| object.peek_text(name);
+    let user = User {
+        name: text("accountName"),
+        domain: text("domainName"),
+        upn: text("userPrincipalName"),
+        sid: text("userSid"),
+        aad_id: text("azureAdUserId"),
+    };
+    let file = File {
+        name: text("fileName"),
+        path: text("filePath"),
+        sha1: text("sha1"),
+        sha256: text("sha256"),
+        md5: text("md5"),
+    };
     let is_file = [&file.name, &file.sha1, &file.sha256, &file.md5].into_iter().any(Option::is_some);
     let device = device(object);
     nested.users.extend(Some(user).filter(User::is_named));
     nested.files.extend(is_file.then_some(file));
     nested.devices.extend(Some(device).filter(|device| device.name.is_some()));
+}
+
+fn texts(members: &Members<'_>, name: &'static str) -> Vec<SharedStr> {
+    members.only(name).texts(&[name], &mut Warnings::default())
 }
 
 fn device_by_name(name: SharedStr) -> Device {
