@@ -21,6 +21,7 @@ for await (const line of createInterface(demo.stdout)) {
   if (base) break;
 }
 demo.stdout.resume();
+process.on("exit", () => demo.kill());
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
@@ -89,6 +90,13 @@ const first = {
     await page.locator("#problem").getByText("unauthorized").waitFor();
     expect(await page.evaluate(() => document.activeElement.id) === "key", "the key has no focus");
   },
+  async what_is_typed_after_a_click_has_no_kind(page) {
+    await page.goto(base);
+    await page.locator("#examples button").first().click();
+    await headline(page);
+    await look(page, "desk-042.contoso.com");
+    await page.locator("#headline").getByText("Machine desk-042").waitFor({ timeout: 20_000 });
+  },
   async nothing_is_kept_outside_the_tab(page) {
     await page.goto(`${base}/#value=${ALERT}`);
     await headline(page);
@@ -119,12 +127,37 @@ const further = {
       answer.summary = hostile;
       answer.alerts[0].title = hostile;
       answer.alerts[0].url = "javascript:alert(3)";
+      answer.entities.files[0].name = "invoice\u202efdp.exe";
       return answer;
     });
     await page.goto(`${base}/#value=${ALERT}`);
     expect(await headline(page) === hostile, "the summary is not verbatim");
+    await page.click("#tab-json");
     expect(await page.locator("#result img, #result script").count() === 0, "the answer became HTML");
+    expect((await page.locator("#panel-answer").textContent()).includes("invoice\\u202efdp.exe"), "a text is reordered");
     expect(await page.locator('a[href^="javascript"]').count() === 0, "a link runs a script");
+  },
+  async forms_of_attackers_stay_texts(page) {
+    const hostile = "<img src=x onerror=alert(1)>";
+    await page.route("**/v1/enrich", async (route) => {
+      const response = await route.fetch();
+      const text = (await response.text()).replaceAll("Credentials read", hostile);
+      return route.fulfill({ response, body: text });
+    });
+    await page.goto(`${base}/#machine=desk-042.contoso.com`);
+    await headline(page);
+    for (const name of ["json", "slack", "teams", "markdown"]) {
+      await page.click(`#tab-${name}`);
+      await page.locator(`#panel-${name}`).getByText("<img src=x").first().waitFor({ timeout: 20_000 });
+      expect(await page.locator("#result img").count() === 0, `${name} became HTML`);
+    }
+  },
+  async a_problem_is_accessible_and_has_the_focus(page) {
+    await page.goto(base);
+    await look(page, "desk-9999.contoso.com");
+    await page.locator("#problem h2").waitFor({ timeout: 20_000 });
+    expect(await page.evaluate(() => document.activeElement.closest("#problem") !== null), "the problem has no focus");
+    await accessible(page, "a problem");
   },
   async retry_after_counts_down(page) {
     await page.clock.install();
@@ -215,6 +248,5 @@ if (picture >= 0) {
   await close();
 }
 await browser.close();
-demo.kill();
 console.log(`page: ${passed} passed, ${failed} failed`);
 process.exit(failed ? 1 : 0);

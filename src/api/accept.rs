@@ -31,9 +31,11 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
 
 /// Whether the `Accept` headers name HTML, as browsers do. A wildcard does not count.
 pub(super) fn names_html(headers: &HeaderMap) -> bool {
-    let headers = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut ranges = headers.flat_map(|header| split(header, ',')).filter_map(Range::parse);
-    ranges.any(|range| range.precision() == 2 && range.takes("text", "html") && range.weight > 0)
+    let mut headers = headers.get_all(header::ACCEPT).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    headers.any(|header| {
+        let mut ranges = split(&header, ',').filter_map(Range::parse);
+        ranges.any(|range| range.precision() == 2 && range.takes("text", "html") && range.weight > 0)
+    })
 }
 
 /// One element of an `Accept` header. Parameters other than the weight are ignored: our media types have none but

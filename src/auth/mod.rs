@@ -123,13 +123,17 @@ impl Callers {
         }
     }
 
-    /// Whether a request has a Standard Webhooks signature instead of a key, so that the body is needed to verify it.
-    pub(crate) fn decides_by_body(&self, headers: &HeaderMap) -> bool {
-        let requires_key = match self.auth {
+    /// Whether callers authenticate with a key.
+    pub(crate) fn requires_key(&self) -> bool {
+        match self.auth {
             CallerAuth::ApiKey => true,
             CallerAuth::Iam | CallerAuth::Nobody => false,
-        };
-        requires_key && standard_webhooks::is_signed(headers) && keys::presented_key(headers).is_none()
+        }
+    }
+
+    /// Whether a request has a Standard Webhooks signature instead of a key, so that the body is needed to verify it.
+    pub(crate) fn decides_by_body(&self, headers: &HeaderMap) -> bool {
+        self.requires_key() && standard_webhooks::is_signed(headers) && keys::presented_key(headers).is_none()
     }
 
     /// Authenticates a caller by the Standard Webhooks signature of the body.

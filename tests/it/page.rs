@@ -28,7 +28,7 @@ fn assert_is_page(response: &Response) {
     let html = response.text();
     let [style] = elements(&html, "style")[..] else { panic!("one style: {html}") };
     let [setup, script] = elements(&html, "script")[..] else { panic!("the setup and one script: {html}") };
-    assert_eq!(setup, r#"{"key":null,"examples":[]}"#, "only the demo has a key");
+    assert_eq!(setup, r#"{"key":null,"examples":[],"needs_key":true}"#, "only the demo has a key");
     let policy = response.header("content-security-policy");
     let directives: Vec<_> = policy.split("; ").collect();
     assert!(directives.contains(&"default-src 'none'"), "{policy}");

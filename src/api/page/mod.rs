@@ -48,13 +48,16 @@ struct Page {
 }
 
 static PAGE: LazyLock<Page> = LazyLock::new(|| {
-    let html = include_str!("page.html").replace("{style}", STYLE).replace("{script}", SCRIPT);
+    // Browsers read and hash a text with the line ends of Unix. A checkout may have others.
+    let [html, style, script] = [include_str!("page.html"), STYLE, SCRIPT].map(|text| text.replace("\r\n", "\n"));
+    let html = html.replace("{style}", &style).replace("{script}", &script);
     let (before_setup, after_setup) = html.split_once("{setup}").unwrap_or((&html, ""));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; img-src data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types 'none'",
+        hash(&style),
+        hash(&script)
     );
     Page {
         before_setup: before_setup.to_owned(),
@@ -79,13 +82,25 @@ pub(super) async fn answer_browser(
         && matches!(*request.method(), Method::GET | Method::HEAD)
         && matches!(request.uri().path(), "/" | "/v1/")
         && accept::names_html(request.headers());
-    if is_page { respond(setup.as_deref().map(AsRef::as_ref)) } else { next.run(request).await }
+    if !is_page {
+        return next.run(request).await;
+    }
+    let values = setup.as_deref().map(|setup| PageSetup::clone(setup)).unwrap_or_default();
+    respond(&Setup { values, needs_key: service.callers.requires_key() })
 }
 
-fn respond(setup: Option<&PageSetup>) -> Response {
-    let setup = setup.cloned().unwrap_or_default();
+/// What the script reads from the page.
+#[derive(Serialize)]
+struct Setup {
+    #[serde(flatten)]
+    values: PageSetup,
+    /// Whether callers authenticate with a key.
+    needs_key: bool,
+}
+
+fn respond(setup: &Setup) -> Response {
     // A `<` could end the script element that holds the setup.
-    let setup = serde_json::to_string(&setup).unwrap_or_default().replace('<', "\\u003c");
+    let setup = serde_json::to_string(setup).unwrap_or_default().replace('<', "\\u003c");
     let body = [PAGE.before_setup.as_str(), &setup, &PAGE.after_setup].concat();
     let mut response = respond::of_type(
         body.into_bytes(),
@@ -108,14 +123,22 @@ mod tests {
     #[tokio::test]
     async fn setup_cannot_end_the_element_that_holds_it() {
         let example = PageExample { field: "value", value: "</script><script>", about: "<!-- &amp;" };
-        let setup = PageSetup { key: None, examples: vec![example] };
-        let body = axum::body::to_bytes(respond(Some(&setup)).into_body(), usize::MAX).await.expect("a body");
+        let setup = Setup { values: PageSetup { key: None, examples: vec![example] }, needs_key: true };
+        let body = axum::body::to_bytes(respond(&setup).into_body(), usize::MAX).await.expect("a body");
         let html = std::str::from_utf8(&body).expect("UTF-8");
         let rest = html.strip_prefix(PAGE.before_setup.as_str()).expect("the page");
         let shown = rest.strip_suffix(PAGE.after_setup.as_str()).expect("the page");
         assert!(!shown.contains('<'), "{shown}");
         let read: serde_json::Value = serde_json::from_str(shown).expect("JSON");
         assert_eq!(read["examples"][0]["value"], example.value);
+    }
+
+    #[test]
+    fn every_part_has_one_place() {
+        for part in ["{style}", "{setup}", "{script}"] {
+            let files = [include_str!("page.html"), STYLE, SCRIPT];
+            assert_eq!(files.map(|file| file.matches(part).count()), [1, 0, 0], "{part}");
+        }
     }
 
     #[test]

@@ -2,9 +2,10 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const [form, valueField, kindField, keyField, submit, cancel] = ["form", "value", "kind", "key", "submit", "cancel"].map(byId);
+  const hasKey = () => keyField.value !== "" || !setup.needs_key;
   const [progress, problemBox, result] = ["progress", "problem", "result"].map(byId);
   const tabs = [...document.querySelectorAll('[role="tab"]')];
-  const setup = JSON.parse(byId("setup").textContent);
+  const setup = JSON.parse(byId("setup").textContent); // {key, needs_key, examples}
   // Relative to the page, so that it works behind a base path: the page is at `/` or at `/v1/` of the service.
   const endpoint = location.pathname.endsWith("/v1/") ? "enrich"
     : location.pathname.endsWith("/") ? "v1/enrich" : `${location.pathname.slice(1).split("/").pop()}/v1/enrich`;
@@ -14,6 +15,9 @@
   let waiting = null; // The timer of a problem's Retry-After.
   const subjects = []; // What this tab has looked up, the newest first: {field, value}.
 
+  // Characters that reorder or hide a text are written out: `invoice\u202Efdp.exe` would look like a PDF.
+  const plain = (text) => text.replace(/[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
   // Everything of an answer becomes a text node here, never HTML.
   function element(tag, properties = {}, ...children) {
     const made = document.createElement(tag);
@@ -22,7 +26,7 @@
       if (name === "onclick") made.addEventListener("click", value);
       else made.setAttribute(name === "className" ? "class" : name, value === true ? "" : value);
     }
-    made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
+    made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== "").map((child) => (typeof child === "string" ? plain(child) : child)));
     return made;
   }
 
@@ -84,7 +88,7 @@
   const inFolder = (one) => (one.path && one.name ? `${one.path.replace(/[\\/]+$/, "")}${one.path.includes("/") ? "/" : "\\"}${one.name}` : one.name ?? one.path);
   // Each group of entities: its title, how an entity is written, and the field and value that look it up, if there are any.
   const groups = {
-    devices: ["Devices", (one) => one.name ?? one.id, "machine", (one) => one.name ?? one.id],
+    devices: ["Devices", (one) => one.name ?? one.id, "machine", (one) => one.id ?? one.name],
     users: ["Users", user, "user", user],
     files: ["Files", (one) => [inFolder(one), file(one) ?? one.md5].filter(Boolean).join(" · "), "file_hash", file],
     processes: ["Processes", (one) => one.command_line ?? one.name],
@@ -98,7 +102,7 @@
 
   // A button that looks a subject up.
   function lookupButton(field, value, text) {
-    return element("button", { type: "button", className: "chip mono", title: `Look up ${value}`, onclick: () => start({ field, value }) }, text);
+    return element("button", { type: "button", className: "chip mono", title: plain(`Look up ${value}`), onclick: () => start({ field, value }) }, text);
   }
 
   function entities(all) {
@@ -120,7 +124,7 @@
     return element("details", { className: "alert" },
       element("summary", {},
         element("span", { className: "title" }, one.title ?? one.id ?? "Alert"), " ",
-        element("span", { className: "badges" }, severityBadge(one.severity), badge(capital(words(one.status)), one.status === "resolved" ? "calm" : ""), badge(`Verdict: ${words(one.verdict)}`, verdictTone(one.verdict))),
+        element("span", { className: "badges" }, severityBadge(one.severity), badge(`Status: ${words(one.status)}`, one.status === "resolved" ? "calm" : ""), badge(`Verdict: ${words(one.verdict)}`, verdictTone(one.verdict))),
         element("span", { className: "where" }, where.join(" · "), where.length && seen ? " · " : "", seen)),
       one.url ? element("p", {}, link(one.url, "Open this alert in Microsoft Defender")) : null,
       one.description ? element("p", { className: "text" }, one.description) : null,
@@ -140,7 +144,7 @@
   function answerView(answer) {
     const open = answer.severity_open;
     const counts = answer.counts;
-    const bySeverity = Object.entries(counts.by_severity).filter(([, count]) => count > 0).reverse().map(([word, count]) => `${count} ${words(word)}`);
+    const bySeverity = ["critical", "high", "medium", "low", "informational", "unknown", "other"].filter((word) => counts.by_severity[word] > 0).map((word) => `${counts.by_severity[word]} ${word}`);
     return [
       element("h2", { id: "headline", tabindex: "-1" }, answer.summary),
       element("div", { className: "badges" },
@@ -151,7 +155,7 @@
       answer.warnings.length ? element("div", { className: "warnings" }, heading("Read this first"), element("ul", {}, answer.warnings.map((one) => element("li", {}, one.detail, " ", element("code", {}, one.code))))) : null,
       answer.url ? element("p", {}, link(answer.url, "Open in Microsoft Defender")) : null,
       facts([
-        [capital(answer.kind), element("code", {}, answer.id)],
+        [label(answer.kind), element("code", {}, answer.id)],
         ["Alerts", counts.alerts ? `${counts.alerts} (${bySeverity.join(", ")}), ${counts.open} open` : "none"],
         ["Techniques", answer.techniques], ["Categories", answer.categories], ["Threats", answer.threats],
         ["First seen", time(answer.first_seen)], ["Last seen", time(answer.last_seen)], ["Updated", time(answer.updated_at)],
@@ -159,7 +163,7 @@
       Object.entries(answer.context ?? {}).filter(([, part]) => part).flatMap(([part, about]) => [heading(`What Defender says about this ${part === "ip" ? "address" : part}`), members(about)]),
       answer.incident ? [heading("Incident"), members(answer.incident, ["severity", "severity_id", "extra", "comments", "url"])] : null,
       entities(answer.entities),
-      answer.alerts.length ? heading(answer.truncated ? `Alerts (${answer.alerts.length} of ${counts.alerts} are listed)` : `Alerts (${answer.alerts.length})`) : null,
+      answer.alerts.length ? heading(answer.alerts.length < counts.alerts ? `Alerts (${answer.alerts.length} of ${counts.alerts} are listed)` : `Alerts (${answer.alerts.length})`) : null,
       answer.alerts.map(alert),
       answer.resolution.length ? [heading("How the value was read"), element("ol", {}, answer.resolution.map((step) => element("li", {}, `${capital(words(step.step))}: `, element("code", {}, step.from), " → ", element("code", {}, step.to))))] : null,
       element("p", { className: "quiet" }, `${answer.source.product} · ${answer.source.api} · `, time(answer.source.retrieved_at), ` · ${{ miss: "fetched now", hit: `remembered, ${answer.source.age_s} s old`, stale: `remembered, ${answer.source.age_s} s old: Microsoft does not answer now` }[answer.source.cache]}`),
@@ -217,7 +221,7 @@
   };
 
   function withCopy(text, view) {
-    const copy = element("button", { type: "button", onclick: () => navigator.clipboard.writeText(text).then(() => { copy.textContent = "Copied"; }, () => { copy.textContent = "The browser refused"; }) }, "Copy");
+    const copy = element("button", { type: "button", onclick: () => Promise.resolve().then(() => navigator.clipboard.writeText(text)).then(() => { copy.textContent = "Copied"; }, () => { copy.textContent = "The browser refused"; }) }, "Copy");
     return [element("p", {}, copy), view];
   }
 
@@ -225,7 +229,7 @@
   async function fill(name) {
     const shown = lookup;
     const panel = byId(`panel-${name}`);
-    if (!shown?.answer || panel.childElementCount > 0) return;
+    if (!shown?.answer || (panel.childElementCount > 0 && panel.dataset.failed !== "yes")) return;
     if (name === "answer") return panel.replaceChildren(...answerView(shown.answer).flat(Infinity).filter((part) => part !== null));
     if (name === "json") {
       const text = JSON.stringify(shown.answer, null, 2);
@@ -233,11 +237,14 @@
     }
     panel.replaceChildren(element("p", { className: "quiet" }, "Loading …"));
     let parts;
+    panel.dataset.failed = "";
     try {
       const response = await request({ ...asked(shown.subject), format: name });
       const text = await response.text();
+      if (!response.ok) panel.dataset.failed = "yes";
       parts = response.ok ? withCopy(text, formViews[name](text)) : [element("p", {}, JSON.parse(text).detail)];
     } catch (error) {
+      panel.dataset.failed = "yes";
       parts = [element("p", {}, `This form cannot be shown: ${error.message}`)];
     }
     if (lookup === shown) panel.replaceChildren(...parts.flat(Infinity));
@@ -253,17 +260,19 @@
     const again = element("button", { type: "button", onclick: () => start(lookup.subject) }, "Try again");
     const wait = element("span", { className: "quiet" });
     problemBox.replaceChildren(
-      element("h2", {}, problem.title),
+      element("h2", { tabindex: "-1" }, problem.title),
       element("p", { className: "text" }, problem.detail ?? ""),
       ...(problem.errors ?? []).map((one) => element("p", {}, element("code", {}, one.pointer), ` ${one.detail}`)),
-      element("p", {}, again, " ", wait),
+      element("p", { "aria-live": "off" }, again, " ", wait),
       element("p", { className: "quiet" }, [problem.status, problem.code, problem.request_id && `request ${problem.request_id}`].filter(Boolean).join(" · ")));
     problemBox.hidden = false;
+    problemBox.firstChild.focus();
     const end = Date.now() + retryAfter * 1000;
     const count = () => {
       const left = Math.ceil((end - Date.now()) / 1000);
       again.disabled = left > 0;
-      wait.textContent = left > 0 ? `in ${left} s` : "";
+      const text = left > 0 ? `in ${left} s` : "";
+      if (wait.textContent !== text) wait.textContent = text;
       waiting = left > 0 ? setTimeout(count, 250) : null;
     };
     if (retryAfter > 0) count();
@@ -275,7 +284,7 @@
     subjects.unshift(subject);
     subjects.length = Math.min(subjects.length, 20);
     byId("history").hidden = false;
-    byId("history").querySelector("ul").replaceChildren(...subjects.map(({ field, value }) => element("li", {}, lookupButton(field, value, value))));
+    byId("history").querySelector("ul").replaceChildren(...subjects.map(({ field, value }) => element("li", {}, lookupButton(field, value, field === "value" ? value : `${words(field)} ${value}`))));
   }
 
   // The subject is kept in the fragment, which a browser does not send: `#value=…`, or `#machine=…` where its kind was chosen.
@@ -286,7 +295,12 @@
     const field = [...kindField.options].map((option) => option.value).find((name) => fields.get(name));
     return field ? { field, value: fields.get(field) } : { field: "value", value: "" };
   }
+  // The kind of a lookup that was clicked is not the kind of what is typed next.
+  let isKindChosen = false;
+  kindField.addEventListener("change", () => { isKindChosen = true; });
+  valueField.addEventListener("input", () => { if (!isKindChosen) kindField.value = "value"; });
   function fillIn({ field, value }) {
+    isKindChosen = isKindChosen && field === kindField.value;
     [kindField.value, valueField.value] = [field, value];
   }
 
@@ -306,7 +320,7 @@
     result.hidden = true;
     byId("examples").open = false;
     result.querySelectorAll('[role="tabpanel"]').forEach((panel) => panel.replaceChildren());
-    [submit.disabled, cancel.hidden] = [true, false];
+    cancel.hidden = false;
     progress.classList.add("running");
     const begin = Date.now();
     const seconds = () => Math.floor((Date.now() - begin) / 1000);
@@ -314,6 +328,11 @@
     say();
     const clock = setInterval(say, 1000);
     try {
+      if (/[^\x20-\x7e]/.test(keyField.value)) {
+        showProblem({ title: "The key cannot be sent", detail: "It has a character that no key has. Copy it again." }, 0);
+        keyField.focus();
+        return;
+      }
       const response = await request(asked(subject), mine.signal);
       const text = await response.text();
       if (lookup !== shown) return;
@@ -326,7 +345,7 @@
         byId("headline").focus();
       } else {
         const fallback = { title: `The address answered ${response.status}`, detail: "This is no answer of defender-enrich. Is something in between?", status: response.status };
-        showProblem(body?.code ? body : fallback, Number(response.headers.get("Retry-After")) || 0);
+        showProblem(typeof body?.code === "string" ? body : fallback, Math.min(Number(response.headers.get("Retry-After")) || Number(body?.retry_after_s) || 0, 3600));
         if (response.status === 401) keyField.focus();
       }
     } catch (error) {
@@ -335,7 +354,8 @@
     } finally {
       clearInterval(clock);
       if (running === mine) {
-        [submit.disabled, cancel.hidden] = [false, true];
+        if (document.activeElement === cancel) valueField.focus();
+        cancel.hidden = true;
         progress.classList.remove("running");
         progress.textContent = mine.signal.aborted ? "Cancelled." : "";
       }
@@ -352,7 +372,13 @@
   addEventListener("popstate", () => {
     const subject = subjectInFragment();
     fillIn(subject);
-    if (subject.value) look(subject);
+    if (subject.value && hasKey()) look(subject);
+    else if (!subject.value) {
+      running?.abort();
+      clearTimeout(waiting);
+      lookup = null;
+      result.hidden = problemBox.hidden = true;
+    }
   });
 
   for (const [place, tab] of tabs.entries()) {
@@ -368,12 +394,13 @@
   }
 
   keyField.value = setup.key ?? "";
+  byId("key-field").hidden = byId("key-help").hidden = !setup.needs_key;
   if (setup.examples?.length) {
     byId("examples").hidden = false;
     byId("examples").querySelector("ul").append(...setup.examples.map(({ field, value, about }) => element("li", {}, lookupButton(field, value, value), " ", element("span", { className: "quiet" }, about))));
   }
   fillIn(subjectInFragment());
   // Without a key, a link only fills in the value.
-  if (valueField.value && keyField.value) look(subjectInFragment());
-  else (valueField.value ? keyField : valueField).focus();
+  if (valueField.value && hasKey()) look(subjectInFragment());
+  else (valueField.value && setup.needs_key ? keyField : valueField).focus();
 })();
