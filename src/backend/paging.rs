@@ -40,9 +40,9 @@ impl Incomplete {
         let malformed = |reason| CallError::Client(ClientError::malformed(reason));
         match self {
             Self::Failed(error) => error,
-            Self::Stopped(PagingStop::Enough) => CallError::Client(ClientError::TooLarge),
-            Self::Stopped(PagingStop::Elsewhere) => malformed("a list that goes on at another address"),
-            Self::Stopped(PagingStop::Again) => malformed("a list that goes round in a circle"),
+            Self::Stopped(PagingStop::LimitReached) => CallError::Client(ClientError::TooLarge),
+            Self::Stopped(PagingStop::ForeignLink) => malformed("a list that goes on at another address"),
+            Self::Stopped(PagingStop::RepeatedLink) => malformed("a list that goes round in a circle"),
         }
     }
 }
@@ -95,7 +95,7 @@ impl<T> Listing<T> {
             None => {}
             Some(Incomplete::Stopped(stop)) => warnings.add(WarningCode::Partial, stop.detail(count)),
             Some(Incomplete::Failed(CallError::Client(ClientError::TooLarge))) => {
-                warnings.add(WarningCode::Partial, PagingStop::Enough.detail(count));
+                warnings.add(WarningCode::Partial, PagingStop::LimitReached.detail(count));
             }
             Some(Incomplete::Failed(_)) if count == 0 => {
                 warnings
@@ -128,7 +128,8 @@ impl Authorized {
         let mut requested: Vec<Url> = Vec::new();
         while let Some(next) = link {
             let page = next_page(&next, base, root, &listing.bodies);
-            let url = match page.and_then(|url| if requested.contains(&url) { Err(PagingStop::Again) } else { Ok(url) })
+            let url = match page
+                .and_then(|url| if requested.contains(&url) { Err(PagingStop::RepeatedLink) } else { Ok(url) })
             {
                 Ok(url) => url,
                 Err(stop) => {

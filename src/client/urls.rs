@@ -33,20 +33,20 @@ pub(crate) const MAX_BYTES: usize = 32 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PagingStop {
     /// The limit of pages, bytes or alerts is reached.
-    Enough,
+    LimitReached,
     /// The next link has another origin than the API, or is not below the root of its paths.
-    Elsewhere,
+    ForeignLink,
     /// The next page was requested before.
-    Again,
+    RepeatedLink,
 }
 
 impl PagingStop {
     /// The text of the warning for the caller. `alerts` is the number of alerts that were read.
     pub(crate) fn detail(self, alerts: usize) -> String {
         match self {
-            Self::Enough => format!("Only the first {alerts} alerts were read: Microsoft has more."),
-            Self::Again => "Microsoft's list goes round in a circle; what came is shown.".to_owned(),
-            Self::Elsewhere => {
+            Self::LimitReached => format!("Only the first {alerts} alerts were read: Microsoft has more."),
+            Self::RepeatedLink => "Microsoft's list goes round in a circle; what came is shown.".to_owned(),
+            Self::ForeignLink => {
                 "Microsoft's next page is at another address, which is not asked; what came is shown.".to_owned()
             }
         }
@@ -55,9 +55,9 @@ impl PagingStop {
 
 /// The URL of the next page, if it may be requested after the pages that were `read`.
 pub(crate) fn next_page(link: &str, base: &Url, root: &str, read: &[SharedStr]) -> Result<Url, PagingStop> {
-    let next = Url::parse(link).ok().filter(|next| is_within(next, base, root)).ok_or(PagingStop::Elsewhere)?;
+    let next = Url::parse(link).ok().filter(|next| is_within(next, base, root)).ok_or(PagingStop::ForeignLink)?;
     let bytes: usize = read.iter().map(|body| body.len()).sum();
-    if read.len() < MAX_PAGES && bytes < MAX_BYTES { Ok(next) } else { Err(PagingStop::Enough) }
+    if read.len() < MAX_PAGES && bytes < MAX_BYTES { Ok(next) } else { Err(PagingStop::LimitReached) }
 }
 
 #[cfg(test)]
@@ -93,9 +93,9 @@ mod tests {
         let link = "https://defender.example/api/alerts?$skip=1";
         let page = SharedStr::of_static("{}");
         assert_eq!(next(link, &vec![page.clone(); MAX_PAGES - 1]).as_deref(), Ok(link));
-        assert_eq!(next(link, &vec![page.clone(); MAX_PAGES]), Err(PagingStop::Enough));
-        assert_eq!(next(link, &[SharedStr::from(" ".repeat(MAX_BYTES))]), Err(PagingStop::Enough));
-        assert_eq!(next("https://evil.example/api/alerts", std::slice::from_ref(&page)), Err(PagingStop::Elsewhere));
-        assert_eq!(next("not a link", &[page]), Err(PagingStop::Elsewhere));
+        assert_eq!(next(link, &vec![page.clone(); MAX_PAGES]), Err(PagingStop::LimitReached));
+        assert_eq!(next(link, &[SharedStr::from(" ".repeat(MAX_BYTES))]), Err(PagingStop::LimitReached));
+        assert_eq!(next("https://evil.example/api/alerts", std::slice::from_ref(&page)), Err(PagingStop::ForeignLink));
+        assert_eq!(next("not a link", &[page]), Err(PagingStop::ForeignLink));
     }
 }

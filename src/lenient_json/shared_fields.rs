@@ -92,7 +92,7 @@ pub(crate) fn comments(members: &mut Members<'_>, names: &CommentNames, warnings
     members.whole_objects("comments", warnings, |comment, warnings| Comment {
         text: comment.text(&["comment"], warnings),
         author: comment.text(names.author, warnings),
-        created_at: comment.moment(names.created, warnings),
+        created_at: comment.timestamp(names.created, warnings),
     })
 }
 

@@ -141,13 +141,14 @@ async fn a_link_to_another_place_is_not_followed() {
 
 #[tokio::test]
 async fn a_page_that_leads_to_one_before_ends_the_list_with_a_warning() {
-    for link in ["", "?$skip=1"] {
+    for (link, count) in [("", 1), ("?$skip=1", 2)] {
         let world = World::start().await;
         world.sandbox.set_page_size(Some(1));
         let again = format!("{}/api/files/{FILE_SHA1}/alerts{link}", world.sandbox.origin(Service::Defender));
         world.sandbox.set_next_link(Some(&again));
         let answer = world.post(json!({"file_hash": FILE_SHA1})).await.answer();
         assert!(warnings(&answer).contains(&"partial"), "{answer}");
+        assert_eq!(answer["counts"]["alerts"], count, "the same alert again is one alert: {link}");
         assert_eq!(world.calls(Route::FileAlerts), 2, "{link}");
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::attacks::Attack;
 use super::metadata::{Product, uuid_of};
-use super::moments::milliseconds;
+use super::timestamps::milliseconds;
 use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
 use crate::formats::filled::Filled;

@@ -14,8 +14,8 @@ use super::file::Fingerprint;
 use super::finding::{self, FindingInfo};
 use super::head::{Head, INCIDENT};
 use super::metadata::{Metadata, Product};
-use super::moments::{first_of, milliseconds};
 use super::observables::{self, Observable};
+use super::timestamps::{first_of, milliseconds};
 use super::unmapped::OfIncident;
 use super::words;
 use crate::domain::enrichment::Enrichment;
@@ -63,7 +63,7 @@ impl<'a> IncidentEvent<'a> {
     fn head(&self) -> Head<'a> {
         let (incident, enrichment) = (self.incident, self.enrichment);
         let is_assigned = incident.assigned_to.filled().is_some();
-        let severity = words::severity(enrichment.severity, self.unfamiliar_severity());
+        let severity = words::severity(enrichment.severity, self.unknown_severity_word());
         let status = words::incident_status(incident.status, is_assigned, incident.unknown_words.status.as_deref());
         let activity = words::incident_activity(incident.status, is_assigned);
         Head {
@@ -77,7 +77,7 @@ impl<'a> IncidentEvent<'a> {
     }
 
     /// Defender's word for an unknown severity: the incident's, or else that of an alert.
-    fn unfamiliar_severity(&self) -> Option<&'a str> {
+    fn unknown_severity_word(&self) -> Option<&'a str> {
         let own = self.incident.unknown_words.severity.as_deref();
         let of_an_alert = || self.enrichment.alerts.iter().find_map(|alert| alert.unknown_words.severity.as_deref());
         if self.incident.severity == Severity::Other { own } else { of_an_alert() }

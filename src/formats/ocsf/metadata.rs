@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::moments::milliseconds;
+use super::timestamps::milliseconds;
 use crate::domain::timestamp::Timestamp;
 
 /// The version of the schema. Readers reject versions later than their own.

@@ -17,10 +17,10 @@ mod finding;
 mod head;
 mod incident;
 mod metadata;
-mod moments;
 mod observables;
 mod outline;
 mod process;
+mod timestamps;
 mod unmapped;
 mod words;
 

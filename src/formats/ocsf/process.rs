@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::account::User;
 use super::file::{File, FileMembers};
-use super::moments::milliseconds;
+use super::timestamps::milliseconds;
 use crate::domain::evidence::{self, Parent};
 
 /// A process.

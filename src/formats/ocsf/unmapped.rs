@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::device;
 use super::evidence::{Artifact, artifacts};
-use super::moments::milliseconds;
+use super::timestamps::milliseconds;
 use crate::domain::alert::{self, Alert, Device, LoggedOnUser};
 use crate::domain::enrichment::{Counts, Enrichment};
 use crate::domain::entities::DeviceEntity;

@@ -70,7 +70,7 @@ impl<'de> Members<'de> {
     }
 
     /// Takes out a timestamp. .NET's minimum time (year 1) counts as absent. A text that is not a time is kept.
-    pub(crate) fn moment(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Option<Timestamp> {
+    pub(crate) fn timestamp(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Option<Timestamp> {
         let (name, value) = self.take_any(names)?;
         let text = value.string();
         let timestamp = text.as_deref().and_then(Timestamp::parse);
@@ -273,10 +273,10 @@ mod tests {
         let mut warnings = Warnings::default();
         let mut members = members(r#"{"a":{"x":1},"b":"yesterday","c":"x","d":[[1]],"e":"0001-01-01T00:00:00Z"}"#);
         assert_eq!(members.text(&["a"], &mut warnings), None);
-        assert_eq!(members.moment(&["b"], &mut warnings), None);
+        assert_eq!(members.timestamp(&["b"], &mut warnings), None);
         assert_eq!(members.integer(&["c"], &mut warnings), None);
         assert!(members.texts(&["d"], &mut warnings).is_empty());
-        assert_eq!(members.moment(&["e"], &mut warnings), None);
+        assert_eq!(members.timestamp(&["e"], &mut warnings), None);
         let extra = members.rest(&mut warnings);
         assert_eq!(extra.iter().count(), 4);
         assert_eq!(warnings.into_vec().len(), 4);

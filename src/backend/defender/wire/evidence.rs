@@ -49,7 +49,7 @@ fn normalize(members: &mut Members<'_>, warnings: &mut Warnings) -> Evidence {
     let verdict = members.snake_word("verdict", warnings);
     let remediation_status = members.snake_word("remediationStatus", warnings);
     let detection_status = members.snake_word("detectionStatus", warnings);
-    let observed_at = members.moment(&["evidenceCreationTime"], warnings);
+    let observed_at = members.timestamp(&["evidenceCreationTime"], warnings);
     let detail = detail(&kind, members, warnings);
     let nested = nested(&kind, members);
     Evidence {
@@ -122,7 +122,7 @@ fn detail(kind: &str, members: &mut Members<'_>, warnings: &mut Warnings) -> Det
         "process" => Detail::Process(Box::new(Process {
             pid: members.integer(&["processId"], warnings),
             command_line: members.text(&["processCommandLine"], warnings),
-            created_at: members.moment(&["processCreationTime"], warnings),
+            created_at: members.timestamp(&["processCreationTime"], warnings),
             name: members.text(&["fileName"], warnings),
             path: members.text(&["filePath"], warnings),
             sha1: members.text(&["sha1"], warnings),
@@ -131,7 +131,7 @@ fn detail(kind: &str, members: &mut Members<'_>, warnings: &mut Warnings) -> Det
                 pid: members.integer(&["parentProcessId"], warnings),
                 name: members.text(&["parentProcessFileName"], warnings),
                 path: members.text(&["parentProcessFilePath"], warnings),
-                created_at: members.moment(&["parentProcessCreationTime"], warnings),
+                created_at: members.timestamp(&["parentProcessCreationTime"], warnings),
             },
             user: Some(account(members, warnings)).filter(|user| *user != User::default()).map(Box::new),
         })),

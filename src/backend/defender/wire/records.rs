@@ -32,7 +32,7 @@ fn device(mut members: Members<'_>) -> Option<DeviceRecord> {
     Some(DeviceRecord {
         id: DeviceId::parse(&members.text(&["id"], warnings)?)?,
         name: members.text(&["computerDnsName"], warnings).unwrap_or_default(),
-        last_seen: members.moment(&["lastSeen"], warnings),
+        last_seen: members.timestamp(&["lastSeen"], warnings),
         is_active,
         is_superseded: is_superseded
             || members.text(&["mergedIntoMachineId"], warnings).is_some_and(|id| !id.is_empty()),

@@ -127,7 +127,7 @@ fn normalize(kind: SharedStr, members: &mut Members<'_>, warnings: &mut Warnings
     let verdict = members.snake_word("verdict", warnings);
     let remediation_status = members.snake_word("remediationStatus", warnings);
     let detection_status = members.snake_word("detectionStatus", warnings);
-    let observed_at = members.moment(&["createdDateTime"], warnings);
+    let observed_at = members.timestamp(&["createdDateTime"], warnings);
     let role = members.first_word("roles", warnings);
     for name in ["detailedRoles", "roles", "tags"] {
         members.take_if_empty(name);
@@ -215,7 +215,7 @@ pub(super) fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, w
     let process = Process {
         pid: members.integer(&["processId"], warnings),
         command_line: members.text(&["processCommandLine"], warnings),
-        created_at: members.moment(&["processCreationDateTime"], warnings),
+        created_at: members.timestamp(&["processCreationDateTime"], warnings),
         name: image.text(&["fileName"], warnings),
         path: image.text(&["filePath"], warnings),
         sha1: image.text(&["sha1"], warnings),
@@ -224,7 +224,7 @@ pub(super) fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, w
             pid: members.integer(&["parentProcessId"], warnings),
             name: parent_image.text(&["fileName"], warnings),
             path: parent_image.text(&["filePath"], warnings),
-            created_at: members.moment(&["parentProcessCreationDateTime"], warnings),
+            created_at: members.timestamp(&["parentProcessCreationDateTime"], warnings),
         },
         user: account(members, parts, warnings),
     };
@@ -250,7 +250,7 @@ fn mail<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut 
         sender_ip: members.text(&["senderIp"], warnings),
         message_id: members.text(&["internetMessageId"], warnings),
         network_message_id: members.text(&["networkMessageId"], warnings),
-        received_at: members.moment(&["receivedDateTime"], warnings),
+        received_at: members.timestamp(&["receivedDateTime"], warnings),
     }
 }
 

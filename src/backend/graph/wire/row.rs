@@ -135,7 +135,7 @@ impl Row<'_> {
             detection_source: members.text(&["DetectionSource"], warnings),
             service_source: members.text(&["ServiceSource"], warnings),
             device: (device != Device::default()).then_some(device),
-            created_at: members.moment(&["Timestamp"], warnings),
+            created_at: members.timestamp(&["Timestamp"], warnings),
             url: portal.alert(&self.alert_id, None).map(SharedStr::from),
             extra: members.rest(warnings),
             unknown_words,
