@@ -49,6 +49,15 @@ impl Backends {
         }
     }
 
+    /// Returns the APIs that may be called. Which of them are is known only with a token.
+    pub(crate) fn possible_apis(&self) -> &'static [Api] {
+        match self.selection {
+            Selection::Fixed(BackendName::Defender) => &[Api::Endpoint, Api::Xdr],
+            Selection::Fixed(BackendName::Graph) => &[Api::Graph, Api::Hunting],
+            Selection::Auto(_) => &[Api::Graph, Api::Hunting, Api::Endpoint, Api::Xdr],
+        }
+    }
+
     /// Returns the APIs for which a token is needed.
     pub(crate) async fn apis(&self, ctx: &Context) -> Result<Vec<Api>, CallError> {
         let mut apis = Vec::new();

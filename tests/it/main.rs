@@ -40,6 +40,7 @@ mod page;
 mod published;
 mod quota;
 mod redaction;
+mod round_trips;
 mod samples;
 mod self_check;
 mod upstream_answers;
