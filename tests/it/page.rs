@@ -47,6 +47,7 @@ async fn a_browser_gets_the_page_without_a_call_to_anybody() {
     for path in ["/", "/v1/", "/stage/v1/"] {
         let page = world.send(opened("GET", path, BROWSER)).await;
         assert_is_page(&page);
+        assert_eq!(page.header("allow"), "", "{path}: the header is for a refused method");
         let head = world.send(opened("HEAD", path, BROWSER)).await;
         assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
         for name in ["content-type", "content-security-policy", "vary"] {
