@@ -79,7 +79,7 @@ impl Deployment<'_> {
         let apis = match backends.apis(&self.context()).await {
             Ok(apis) => apis,
             Err(error) => {
-                let (code, detail) = error_message(error.into(), self.viewpoint);
+                let (code, detail) = self.explanation(error.into(), &self.settings.endpoints.login);
                 report.wrong("backend", code, &detail);
                 return;
             }
@@ -100,7 +100,7 @@ impl Deployment<'_> {
                         }
                     }
                     Err(error) => {
-                        let (code, detail) = error_message(error.into(), self.viewpoint);
+                        let (code, detail) = self.explanation(error.into(), &self.settings.endpoints.login);
                         report.wrong("backend", code, &detail);
                     }
                 }
