@@ -43,6 +43,7 @@ mod redaction;
 mod round_trips;
 mod samples;
 mod self_check;
+mod tls;
 mod upstream_answers;
 mod upstream_failures;
 mod values;

@@ -31,7 +31,9 @@ fn assert_is_page(response: &Response) {
     assert_eq!(setup, r#"{"key":null,"examples":[],"needs_key":true}"#, "only the demo has a key");
     let policy = response.header("content-security-policy");
     let directives: Vec<_> = policy.split("; ").collect();
-    assert!(directives.contains(&"default-src 'none'"), "{policy}");
+    for directive in ["default-src 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"] {
+        assert!(directives.contains(&directive), "{directive}: {policy}");
+    }
     for (directive, text) in [("style-src", style), ("script-src", script)] {
         let hash = STANDARD.encode(digest(&SHA256, text.as_bytes()));
         assert!(directives.contains(&&*format!("{directive} 'sha256-{hash}'")), "{directive}: {policy}");
