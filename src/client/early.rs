@@ -103,10 +103,11 @@ where
     }
 }
 
-/// The latest connection that is kept, if it can be trusted. One that cannot be is closed.
+/// A connection that is kept and can be trusted. Those that cannot be are closed.
 fn take<C>(kept: &Kept<C>, now: Timestamp) -> Option<C> {
-    let early = kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    early.filter(|(_, end)| now < *end).map(|(connection, _)| connection)
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.retain(|(_, end)| now < *end);
+    kept.pop().map(|(connection, _)| connection)
 }
 
 #[cfg(test)]
@@ -126,6 +127,7 @@ mod tests {
             [Some("second"), Some("first"), None]
         );
         keep("third");
+        keep("fourth");
         assert_eq!([take(&kept, now.later(LIFETIME)), take(&kept, now)], [None, None]);
     }
 }
