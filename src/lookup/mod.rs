@@ -240,6 +240,7 @@ impl AnswerBuilder {
             resolution: self.steps,
             warnings: self.warnings,
             findings: found.value,
+            context: None,
             source: Source {
                 product,
                 backend: self.backend,

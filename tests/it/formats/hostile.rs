@@ -482,6 +482,7 @@ pub(super) fn answer(rng: &mut Rng) -> Answer {
         resolution: list(rng, 2, step),
         warnings: list(rng, 3, warning),
         findings: Arc::new(Findings::new(alerts, incident, Vec::new(), Warnings::default())),
+        context: None,
         source: Source {
             product: "Microsoft Defender for Endpoint",
             backend: BackendName::Defender,
