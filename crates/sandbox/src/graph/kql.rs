@@ -231,17 +231,22 @@ fn any_or_all(text: &str) -> Parsed<'_> {
     Ok((if word == Some(" or ") { Condition::Any(parts) } else { Condition::All(parts) }, rest))
 }
 
+/// The column inside a function's brackets, and the text after them.
+fn inside<'a>(start: &str, text: &'a str) -> Option<(String, &'a str)> {
+    let (column, rest) = text.strip_prefix(start)?.split_once(')')?;
+    Some((column.to_owned(), rest))
+}
+
 fn comparison(text: &str) -> Parsed<'_> {
     if let Some(inside) = text.strip_prefix('(') {
         let (condition, rest) = any_or_all(inside)?;
         return Ok((condition, rest.strip_prefix(')').ok_or_else(|| syntax_error(rest))?));
     }
-    let tests: [(_, fn(String) -> Condition); 2] =
-        [("isempty(", Condition::IsEmpty), ("isnotempty(", Condition::IsNotEmpty)];
-    for (start, test) in tests {
-        if let Some((column, rest)) = text.strip_prefix(start).and_then(|rest| rest.split_once(')')) {
-            return Ok((test(column.to_owned()), rest));
-        }
+    if let Some((column, rest)) = inside("isempty(", text) {
+        return Ok((Condition::IsEmpty(column), rest));
+    }
+    if let Some((column, rest)) = inside("isnotempty(", text) {
+        return Ok((Condition::IsNotEmpty(column), rest));
     }
     let mut words = text.splitn(3, ' ');
     let (Some(column), Some(operator), Some(rest)) = (words.next(), words.next(), words.next()) else {
