@@ -10,7 +10,7 @@ use super::shared_str::SharedStr;
 use super::timestamp::Timestamp;
 
 /// What Defender knows about the subject itself, by what the subject is; the others are null.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Context")]
 pub struct SubjectContext {
     /// A device.
@@ -23,11 +23,32 @@ pub struct SubjectContext {
     pub domain: Option<DomainContext>,
 }
 
+impl SubjectContext {
+    /// Returns this and another part of the context of one subject.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            device: self.device.or(other.device),
+            file: match (self.file, other.file) {
+                (Some(one), Some(other)) => Some(one.or(other)),
+                (one, other) => one.or(other),
+            },
+            ip: self.ip.or(other.ip),
+            domain: self.domain.or(other.domain),
+        }
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What Defender says of a device: its record in the older API, or its newest row of `DeviceInfo` in advanced hunting.
 ///
 /// Sources: <https://learn.microsoft.com/defender-endpoint/api/machine>,
 /// <https://learn.microsoft.com/defender-xdr/advanced-hunting-deviceinfo-table>.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DeviceContext {
     /// Its id in Defender: 40 hexadecimal digits.
     pub id: Option<SharedStr>,
@@ -69,7 +90,7 @@ pub struct DeviceContext {
 /// Sources: <https://learn.microsoft.com/defender-endpoint/api/files>,
 /// <https://learn.microsoft.com/defender-endpoint/api/get-file-statistics>,
 /// <https://learn.microsoft.com/defender-xdr/advanced-hunting-fileprofile-function>.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FileContext {
     /// SHA-1 of its content.
     pub sha1: Option<SharedStr>,
@@ -107,10 +128,35 @@ pub struct FileContext {
     pub org_last_seen: Option<Timestamp>,
 }
 
+impl FileContext {
+    /// Returns these members, and for those that are null the members of another.
+    fn or(self, other: Self) -> Self {
+        Self {
+            sha1: self.sha1.or(other.sha1),
+            sha256: self.sha256.or(other.sha256),
+            md5: self.md5.or(other.md5),
+            size: self.size.or(other.size),
+            publisher: self.publisher.or(other.publisher),
+            product: self.product.or(other.product),
+            signer: self.signer.or(other.signer),
+            issuer: self.issuer.or(other.issuer),
+            signature_valid: self.signature_valid.or(other.signature_valid),
+            determination: self.determination.or(other.determination),
+            determination_value: self.determination_value.or(other.determination_value),
+            global_prevalence: self.global_prevalence.or(other.global_prevalence),
+            global_first_seen: self.global_first_seen.or(other.global_first_seen),
+            global_last_seen: self.global_last_seen.or(other.global_last_seen),
+            org_prevalence: self.org_prevalence.or(other.org_prevalence),
+            org_first_seen: self.org_first_seen.or(other.org_first_seen),
+            org_last_seen: self.org_last_seen.or(other.org_last_seen),
+        }
+    }
+}
+
 /// What Defender says of a network address. Only the older API has it.
 ///
 /// Source: <https://learn.microsoft.com/defender-endpoint/api/get-ip-statistics>.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct IpContext {
     /// The address.
     pub address: Option<SharedStr>,
@@ -125,7 +171,7 @@ pub struct IpContext {
 /// What Defender says of a domain. Only the older API has it.
 ///
 /// Source: <https://learn.microsoft.com/defender-endpoint/api/get-domain-statistics>.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DomainContext {
     /// Its name.
     pub name: Option<SharedStr>,
