@@ -3,10 +3,11 @@
 use super::auto::Auto;
 use super::defender::{self, Defender};
 use super::graph::Graph;
-use super::query::Query;
+use super::query::{ContextQuery, Query};
 use crate::client::{Api, Context};
 use crate::config::{BackendChoice, Settings};
 use crate::credentials::{Authorized, CallError, TokenCache};
+use crate::domain::context::SubjectContext;
 use crate::domain::enrichment::BackendName;
 use crate::domain::findings::Findings;
 use crate::domain::subject::Kind;
@@ -78,6 +79,18 @@ impl Backends {
         match query {
             Query::Defender(query) => self.defender.fetch(query, ctx).await,
             Query::Graph(query) => self.graph.fetch(query, ctx).await,
+        }
+    }
+
+    /// Sends a query about a subject itself; `None` if Microsoft does not know the subject.
+    pub(crate) async fn context(
+        &self,
+        query: &ContextQuery,
+        ctx: &Context,
+    ) -> Result<Option<SubjectContext>, CallError> {
+        match query {
+            ContextQuery::Defender(query) => self.defender.context(query, ctx).await,
+            ContextQuery::Graph(query) => self.graph.context(query, ctx).await,
         }
     }
 }

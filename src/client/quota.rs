@@ -87,6 +87,8 @@ const HUNTING_PER_MINUTE: u32 = 45;
 /// Completing one list may use this fraction of the calls of a minute (a third), and at least one call. The rest is
 /// left for other requests.
 const LIST_COMPLETION_DIVISOR: u32 = 3;
+/// Optional calls leave one part in this many of each limit (a half) to the others.
+const OPTIONAL_CALLS_DIVISOR: usize = 2;
 
 /// The limit that the operator set, or this process's share of the documented limit. It is at least one call.
 fn limit(set: Option<u32>, documented: u32, share: NonZeroU32) -> u32 {
@@ -117,11 +119,11 @@ impl Quota {
     }
 
     /// Takes the cost of a call from the quota, immediately or after a wait that the deadline allows. If the wait is
-    /// too long, it fails immediately with `Throttled` and the wait.
+    /// too long, it fails immediately with `Throttled` and the wait. An optional call does not wait.
     pub(super) async fn take(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), ClientError> {
         loop {
-            let Err(wait) = self.try_take(api, cost) else { return Ok(()) };
-            if !leaves_time(wait, ctx.deadline) {
+            let Err(wait) = self.try_take(api, cost, ctx.required_calls()) else { return Ok(()) };
+            if ctx.required_calls().is_some() || !leaves_time(wait, ctx.deadline) {
                 return Err(ClientError::Throttled { retry_after: Some(wait) });
             }
             sleep(wait).await;
@@ -129,7 +131,7 @@ impl Quota {
     }
 
     /// Takes the cost of a call from every window of the API, or from none. The error is the time to wait.
-    fn try_take(&self, api: Api, cost: u32) -> Result<(), Duration> {
+    fn try_take(&self, api: Api, cost: u32, required_calls: Option<usize>) -> Result<(), Duration> {
         let (mut state, now) = (self.lock(), Instant::now());
         let State { minute, hour, incidents, graph, hunting, graph_hour, closed_until } = &mut *state;
         if let Some(until) = closed_until.get(&api).filter(|until| **until > now) {
@@ -141,7 +143,7 @@ impl Quota {
             Api::Graph => iter::once(graph).chain(graph_hour).collect(),
             Api::Hunting => iter::once(hunting).chain(graph_hour).collect(),
         };
-        if let Some(wait) = windows.iter_mut().find_map(|window| window.wait(cost, now)) {
+        if let Some(wait) = windows.iter_mut().find_map(|window| window.wait(cost, required_calls, now)) {
             return Err(wait);
         }
         for window in windows {
@@ -177,12 +179,13 @@ impl SlidingWindow {
     }
 
     /// The time until `cost` calls fit into the window, or `None` if they fit now. A cost above the limit counts as the
-    /// whole limit.
-    fn wait(&mut self, cost: u32, now: Instant) -> Option<Duration> {
+    /// whole limit. With `required_calls`, the call is optional, and leaves room for so many others and half of the window.
+    fn wait(&mut self, cost: u32, required_calls: Option<usize>, now: Instant) -> Option<Duration> {
         while self.calls.front().is_some_and(|call| *call + self.period <= now) {
             self.calls.pop_front();
         }
-        let too_many = (self.calls.len() + self.places(cost)).checked_sub(self.limit)?;
+        let reserved = required_calls.map_or(0, |calls| calls.max(self.limit / OPTIONAL_CALLS_DIVISOR));
+        let too_many = (self.calls.len() + self.places(cost)).checked_sub(self.limit.saturating_sub(reserved))?;
         let last_blocking_call = self.calls.get(too_many.checked_sub(1)?)?;
         Some(*last_blocking_call + self.period - now)
     }

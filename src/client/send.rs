@@ -129,9 +129,10 @@ impl Call {
     }
 
     /// Whether and how this call is retried after `error`. A call that is sent once is retried only if no service can
-    /// be working on it.
-    fn retry(&self, error: &ClientError) -> Retry {
+    /// be working on it, and an optional one only if its connection broke.
+    fn retry(&self, error: &ClientError, ctx: &Context) -> Retry {
         match error {
+            error if ctx.required_calls().is_some() && error.retry() != Retry::Reconnect => Retry::Never,
             ClientError::TimedOut
             | ClientError::Unavailable { reached: Reached::Gateway | Reached::BrokenConnection, .. }
                 if self.is_sent_once() =>
@@ -217,7 +218,7 @@ impl ApiClient {
             if let (Some(api), ClientError::Throttled { retry_after: Some(wait) }) = (call.api, &error) {
                 self.quota.close(api, *wait);
             }
-            if !attempts.again(call.retry(&error)).await {
+            if !attempts.again(call.retry(&error, ctx)).await {
                 return Err(error);
             }
             last = Some(error);

@@ -21,8 +21,8 @@ use crate::shapes::assert_promised;
 
 // The only import of the sandbox: the other modules take it from here.
 pub(crate) use defender_sandbox::company::showcase::{
-    ALERT, FALSE_ALARM, FILE, FILE_SHA1, INCIDENT, MACHINE, MERGED_INCIDENT, PHONE, QUIET_MACHINE, REIMAGED_MACHINE,
-    USER,
+    ADDRESS, ALERT, DOMAIN, FALSE_ALARM, FILE, FILE_SHA1, INCIDENT, MACHINE, MERGED_INCIDENT, PHONE, QUIET_MACHINE,
+    REIMAGED_MACHINE, SIGNED_FILE, USER,
 };
 pub(crate) use defender_sandbox::{
     CALLER_SECRET, CLIENT_ID, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, DEMO_PAGERDUTY_SECRET, DEMO_SLACK_SECRET,

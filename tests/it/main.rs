@@ -22,6 +22,7 @@ mod budget;
 mod caches;
 mod check;
 mod command_line;
+mod context;
 mod credentials;
 mod credentials_signed;
 mod delivery;
