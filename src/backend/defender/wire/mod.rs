@@ -2,9 +2,9 @@
 
 mod alert;
 mod evidence;
-mod incident;
 mod records;
 
+use crate::backend::wire;
 use crate::client::ClientError;
 use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
@@ -12,10 +12,9 @@ use crate::domain::portal::Portal;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::Warnings;
-use crate::lenient_json::body::{MembersReader, Page, counted, object, page};
+use crate::lenient_json::body::{MembersReader, Page, object, page};
 use crate::lenient_json::members::Members;
 use alert::AlertReader;
-use incident::IncidentReader;
 
 pub(super) use records::{devices, sha1_of_file};
 
@@ -36,9 +35,8 @@ pub(super) fn incident(
     portal: Portal,
     warnings: &mut Warnings,
 ) -> Result<(Incident, Page<Alert>), ClientError> {
-    let ((incident, mut alerts), made) = counted(body, &mut IncidentReader { id, portal, warnings })?;
-    alerts.made = made;
-    Ok((incident, alerts))
+    let (mut members, alerts) = wire::read_incident(body, AlertReader::new(portal, warnings, true))?;
+    Ok((wire::incident(&mut members, id, portal, Some, warnings), alerts))
 }
 
 /// Reads a further page of an incident's alerts.
