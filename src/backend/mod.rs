@@ -7,6 +7,7 @@ pub mod defender;
 pub mod graph;
 mod paging;
 mod query;
+mod wire;
 
 use crate::client::ClientError;
 use crate::credentials::CallError;

@@ -1,6 +1,7 @@
 //! Merges the accounts of an answer, so that each is listed once. Evidence names an account as `DOMAIN\name`, by name and
 //! domain, or by its user principal name, in any case. Some items have more of its members than others.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::entities::{MAX_ENTITIES, UserEntity};
@@ -108,11 +109,11 @@ fn identities(user: &UserEntity<'_>) -> impl Iterator<Item = Identity> {
     let (name, upn) = (name_of(user), upn_of(user));
     let is_only_a_name = [user.domain, upn, user.sid, user.aad_id].iter().all(Option::is_none);
     let all = [
-        ("sid", user.sid.map(str::to_owned)),
-        ("aad_id", user.aad_id.map(str::to_owned)),
-        ("upn", upn.map(str::to_owned)),
-        ("domain and name", user.domain.zip(name).map(|(domain, name)| [domain, "\\", name].concat())),
-        ("name", name.filter(|_| is_only_a_name).map(str::to_owned)),
+        ("sid", user.sid.map(Cow::Borrowed)),
+        ("aad_id", user.aad_id.map(Cow::Borrowed)),
+        ("upn", upn.map(Cow::Borrowed)),
+        ("domain and name", user.domain.zip(name).map(|(domain, name)| [domain, "\\", name].concat().into())),
+        ("name", name.filter(|_| is_only_a_name).map(Cow::Borrowed)),
     ];
     all.into_iter().filter_map(|(sort, value)| Some((sort, value?.to_ascii_lowercase())))
 }

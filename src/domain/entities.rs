@@ -202,7 +202,7 @@ impl<T> Default for Distinct<T> {
 impl<T: Copy + Eq + Hash> Distinct<T> {
     fn add(&mut self, entity: T) {
         if self.list.len() == MAX_ENTITIES {
-            self.is_capped |= !self.seen.contains(&entity);
+            self.is_capped = self.is_capped || !self.seen.contains(&entity);
         } else if self.seen.insert(entity) {
             self.list.push(entity);
         }

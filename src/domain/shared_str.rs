@@ -33,7 +33,7 @@ impl SharedStr {
     }
 
     /// Returns how many bytes of a JSON body are in strings with escapes. Such strings must be copied.
-    pub(super) fn in_escaped_strings(&self) -> usize {
+    pub(crate) fn in_escaped_strings(&self) -> usize {
         let (mut bytes, mut rest) = (0, self.as_bytes());
         while let Some(at) = memchr(b'\\', rest) {
             let (before, mut inside) = rest.split_at(at);

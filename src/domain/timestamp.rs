@@ -47,14 +47,16 @@ impl Timestamp {
         if text.starts_with("0001-01-01T") {
             return None;
         }
+        let has_zone = |clock: &str| clock.bytes().any(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'));
         let zoned = match text.get(10..) {
-            Some(clock) if !clock.contains(['Z', 'z', '+', '-']) => Cow::Owned(format!("{text}Z")),
+            Some(clock) if !has_zone(clock) => Cow::Owned(format!("{text}Z")),
             _ => Cow::Borrowed(text),
         };
         // RFC 3339 has only years of four digits.
         let parsed: jiff::Timestamp =
             zoned.parse().ok().filter(|_| zoned.starts_with(|first: char| first.is_ascii_digit()))?;
-        Some(Self { unix_ms: i64::try_from(parsed.as_nanosecond().div_euclid(1_000_000)).ok()? })
+        let unix_ms = parsed.as_second() * 1000 + i64::from(parsed.subsec_nanosecond().div_euclid(1_000_000));
+        Some(Self { unix_ms })
     }
 
     /// Returns how long before `now` this time was; zero for the future.

@@ -25,7 +25,9 @@ impl EntryPoint {
         let (status, mut headers) = (parts.status, parts.headers);
         // For HEAD, this header gives the length of the removed body. The entry point sets its own.
         headers.remove(header::CONTENT_LENGTH);
-        let body = String::from_utf8_lossy(&body).into_owned();
+        // Moves the body, as all bodies are text.
+        let body = String::from_utf8(body.into())
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         let reply = Reply { status_code: status.as_u16(), body, ..Reply::default() };
         match self {
             Self::V1 => Reply { multi_value_headers: headers, ..reply },

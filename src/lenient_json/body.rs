@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::json::{Json, Malformed};
+use serde::de::{IgnoredAny, MapAccess};
+
+use super::json::{Json, Malformed, NameSeed};
 use super::members::Members;
-use super::objects::{ReadObject, object_among};
+use super::objects::{ListSeed, ObjectSeed, ReadObject};
 use super::value::Value;
 use crate::domain::shared_str::SharedStr;
 
@@ -18,16 +20,19 @@ pub(crate) fn counted<'de, S: ReadObject<'de>>(
     body: &'de SharedStr,
     reader: &mut S,
 ) -> Result<(S::Item, usize), Malformed> {
-    let mut json = Json::of(body);
-    let object = reader.read(&mut json)?;
-    json.spend(S::weight(&object))?;
-    let made = json.spent();
-    json.end()?;
-    Ok((object, made))
+    let mut read = |is_regular| {
+        let json = &Json::of_body(body, is_regular);
+        let object = json.read(body, ObjectSeed { reader: &mut *reader, json })?.ok_or(Malformed::OtherShape)?;
+        Ok((object, json.spent()))
+    };
+    match read(true) {
+        Err(Malformed::OtherShape) => read(false),
+        outcome => outcome,
+    }
 }
 
 /// One page of a list.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Page<T> {
     /// The items of the page.
     pub(crate) items: Vec<T>,
@@ -35,17 +40,6 @@ pub(crate) struct Page<T> {
     pub(crate) next_link: Option<String>,
     /// The number of bytes that the parsed items occupy.
     pub(crate) made: usize,
-}
-
-impl<T> Default for Page<T> {
-    fn default() -> Self {
-        Self { items: Vec::new(), next_link: None, made: 0 }
-    }
-}
-
-/// The link to the next page of a list inside an object, if there is one. A link that is not a string becomes empty.
-pub(crate) fn link(value: &Value<'_>) -> Option<String> {
-    (!value.is_null()).then(|| value.string().map(Cow::into_owned).unwrap_or_default())
 }
 
 impl<T> Page<T> {
@@ -85,36 +79,35 @@ struct PageReader<'s, S> {
 impl<'de, S: ReadObject<'de>> ReadObject<'de> for PageReader<'_, S> {
     type Item = (Option<Vec<S::Item>>, Option<String>);
 
-    fn read(&mut self, json: &mut Json<'de>) -> Result<Self::Item, Malformed> {
+    fn read<A: MapAccess<'de>>(&mut self, mut object: A, json: &Json<'de>) -> Result<Self::Item, A::Error> {
+        /// The size of a small item in most bodies. It determines the initial capacity of the list.
+        const TYPICAL_ITEM_BYTES: usize = 2 << 10;
         let (mut items, mut next_link) = (None, None);
-        json.object(|json| {
-            let name = json.name()?;
-            if name == self.name {
-                items = Some(strict_list(json, self.items)?);
-                return Ok(());
+        while let Some(other_name) = object.next_key_seed(NameSeed(Some(self.name)))? {
+            match other_name.as_deref() {
+                None => {
+                    let capacity = json.body().len() / TYPICAL_ITEM_BYTES;
+                    let list = ListSeed { reader: &mut *self.items, json, capacity, may_have_nulls: false };
+                    items = object.next_value_seed(list)?;
+                }
+                Some("@odata.nextLink") => next_link = link(object.next_value()?),
+                Some(_) => drop(object.next_value::<IgnoredAny>()?),
             }
-            let value = json.value()?;
-            if name == "@odata.nextLink" {
-                next_link = link(&value);
-            }
-            Ok(())
-        })?;
+        }
         Ok((items, next_link))
     }
 }
 
-/// The size of a small item in most bodies. It determines the initial capacity of a list.
-const TYPICAL_ITEM_BYTES: usize = 2 << 10;
+/// The link to the next page of a list, if there is one. A link that is not a string becomes empty.
+fn link(value: Value<'_>) -> Option<String> {
+    (!value.is_null()).then(|| value.string().map(Cow::into_owned).unwrap_or_default())
+}
 
-/// Reads a list whose items all have to be objects.
-fn strict_list<'de, S: ReadObject<'de>>(json: &mut Json<'de>, reader: &mut S) -> Result<Vec<S::Item>, Malformed> {
-    let mut items = Vec::with_capacity(json.body().len() / TYPICAL_ITEM_BYTES);
-    json.list(|json| {
-        let is_one = object_among(json, reader, &mut items)?;
-        if is_one { Ok(()) } else { Err(Malformed::OtherShape) }
-    })?;
-    items.shrink_to_fit();
-    Ok(items)
+impl Members<'_> {
+    /// Takes out the link to the next page of a list inside the object, if there is one.
+    pub(crate) fn link(&mut self, name: &str) -> Option<String> {
+        self.take(name).and_then(link)
+    }
 }
 
 /// Reads an object through a function of its members.
@@ -123,7 +116,61 @@ pub(crate) struct MembersReader<F>(pub(crate) F);
 impl<'de, T, F: FnMut(Members<'de>) -> T> ReadObject<'de> for MembersReader<F> {
     type Item = T;
 
-    fn read(&mut self, json: &mut Json<'de>) -> Result<T, Malformed> {
-        Ok((self.0)(Members::of(json)?))
+    fn read<A: MapAccess<'de>>(&mut self, object: A, json: &Json<'de>) -> Result<T, A::Error> {
+        let mut members = Members::within(json.body());
+        members.read_all(object, json)?;
+        Ok((self.0)(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::warning::Warnings;
+
+    fn read(body: &str) -> Result<Vec<String>, Malformed> {
+        let body = SharedStr::from(body);
+        let warnings = &mut Warnings::default();
+        let read = |members: Members<'_>| serde_json::to_string(&members.rest(warnings)).expect("JSON");
+        page(&body, &mut MembersReader(read)).map(|page| page.items)
+    }
+
+    #[test]
+    fn a_page_is_json_with_a_list_of_objects() {
+        use Malformed::{NoItems, NotJson, OtherShape, TooMuch};
+        let deep = format!(r#"{{"value":[{{"a":{}1{}}}]}}"#, "[".repeat(1_000_000), "]".repeat(1_000_000));
+        let many = format!(r#"{{"value":[{}]}}"#, vec!["{}"; 100_000].join(","));
+        for (body, outcome) in [
+            (
+                r#"{"value":[{"a":1.50},{"\u0061":"\ud83d","b":1e999}]}"#,
+                Ok(vec![r#"{"a":1.50}"#, r#"{"a":"\ud83d","b":1e999}"#]),
+            ),
+            (" {\"@odata.context\": 1e999,\n\"value\" : [ { } ]\t}\r\n", Ok(vec!["{}"])),
+            (&deep, Ok(vec!["{}"])),
+            (&many, Err(TooMuch)),
+            (r#"{"values":[]}"#, Err(NoItems)),
+            (r#"{"value":null}"#, Err(NoItems)),
+            (r#"{"value":[{},null]}"#, Err(OtherShape)),
+            (r#"{"value":[{},1]}"#, Err(OtherShape)),
+            (r#"{"value":{}}"#, Err(OtherShape)),
+            ("null", Err(OtherShape)),
+            ("[]", Err(OtherShape)),
+            ("", Err(NotJson)),
+            ("\u{feff}{\"value\":[]}", Err(NotJson)),
+            (r#"{"value":[]} x"#, Err(NotJson)),
+            (r#"{"value":[],}"#, Err(NotJson)),
+            (r#"{"value":[{"a":01}]}"#, Err(NotJson)),
+            (r#"{"value":[{"a":"\x"}]}"#, Err(NotJson)),
+            ("{\"value\":[{\"a\":\"\t\"}]}", Err(NotJson)),
+            ("{\"value\":[{\"a\n\":1}]}", Err(NotJson)),
+            (r#"{"value":[{"\ud83d":1}]}"#, Err(NotJson)),
+        ] {
+            let items = outcome.map(|items| items.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(read(body), items, "{body:.100}");
+        }
+        let whole = r#"{"value":[{"a":"C:\\x\u00fc","b":[1,{"c":null}]}],"@odata.nextLink":"x"}"#;
+        for end in 0..whole.len() {
+            assert_eq!(read(&whole[..end]), Err(NotJson), "{end}");
+        }
     }
 }

@@ -1,17 +1,15 @@
-//! A pull reader for JSON that reads a body once, from start to end. The caller peeks at the next value, then enters,
-//! takes or skips it.
+//! Reads JSON with `serde_json` in one pass, from a body down to the members of each object.
 //!
-//! A member of Microsoft's objects may have any type, so each value is needed both as raw JSON and parsed. Through
-//! serde's interface this takes two passes over each value: one to find its end, one to read its text. Most of a body
-//! is strings, and this reader finds their ends itself. `serde_json` reads strings with escapes and all other values.
+//! A member of Microsoft's objects may have any type, so the values of members stay raw JSON: nothing in them is lost, be
+//! it the digits of a number or a type that nobody expects.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
 
-use memchr::memchr2;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 
-use super::value::{Form, Value};
+use super::value::Value;
 use crate::domain::shared_str::SharedStr;
 
 /// Why a body cannot be read.
@@ -27,291 +25,123 @@ pub(crate) enum Malformed {
     TooMuch,
 }
 
-/// A reader for a body or a part of one, with its position.
+/// A body that is being read.
 pub(crate) struct Json<'de> {
-    text: &'de str,
-    at: usize,
     body: &'de SharedStr,
-    /// Whether the body contains control characters. Most bodies contain none, so their strings need no check.
-    has_controls: bool,
-    /// Bytes that the parsed values may still occupy.
-    parsed_bytes_left: usize,
+    /// Whether all lists of objects are expected to hold nothing else, so that they are read in the same pass.
+    pub(super) is_regular: bool,
+    /// The number of bytes that the parsed values may occupy.
+    max_parsed_bytes: usize,
+    /// What is left of it.
+    parsed_bytes_left: Cell<usize>,
+    /// Why a reader stopped. An error of serde is only a text.
+    failure: Cell<Option<Malformed>>,
 }
 
-/// Bytes that the parsed values of an empty body may occupy.
-const MIN_PARSED_BYTES: usize = 256 << 10;
-/// Bytes of parsed values allowed for each byte of the body. Microsoft's alerts need about one; `{}` needs hundreds.
-const PARSED_BYTES_PER_BYTE: usize = 2;
-
 impl<'de> Json<'de> {
-    /// A reader for a whole body.
-    pub(super) fn of(body: &'de SharedStr) -> Self {
-        #[expect(
-            clippy::needless_bitwise_bool,
-            reason = "without a branch, the compiler checks sixteen bytes per instruction"
-        )]
-        let has_controls = body.bytes().fold(false, |any, byte| any | (byte < b' '));
-        Self { text: body, at: 0, body, has_controls, parsed_bytes_left: max_parsed_bytes(body) }
+    /// A whole body.
+    pub(super) fn of_body(body: &'de SharedStr, is_regular: bool) -> Self {
+        let json = Self { is_regular, ..Self::of_part(body, body) };
+        // Reading a string with escapes copies it. The copy is never longer than its JSON.
+        json.parsed_bytes_left.set(json.max_parsed_bytes.saturating_sub(body.in_escaped_strings()));
+        json
     }
 
-    /// A reader for a value that was taken from a body.
-    pub(crate) fn of_value(value: Value<'de>, body: &'de SharedStr) -> Self {
-        Self { text: value.json, at: 0, body, has_controls: false, parsed_bytes_left: max_parsed_bytes(value.json) }
+    /// A value in a body.
+    pub(crate) fn of_part(text: &str, body: &'de SharedStr) -> Self {
+        /// Bytes that the parsed values of an empty body may occupy.
+        const MIN_PARSED_BYTES: usize = 256 << 10;
+        /// Bytes of parsed values allowed for each byte. Microsoft's alerts need about one; `{}` needs hundreds.
+        const PARSED_BYTES_PER_BYTE: usize = 2;
+        let max_parsed_bytes = MIN_PARSED_BYTES + PARSED_BYTES_PER_BYTE * text.len();
+        let parsed_bytes_left = Cell::new(max_parsed_bytes);
+        Self { body, is_regular: false, max_parsed_bytes, parsed_bytes_left, failure: Cell::default() }
+    }
+
+    /// The whole body, also when this is only a part of it.
+    pub(crate) fn body(&self) -> &'de SharedStr {
+        self.body
     }
 
     /// Counts bytes of parsed values. The length of the input limits them, so memory is bounded for any input.
-    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Malformed> {
-        self.parsed_bytes_left = self.parsed_bytes_left.checked_sub(bytes).ok_or(Malformed::TooMuch)?;
+    pub(crate) fn spend(&self, bytes: usize) -> Result<(), Malformed> {
+        let left = self.parsed_bytes_left.get().checked_sub(bytes).ok_or(Malformed::TooMuch)?;
+        self.parsed_bytes_left.set(left);
         Ok(())
     }
 
     /// The number of bytes counted so far.
     pub(super) fn spent(&self) -> usize {
-        max_parsed_bytes(self.body).saturating_sub(self.parsed_bytes_left)
+        self.max_parsed_bytes - self.parsed_bytes_left.get()
     }
 
-    /// The whole body, also when this reads only a part of it.
-    pub(crate) fn body(&self) -> &'de SharedStr {
-        self.body
-    }
-
-    /// Enters the next value, which has to be an object. `member` reads a name and its value.
-    pub(crate) fn object(&mut self, member: impl FnMut(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
-        self.each(b'{', member, b'}')
-    }
-
-    /// Enters the next value, which has to be a list. `item` reads each item.
-    pub(super) fn list(&mut self, item: impl FnMut(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
-        self.each(b'[', item, b']')
-    }
-
-    fn each(
-        &mut self,
-        first: u8,
-        mut read: impl FnMut(&mut Self) -> Result<(), Malformed>,
-        last: u8,
-    ) -> Result<(), Malformed> {
-        if !self.skip_if(first) {
-            return self.value().and(Err(Malformed::OtherShape));
-        }
-        if self.skip_if(last) {
-            return Ok(());
-        }
-        loop {
-            read(self)?;
-            if !self.skip_if(b',') {
-                return self.skip(last);
-            }
-        }
-    }
-
-    /// Takes the name of the next member.
-    pub(crate) fn name(&mut self) -> Result<Cow<'de, str>, Malformed> {
-        if self.peek() != Some(b'"') {
-            return Err(Malformed::NotJson);
-        }
-        let string = self.string()?;
-        self.skip(b':')?;
-        string.string().ok_or(Malformed::NotJson)
-    }
-
-    /// Skips the next member name if it equals `name` and is written without escapes. Comparing with an expected name
-    /// is faster than reading an unknown one.
-    pub(super) fn skip_name_if(&mut self, name: &str) -> bool {
-        if self.peek() != Some(b'"') {
-            return false;
-        }
-        let after = self.at + 1 + name.len();
-        let bytes = self.text.as_bytes();
-        let is_next =
-            bytes.get(self.at + 1..after) == Some(name.as_bytes()) && bytes.get(after..after + 2) == Some(b"\":");
-        self.at = if is_next { after + 2 } else { self.at };
-        is_next
-    }
-
-    /// Takes the next value as raw JSON.
-    pub(crate) fn value(&mut self) -> Result<Value<'de>, Malformed> {
-        const NULL: &str = "null";
-        match self.peek() {
-            Some(b'"') => self.string(),
-            Some(b'n') if self.rest().starts_with(NULL) => self.taken(NULL.len(), Form::Other),
-            _ => self.validated(Form::Other),
-        }
-    }
-
-    /// Takes the next value with `serde_json`, which finds its end and validates it.
-    fn validated(&mut self, form: Form) -> Result<Value<'de>, Malformed> {
-        let raw = <&RawValue>::deserialize(&mut serde_json::Deserializer::from_str(self.rest()));
-        let raw = raw.map_err(|_| Malformed::NotJson)?;
-        self.taken(raw.get().len(), form)
-    }
-
-    fn taken(&mut self, length: usize, form: Form) -> Result<Value<'de>, Malformed> {
-        let json = self.rest().get(..length).ok_or(Malformed::NotJson)?;
-        self.at += length;
-        Ok(Value { json, form })
-    }
-
-    fn rest(&self) -> &'de str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    /// Checks that nothing but white space follows.
-    pub(super) fn end(mut self) -> Result<(), Malformed> {
-        if self.peek().is_none() { Ok(()) } else { Err(Malformed::NotJson) }
-    }
-
-    /// The first byte of the next token, after white space.
-    pub(super) fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.text.as_bytes().get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                next => return next.copied(),
-            }
-        }
-    }
-
-    /// Skips the next token if it is this byte, and returns whether it was.
-    fn skip_if(&mut self, token: u8) -> bool {
-        let is_next = self.peek() == Some(token);
-        self.at += usize::from(is_next);
-        is_next
-    }
-
-    fn skip(&mut self, token: u8) -> Result<(), Malformed> {
-        if self.skip_if(token) { Ok(()) } else { Err(Malformed::NotJson) }
-    }
-
-    /// Takes the next value, which has to be a string.
-    #[inline]
-    fn string(&mut self) -> Result<Value<'de>, Malformed> {
-        let inside = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
-        let end = memchr2(b'"', b'\\', inside).ok_or(Malformed::NotJson)?;
-        if inside.get(end) != Some(&b'"') {
-            let string = self.validated(Form::Escaped)?;
-            // Reading a string with escapes copies it. The copy is never longer than its JSON.
-            self.parsed_bytes_left = self.parsed_bytes_left.saturating_sub(string.json.len());
-            return Ok(string);
-        }
-        if self.has_controls && inside.iter().take(end).any(|byte| *byte < b' ') {
-            return Err(Malformed::NotJson);
-        }
-        self.taken(end + 2, Form::Plain)
-    }
-}
-
-fn max_parsed_bytes(text: &str) -> usize {
-    MIN_PARSED_BYTES + PARSED_BYTES_PER_BYTE * text.len()
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::collection::{btree_map, vec};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Parses a text with this reader. Returns `None` if it is not JSON or contains a lone surrogate.
-    fn read(text: &str) -> Option<serde_json::Value> {
-        let body = SharedStr::from(text);
-        let mut json = Json::of(&body);
-        let value = read_next(&mut json).ok()?;
-        json.end().ok()?;
-        Some(value)
-    }
-
-    fn read_next(json: &mut Json<'_>) -> Result<serde_json::Value, Malformed> {
-        match json.peek() {
-            Some(b'{') => {
-                let mut members = serde_json::Map::new();
-                json.object(|json| {
-                    let name = json.name()?.into_owned();
-                    members.insert(name, read_next(json)?);
-                    Ok(())
-                })?;
-                Ok(members.into())
-            }
-            Some(b'[') => {
-                let mut items = Vec::new();
-                json.list(|json| {
-                    items.push(read_next(json)?);
-                    Ok(())
-                })?;
-                Ok(items.into())
-            }
-            _ => {
-                let value = json.value()?;
-                match value.string() {
-                    Some(text) => Ok(text.into()),
-                    None => serde_json::from_str(value.json()).map_err(|_| Malformed::NotJson),
-                }
-            }
-        }
-    }
-
-    fn value() -> impl Strategy<Value = serde_json::Value> {
-        let leaf = prop_oneof![
-            Just(serde_json::Value::Null),
-            any::<bool>().prop_map(Into::into),
-            any::<i64>().prop_map(Into::into),
-            any::<f32>().prop_map(|number| f64::from(number).into()),
-            "[a-c\"\\\\/ {}\\[\\]:,\u{1f}\n\r\t\u{8}\u{c}é🔒]{0,40}".prop_map(Into::into),
-        ];
-        leaf.prop_recursive(4, 40, 6, |inner| {
-            prop_oneof![
-                vec(inner.clone(), 0..6).prop_map(Into::into),
-                btree_map("[a-c\"\\\\:é]{0,4}", inner, 0..6)
-                    .prop_map(|members| members.into_iter().collect::<serde_json::Map<_, _>>().into()),
-            ]
+    /// Converts an error of ours to one of serde, which ends the reading.
+    pub(super) fn or_stop<T, E: Error>(&self, outcome: Result<T, Malformed>) -> Result<T, E> {
+        outcome.map_err(|malformed| {
+            self.failure.set(Some(malformed));
+            E::custom("stopped")
         })
     }
 
-    proptest! {
-        #[test]
-        fn a_serialized_value_is_read_back(value in value()) {
-            for text in [serde_json::to_string(&value), serde_json::to_string_pretty(&value)] {
-                let text = text.expect("JSON");
-                prop_assert_eq!(read(&text), Some(value.clone()), "{}", text);
-            }
-        }
+    /// Reads a text.
+    pub(super) fn read<S: DeserializeSeed<'de>>(&self, text: &'de str, seed: S) -> Result<S::Value, Malformed> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        seed.deserialize(&mut json).and_then(|value| json.end().and(Ok(value))).map_err(|error| {
+            let malformed = if error.is_data() { Malformed::OtherShape } else { Malformed::NotJson };
+            self.failure.take().unwrap_or(malformed)
+        })
+    }
+}
 
-        #[test]
-        fn it_accepts_the_same_texts_as_serde_json(text in "[{}\\[\\]:,\"\\\\ anulre10.\n\u{1}]{0,12}|\\{\"[ab\\\\\"\t]{0,3}\" ?:[\"1nul\\[\\]{}, ]{0,8}\\}") {
-            prop_assert_eq!(read(&text), serde_json::from_str(&text).ok(), "{}", text);
-        }
+/// Reads the name of a member: `None` if it is the expected one, which saves a copy and a search.
+pub(super) struct NameSeed<'e>(pub(super) Option<&'e str>);
 
-        #[test]
-        fn truncated_json_and_trailing_text_are_rejected(value in value(), cut in 0_usize..40, more in "[\\]},:\"a]") {
-            let text = serde_json::json!({ "value": [value] }).to_string();
-            let short = text.get(..text.len().saturating_sub(cut + 1)).unwrap_or_default();
-            prop_assert_eq!(read(short), None, "{}", short);
-            let long = text + &more;
-            prop_assert_eq!(read(&long), None, "{}", long);
-        }
+impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
+    type Value = Option<Cow<'de, str>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NameSeed<'_> {
+    type Value = Option<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
     }
 
-    #[test]
-    fn deep_nesting_does_not_overflow_the_stack() {
-        for (depth, open, close) in [(1_000_000, "[", "]"), (1_000_000, "{\"a\":", "}")] {
-            let body = SharedStr::from(format!("{}1{}", open.repeat(depth), close.repeat(depth)));
-            assert_eq!(Json::of(&body).value().map(|value| value.json().len()).ok(), Some(body.len()));
-            let body = SharedStr::from(open.repeat(depth));
-            assert!(Json::of(&body).value().is_err());
-        }
+    fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok((self.0 != Some(name)).then_some(Cow::Borrowed(name)))
     }
 
-    #[test]
-    fn a_string_with_a_control_character_is_rejected() {
-        for (text, is_json) in [
-            ("{\n\t\"a\" : \"b\"\r\n}", true),
-            ("{\"a\": \"b\u{7f}\u{80}\"}", true),
-            ("{\"a\nb\": 1}", false),
-            ("{\"a\": \"\t\"}", false),
-            ("{\"a\": \"\\n\u{0}\"}", false),
-            ("{\"a\": [\"\u{1f}\"]}", false),
-        ] {
-            let value = serde_json::from_str::<serde_json::Value>(text);
-            assert_eq!((read(text), value.is_ok()), (value.ok(), is_json), "{text:?}");
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(name.to_owned())))
+    }
+}
+
+/// Calls a function for each item of a list.
+pub(super) struct EachItem<'j, 'de, F>(pub(super) &'j Json<'de>, pub(super) F);
+
+impl<'de, F: FnMut(Value<'de>) -> Result<(), Malformed>> DeserializeSeed<'de> for EachItem<'_, 'de, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de, F: FnMut(Value<'de>) -> Result<(), Malformed>> Visitor<'de> for EachItem<'_, 'de, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        while let Some(item) = list.next_element()? {
+            self.0.or_stop((self.1)(item))?;
         }
+        Ok(())
     }
 }

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use memchr::memchr;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::json::Json;
+use super::json::{EachItem, Json, Malformed};
 use crate::domain::shared_str::SharedStr;
 
 /// The greatest depth of a value that is kept. No document of Microsoft's is nested deeper.
@@ -13,49 +14,42 @@ const MAX_DEPTH: usize = 64;
 
 /// One value as raw JSON.
 #[derive(Clone, Copy)]
-pub(crate) struct Value<'de> {
-    pub(super) json: &'de str,
-    pub(super) form: Form,
-}
+pub(crate) struct Value<'de>(&'de RawValue);
 
-/// The syntactic form of a value.
-#[derive(Clone, Copy)]
-pub(super) enum Form {
-    /// A string without escapes.
-    Plain,
-    /// A string with escapes.
-    Escaped,
-    /// Anything else.
-    Other,
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(json).map(Self)
+    }
 }
 
 impl<'de> Value<'de> {
     /// The value as JSON.
+    #[inline]
     pub(crate) fn json(self) -> &'de str {
-        self.json
+        self.0.get()
     }
 
     /// Whether it is null.
     pub(super) fn is_null(self) -> bool {
-        self.json.starts_with('n')
+        self.json().starts_with('n')
     }
 
     /// The text of a string, borrowed if it contains no escapes. `None` for other types.
     #[inline]
     pub(crate) fn string(self) -> Option<Cow<'de, str>> {
-        match self.form {
-            Form::Plain => self.json.get(1..self.json.len().saturating_sub(1)).map(Cow::Borrowed),
-            Form::Escaped => unescaped(self.json).map(Cow::Owned),
-            Form::Other => None,
+        let inside = self.json().strip_prefix('"')?.strip_suffix('"')?;
+        if !inside.as_bytes().contains(&b'\\') {
+            return Some(Cow::Borrowed(inside));
         }
+        with_short_escapes(inside).or_else(|| serde_json::from_str(self.json()).ok()).map(Cow::Owned)
     }
 
     /// The text of a string, or the raw JSON of a number or boolean. `None` for lists and objects.
     pub(super) fn text(self) -> Option<Cow<'de, str>> {
-        match self.form {
-            Form::Plain | Form::Escaped => self.string(),
-            Form::Other => (!self.json.starts_with(['[', '{'])).then_some(Cow::Borrowed(self.json)),
+        if self.json().starts_with('"') {
+            return self.string();
         }
+        (!self.json().starts_with(['[', '{'])).then_some(Cow::Borrowed(self.json()))
     }
 
     /// A whole number, written as a number or as digits in a string.
@@ -63,12 +57,22 @@ impl<'de> Value<'de> {
         self.text()?.parse().ok()
     }
 
+    /// Calls a function for each item, if the value is a list.
+    pub(crate) fn each_item(
+        self,
+        json: &Json<'de>,
+        read: impl FnMut(Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        json.read(self.json(), EachItem(json, read))
+    }
+
     /// The items of a list that are not null, or `None` if the value is not a list.
     pub(super) fn list(self, body: &'de SharedStr) -> Option<Vec<Self>> {
         let mut items = Vec::new();
-        let list = Json::of_value(self, body).list(|json| {
+        let json = &Json::of_part(self.json(), body);
+        let list = self.each_item(json, |item| {
             json.spend(size_of::<Self>())?;
-            items.push(json.value()?);
+            items.push(item);
             Ok(())
         });
         items.retain(|item| !item.is_null());
@@ -77,15 +81,9 @@ impl<'de> Value<'de> {
 
     /// An owned copy, or `None` if the value is nested deeper than any document of Microsoft's.
     pub(super) fn kept(self) -> Option<Box<RawValue>> {
-        let is_too_deep = matches!(self.form, Form::Other) && is_deeper_than(self.json, MAX_DEPTH);
-        if is_too_deep { None } else { RawValue::from_string(self.json.to_owned()).ok() }
+        let may_nest = self.json().starts_with(['[', '{']);
+        if may_nest && is_deeper_than(self.json(), MAX_DEPTH) { None } else { Some(self.0.to_owned()) }
     }
-}
-
-/// The text of a string, or `None` if it contains a lone surrogate or is not a string.
-fn unescaped(json: &str) -> Option<String> {
-    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
-    with_short_escapes(inside).or_else(|| serde_json::from_str(json).ok())
 }
 
 /// Unescapes the content of a string that uses only short escapes. Returns `None` if it contains any other escape. File
@@ -134,8 +132,7 @@ mod tests {
     use super::*;
 
     fn string(json: &str) -> Option<String> {
-        let body = SharedStr::from(json);
-        Json::of(&body).value().expect("JSON").string().map(Cow::into_owned)
+        serde_json::from_str::<Value<'_>>(json).expect("JSON").string().map(Cow::into_owned)
     }
 
     #[test]

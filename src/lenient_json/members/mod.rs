@@ -6,10 +6,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::mem;
 
-use serde_json::value::RawValue;
+use serde::de::MapAccess;
+use serde_json::value::{RawValue, to_raw_value};
 
-use super::json::{Json, Malformed};
-use super::value::{Form, Value};
+use super::body::MembersReader;
+use super::json::{Json, Malformed, NameSeed};
+use super::objects::{ObjectSeed, Objects, ReadObject};
+use super::value::Value;
 use crate::domain::extra::Extra;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::warning::Warnings;
@@ -35,34 +38,22 @@ impl Default for Members<'_> {
 /// One member. It is as small as possible because there are many.
 struct Member<'de> {
     name: Cow<'de, str>,
-    json: &'de str,
-    state: State,
+    /// `None` counts as missing: it is null, or read by another reader.
+    value: Option<Value<'de>>,
+    is_taken_out: bool,
     /// The position of the previous member in the same bucket, counted from 1. 0 is none.
     before: u32,
 }
 
-#[derive(Clone, Copy)]
-enum State {
-    /// It counts as missing: it is null, an annotation, or read by another reader.
-    Absent,
-    Here(Form),
-    TakenOut,
-}
-
 impl<'de> Member<'de> {
     fn set(&mut self, value: Value<'de>) {
-        let is_here = !value.is_null() && !is_annotation(&self.name);
-        self.json = value.json;
-        self.state = if is_here { State::Here(value.form) } else { State::Absent };
+        self.value = Some(value).filter(|value| !value.is_null());
+        self.is_taken_out = false;
     }
 
-    fn is_absent(&self) -> bool {
-        matches!(self.state, State::Absent)
-    }
-
-    fn value(&self) -> Option<Value<'de>> {
-        let State::Here(form) = self.state else { return None };
-        Some(Value { json: self.json, form })
+    /// The value, unless it has been taken out.
+    fn left(&self) -> Option<Value<'de>> {
+        self.value.filter(|_| !self.is_taken_out)
     }
 }
 
@@ -101,50 +92,53 @@ impl<'de> Members<'de> {
         Self { body: &NO_BODY, ..self }
     }
 
-    /// Reads the members of the next value, which has to be an object.
-    pub(super) fn of(json: &mut Json<'de>) -> Result<Self, Malformed> {
-        let mut members = Self::within(json.body());
-        members.read_all(json)?;
-        Ok(members)
+    /// Reads the members of a value in a body, which has to be an object.
+    pub(crate) fn of(value: Value<'de>, body: &'de SharedStr) -> Result<Self, Malformed> {
+        let json = &Json::of_part(value.json(), body);
+        let reader = &mut MembersReader(|members| members);
+        json.read(value.json(), ObjectSeed { reader, json })?.ok_or(Malformed::OtherShape)
     }
 
-    /// Replaces these members by those of the next value, which has to be an object. `other` may read the value of a
-    /// member itself, and then returns true.
+    /// Replaces these members by those of an object. The members of the names in `lists` are read by `reader` instead, as
+    /// lists of objects.
     ///
     /// Objects of one list usually have the same members in the same order. In this case the names and positions of the
     /// previous object are reused, and only the values change.
-    pub(crate) fn read(
+    pub(crate) fn read<A: MapAccess<'de>, S: ReadObject<'de>>(
         &mut self,
-        json: &mut Json<'de>,
-        mut other: impl FnMut(&str, &mut Json<'de>) -> Result<bool, Malformed>,
-    ) -> Result<(), Malformed> {
+        mut object: A,
+        json: &Json<'de>,
+        lists: &[&'static str],
+        reader: &mut S,
+    ) -> Result<Objects<'de, S::Item>, A::Error> {
         self.body = json.body();
+        let mut objects = Objects::default();
         let mut count = 0;
-        json.object(|json| {
-            let name = self.list.get(count).map(|member| &member.name);
-            if !name.is_some_and(|name| matches!(name, Cow::Borrowed(name) if json.skip_name_if(name))) {
+        while let Some(other_name) = object.next_key_seed(NameSeed(self.list.get(count).map(|member| &*member.name)))? {
+            if let Some(name) = other_name {
                 self.cut(count);
-                self.add(json.name()?);
+                self.add(name);
             }
             if let Some(member) = self.list.get_mut(count) {
-                member.state = State::Absent;
-                if !other(&member.name, json)? {
-                    member.set(json.value()?);
+                if let Some(name) = lists.iter().find(|name| **name == member.name) {
+                    member.value = None;
+                    objects.add(name, &mut object, reader, json)?;
+                } else {
+                    member.set(object.next_value()?);
                 }
             }
             count += 1;
             if count > MAX_DOCUMENTED_MEMBERS {
-                json.spend(size_of::<Member<'_>>())?;
+                json.or_stop(json.spend(size_of::<Member<'_>>()))?;
             }
-            Ok(())
-        })?;
+        }
         self.cut(count);
-        Ok(())
+        Ok(objects)
     }
 
-    /// Replaces these members by those of the next value, which has to be an object.
-    pub(crate) fn read_all(&mut self, json: &mut Json<'de>) -> Result<(), Malformed> {
-        self.read(json, |_, _| Ok(false))
+    /// Replaces these members by those of an object.
+    pub(crate) fn read_all<A: MapAccess<'de>>(&mut self, object: A, json: &Json<'de>) -> Result<(), A::Error> {
+        self.read(object, json, &[], &mut MembersReader(drop)).map(drop)
     }
 
     /// Adds a member. If two members have the same name, the later one counts.
@@ -163,7 +157,7 @@ impl<'de> Members<'de> {
         // The size limit of bodies keeps the number of members within 32 bits.
         let position = u32::try_from(self.list.len() + 1).unwrap_or_default();
         let before = self.last.get_mut(bucket(&name)).map_or(0, |last| mem::replace(last, position));
-        self.list.push(Member { name, json: "", state: State::Absent, before });
+        self.list.push(Member { name, value: None, is_taken_out: false, before });
     }
 
     /// Keeps only the first `count` members.
@@ -187,7 +181,7 @@ impl<'de> Members<'de> {
         loop {
             let position = counted.checked_sub(1)? as usize;
             let member = self.list.get(position)?;
-            if member.name == name && !member.is_absent() {
+            if member.name == name && member.value.is_some() {
                 return Some(position);
             }
             counted = member.before;
@@ -206,8 +200,8 @@ impl<'de> Members<'de> {
     pub(crate) fn take(&mut self, name: &str) -> Option<Value<'de>> {
         let position = self.position(name)?;
         let member = self.list.get_mut(position)?;
-        let value = member.value()?;
-        member.state = State::TakenOut;
+        let value = member.left()?;
+        member.is_taken_out = true;
         Some(value)
     }
 
@@ -221,17 +215,17 @@ impl<'de> Members<'de> {
         self.left().next().is_none()
     }
 
-    /// The members that have not been taken out. If several have the same name, only the last one.
-    fn left(&self) -> impl Iterator<Item = (&Cow<'de, str>, Value<'de>)> {
+    /// The members that have not been taken out, without annotations. If several have the same name, only the last one.
+    pub(crate) fn left(&self) -> impl Iterator<Item = (&Cow<'de, str>, Value<'de>)> {
         let mut last = HashMap::new();
         if self.list.len() > MAX_DOCUMENTED_MEMBERS {
-            let known = self.list.iter().enumerate().filter(|(_, member)| !member.is_absent());
+            let known = self.list.iter().enumerate().filter(|(_, member)| member.value.is_some());
             last.extend(known.map(|(at, member)| (&member.name, at)));
         }
         self.list.iter().enumerate().filter_map(move |(at, member)| {
-            let (name, value) = (&member.name, member.value()?);
+            let (name, value) = (&member.name, member.left()?);
             let last = last.get(name).copied().or_else(|| self.position(name));
-            (last == Some(at)).then_some((name, value))
+            (last == Some(at) && !is_annotation(name)).then_some((name, value))
         })
     }
 
@@ -241,7 +235,7 @@ impl<'de> Members<'de> {
 
     /// Reads a member without taking it out.
     fn peek(&self, name: &str) -> Option<Value<'de>> {
-        self.list.get(self.position(name)?)?.value()
+        self.list.get(self.position(name)?)?.left()
     }
 
     /// A copy that contains only one member. Reading the copy does not take the member out of the original.
@@ -255,7 +249,13 @@ impl<'de> Members<'de> {
 
     /// The members that are left, as one object without empty lists and objects. `None` if nothing remains.
     pub(crate) fn rest_as_object(self) -> Option<Box<RawValue>> {
-        object_of(self.left().filter(|(_, value)| !matches!(value.json(), "[]" | "{}")))
+        let mut rest = Extra::default();
+        for (name, value) in self.left().filter(|(_, value)| !matches!(value.json(), "[]" | "{}")) {
+            if let Some(kept) = value.kept() {
+                rest.keep(self.kept(name.clone()), kept);
+            }
+        }
+        if rest.is_empty() { None } else { to_raw_value(&rest).ok() }
     }
 
     /// The members that are left, for `extra`.
@@ -271,13 +271,6 @@ impl<'de> Members<'de> {
     }
 }
 
-/// These members as one object, or `None` if there are none.
-fn object_of<'m>(members: impl Iterator<Item = (&'m Cow<'m, str>, Value<'m>)>) -> Option<Box<RawValue>> {
-    let part = |(name, value): (_, Value<'_>)| Some(format!("{}:{}", serde_json::to_string(name).ok()?, value.kept()?));
-    let parts: Vec<String> = members.filter_map(part).collect();
-    if parts.is_empty() { None } else { RawValue::from_string(format!("{{{}}}", parts.join(","))).ok() }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -285,10 +278,10 @@ mod tests {
     use proptest::sample;
 
     use super::*;
+    use crate::lenient_json::objects::ListSeed;
 
     pub(super) fn members(json: &str) -> Members<'_> {
-        let value = Value { json, form: Form::Other };
-        Members::of(&mut Json::of_value(value, &NO_BODY)).expect("an object")
+        Members::of(serde_json::from_str(json).expect("JSON"), &NO_BODY).expect("an object")
     }
 
     #[test]
@@ -340,35 +333,35 @@ mod tests {
         assert!(matches!(warnings.into_vec().as_slice(), [warning] if warning.detail.contains("is left out")));
     }
 
-    /// The members of all objects. With `reuse`, one `Members` reads all of them; otherwise each object gets a new one.
-    fn all(objects: &SharedStr, reuse: bool) -> Vec<String> {
-        let mut members = Members::default();
-        let mut all = Vec::new();
-        let list = Json::of(objects).list(|json| {
-            if !reuse {
-                members = Members::default();
+    /// Reads objects to texts. With `reuse`, one `Members` reads all of them; otherwise each object gets a new one.
+    #[derive(Default)]
+    struct TextReader<'de> {
+        members: Members<'de>,
+        reuse: bool,
+    }
+
+    impl<'de> ReadObject<'de> for TextReader<'de> {
+        type Item = String;
+
+        fn read<A: MapAccess<'de>>(&mut self, object: A, json: &Json<'de>) -> Result<String, A::Error> {
+            if !self.reuse {
+                self.members = Members::default();
             }
-            members.read(json, |name, json| {
-                let is_own = name == "own";
-                if is_own {
-                    json.value()?;
-                }
-                Ok(is_own)
-            })?;
+            let members = &mut self.members;
+            let own = &mut MembersReader(|mut own: Members<'_>| own.text(&["a"], &mut Warnings::default()));
+            let own = members.read(object, json, &["own"], own)?;
             let warnings = &mut Warnings::default();
             let taken =
                 (members.text(&["a", "b"], warnings), members.integer(&["c"], warnings), members.take("own").is_some());
-            let rest = serde_json::to_string(&members.rest(warnings)).expect("JSON");
-            all.push(format!("{taken:?} {rest} {:?}", mem::take(warnings).into_vec()));
-            Ok(())
-        });
-        assert!(list.is_ok(), "{objects}");
-        all
+            let rest = own.and_others(members.rest(warnings), warnings);
+            let rest = serde_json::to_string(&rest).expect("JSON");
+            Ok(format!("{taken:?} {:?} {rest} {:?}", own.items, mem::take(warnings).into_vec()))
+        }
     }
 
     proptest! {
         #[test]
-        fn reused_members_read_the_same_as_new_ones(
+        fn objects_are_read_alike_with_reused_members_and_in_one_pass(
             objects in vec(
                 vec((sample::select(NAMES.as_slice()), sample::select(VALUES.as_slice())), 0..8),
                 0..6,
@@ -380,8 +373,17 @@ mod tests {
                 format!("{{{gap}{}}}", members.join(","))
             };
             let objects: Vec<_> = objects.iter().flat_map(|members| [object(members), object(members)]).collect();
-            let objects = SharedStr::from(format!("[{}]", objects.join(",")));
-            prop_assert_eq!(all(&objects, true), all(&objects, false), "{}", objects);
+            let list = SharedStr::from(format!("[{}]", objects.join(",")));
+            let all = |reuse, is_regular| {
+                let json = &Json::of_body(&list, is_regular);
+                let reader = &mut TextReader { reuse, ..TextReader::default() };
+                json.read(&list, ListSeed { reader, json, capacity: 0, may_have_nulls: false }).map(|items| items.expect("a list"))
+            };
+            let one_by_one = all(false, false);
+            prop_assert!(one_by_one.is_ok(), "{}", list);
+            prop_assert_eq!(&all(true, false), &one_by_one, "{}", list);
+            let at_once = all(true, true);
+            prop_assert!(at_once == one_by_one || at_once == Err(Malformed::OtherShape), "{}", list);
         }
     }
 
@@ -397,5 +399,6 @@ mod tests {
         r#""a@odata.x""#,
         r#""""#,
     ];
-    const VALUES: [&str; 6] = ["null", "1", r#""x""#, r#""\"y""#, "[1]", r#"{"a":1}"#];
+    const VALUES: [&str; 8] =
+        ["null", "1", r#""x""#, r#""\"y""#, "[1]", r#"{"a":1}"#, r#"[{"a":"x"},null]"#, r#"[{"a":"x"},1.50]"#];
 }

@@ -11,7 +11,9 @@ use crate::domain::shared_str::SharedStr;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::vocabulary::snake_case;
 use crate::domain::warning::Warnings;
-use crate::lenient_json::json::{Json, Malformed};
+use crate::lenient_json::body::MembersReader;
+use crate::lenient_json::json::Json;
+use crate::lenient_json::objects::ListSeed;
 use crate::lenient_json::value::Value;
 
 impl<'de> Members<'de> {
@@ -120,8 +122,12 @@ impl<'de> Members<'de> {
     /// Takes out a list of objects. A single object is a list of one, and an empty object is an empty list.
     pub(crate) fn objects(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Vec<Members<'de>> {
         let Some((name, value)) = self.take_any(names) else { return Vec::new() };
-        let one = || Some(self.nested(value)?).map(|one| if one.is_empty() { vec![] } else { vec![one] });
-        self.nested_list(value).or_else(one).unwrap_or_else(|| {
+        let objects = if value.json().starts_with('[') {
+            self.nested_list(value)
+        } else {
+            self.nested(value).map(|one| if one.is_empty() { vec![] } else { vec![one] })
+        };
+        objects.unwrap_or_else(|| {
             warnings.unexpected_type(name, "a list of objects");
             self.put_back(name, value);
             Vec::new()
@@ -200,6 +206,11 @@ impl<'de> Members<'de> {
         self.peek(name).and_then(|value| self.text_of(value)).filter(|text| !text.is_empty())
     }
 
+    /// Reads the first text that is not empty among the members of these names, without taking it out.
+    pub(crate) fn peek_any_text(&self, names: &[&'static str]) -> Option<SharedStr> {
+        names.iter().find_map(|name| self.peek_text(name))
+    }
+
     /// A text that outlives these members. `None` for lists and objects.
     fn text_of(&self, value: Value<'de>) -> Option<SharedStr> {
         value.text().map(|text| self.kept(text))
@@ -207,22 +218,14 @@ impl<'de> Members<'de> {
 
     /// The members of an object, or `None` if the value is not an object.
     fn nested(&self, value: Value<'de>) -> Option<Self> {
-        Self::of(&mut Json::of_value(value, self.body)).ok()
+        Self::of(value, self.body).ok()
     }
 
     /// The members of the objects in a list, without its nulls. `None` if the value is not such a list.
     fn nested_list(&self, value: Value<'de>) -> Option<Vec<Self>> {
-        let mut objects = Vec::new();
-        let list = Json::of_value(value, self.body).list(|json| {
-            if json.peek() == Some(b'{') {
-                json.spend(size_of::<Self>())?;
-                objects.push(Self::of(json)?);
-            } else if !json.value()?.is_null() {
-                return Err(Malformed::OtherShape);
-            }
-            Ok(())
-        });
-        list.is_ok().then_some(objects)
+        let json = &Json::of_part(value.json(), self.body);
+        let reader = &mut MembersReader(|members| members);
+        json.read(value.json(), ListSeed { reader, json, capacity: 0, may_have_nulls: true }).ok()?
     }
 }
 

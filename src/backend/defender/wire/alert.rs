@@ -5,18 +5,16 @@
 
 use std::mem;
 
+use serde::de::MapAccess;
+
 use super::evidence::EvidenceReader;
+use crate::backend::wire;
 use crate::domain::alert::{Alert, AlertAccount, Device};
-use crate::domain::evidence::Evidence;
-use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
-use crate::domain::shared_str::SharedStr;
-use crate::domain::vocabulary::{self, UnknownWords};
 use crate::domain::warning::Warnings;
-use crate::lenient_json::json::{Json, Malformed};
+use crate::lenient_json::json::Json;
 use crate::lenient_json::members::Members;
-use crate::lenient_json::objects::{ReadObject, keep_passed_over, list_of};
-use crate::lenient_json::shared_fields::{self, CommentNames};
+use crate::lenient_json::objects::ReadObject;
 
 /// Reads alerts one after the other.
 pub(super) struct AlertReader<'n, 'de> {
@@ -45,97 +43,30 @@ impl<'de> ReadObject<'de> for AlertReader<'_, 'de> {
         alert.weight_without_evidence()
     }
 
-    fn read(&mut self, json: &mut Json<'de>) -> Result<Alert, Malformed> {
+    fn read<A: MapAccess<'de>>(&mut self, object: A, json: &Json<'de>) -> Result<Alert, A::Error> {
         let mut members = mem::take(&mut self.members);
-        let mut evidence: Option<Vec<Evidence>> = None;
-        let mut unexpected = Extra::default();
-        members.read(json, |name, json| {
-            let is_evidence = matches!(name, "evidence" | "entities");
-            if is_evidence {
-                let item = mem::take(&mut self.item);
-                let mut reader = EvidenceReader { warnings: self.warnings, members: item, passed_over: Vec::new() };
-                let items = list_of(json, &mut reader)?;
-                let EvidenceReader { members: item, passed_over, .. } = reader;
-                self.item = item;
-                keep_passed_over(&mut unexpected, name, &passed_over, items.is_some(), self.warnings);
-                let items = items.unwrap_or_default();
-                match &mut evidence {
-                    Some(evidence) => evidence.extend(items),
-                    None => evidence = Some(items),
-                }
-            }
-            Ok(is_evidence)
-        })?;
-        let evidence_loaded = evidence.as_ref().is_some_and(|items| self.is_complete || !items.is_empty());
-        let alert = self.normalize(&mut members, evidence.unwrap_or_default(), evidence_loaded, unexpected);
-        self.members = members;
-        Ok(alert)
-    }
-}
-
-impl AlertReader<'_, '_> {
-    fn normalize(
-        &mut self,
-        members: &mut Members<'_>,
-        evidence: Vec<Evidence>,
-        evidence_loaded: bool,
-        unexpected: Extra,
-    ) -> Alert {
+        let mut reader = EvidenceReader { warnings: self.warnings, members: mem::take(&mut self.item) };
+        let mut evidence = members.read(object, json, &["evidence", "entities"], &mut reader)?;
+        self.item = reader.members;
         let warnings = &mut *self.warnings;
-        let mut unknown_words = UnknownWords::default();
-        let severity = shared_fields::severity(members, &mut unknown_words, warnings);
-        let status = shared_fields::alert_status(members, &mut unknown_words, warnings);
-        let classification = members.text(&["classification"], warnings);
-        let determination = shared_fields::determination(members, warnings);
-        let verdict =
-            shared_fields::verdict(classification.as_deref(), determination.as_deref(), "classification", warnings);
-        let id = members.text(&["alertId", "id"], warnings);
-        let tenant_id = members.text(&["aadTenantId"], warnings);
-        let url = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref())).map(SharedStr::from);
-        let (device, further_devices) = devices(members, warnings);
-        let category = members.text(&["category"], warnings);
-        Alert {
-            title: members.text(&["title"], warnings),
-            description: members.text(&["description"], warnings),
-            severity,
-            severity_id: severity.id(),
-            status,
-            verdict,
-            classification,
-            determination,
-            categories: vocabulary::categories(category.iter().cloned()),
-            category,
-            techniques: members.texts(&["mitreTechniques"], warnings),
-            threat_name: members.text(&["threatName"], warnings),
-            threat_family: members.text(&["threatFamilyName"], warnings),
-            detection_source: members.text(&["detectionSource"], warnings),
-            service_source: members.text(&["serviceSource"], warnings),
-            detector_id: members.text(&["detectorId"], warnings),
+        let items = evidence.items.take();
+        let evidence_loaded = items.as_ref().is_some_and(|items| self.is_complete || !items.is_empty());
+        let alert = wire::alert(&mut members, self.portal, Some, warnings);
+        let (device, further_devices) = devices(&mut members, warnings);
+        let user = related_user(&mut members, warnings);
+        let alert = Alert {
             investigation_id: members.text(&["investigationId"], warnings),
-            investigation_state: members.text(&["investigationState"], warnings),
-            actor: members.text(&["actorName"], warnings),
-            assigned_to: members.text(&["assignedTo"], warnings),
-            incident_id: members.text(&["incidentId"], warnings),
             device,
             further_devices,
-            user: related_user(members, warnings),
-            logged_on_users: shared_fields::logged_on_users(members, warnings),
-            created_at: members.timestamp(&["alertCreationTime", "creationTime"], warnings),
-            updated_at: members.timestamp(&["lastUpdateTime", "lastUpdatedTime"], warnings),
-            first_seen: members.timestamp(&["firstEventTime", "firstActivity"], warnings),
-            last_seen: members.timestamp(&["lastEventTime", "lastActivity"], warnings),
-            resolved_at: members.timestamp(&["resolvedTime"], warnings),
-            comments: shared_fields::comments(members, &COMMENT, warnings),
-            evidence,
+            user,
+            logged_on_users: wire::logged_on_users(&mut members, warnings),
+            evidence: items.unwrap_or_default(),
             evidence_loaded,
-            url,
-            extra: members.rest(warnings).and(unexpected),
-            unknown_words,
-            id,
-            tenant_id,
-            // Members that these APIs do not send.
-            ..Alert::default()
-        }
+            extra: evidence.and_others(members.rest(warnings), warnings),
+            ..alert
+        };
+        self.members = members;
+        Ok(alert)
     }
 }
 
@@ -172,7 +103,3 @@ fn related_user(members: &mut Members<'_>, warnings: &mut Warnings) -> Option<Al
     }
     name.map(|name| AlertAccount { domain, name })
 }
-
-/// The documented table has `createTime`; real bodies have `createdTime`.
-pub(super) const COMMENT: CommentNames =
-    CommentNames { author: &["createdBy"], created: &["createdTime", "createTime"] };

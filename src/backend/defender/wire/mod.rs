@@ -3,9 +3,9 @@
 mod alert;
 mod context;
 mod evidence;
-mod incident;
 mod records;
 
+use crate::backend::wire;
 use crate::client::ClientError;
 use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
@@ -13,10 +13,9 @@ use crate::domain::portal::Portal;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::Warnings;
-use crate::lenient_json::body::{MembersReader, Page, counted, object, page};
+use crate::lenient_json::body::{MembersReader, Page, object, page};
 use crate::lenient_json::members::Members;
 use alert::AlertReader;
-use incident::IncidentReader;
 
 pub(super) use context::{device_context, domain_context, file_context, ip_context};
 pub(super) use records::{devices, file_by_sha256};
@@ -38,9 +37,8 @@ pub(super) fn incident(
     portal: Portal,
     warnings: &mut Warnings,
 ) -> Result<(Incident, Page<Alert>), ClientError> {
-    let ((incident, mut alerts), made) = counted(body, &mut IncidentReader { id, portal, warnings })?;
-    alerts.made = made;
-    Ok((incident, alerts))
+    let (mut members, alerts) = wire::read_incident(body, AlertReader::new(portal, warnings, true))?;
+    Ok((wire::incident(&mut members, id, portal, Some, warnings), alerts))
 }
 
 /// Reads a further page of an incident's alerts.

@@ -4,22 +4,18 @@
 
 use std::mem;
 
+use serde::de::MapAccess;
+
 use super::evidence::EvidenceReader;
-use super::words::{determination, word};
+use super::words::older_spelling;
+use crate::backend::wire;
 use crate::domain::alert::Alert;
 use crate::domain::extra::Extra;
 use crate::domain::portal::Portal;
-use crate::domain::shared_str::SharedStr;
-use crate::domain::vocabulary::{self, UnknownWords};
 use crate::domain::warning::Warnings;
-use crate::lenient_json::json::{Json, Malformed};
+use crate::lenient_json::json::Json;
 use crate::lenient_json::members::Members;
-use crate::lenient_json::objects::{ReadObject, keep_passed_over, list_of};
-use crate::lenient_json::shared_fields::{self, CommentNames};
-
-/// The older documented samples have `createdBy` and `createdTime`.
-pub(super) const COMMENT: CommentNames =
-    CommentNames { author: &["createdByDisplayName", "createdBy"], created: &["createdDateTime", "createdTime"] };
+use crate::lenient_json::objects::ReadObject;
 
 /// Reads alerts one after the other.
 pub(super) struct AlertReader<'n, 'de> {
@@ -43,98 +39,31 @@ impl<'de> ReadObject<'de> for AlertReader<'_, 'de> {
         alert.weight_without_evidence()
     }
 
-    fn read(&mut self, json: &mut Json<'de>) -> Result<Alert, Malformed> {
+    fn read<A: MapAccess<'de>>(&mut self, object: A, json: &Json<'de>) -> Result<Alert, A::Error> {
         let mut members = mem::take(&mut self.members);
         let mut reader = EvidenceReader::new(self.warnings);
-        let mut evidence = Vec::new();
-        let mut unexpected = Extra::default();
-        members.read(json, |name, json| {
-            let is_evidence = name == "evidence";
-            if is_evidence {
-                let items = list_of(json, &mut reader)?;
-                let passed_over = reader.passed_over();
-                keep_passed_over(&mut unexpected, name, &passed_over, items.is_some(), reader.warnings);
-                evidence.extend(items.unwrap_or_default());
-            }
-            Ok(is_evidence)
-        })?;
+        let mut evidence = members.read(object, json, &["evidence"], &mut reader)?;
         let (devices, logged_on_users) = reader.into_devices_and_users();
-        let alert = self.normalize(&mut members, unexpected);
-        self.members = members;
         let mut devices = devices.into_iter();
-        // Graph always sends evidence, so an empty list means that there is none.
-        Ok(Alert {
-            evidence,
+        let warnings = &mut *self.warnings;
+        let alert = wire::alert(&mut members, self.portal, older_spelling, warnings);
+        // Graph sends no investigation id and no user: accounts are in the evidence.
+        let alert = Alert {
+            product_name: members.text(&["productName"], warnings),
+            recommended_actions: members.text(&["recommendedActions"], warnings),
+            custom_details: custom_details(&mut members, warnings),
+            tags: members.texts(&["systemTags"], warnings),
+            evidence: evidence.items.take().unwrap_or_default(),
+            // Graph always sends evidence, so an empty list means that there is none.
             evidence_loaded: true,
             device: devices.next(),
             further_devices: devices.collect(),
             logged_on_users,
+            extra: evidence.and_others(members.rest(warnings), warnings),
             ..alert
-        })
-    }
-}
-
-impl AlertReader<'_, '_> {
-    /// Converts the members of an alert, without its evidence.
-    fn normalize(&mut self, members: &mut Members<'_>, unexpected: Extra) -> Alert {
-        let warnings = &mut *self.warnings;
-        let mut unknown_words = UnknownWords::default();
-        let severity = shared_fields::severity(members, &mut unknown_words, warnings);
-        let status = shared_fields::alert_status(members, &mut unknown_words, warnings);
-        let raw_classification = members.peek_text("classification");
-        let classification = word(members, "classification", warnings);
-        let determination = determination(members, warnings);
-        let verdict =
-            shared_fields::verdict(raw_classification.as_deref(), determination.as_deref(), "classification", warnings);
-        let id = members.text(&["id"], warnings);
-        let tenant_id = members.text(&["tenantId"], warnings);
-        let page = id.as_deref().and_then(|id| self.portal.alert(id, tenant_id.as_deref())).map(SharedStr::from);
-        let own_page = members.peek_text("alertWebUrl");
-        let is_own =
-            own_page.as_deref().zip(id.as_deref()).is_some_and(|(page, id)| self.portal.is_alert_page(page, id));
-        if is_own {
-            members.take("alertWebUrl");
-        }
-        let (category, categories) = categories(members, warnings);
-        Alert {
-            title: members.text(&["title"], warnings),
-            description: members.text(&["description"], warnings),
-            severity,
-            severity_id: severity.id(),
-            status,
-            verdict,
-            classification,
-            determination,
-            category,
-            categories,
-            techniques: members.texts(&["mitreTechniques"], warnings),
-            threat_name: members.text(&["threatDisplayName"], warnings),
-            threat_family: members.text(&["threatFamilyName"], warnings),
-            detection_source: members.text(&["detectionSource"], warnings),
-            service_source: members.text(&["serviceSource"], warnings),
-            detector_id: members.text(&["detectorId"], warnings),
-            product_name: members.text(&["productName"], warnings),
-            actor: members.text(&["actorDisplayName"], warnings),
-            recommended_actions: members.text(&["recommendedActions"], warnings),
-            custom_details: custom_details(members, warnings),
-            tags: members.texts(&["systemTags"], warnings),
-            investigation_state: word(members, "investigationState", warnings),
-            assigned_to: members.text(&["assignedTo"], warnings),
-            incident_id: members.text(&["incidentId"], warnings),
-            created_at: members.timestamp(&["createdDateTime"], warnings),
-            updated_at: members.timestamp(&["lastUpdateDateTime"], warnings),
-            first_seen: members.timestamp(&["firstActivityDateTime"], warnings),
-            last_seen: members.timestamp(&["lastActivityDateTime"], warnings),
-            resolved_at: members.timestamp(&["resolvedDateTime"], warnings),
-            comments: shared_fields::comments(members, &COMMENT, warnings),
-            url: if is_own { own_page } else { page },
-            extra: members.rest(warnings).and(unexpected),
-            unknown_words,
-            id,
-            tenant_id,
-            // Graph sends no investigation id and no user: accounts are in the evidence.
-            ..Alert::default()
-        }
+        };
+        self.members = members;
+        Ok(alert)
     }
 }
 
@@ -142,13 +71,4 @@ impl AlertReader<'_, '_> {
 fn custom_details(members: &mut Members<'_>, warnings: &mut Warnings) -> Option<Extra> {
     let details = members.object("customDetails", warnings)?.rest(warnings);
     Some(details).filter(|details| !details.is_empty())
-}
-
-/// Reads the first category and all categories: in Graph, `categories` replaces `category`.
-fn categories(members: &mut Members<'_>, warnings: &mut Warnings) -> (Option<SharedStr>, Vec<SharedStr>) {
-    let one = members.text(&["category"], warnings);
-    let several = members.texts(&["categories"], warnings);
-    let category = one.or_else(|| several.first().cloned());
-    let all = vocabulary::categories(category.iter().cloned().chain(several));
-    (category, all)
 }

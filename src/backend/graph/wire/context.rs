@@ -3,7 +3,7 @@
 //! Sources: <https://learn.microsoft.com/defender-xdr/advanced-hunting-deviceinfo-table>,
 //! <https://learn.microsoft.com/defender-xdr/advanced-hunting-fileprofile-function>.
 
-use super::row::members_of_row;
+use super::row::by_column;
 use super::words::pascal_case;
 use crate::client::ClientError;
 use crate::domain::alert::Alert;
@@ -13,10 +13,8 @@ use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::{DeviceName, NameMatch};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::warning::Warnings;
-use crate::lenient_json::body::list;
-use crate::lenient_json::json::{Json, Malformed};
+use crate::lenient_json::body::{MembersReader, list};
 use crate::lenient_json::members::Members;
-use crate::lenient_json::objects::ReadObject;
 
 const COLUMNS: [&str; 33] = [
     "AadDeviceId",
@@ -60,7 +58,7 @@ pub(in crate::backend::graph) fn device_context(
     body: &SharedStr,
     name: Option<&DeviceName>,
 ) -> Result<Option<SubjectContext>, ClientError> {
-    let rows = list(body, "results", &mut RowReader(device))?.items;
+    let rows = rows_of(body, device)?;
     let by_label = |device: &DeviceContext| {
         let known = device.name.as_deref().unwrap_or_default();
         name.is_some_and(|name| name.matches(known) != Some(NameMatch::Whole))
@@ -71,7 +69,7 @@ pub(in crate::backend::graph) fn device_context(
 
 /// Reads a file's profile. `None`: the profile is missing.
 pub(in crate::backend::graph) fn file_context(body: &SharedStr) -> Result<Option<SubjectContext>, ClientError> {
-    let rows = list(body, "results", &mut RowReader(file))?.items;
+    let rows = rows_of(body, file)?;
     let file = rows.into_iter().flatten().next();
     Ok(file.map(|file| SubjectContext { file: Some(file), ..SubjectContext::default() }))
 }
@@ -95,20 +93,12 @@ pub(in crate::backend::graph) fn complete_device(device: &mut DeviceContext, ale
     }
 }
 
-/// Reads a row through a function of its columns. The texts are copied, because they are cached for longer than the body is
-/// needed.
-struct RowReader<F>(F);
-
-impl<'de, T, F: Fn(&mut Members<'de>) -> T> ReadObject<'de> for RowReader<F> {
-    type Item = T;
-
-    fn read(&mut self, json: &mut Json<'de>) -> Result<T, Malformed> {
-        let row = json.value()?;
-        let members = members_of_row(row, json.body(), |name| {
-            COLUMNS.into_iter().find(|column| column.eq_ignore_ascii_case(name))
-        })?;
-        Ok((self.0)(&mut members.detached()))
-    }
+/// Reads each row of a response through a function of its columns. The texts are copied, because they are cached for longer
+/// than the body is needed.
+fn rows_of<T>(body: &SharedStr, read: fn(&mut Members<'_>) -> T) -> Result<Vec<T>, ClientError> {
+    let ours = |name: &str| COLUMNS.into_iter().find(|column| column.eq_ignore_ascii_case(name));
+    let read = |row: Members<'_>| read(&mut by_column(&row, body, ours).detached());
+    Ok(list(body, "results", &mut MembersReader(read))?.items)
 }
 
 /// Reads a row of `DeviceInfo`, and whether the record was merged into another.

@@ -6,19 +6,21 @@
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence>.
 
 use std::collections::HashSet;
-use std::mem;
+
+use serde::de::MapAccess;
 
 use super::within;
 use super::words::pascal_case;
+use crate::backend::wire::evidence::{account, common, detail, file, mail, process};
+use crate::backend::wire::logged_on_users;
 use crate::domain::alert::{Device, LoggedOnUser};
-use crate::domain::evidence::{Address, Detail, Evidence, File, Ip, Mail, Mailbox, Parent, Process, Registry, User};
+use crate::domain::evidence::{Detail, Evidence, Mail, Mailbox, Parent, Process, User};
 use crate::domain::shared_str::SharedStr;
 use crate::domain::vocabulary::snake_case;
 use crate::domain::warning::Warnings;
-use crate::lenient_json::json::{Json, Malformed};
+use crate::lenient_json::json::Json;
 use crate::lenient_json::members::Members;
 use crate::lenient_json::objects::ReadObject;
-use crate::lenient_json::shared_fields;
 use crate::lenient_json::value::Value;
 
 /// The roles of the device that the alert was raised on.
@@ -32,12 +34,11 @@ pub(super) struct EvidenceReader<'n, 'de> {
     seen_devices: HashSet<Device>,
     logged_on_users: Vec<LoggedOnUser>,
     seen_users: HashSet<LoggedOnUser>,
-    passed_over: Vec<Value<'de>>,
     /// The members of the previous item; their buffer is reused.
     members: Members<'de>,
 }
 
-impl<'n, 'de> EvidenceReader<'n, 'de> {
+impl<'n> EvidenceReader<'n, '_> {
     pub(super) fn new(warnings: &'n mut Warnings) -> Self {
         Self {
             warnings,
@@ -46,7 +47,6 @@ impl<'n, 'de> EvidenceReader<'n, 'de> {
             seen_devices: HashSet::new(),
             logged_on_users: Vec::new(),
             seen_users: HashSet::new(),
-            passed_over: Vec::new(),
             members: Members::default(),
         }
     }
@@ -57,13 +57,9 @@ impl<'n, 'de> EvidenceReader<'n, 'de> {
         (self.main_devices, self.logged_on_users)
     }
 
-    /// Takes the values in the list that are not evidence items.
-    pub(super) fn passed_over(&mut self) -> Vec<Value<'de>> {
-        mem::take(&mut self.passed_over)
-    }
-
     /// Collects a device and its users. Both also stay complete in the evidence item.
-    fn collect_device(&mut self, members: &Members<'_>) {
+    fn collect_device(&mut self) {
+        let members = &self.members;
         let device = within::device(members);
         let roles = members.only("detailedRoles").texts(&["detailedRoles"], &mut Warnings::default());
         let is_main = roles.iter().any(|role| MAIN_ROLES.contains(&role.as_str()));
@@ -71,7 +67,7 @@ impl<'n, 'de> EvidenceReader<'n, 'de> {
             let devices = if is_main { &mut self.main_devices } else { &mut self.devices };
             devices.push(device);
         }
-        let users = shared_fields::logged_on_users(&mut members.only("loggedOnUsers"), &mut Warnings::default());
+        let users = logged_on_users(&mut members.only("loggedOnUsers"), &mut Warnings::default());
         for user in users {
             if self.seen_users.insert(user.clone()) {
                 self.logged_on_users.push(user);
@@ -87,26 +83,30 @@ impl<'de> ReadObject<'de> for EvidenceReader<'_, 'de> {
         evidence.weight()
     }
 
-    fn read(&mut self, json: &mut Json<'de>) -> Result<Evidence, Malformed> {
-        let mut members = mem::take(&mut self.members);
-        let mut kind = SharedStr::default();
-        members.read(json, |name, json| {
-            let is_type = name == "@odata.type";
-            if is_type {
-                kind = json.value()?.string().map(|word| kind_of(&word)).unwrap_or_default();
-            }
-            Ok(is_type)
-        })?;
+    fn read<A: MapAccess<'de>>(&mut self, object: A, json: &Json<'de>) -> Result<Evidence, A::Error> {
+        self.members.read_all(object, json)?;
+        let odata_type = self.members.take("@odata.type").and_then(Value::string);
+        let kind = odata_type.map(|word| kind_of(&word)).filter(|kind| !kind.is_empty());
+        let kind = kind.unwrap_or(SharedStr::of_static("unknown"));
         if kind == "device" {
-            self.collect_device(&members);
+            self.collect_device();
         }
-        let evidence = normalize(kind, &mut members, self.warnings);
-        self.members = members;
-        Ok(evidence)
-    }
-
-    fn pass_over(&mut self, value: Value<'de>) {
-        self.passed_over.push(value);
+        let (members, warnings) = (&mut self.members, &mut *self.warnings);
+        let common = common(members, warnings);
+        let role = members.first_word("roles", warnings);
+        for name in ["detailedRoles", "roles", "tags"] {
+            members.take_if_empty(name);
+        }
+        let mut parts = Vec::new();
+        let detail = nested_detail(&kind, members, &mut parts, warnings);
+        let nested = within::nested(&kind, &detail, members);
+        let mut extra = members.rest(warnings);
+        for (name, part) in parts {
+            if let Some(rest) = part.rest_as_object() {
+                extra.keep(name, rest);
+            }
+        }
+        Ok(Evidence { kind, role, detail, extra, nested, ..common })
     }
 }
 
@@ -122,111 +122,66 @@ fn kind_of(odata_type: &str) -> SharedStr {
     }
 }
 
-fn normalize(kind: SharedStr, members: &mut Members<'_>, warnings: &mut Warnings) -> Evidence {
-    let kind = if kind.is_empty() { SharedStr::of_static("unknown") } else { kind };
-    let verdict = members.snake_word("verdict", warnings);
-    let remediation_status = members.snake_word("remediationStatus", warnings);
-    let detection_status = members.snake_word("detectionStatus", warnings);
-    let observed_at = members.timestamp(&["createdDateTime"], warnings);
-    let role = members.first_word("roles", warnings);
-    for name in ["detailedRoles", "roles", "tags"] {
-        members.take_if_empty(name);
-    }
-    let mut parts = Vec::new();
-    let detail = detail(&kind, members, &mut parts, warnings);
-    let nested = within::nested(&kind, &detail, members);
-    let mut extra = members.rest(warnings);
-    for (name, part) in parts {
-        if let Some(rest) = part.rest_as_object() {
-            extra.keep(name, rest);
-        }
-    }
-    Evidence { kind, role, verdict, remediation_status, detection_status, observed_at, detail, extra, nested }
-}
-
 /// The nested objects of an item, by name, with the members that were not read.
 type Parts<'de> = Vec<(&'static str, Members<'de>)>;
 
-fn detail<'de>(kind: &str, members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Detail {
+fn nested_detail<'de>(
+    kind: &str,
+    members: &mut Members<'de>,
+    parts: &mut Parts<'de>,
+    warnings: &mut Warnings,
+) -> Detail {
     match kind {
         "file" => {
             let mut details = members.object("fileDetails", warnings).unwrap_or_default();
-            let file = file(&mut details, warnings);
+            let file = file(|names| details.text(names, warnings));
             parts.push(("fileDetails", details));
             Detail::File(file)
         }
-        "process" => Detail::Process(Box::new(process(members, parts, warnings))),
-        "user" => {
-            let mut account = members.object("userAccount", warnings).unwrap_or_default();
-            let user = user(&mut account, warnings);
-            parts.push(("userAccount", account));
-            Detail::User(user)
-        }
-        "ip" => Detail::Ip(Ip { address: members.text(&["ipAddress"], warnings) }),
-        "url" => Detail::Url(Address { url: members.text(&["url"], warnings) }),
-        "registry" => Detail::Registry(Registry {
-            hive: members.text(&["registryHive"], warnings),
-            key: members.text(&["registryKey"], warnings),
-            value_name: members.text(&["registryValueName"], warnings),
-            value: members.text(&["registryValue"], warnings),
-            value_type: members.text(&["registryValueType"], warnings),
-        }),
+        "process" => Detail::Process(Box::new(process_with_images(members, parts, warnings))),
+        "user" => Detail::User(user_account(members, parts, warnings).unwrap_or_default()),
         "mailbox" => Detail::Mailbox(Mailbox {
             address: members.text(&["primaryAddress"], warnings),
             display_name: members.text(&["displayName"], warnings),
-            user: account(members, parts, warnings),
+            user: owner(members, parts, warnings),
         }),
-        "mail_message" => Detail::Mail(Box::new(mail(members, parts, warnings))),
-        _ => Detail::Other {},
+        "mail_message" => Detail::Mail(Box::new(mail_with_senders(members, parts, warnings))),
+        _ => detail(kind, members, warnings),
     }
 }
 
-fn file(details: &mut Members<'_>, warnings: &mut Warnings) -> File {
-    File {
-        name: details.text(&["fileName"], warnings),
-        path: details.text(&["filePath"], warnings),
-        sha1: details.text(&["sha1"], warnings),
-        sha256: details.text(&["sha256"], warnings),
-        md5: details.text(&["md5"], warnings),
-    }
-}
-
-fn user(account: &mut Members<'_>, warnings: &mut Warnings) -> User {
-    User {
-        name: account.text(&["accountName"], warnings),
-        domain: account.text(&["domainName"], warnings),
-        upn: account.text(&["userPrincipalName"], warnings),
-        sid: account.text(&["userSid"], warnings),
-        aad_id: account.text(&["azureAdUserId"], warnings),
-    }
+fn user_account<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Option<User> {
+    let mut object = members.object("userAccount", warnings)?;
+    let user = account(|names| object.text(names, warnings));
+    parts.push(("userAccount", object));
+    Some(user)
 }
 
 /// Reads the account of a process or a mailbox.
-fn account<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Option<Box<User>> {
-    let mut account = members.object("userAccount", warnings)?;
-    let user = user(&mut account, warnings);
-    parts.push(("userAccount", account));
-    (user != User::default()).then(|| Box::new(user))
+fn owner<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Option<Box<User>> {
+    user_account(members, parts, warnings).filter(|user| *user != User::default()).map(Box::new)
 }
 
-pub(super) fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Process {
+pub(super) fn process_with_images<'de>(
+    members: &mut Members<'de>,
+    parts: &mut Parts<'de>,
+    warnings: &mut Warnings,
+) -> Process {
+    let process = process(members, warnings);
     let mut image = members.object("imageFile", warnings).unwrap_or_default();
     let mut parent_image = members.object("parentProcessImageFile", warnings).unwrap_or_default();
     let process = Process {
-        pid: members.integer(&["processId"], warnings),
-        command_line: members.text(&["processCommandLine"], warnings),
-        created_at: members.timestamp(&["processCreationDateTime"], warnings),
         name: image.text(&["fileName"], warnings),
         path: image.text(&["filePath"], warnings),
         sha1: image.text(&["sha1"], warnings),
         sha256: image.text(&["sha256"], warnings),
         parent: Parent {
-            pid: members.integer(&["parentProcessId"], warnings),
             name: parent_image.text(&["fileName"], warnings),
             path: parent_image.text(&["filePath"], warnings),
-            created_at: members.timestamp(&["parentProcessCreationDateTime"], warnings),
+            ..process.parent
         },
-        user: account(members, parts, warnings),
+        user: owner(members, parts, warnings),
+        ..process
     };
     parts.extend([("imageFile", image), ("parentProcessImageFile", parent_image)]);
     process
@@ -235,22 +190,19 @@ pub(super) fn process<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, w
 /// Reads a mail. `sender` is the header `From` (P2), which the recipient saw; `envelope_sender` is the envelope (P1).
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/security-analyzedmessageevidence>.
-fn mail<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Mail {
-    let mut envelope = members.object("p1Sender", warnings).unwrap_or_default();
-    let mut header = members.object("p2Sender", warnings).unwrap_or_default();
-    let address = &["emailAddress"];
-    let (envelope_sender, sender) = (envelope.text(address, warnings), header.text(address, warnings));
-    parts.extend([("p1Sender", envelope), ("p2Sender", header)]);
+fn mail_with_senders<'de>(members: &mut Members<'de>, parts: &mut Parts<'de>, warnings: &mut Warnings) -> Mail {
+    let mail = mail(members, warnings);
+    let mut sender = |name| {
+        let mut object = members.object(name, warnings).unwrap_or_default();
+        let address = object.text(&["emailAddress"], warnings);
+        parts.push((name, object));
+        address
+    };
     Mail {
-        sender,
-        recipient: members.text(&["recipientEmailAddress"], warnings),
-        subject: members.text(&["subject"], warnings),
-        delivery_action: members.text(&["deliveryAction"], warnings).map(|word| pascal_case(&word).into()),
-        envelope_sender,
-        sender_ip: members.text(&["senderIp"], warnings),
-        message_id: members.text(&["internetMessageId"], warnings),
-        network_message_id: members.text(&["networkMessageId"], warnings),
-        received_at: members.timestamp(&["receivedDateTime"], warnings),
+        envelope_sender: sender("p1Sender"),
+        sender: sender("p2Sender"),
+        delivery_action: mail.delivery_action.as_deref().map(|word| pascal_case(word).into()),
+        ..mail
     }
 }
 

@@ -3,13 +3,13 @@
 mod alert;
 mod context;
 mod evidence;
-mod incident;
 #[cfg(test)]
 mod kinds;
 mod row;
 mod within;
 mod words;
 
+use crate::backend::wire;
 use crate::client::ClientError;
 use crate::domain::alert::Alert;
 use crate::domain::incident::Incident;
@@ -17,9 +17,9 @@ use crate::domain::portal::Portal;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::IncidentId;
 use crate::domain::warning::Warnings;
-use crate::lenient_json::body::{Page, counted, object, page};
+use crate::lenient_json::body::{Page, object, page};
 use alert::AlertReader;
-use incident::IncidentReader;
+use words::older_spelling;
 
 pub(super) use context::{complete_device, device_context, file_context};
 pub(super) use row::{Rows, rows};
@@ -41,9 +41,8 @@ pub(super) fn incident(
     portal: Portal,
     warnings: &mut Warnings,
 ) -> Result<(Incident, Page<Alert>), ClientError> {
-    let ((incident, mut alerts), made) = counted(body, &mut IncidentReader { id, portal, warnings })?;
-    alerts.made = made;
-    Ok((incident, alerts))
+    let (mut members, alerts) = wire::read_incident(body, AlertReader::new(portal, warnings))?;
+    Ok((wire::incident(&mut members, id, portal, older_spelling, warnings), alerts))
 }
 
 #[cfg(test)]

@@ -7,17 +7,16 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::backend::wire::severity;
 use crate::client::ClientError;
 use crate::domain::alert::{Alert, Device};
 use crate::domain::portal::Portal;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::vocabulary::{self, UnknownWords};
 use crate::domain::warning::Warnings;
-use crate::lenient_json::body::list;
+use crate::lenient_json::body::{MembersReader, object};
 use crate::lenient_json::json::{Json, Malformed};
 use crate::lenient_json::members::Members;
-use crate::lenient_json::objects::ReadObject;
-use crate::lenient_json::shared_fields;
 use crate::lenient_json::value::Value;
 
 /// The columns that are read, and their names in this module.
@@ -57,10 +56,20 @@ pub(in crate::backend::graph) struct Rows<'de> {
 
 /// Reads the rows of a response. If none of them names an alert, the response is malformed: it is not "no alerts".
 pub(in crate::backend::graph) fn rows(body: &SharedStr) -> Result<Rows<'_>, ClientError> {
-    let all = list(body, "results", &mut RowReader)?.items;
-    let count = all.len();
-    let mut by_alert: Vec<_> = all.into_iter().filter(|row| !row.alert_id.is_empty()).collect();
-    let without_id = count - by_alert.len();
+    let mut members = object(body, &mut MembersReader(|members| members))?;
+    let results = members.take("results").ok_or(Malformed::NoItems)?;
+    let (mut by_alert, mut without_id) = (Vec::new(), 0);
+    let json = &Json::of_part(results.json(), body);
+    results.each_item(json, |item| {
+        let row = row(item, body)?;
+        json.spend(size_of::<Row<'_>>() + row.alert_id.len() + row.members.weight())?;
+        if row.alert_id.is_empty() {
+            without_id += 1;
+        } else {
+            by_alert.push(row);
+        }
+        Ok(())
+    })?;
     if by_alert.is_empty() && without_id > 0 {
         return Err(ClientError::malformed("hunting rows without an alert id"));
     }
@@ -69,43 +78,29 @@ pub(in crate::backend::graph) fn rows(body: &SharedStr) -> Result<Rows<'_>, Clie
     Ok(Rows { by_alert, without_id })
 }
 
-struct RowReader;
-
-impl<'de> ReadObject<'de> for RowReader {
-    type Item = Row<'de>;
-
-    fn weight(row: &Row<'de>) -> usize {
-        row.alert_id.len() + row.members.weight()
-    }
-
-    fn read(&mut self, json: &mut Json<'de>) -> Result<Row<'de>, Malformed> {
-        let row = json.value()?;
-        let mut members = members_of_row(row, json.body(), |name| {
-            let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(name));
-            column.map(|(_, ours)| *ours)
-        })?;
-        let alert_id = members.text(&["AlertId"], &mut Warnings::default()).unwrap_or_default();
-        Ok(Row { alert_id, body: json.body().part(row.json()), members })
-    }
+fn row<'de>(item: Value<'de>, body: &'de SharedStr) -> Result<Row<'de>, Malformed> {
+    let mut members = by_column(&Members::of(item, body)?, body, |name| {
+        let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(name));
+        column.map(|(_, ours)| *ours)
+    });
+    let alert_id = members.text(&["AlertId"], &mut Warnings::default()).unwrap_or_default();
+    Ok(Row { alert_id, body: body.part(item.json()), members })
 }
 
-/// Reads the columns of a row. `ours` returns our name of a column, whose name may be in any case.
-pub(super) fn members_of_row<'de>(
-    row: Value<'de>,
+/// The columns of a row that have a value. `ours` returns our name of a column, whose name may be in any case.
+pub(super) fn by_column<'de>(
+    row: &Members<'de>,
     body: &'de SharedStr,
     ours: impl Fn(&str) -> Option<&'static str>,
-) -> Result<Members<'de>, Malformed> {
+) -> Members<'de> {
     let mut members = Members::within(body);
-    Json::of_value(row, body).object(|json| {
-        let name = json.name()?;
-        let value = json.value()?;
+    for (name, value) in row.left() {
         // Hunting sends an empty text for a column without a value.
         if value.json() != "\"\"" {
-            members.put(ours(&name).map_or(name, Cow::Borrowed), value);
+            members.put(ours(name).map_or_else(|| name.clone(), Cow::Borrowed), value);
         }
-        Ok(())
-    })?;
-    Ok(members)
+    }
+    members
 }
 
 impl Row<'_> {
@@ -129,7 +124,7 @@ impl Row<'_> {
     pub(in crate::backend::graph) fn into_alert(self, portal: Portal, warnings: &mut Warnings) -> Alert {
         let mut members = self.members;
         let mut unknown_words = UnknownWords::default();
-        let severity = shared_fields::severity(&mut members, &mut unknown_words, warnings);
+        let severity = severity(&mut members, &mut unknown_words, warnings);
         let device = Device {
             id: members.text(&["DeviceId"], warnings),
             name: members.text(&["DeviceName"], warnings),

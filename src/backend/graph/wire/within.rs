@@ -6,6 +6,7 @@
 //! Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence> and the pages of its types.
 
 use super::evidence;
+use crate::backend::wire::evidence::{account, file};
 use crate::domain::alert::Device;
 use crate::domain::evidence::{Detail, File, Mail, Mailbox, NestedEntities, User};
 use crate::domain::shared_str::SharedStr;
@@ -108,7 +109,11 @@ fn search(members: &Members<'_>, depth: usize, nested: &mut NestedEntities) {
         }
         for mut object in objects {
             if object.has_object("imageFile") || object.peek_text("processId").is_some() {
-                nested.processes.push(evidence::process(&mut object, &mut Vec::new(), &mut Warnings::default()));
+                nested.processes.push(evidence::process_with_images(
+                    &mut object,
+                    &mut Vec::new(),
+                    &mut Warnings::default(),
+                ));
             }
             add_object(&object, nested);
             search(&object, depth + 1, nested);
@@ -118,21 +123,8 @@ fn search(members: &Members<'_>, depth: usize, nested: &mut NestedEntities) {
 
 /// Adds an object, if it is an account, a file or a device.
 fn add_object(object: &Members<'_>, nested: &mut NestedEntities) {
-    let text = |name: &str| object.peek_text(name);
-    let user = User {
-        name: text("accountName"),
-        domain: text("domainName"),
-        upn: text("userPrincipalName"),
-        sid: text("userSid"),
-        aad_id: text("azureAdUserId"),
-    };
-    let file = File {
-        name: text("fileName"),
-        path: text("filePath"),
-        sha1: text("sha1"),
-        sha256: text("sha256"),
-        md5: text("md5"),
-    };
+    let user = account(|names| object.peek_any_text(names));
+    let file = file(|names| object.peek_any_text(names));
     let is_file = [&file.name, &file.sha1, &file.sha256, &file.md5].into_iter().any(Option::is_some);
     let device = device(object);
     nested.users.extend(Some(user).filter(User::is_named));

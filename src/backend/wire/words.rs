@@ -1,15 +1,18 @@
-//! Readers for the fields that the APIs share: severity, status, verdict, comments, users and determination.
+//! Words of closed vocabularies, and comments.
 
-use super::members::Members;
-use crate::domain::alert::{Comment, LoggedOnUser};
+use crate::domain::alert::Comment;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::vocabulary::{
     self, AlertStatus, AlertVerdict, ClosedVocabulary, IncidentStatus, Severity, UnknownWords,
 };
 use crate::domain::warning::Warnings;
+use crate::lenient_json::members::Members;
+
+/// Converts the spelling of a backend's words to that of the older APIs. `None`: the word counts as absent.
+pub(in crate::backend) type Spelling = fn(SharedStr) -> Option<SharedStr>;
 
 /// Reads the severity of an alert or an incident.
-pub(crate) fn severity(
+pub(in crate::backend) fn severity(
     members: &mut Members<'_>,
     unknown_words: &mut UnknownWords,
     warnings: &mut Warnings,
@@ -20,7 +23,7 @@ pub(crate) fn severity(
 }
 
 /// Reads the status of an alert.
-pub(crate) fn alert_status(
+pub(super) fn alert_status(
     members: &mut Members<'_>,
     unknown_words: &mut UnknownWords,
     warnings: &mut Warnings,
@@ -31,7 +34,7 @@ pub(crate) fn alert_status(
 }
 
 /// Reads the status of an incident.
-pub(crate) fn incident_status(
+pub(super) fn incident_status(
     members: &mut Members<'_>,
     unknown_words: &mut UnknownWords,
     warnings: &mut Warnings,
@@ -65,49 +68,35 @@ fn closed_word<W: ClosedVocabulary + Default>(
     if word.eq_ignore_ascii_case("unknownFutureValue") { (W::default(), None) } else { (other, Some(word.into())) }
 }
 
-/// The verdict that a classification and a determination stand for.
-pub(crate) fn verdict(
-    classification: Option<&str>,
-    determination: Option<&str>,
-    member: &str,
-    warnings: &mut Warnings,
-) -> AlertVerdict {
-    AlertVerdict::parse(classification, determination).unwrap_or_else(|| {
-        warnings.unknown_word::<AlertVerdict>(member, classification.unwrap_or_default());
-        AlertVerdict::Other
-    })
+/// The classification and the determination of an alert or an incident, and the verdict that they stand for.
+pub(super) struct Decision {
+    pub(super) classification: Option<SharedStr>,
+    /// A word such as `NotAvailable` counts as absent.
+    pub(super) determination: Option<SharedStr>,
+    pub(super) verdict: AlertVerdict,
 }
 
-/// The names that an API uses for the members of a comment.
-pub(crate) struct CommentNames {
-    /// The author.
-    pub(crate) author: &'static [&'static str],
-    /// The time of creation.
-    pub(crate) created: &'static [&'static str],
+/// Reads the verdict. `label` names the classification in a warning.
+pub(super) fn verdict(members: &mut Members<'_>, label: &str, spelling: Spelling, warnings: &mut Warnings) -> Decision {
+    let classification = members.text(&["classification"], warnings);
+    let determination = members.text(&["determination"], warnings).and_then(spelling);
+    let determination = determination.filter(|word| vocabulary::is_determination(word));
+    let verdict = AlertVerdict::parse(classification.as_deref(), determination.as_deref()).unwrap_or_else(|| {
+        warnings.unknown_word::<AlertVerdict>(label, classification.as_deref().unwrap_or_default());
+        AlertVerdict::Other
+    });
+    Decision { classification: classification.and_then(spelling), determination, verdict }
 }
 
 /// Reads the comments of an alert or an incident. If they hold more members than are read here, the whole list is also
 /// kept in `extra`.
-pub(crate) fn comments(members: &mut Members<'_>, names: &CommentNames, warnings: &mut Warnings) -> Vec<Comment> {
+///
+/// Real bodies have members that the documentation lacks: `createdTime` in the older APIs, whose table has `createTime`;
+/// the display names in Graph, whose older samples lack them.
+pub(super) fn comments(members: &mut Members<'_>, warnings: &mut Warnings) -> Vec<Comment> {
     members.whole_objects("comments", warnings, |comment, warnings| Comment {
         text: comment.text(&["comment"], warnings),
-        author: comment.text(names.author, warnings),
-        created_at: comment.timestamp(names.created, warnings),
+        author: comment.text(&["createdByDisplayName", "createdBy"], warnings),
+        created_at: comment.timestamp(&["createdDateTime", "createdTime", "createTime"], warnings),
     })
-}
-
-/// Reads the users who were logged on to the device of an alert. If they hold more members than are read here, the
-/// whole list is also kept in `extra`.
-pub(crate) fn logged_on_users(members: &mut Members<'_>, warnings: &mut Warnings) -> Vec<LoggedOnUser> {
-    let mut users = members.whole_objects("loggedOnUsers", warnings, |user, warnings| LoggedOnUser {
-        name: user.text(&["accountName"], warnings),
-        domain: user.text(&["domainName"], warnings),
-    });
-    users.retain(|user| *user != LoggedOnUser::default());
-    users
-}
-
-/// Reads the determination. A word such as `NotAvailable` counts as absent.
-pub(crate) fn determination(members: &mut Members<'_>, warnings: &mut Warnings) -> Option<SharedStr> {
-    members.text(&["determination"], warnings).filter(|word| vocabulary::is_determination(word))
 }
