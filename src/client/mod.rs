@@ -6,6 +6,7 @@ mod budget;
 mod context;
 mod error;
 mod http;
+mod ledger;
 mod post;
 mod quota;
 mod retry;

@@ -12,9 +12,6 @@
 //! <https://learn.microsoft.com/graph/throttling-limits>,
 //! <https://learn.microsoft.com/defender-xdr/advanced-hunting-limits>.
 
-use std::collections::{HashMap, VecDeque};
-use std::iter;
-use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,8 +19,10 @@ use tokio::time::{Instant, sleep};
 
 use super::context::Context;
 use super::error::ClientError;
+use super::ledger::{CallLimits, Ledger};
 use super::retry::leaves_time;
 use crate::config::QuotaLimits;
+use crate::domain::timestamp::Timestamp;
 
 /// The API that a call goes to. A 429 from one API blocks only calls to that API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,25 +56,6 @@ impl Api {
     }
 }
 
-/// Added to each window, because we count a call when it is sent and Microsoft counts it when it arrives.
-const CLOCK_MARGIN: Duration = Duration::from_secs(1);
-
-/// The calls that this process may still make.
-#[derive(Debug)]
-pub(crate) struct Quota(Mutex<State>);
-
-#[derive(Debug)]
-struct State {
-    minute: SlidingWindow,
-    hour: SlidingWindow,
-    incidents: SlidingWindow,
-    graph: SlidingWindow,
-    hunting: SlidingWindow,
-    graph_hour: Option<SlidingWindow>,
-    /// The end of the wait that an API requested with a 429.
-    closed_until: HashMap<Api, Instant>,
-}
-
 /// Defender's limits for calls a minute and calls an hour.
 const DEFENDER_LIMITS: (u32, u32) = (100, 1500);
 /// Defender's limit for incident calls a minute.
@@ -88,39 +68,63 @@ const HUNTING_PER_MINUTE: u32 = 45;
 /// left for other requests.
 const LIST_COMPLETION_DIVISOR: u32 = 3;
 
-/// The limit that the operator set, or this process's share of the documented limit. It is at least one call.
-fn limit(set: Option<u32>, documented: u32, share: NonZeroU32) -> u32 {
-    set.unwrap_or((documented / share).max(1))
+/// The limits of one API: those that the operator set, or this process's share of the documented ones. Each is at least
+/// one call.
+pub(crate) fn limits(api: Api, set: QuotaLimits) -> CallLimits {
+    let (per_minute, per_hour) = match api {
+        Api::Endpoint => (DEFENDER_LIMITS.0, Some(DEFENDER_LIMITS.1)),
+        Api::Xdr => (INCIDENTS_PER_MINUTE, Some(DEFENDER_LIMITS.1)),
+        Api::Graph => (GRAPH_PER_MINUTE, None),
+        Api::Hunting => (HUNTING_PER_MINUTE, None),
+    };
+    let share = |documented: u32| (documented / set.share).max(1);
+    CallLimits {
+        per_minute: Some(set.per_minute.unwrap_or(share(per_minute))),
+        per_hour: set.per_hour.or(per_hour.map(share)),
+    }
 }
 
 /// The number of alerts that may be fetched from Graph to complete one list.
-pub(crate) fn completions_of_a_list(limits: QuotaLimits) -> usize {
-    let completions = limit(limits.per_minute, GRAPH_PER_MINUTE, limits.share) / LIST_COMPLETION_DIVISOR;
+pub(crate) fn completions_of_a_list(set: QuotaLimits) -> usize {
+    let completions = limits(Api::Graph, set).per_minute.map_or(1, |limit| limit / LIST_COMPLETION_DIVISOR);
     usize::try_from(completions.max(1)).unwrap_or(usize::MAX)
+}
+
+/// The calls that this process may still make.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    limits: QuotaLimits,
+    local: Mutex<LocalQuota>,
+}
+
+/// What this process has called itself.
+#[derive(Debug)]
+struct LocalQuota {
+    /// The monotonic clock at the time 0 of the ledgers.
+    origin: Instant,
+    endpoint: Ledger,
+    xdr: Ledger,
+    graph: Ledger,
+    hunting: Ledger,
+    /// The calls to both older APIs. Whether Microsoft counts them together is not documented.
+    older: Ledger,
+    /// The calls to Graph and to its hunting: an hour that the operator limits is one for both.
+    newer: Ledger,
 }
 
 impl Quota {
     /// A quota with nothing used yet.
     pub(crate) fn new(limits: QuotaLimits) -> Self {
-        let minute = Duration::from_secs(60) + CLOCK_MARGIN;
-        let hour = Duration::from_secs(3600) + CLOCK_MARGIN;
-        let per_minute = |documented| SlidingWindow::new(limit(limits.per_minute, documented, limits.share), minute);
-        Self(Mutex::new(State {
-            minute: per_minute(DEFENDER_LIMITS.0),
-            hour: SlidingWindow::new(limit(limits.per_hour, DEFENDER_LIMITS.1, limits.share), hour),
-            incidents: per_minute(INCIDENTS_PER_MINUTE),
-            graph: per_minute(GRAPH_PER_MINUTE),
-            hunting: per_minute(HUNTING_PER_MINUTE),
-            graph_hour: limits.per_hour.map(|per_hour| SlidingWindow::new(per_hour, hour)),
-            closed_until: HashMap::new(),
-        }))
+        let [endpoint, xdr, graph, hunting, older, newer] = Default::default();
+        let origin = Instant::now();
+        Self { limits, local: Mutex::new(LocalQuota { origin, endpoint, xdr, graph, hunting, older, newer }) }
     }
 
     /// Takes the cost of a call from the quota, immediately or after a wait that the deadline allows. If the wait is
     /// too long, it fails immediately with `Throttled` and the wait.
     pub(super) async fn take(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), ClientError> {
         loop {
-            let Err(wait) = self.try_take(api, cost) else { return Ok(()) };
+            let Err(wait) = self.lock().take(api, cost, self.limits) else { return Ok(()) };
             if !leaves_time(wait, ctx.deadline) {
                 return Err(ClientError::Throttled { retry_after: Some(wait) });
             }
@@ -128,77 +132,57 @@ impl Quota {
         }
     }
 
-    /// Takes the cost of a call from every window of the API, or from none. The error is the time to wait.
-    fn try_take(&self, api: Api, cost: u32) -> Result<(), Duration> {
-        let (mut state, now) = (self.lock(), Instant::now());
-        let State { minute, hour, incidents, graph, hunting, graph_hour, closed_until } = &mut *state;
-        if let Some(until) = closed_until.get(&api).filter(|until| **until > now) {
-            return Err(*until - now);
-        }
-        let mut windows: Vec<_> = match api {
-            Api::Endpoint => vec![minute, hour],
-            Api::Xdr => vec![incidents, minute, hour],
-            Api::Graph => iter::once(graph).chain(graph_hour).collect(),
-            Api::Hunting => iter::once(hunting).chain(graph_hour).collect(),
-        };
-        if let Some(wait) = windows.iter_mut().find_map(|window| window.wait(cost, now)) {
-            return Err(wait);
-        }
-        for window in windows {
-            window.take(cost, now);
-        }
-        Ok(())
-    }
-
     /// Blocks all calls to this API for `wait`, after a 429.
     pub(super) fn close(&self, api: Api, wait: Duration) {
-        let until = Instant::now() + wait;
-        let mut state = self.lock();
-        let closed_until = state.closed_until.entry(api).or_insert(until);
-        *closed_until = until.max(*closed_until);
+        let mut local = self.lock();
+        let now = local.now();
+        let (ledger, _) = local.ledgers(api);
+        ledger.close(now, wait);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, LocalQuota> {
+        self.local.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Allows at most `limit` calls in any `period`. `calls` holds the times of the calls in the last period.
-#[derive(Debug)]
-struct SlidingWindow {
-    limit: usize,
-    period: Duration,
-    calls: VecDeque<Instant>,
-}
-
-impl SlidingWindow {
-    fn new(limit: u32, period: Duration) -> Self {
-        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX).max(1), period, calls: VecDeque::new() }
+impl LocalQuota {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(0).later(self.origin.elapsed())
     }
 
-    /// The time until `cost` calls fit into the window, or `None` if they fit now. A cost above the limit counts as the
-    /// whole limit.
-    fn wait(&mut self, cost: u32, now: Instant) -> Option<Duration> {
-        while self.calls.front().is_some_and(|call| *call + self.period <= now) {
-            self.calls.pop_front();
+    /// The ledger of the API, and that of the APIs that it shares a limit with.
+    fn ledgers(&mut self, api: Api) -> (&mut Ledger, &mut Ledger) {
+        match api {
+            Api::Endpoint => (&mut self.endpoint, &mut self.older),
+            Api::Xdr => (&mut self.xdr, &mut self.older),
+            Api::Graph => (&mut self.graph, &mut self.newer),
+            Api::Hunting => (&mut self.hunting, &mut self.newer),
         }
-        let too_many = (self.calls.len() + self.places(cost)).checked_sub(self.limit)?;
-        let last_blocking_call = self.calls.get(too_many.checked_sub(1)?)?;
-        Some(*last_blocking_call + self.period - now)
     }
 
-    fn take(&mut self, cost: u32, now: Instant) {
-        let places = self.places(cost);
-        self.calls.extend(iter::repeat_n(now, places));
-    }
-
-    fn places(&self, cost: u32) -> usize {
-        usize::try_from(cost).unwrap_or(usize::MAX).clamp(1, self.limit)
+    /// Takes the cost of a call from every window of the API, or from none. The error is the time to wait.
+    fn take(&mut self, api: Api, cost: u32, set: QuotaLimits) -> Result<(), Duration> {
+        let now = self.now();
+        let own_limits = CallLimits { per_hour: None, ..limits(api, set) };
+        let common_limits = if api.is_older() {
+            limits(Api::Endpoint, set)
+        } else {
+            CallLimits { per_minute: None, per_hour: set.per_hour }
+        };
+        let (own, common) = self.ledgers(api);
+        if let Some(wait) = own.wait(now, cost, own_limits) {
+            return Err(wait.max(common.wait(now, cost, common_limits).unwrap_or_default()));
+        }
+        common.take(now, cost, common_limits)?;
+        own.record(now, own_limits.clamp(cost));
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
     use crate::client::Deadline;
 
@@ -303,7 +287,9 @@ mod tests {
         assert_eq!(successful(&quota, Api::Graph, 20).await, 10, "cheaper calls still fit");
         tokio::time::advance(Duration::from_secs(3601)).await;
         assert!(quota.take(Api::Graph, 30, &now).await.is_ok());
-        assert_eq!(quota.lock().graph.calls.len(), 30, "calls refused by the hour are not counted");
+        let (local, limits) = (quota.lock(), CallLimits { per_minute: Some(150), per_hour: None });
+        let waits = [120, 121].map(|calls| local.graph.wait(local.now(), calls, limits).is_some());
+        assert_eq!(waits, [false, true], "30 are counted, and no call refused by the hour");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,0 +1,206 @@
+//! The calls to one API in the last minute and the last hour, as pure data: it knows neither clocks nor limits of its
+//! own. It limits the calls of this process.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::domain::timestamp::Timestamp;
+
+/// Added to each window, because we count a call when it is sent and Microsoft counts it when it arrives.
+const CLOCK_MARGIN: Duration = Duration::from_secs(1);
+/// How long a call counts against the limit for a minute.
+pub(crate) const MINUTE: Duration = Duration::from_secs(60).saturating_add(CLOCK_MARGIN);
+/// How long a call counts against the limit for an hour.
+pub(crate) const HOUR: Duration = Duration::from_secs(3600).saturating_add(CLOCK_MARGIN);
+
+/// The most calls in any 60 seconds and in any 3600 seconds. `None` is without limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CallLimits {
+    /// In any 60 seconds.
+    pub(crate) per_minute: Option<u32>,
+    /// In any 3600 seconds.
+    pub(crate) per_hour: Option<u32>,
+}
+
+impl CallLimits {
+    /// A cost above a limit counts as the whole limit.
+    pub(super) fn clamp(self, calls: u32) -> u32 {
+        let most = [self.per_minute, self.per_hour].into_iter().flatten().min().unwrap_or(u32::MAX);
+        calls.clamp(1, most.max(1))
+    }
+}
+
+/// The calls to one API, and the time until which the API has asked for no more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ledger {
+    minute: Calls,
+    /// Grouped by the minutes of the clock, so that 1500 calls need no more than 62 entries.
+    hour: Calls,
+    closed_until: Option<Timestamp>,
+}
+
+impl Ledger {
+    /// Takes calls from both windows, or from none. The error is the time to wait: exact for the minute, and at most a
+    /// minute too long for the hour.
+    pub(crate) fn take(&mut self, now: Timestamp, calls: u32, limits: CallLimits) -> Result<(), Duration> {
+        if let Some(wait) = self.wait(now, calls, limits) {
+            return Err(wait);
+        }
+        self.record(now, limits.clamp(calls));
+        Ok(())
+    }
+
+    /// Returns the time until these calls are allowed, or `None` if they are allowed now.
+    pub(crate) fn wait(&self, now: Timestamp, calls: u32, limits: CallLimits) -> Option<Duration> {
+        let calls = limits.clamp(calls);
+        let in_a_minute = limits.per_minute.and_then(|limit| self.minute.wait(now, MINUTE, calls, limit));
+        let in_an_hour = limits.per_hour.and_then(|limit| self.hour.wait(now, HOUR, calls, limit));
+        [self.closed(now), in_a_minute, in_an_hour].into_iter().flatten().max()
+    }
+
+    /// Records calls whether or not a limit allows them.
+    pub(crate) fn record(&mut self, now: Timestamp, calls: u32) {
+        // A clock that was set back must not disturb the order.
+        let now = self.newest().map_or(now, |newest| newest.max(now));
+        let minute_of = |time: Timestamp| time.unix_seconds().div_euclid(60);
+        self.minute.record(now, MINUTE, calls, |newest| newest == now);
+        self.hour.record(now, HOUR, calls, |newest| minute_of(newest) == minute_of(now));
+    }
+
+    /// Blocks all calls for `wait`, after a 429.
+    pub(crate) fn close(&mut self, now: Timestamp, wait: Duration) {
+        self.closed_until = self.closed_until.max(Some(now.later(wait)));
+    }
+
+    /// Returns the rest of the wait that the API asked for, if there is one.
+    pub(crate) fn closed(&self, now: Timestamp) -> Option<Duration> {
+        let until = self.closed_until.filter(|until| *until > now)?;
+        Some(now.age_at(until))
+    }
+
+    /// Returns the time of the newest call.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        self.hour.0.back().map(|(time, _)| *time)
+    }
+}
+
+/// Times of calls and their numbers, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Calls(VecDeque<(Timestamp, u32)>);
+
+impl Calls {
+    /// Returns the time until `calls` more fit into the last `period`, or `None` if they fit now.
+    fn wait(&self, now: Timestamp, period: Duration, calls: u32, limit: u32) -> Option<Duration> {
+        let counted = self.0.iter().filter(|(time, _)| time.later(period) > now);
+        let in_period: u64 = counted.clone().map(|(_, count)| u64::from(*count)).sum();
+        let mut too_many = (in_period + u64::from(calls)).checked_sub(u64::from(limit)).filter(|more| *more > 0)?;
+        for (time, count) in counted {
+            too_many = too_many.saturating_sub(u64::from(*count));
+            if too_many == 0 {
+                return Some(now.age_at(time.later(period)));
+            }
+        }
+        Some(period)
+    }
+
+    /// Adds calls to the newest entry if it `is_same`, else as a new one. Drops the entries before the last `period`.
+    fn record(&mut self, now: Timestamp, period: Duration, calls: u32, is_same: impl Fn(Timestamp) -> bool) {
+        while self.0.front().is_some_and(|(time, _)| time.later(period) <= now) {
+            self.0.pop_front();
+        }
+        match self.0.back_mut().filter(|(newest, _)| is_same(*newest)) {
+            Some((newest, count)) => (*newest, *count) = (now, count.saturating_add(calls)),
+            None => self.0.push_back((now, calls)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: CallLimits = CallLimits { per_minute: Some(20), per_hour: Some(100) };
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_700_000_000).later(Duration::from_secs(seconds))
+    }
+
+    /// The same limits, kept as a plain list of the times of all calls.
+    struct Log(Vec<Timestamp>);
+
+    impl Log {
+        fn within(&self, period: Duration, now: Timestamp) -> usize {
+            self.0.iter().filter(|call| call.later(period) > now).count()
+        }
+
+        /// The least wait until `calls` more fit, found by looking at the end of each call.
+        fn wait(&self, now: Timestamp, calls: u32, period: Duration, limit: u32) -> Duration {
+            let ends = self.0.iter().map(|call| call.later(period)).filter(|end| *end > now);
+            let fits = |time: &Timestamp| self.within(period, *time) + calls as usize <= limit as usize;
+            let first = [now].into_iter().chain(ends).filter(fits).min().expect("the last end fits");
+            now.age_at(first)
+        }
+    }
+
+    /// Pauses in milliseconds, each followed by a request for some calls. Most pauses are short, some are minutes.
+    fn requests() -> impl Strategy<Value = Vec<(u64, u32)>> {
+        let pause = prop_oneof![8 => 0..3_000_u64, 2 => 0..70_000_u64, 1 => 0..900_000_u64];
+        prop::collection::vec((pause, 1..=20_u32), 1..100)
+    }
+
+    proptest! {
+        #[test]
+        fn no_minute_and_no_hour_has_more_calls_than_a_plain_log_allows(requests in requests()) {
+            let (mut ledger, mut log, mut now) = (Ledger::default(), Log(Vec::new()), at(0));
+            for (pause, calls) in requests {
+                now = now.later(Duration::from_millis(pause));
+                let in_a_minute = log.wait(now, calls, MINUTE, 20);
+                let in_an_hour = log.wait(now, calls, HOUR, 100);
+                match ledger.take(now, calls, LIMITS) {
+                    Ok(()) => {
+                        prop_assert_eq!((in_a_minute, in_an_hour), (Duration::ZERO, Duration::ZERO));
+                        log.0.extend((0..calls).map(|_| now));
+                    }
+                    Err(wait) => {
+                        prop_assert!(wait >= in_a_minute.max(in_an_hour), "{:?}", wait);
+                        prop_assert!(wait <= in_a_minute.max(in_an_hour + Duration::from_secs(60)), "{:?}", wait);
+                        prop_assert!(ledger.wait(now.later(wait), calls, LIMITS).is_none());
+                        prop_assert!(ledger.wait(now.later(wait.saturating_sub(MILLISECOND)), calls, LIMITS).is_some());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn calls_that_no_limit_allowed_count_as_well() {
+        let mut ledger = Ledger::default();
+        ledger.record(at(0), 60);
+        assert_eq!(ledger.take(at(1), 1, LIMITS), Err(Duration::from_secs(60)));
+        assert_eq!(ledger.take(at(61), 20, LIMITS), Ok(()));
+        assert_eq!(ledger.take(at(122), 20, LIMITS), Ok(()));
+        assert_eq!(ledger.take(at(183), 1, LIMITS), Err(Duration::from_secs(3_601 - 183)));
+    }
+
+    #[test]
+    fn a_closed_ledger_gives_nothing_until_the_latest_of_its_ends() {
+        let mut ledger = Ledger::default();
+        ledger.close(at(0), Duration::from_secs(30));
+        ledger.close(at(1), Duration::from_secs(9));
+        assert_eq!(ledger.take(at(2), 1, LIMITS), Err(Duration::from_secs(28)));
+        assert_eq!(ledger.take(at(30), 1, LIMITS), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_hides_no_call() {
+        let mut ledger = Ledger::default();
+        ledger.take(at(500), 20, LIMITS).expect("the first");
+        let wait = ledger.take(at(400), 1, LIMITS).expect_err("the minute is full");
+        assert_eq!(wait, Duration::from_secs(161));
+        ledger.record(at(400), 1);
+        assert_eq!(ledger.newest(), Some(at(500)));
+    }
+}
