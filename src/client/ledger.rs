@@ -1,8 +1,10 @@
 //! The calls to one API in the last minute and the last hour, as pure data: it knows neither clocks nor limits of its
-//! own. It limits the calls of this process.
+//! own. It limits the calls of this process, and those of all processes that share it through a table.
 
 use std::collections::VecDeque;
 use std::time::Duration;
+
+use ring::digest::{SHA256, digest};
 
 use crate::domain::timestamp::Timestamp;
 
@@ -12,6 +14,10 @@ const CLOCK_MARGIN: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60).saturating_add(CLOCK_MARGIN);
 /// How long a call counts against the limit for an hour.
 pub(crate) const HOUR: Duration = Duration::from_secs(3600).saturating_add(CLOCK_MARGIN);
+/// Marks the bytes of a ledger, and changes with their form.
+const FORMAT: u64 = 1;
+/// The length of the checksum before the bytes.
+const CHECKSUM_BYTES: usize = 4;
 
 /// The most calls in any 60 seconds and in any 3600 seconds. `None` is without limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +88,51 @@ impl Ledger {
     pub(crate) fn newest(&self) -> Option<Timestamp> {
         self.hour.0.back().map(|(time, _)| *time)
     }
+
+    /// Whether its times can be true at `now`, if clocks differ by no more than this, and no API closes for longer.
+    pub(crate) fn is_plausible(&self, now: Timestamp, clock_difference: Duration, longest_wait: Duration) -> bool {
+        let latest = now.later(clock_difference);
+        self.newest() <= Some(latest) && self.closed_until <= Some(latest.later(longest_wait))
+    }
+
+    /// Writes it as bytes: fewer than 1000, the unit that `DynamoDB` charges, if the limits are the documented ones.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let (mut bytes, newest) = (Vec::new(), unix_ms(self.newest()));
+        for number in [FORMAT, newest, unix_ms(self.closed_until)] {
+            write(number, &mut bytes);
+        }
+        for Calls(calls) in [&self.minute, &self.hour] {
+            write(u64::try_from(calls.len()).unwrap_or(u64::MAX), &mut bytes);
+            let mut later = newest;
+            for (time, count) in calls.iter().rev() {
+                let time = unix_ms(Some(*time));
+                write(later.saturating_sub(time), &mut bytes);
+                write(u64::from(*count), &mut bytes);
+                later = time;
+            }
+        }
+        [checksum(&bytes).as_slice(), &bytes].concat()
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote. `None`: anything else.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (sum, mut bytes) = bytes.split_at_checked(CHECKSUM_BYTES)?;
+        if sum != checksum(bytes) || read(&mut bytes)? != FORMAT {
+            return None;
+        }
+        let (newest, closed_until) = (read(&mut bytes)?, read(&mut bytes)?);
+        let mut calls = || {
+            let (mut calls, mut later) = (VecDeque::new(), newest);
+            for _ in 0..read(&mut bytes)? {
+                later = later.checked_sub(read(&mut bytes)?)?;
+                calls.push_front((timestamp(later), u32::try_from(read(&mut bytes)?).ok()?));
+            }
+            Some(Calls(calls))
+        };
+        let (minute, hour) = (calls()?, calls()?);
+        let closed_until = (closed_until > 0).then(|| timestamp(closed_until));
+        bytes.is_empty().then_some(Self { minute, hour, closed_until })
+    }
 }
 
 /// Times of calls and their numbers, oldest first.
@@ -115,6 +166,49 @@ impl Calls {
     }
 }
 
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let mut sum = [0; CHECKSUM_BYTES];
+    sum.iter_mut().zip(digest(&SHA256, bytes).as_ref()).for_each(|(sum, byte)| *sum = *byte);
+    sum
+}
+
+fn unix_ms(time: Option<Timestamp>) -> u64 {
+    time.and_then(|time| u64::try_from(time.unix_milliseconds()).ok()).unwrap_or(0)
+}
+
+fn timestamp(unix_ms: u64) -> Timestamp {
+    Timestamp::from_unix_seconds(0).later(Duration::from_millis(unix_ms))
+}
+
+/// Writes a number, seven bits a byte, the lowest first (LEB128).
+fn write(mut number: u64, bytes: &mut Vec<u8>) {
+    loop {
+        let [low, ..] = number.to_le_bytes();
+        number >>= 7;
+        if number == 0 {
+            return bytes.push(low & 0x7F);
+        }
+        bytes.push(low | 0x80);
+    }
+}
+
+fn read(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let bits = u64::from(byte & 0x7F);
+        if bits.leading_zeros() < shift {
+            return None;
+        }
+        number |= bits << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -125,7 +219,7 @@ mod tests {
     const MILLISECOND: Duration = Duration::from_millis(1);
 
     fn at(seconds: u64) -> Timestamp {
-        Timestamp::from_unix_seconds(1_700_000_000).later(Duration::from_secs(seconds))
+        timestamp(1_700_000_000_000).later(Duration::from_secs(seconds))
     }
 
     /// The same limits, kept as a plain list of the times of all calls.
@@ -171,8 +265,37 @@ mod tests {
                         prop_assert!(ledger.wait(now.later(wait.saturating_sub(MILLISECOND)), calls, LIMITS).is_some());
                     }
                 }
+                let read = Ledger::from_bytes(&ledger.to_bytes());
+                prop_assert_eq!(read.as_ref(), Some(&ledger));
             }
         }
+
+        #[test]
+        fn bytes_of_anything_else_are_no_ledger(mut bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 1..200_usize) {
+            prop_assert_eq!(Ledger::from_bytes(&bytes), None);
+            let mut ledger = Ledger::default();
+            for byte in &bytes {
+                ledger.record(at(u64::from(*byte)), 1);
+            }
+            let whole = ledger.to_bytes();
+            prop_assert_eq!(Ledger::from_bytes(whole.get(..whole.len().saturating_sub(cut)).unwrap_or_default()), None);
+            // Also where the checksum is right.
+            bytes.insert(0, 1);
+            let _ = Ledger::from_bytes(&[checksum(&bytes).as_slice(), &bytes].concat());
+        }
+    }
+
+    #[test]
+    fn an_hour_of_calls_fits_into_a_unit_of_storage() {
+        let (mut ledger, limits) = (Ledger::default(), CallLimits { per_minute: Some(100), per_hour: Some(1500) });
+        for second in (0..3_600).step_by(3) {
+            ledger.take(at(second), 1, limits).expect("20 a minute");
+        }
+        for millisecond in 0..80_u32 {
+            let now = at(3_539).later(Duration::from_millis(750) * millisecond);
+            ledger.take(now, 1, limits).expect("100 in the last minute");
+        }
+        assert!(ledger.to_bytes().len() < 800, "{}", ledger.to_bytes().len());
     }
 
     #[test]
@@ -190,6 +313,7 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.close(at(0), Duration::from_secs(30));
         ledger.close(at(1), Duration::from_secs(9));
+        assert_eq!(Ledger::from_bytes(&ledger.to_bytes()), Some(ledger.clone()));
         assert_eq!(ledger.take(at(2), 1, LIMITS), Err(Duration::from_secs(28)));
         assert_eq!(ledger.take(at(30), 1, LIMITS), Ok(()));
     }
@@ -202,5 +326,6 @@ mod tests {
         assert_eq!(wait, Duration::from_secs(161));
         ledger.record(at(400), 1);
         assert_eq!(ledger.newest(), Some(at(500)));
+        assert_eq!(Ledger::from_bytes(&ledger.to_bytes()), Some(ledger));
     }
 }

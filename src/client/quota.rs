@@ -8,13 +8,18 @@
 //! Each limit is divided by the number of processes that share it. Limits that the operator sets replace all of these
 //! and are not divided.
 //!
+//! If the processes share their quota through a table, no limit is divided, and each API has a ledger of its own there,
+//! as Microsoft documents limits for each API. Without an answer of the table, this process keeps to its share.
+//!
 //! Sources: <https://learn.microsoft.com/defender-endpoint/api/get-alerts>, section Limitations, and its siblings;
 //! <https://learn.microsoft.com/graph/throttling-limits>,
 //! <https://learn.microsoft.com/defender-xdr/advanced-hunting-limits>.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
 use super::context::Context;
@@ -70,7 +75,7 @@ const LIST_COMPLETION_DIVISOR: u32 = 3;
 
 /// The limits of one API: those that the operator set, or this process's share of the documented ones. Each is at least
 /// one call.
-pub(crate) fn limits(api: Api, set: QuotaLimits) -> CallLimits {
+pub(crate) fn call_limits(api: Api, set: QuotaLimits) -> CallLimits {
     let (per_minute, per_hour) = match api {
         Api::Endpoint => (DEFENDER_LIMITS.0, Some(DEFENDER_LIMITS.1)),
         Api::Xdr => (INCIDENTS_PER_MINUTE, Some(DEFENDER_LIMITS.1)),
@@ -86,15 +91,26 @@ pub(crate) fn limits(api: Api, set: QuotaLimits) -> CallLimits {
 
 /// The number of alerts that may be fetched from Graph to complete one list.
 pub(crate) fn completions_of_a_list(set: QuotaLimits) -> usize {
-    let completions = limits(Api::Graph, set).per_minute.map_or(1, |limit| limit / LIST_COMPLETION_DIVISOR);
+    let completions = call_limits(Api::Graph, set).per_minute.map_or(1, |limit| limit / LIST_COMPLETION_DIVISOR);
     usize::try_from(completions.max(1)).unwrap_or(usize::MAX)
+}
+
+/// The quota of all processes together, kept outside of this one. No call of its methods waits for long.
+pub(crate) trait SharedQuota: fmt::Debug + Send + Sync {
+    /// Takes the cost of a call. The error is the time to wait. `None`: the quota cannot be reached.
+    fn take(&self, api: Api, cost: u32) -> BoxFuture<'_, Option<Result<(), Duration>>>;
+
+    /// Blocks all calls to this API for `wait`, after a 429.
+    fn close(&self, api: Api, wait: Duration) -> BoxFuture<'_, ()>;
 }
 
 /// The calls that this process may still make.
 #[derive(Debug)]
 pub(crate) struct Quota {
+    /// The limits of this process.
     limits: QuotaLimits,
     local: Mutex<LocalQuota>,
+    shared: Option<Arc<dyn SharedQuota>>,
 }
 
 /// What this process has called itself.
@@ -113,18 +129,27 @@ struct LocalQuota {
 }
 
 impl Quota {
-    /// A quota with nothing used yet.
+    /// A quota of this process alone, with nothing used yet.
     pub(crate) fn new(limits: QuotaLimits) -> Self {
         let [endpoint, xdr, graph, hunting, older, newer] = Default::default();
         let origin = Instant::now();
-        Self { limits, local: Mutex::new(LocalQuota { origin, endpoint, xdr, graph, hunting, older, newer }) }
+        let local = Mutex::new(LocalQuota { origin, endpoint, xdr, graph, hunting, older, newer });
+        Self { limits, local, shared: None }
+    }
+
+    /// A quota that all processes share. If it cannot be reached, this process has its share of each limit, also of those
+    /// that the operator sets, because they are limits of all together.
+    pub(crate) fn shared(shared: Arc<dyn SharedQuota>, limits: QuotaLimits) -> Self {
+        let divided = |set: Option<u32>| set.map(|set| (set / limits.share).max(1));
+        let (per_minute, per_hour) = (divided(limits.per_minute), divided(limits.per_hour));
+        Self { shared: Some(shared), ..Self::new(QuotaLimits { per_minute, per_hour, ..limits }) }
     }
 
     /// Takes the cost of a call from the quota, immediately or after a wait that the deadline allows. If the wait is
     /// too long, it fails immediately with `Throttled` and the wait.
     pub(super) async fn take(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), ClientError> {
         loop {
-            let Err(wait) = self.lock().take(api, cost, self.limits) else { return Ok(()) };
+            let Err(wait) = self.take_now(api, cost, ctx).await else { return Ok(()) };
             if !leaves_time(wait, ctx.deadline) {
                 return Err(ClientError::Throttled { retry_after: Some(wait) });
             }
@@ -132,12 +157,32 @@ impl Quota {
         }
     }
 
+    /// Takes the cost of a call, from the share of this process if the quota of all cannot be reached. The error is the
+    /// time to wait. A call without a cost, which was taken before, waits only if the API is closed.
+    pub(super) async fn take_now(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), Duration> {
+        if let Some(wait) = self.lock().closed(api) {
+            return Err(wait);
+        }
+        if cost == 0 {
+            return Ok(());
+        }
+        let Some(shared) = &self.shared else { return self.lock().take(api, cost, self.limits) };
+        if let Some(outcome) = shared.take(api, cost).await {
+            if outcome.is_ok() {
+                self.lock().record(api, cost);
+            }
+            return outcome;
+        }
+        ctx.count_on_local_share();
+        self.lock().take(api, cost, self.limits)
+    }
+
     /// Blocks all calls to this API for `wait`, after a 429.
-    pub(super) fn close(&self, api: Api, wait: Duration) {
-        let mut local = self.lock();
-        let now = local.now();
-        let (ledger, _) = local.ledgers(api);
-        ledger.close(now, wait);
+    pub(super) async fn close(&self, api: Api, wait: Duration) {
+        self.lock().close(api, wait);
+        if let Some(shared) = &self.shared {
+            shared.close(api, wait).await;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, LocalQuota> {
@@ -160,12 +205,31 @@ impl LocalQuota {
         }
     }
 
+    fn close(&mut self, api: Api, wait: Duration) {
+        let now = self.now();
+        self.ledgers(api).0.close(now, wait);
+    }
+
+    /// Returns the rest of the wait that the API asked for, if there is one.
+    fn closed(&mut self, api: Api) -> Option<Duration> {
+        let now = self.now();
+        self.ledgers(api).0.closed(now)
+    }
+
+    /// Records a call that the quota of all processes allowed.
+    fn record(&mut self, api: Api, cost: u32) {
+        let now = self.now();
+        let (own, common) = self.ledgers(api);
+        own.record(now, cost);
+        common.record(now, cost);
+    }
+
     /// Takes the cost of a call from every window of the API, or from none. The error is the time to wait.
     fn take(&mut self, api: Api, cost: u32, set: QuotaLimits) -> Result<(), Duration> {
         let now = self.now();
-        let own_limits = CallLimits { per_hour: None, ..limits(api, set) };
+        let own_limits = CallLimits { per_hour: None, ..call_limits(api, set) };
         let common_limits = if api.is_older() {
-            limits(Api::Endpoint, set)
+            call_limits(Api::Endpoint, set)
         } else {
             CallLimits { per_minute: None, per_hour: set.per_hour }
         };
@@ -346,10 +410,62 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_429_blocks_every_call_to_its_api() {
         let quota = quota(100, 1500);
-        quota.close(Api::Endpoint, Duration::from_secs(30));
+        quota.close(Api::Endpoint, Duration::from_secs(30)).await;
         assert_eq!(successful(&quota, Api::Endpoint, 3).await, 0);
         assert_eq!(successful(&quota, Api::Xdr, 1).await, 1);
         tokio::time::advance(Duration::from_secs(30)).await;
         assert_eq!(successful(&quota, Api::Endpoint, 1).await, 1);
+    }
+
+    /// A shared quota that allows everything, until it cannot be reached.
+    #[derive(Debug, Default)]
+    struct Generous(std::sync::atomic::AtomicBool);
+
+    impl SharedQuota for Generous {
+        fn take(&self, _: Api, _: u32) -> BoxFuture<'_, Option<Result<(), Duration>>> {
+            let is_gone = self.0.load(std::sync::atomic::Ordering::Relaxed);
+            Box::pin(async move { (!is_gone).then_some(Ok(())) })
+        }
+
+        fn close(&self, _: Api, _: Duration) -> BoxFuture<'_, ()> {
+            Box::pin(async {})
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_is_cut_off_has_its_share_less_what_it_has_called() {
+        for (called, left) in [(0, 25), (10, 15), (60, 0)] {
+            let all = Arc::new(Generous::default());
+            let quota = Quota::shared(all.clone(), shared_by(4));
+            let ctx = context(Duration::from_secs(1));
+            for _ in 0..called {
+                quota.take(Api::Endpoint, 1, &ctx).await.expect("the quota of all");
+            }
+            assert!(!ctx.counts_on_local_share());
+            all.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(successful(&quota, Api::Endpoint, 40).await, left);
+            assert_eq!(quota.take(Api::Graph, 1, &ctx).await.ok(), Some(()));
+            assert!(ctx.counts_on_local_share());
+        }
+        let agreed = QuotaLimits { per_minute: Some(40), per_hour: Some(1500), ..shared_by(4) };
+        let quota = Quota::shared(Arc::new(Generous(true.into())), agreed);
+        assert_eq!(successful(&quota, Api::Graph, 40).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_are_taken_before_they_are_made_stop_at_a_429() {
+        let (quota, ctx) = (quota(50, 1500), context(Duration::from_secs(1)));
+        assert!(
+            quota.take_now(Api::Graph, 50, &ctx).await.is_ok() && quota.take_now(Api::Graph, 0, &ctx).await.is_ok()
+        );
+        quota.close(Api::Graph, Duration::from_secs(30)).await;
+        assert_eq!(quota.take_now(Api::Graph, 0, &ctx).await, Err(Duration::from_secs(30)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_that_this_process_has_closed_is_not_asked_for() {
+        let quota = Quota::shared(Arc::new(Generous::default()), shared_by(4));
+        quota.close(Api::Graph, Duration::from_secs(30)).await;
+        assert_eq!([successful(&quota, Api::Graph, 3).await, successful(&quota, Api::Hunting, 3).await], [0, 3]);
     }
 }

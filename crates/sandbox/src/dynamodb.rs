@@ -107,8 +107,12 @@ impl Table {
             };
             return Ok(reply(StatusCode::BAD_REQUEST, &refusal));
         }
+        let written = match request.text("ReturnValues") {
+            "UPDATED_NEW" => json!({"Attributes": request.assigned()?}),
+            _ => json!({}),
+        };
         self.replaced = Some((key.to_owned(), items.insert(key.to_owned(), new)));
-        Ok(reply(StatusCode::OK, &json!({})))
+        Ok(reply(StatusCode::OK, &written))
     }
 }
 
