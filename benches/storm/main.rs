@@ -64,7 +64,8 @@ struct Figures {
     from_memory: usize,
     by_calls: usize,
     throttled: usize,
-    other: usize,
+    /// Answers of another status.
+    other: BTreeMap<u64, usize>,
     /// No environment was free.
     busy: usize,
     /// Of answers for which Microsoft was called.
@@ -165,7 +166,7 @@ async fn ask(number: usize, mut environment: Environment, subject: usize, free: 
         }
         (Some(200), _) => figures.from_memory += 1,
         (Some(429), _) => figures.throttled += 1,
-        _ => figures.other += 1,
+        (status, _) => *figures.other.entry(status.unwrap_or_default()).or_default() += 1,
     }
 }
 
@@ -235,7 +236,7 @@ impl Figures {
             percent(self.from_memory),
             percent(self.throttled),
             percent(self.busy),
-            self.other.to_string(),
+            self.other.iter().map(|(status, count)| format!("{count} × {status}")).collect::<Vec<_>>().join(", "),
             self.calls.to_string(),
             refused.to_string(),
             if with_table { local.to_string() } else { String::new() },
