@@ -330,6 +330,15 @@ impl Sandbox {
         state.hunting_quota.limit(hunting, graph::NO_LIMIT);
     }
 
+    /// The number of calls that were beyond a quota, and were answered 429, of all APIs together.
+    pub fn refused_calls(&self) -> u64 {
+        let state = self.shared.lock();
+        [&state.quota, &state.incident_quota, &state.graph_quota, &state.hunting_quota]
+            .iter()
+            .map(|quota| quota.refused)
+            .sum()
+    }
+
     /// Sets whether alerts in lists have their evidence. The API leaves it out, and so does this by default.
     pub fn set_list_evidence(&self, carried: bool) {
         self.shared.lock().lists.evidence = carried;
