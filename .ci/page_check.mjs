@@ -74,7 +74,8 @@ const first = {
   async every_form_of_the_answer_is_shown(page) {
     await page.goto(`${base}/#value=desk-042.contoso.com`);
     await headline(page);
-    for (const [name, text] of [["json", '"schema_version"'], ["slack", "6 alerts, 4 open"], ["teams", "6 alerts, 4 open"], ["markdown", "| Severity | Status |"]]) {
+    expect((await page.locator("#panel-answer").textContent()).includes("What Defender says about this device"), "nothing about the device itself");
+    for (const [name, text] of [["json", '"schema_version"'], ["slack", "risk High"], ["teams", "6 alerts, 4 open"], ["markdown", "| Severity | Status |"]]) {
       await page.click(`#tab-${name}`);
       await page.locator(`#panel-${name}`).getByText(text).first().waitFor({ timeout: 20_000 });
     }

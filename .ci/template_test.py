@@ -104,7 +104,7 @@ MALFORMED = {
 
 ENVIRONMENT = {
     "DEFENDER_SECRET_ID": DEFENDER, "CALLER_SECRET_ID": CALLERS, "SECRET_TTL_S": "300", "ENRICH_AUTH": "api_key", "ENRICH_ALLOW_ANONYMOUS": "false",
-    "ENRICH_TIMEOUT_MS": "10000", "ENRICH_PAGE": "false", "DEFENDER_BACKEND": "auto", "DEFENDER_CLOUD": "commercial", "CACHE_TTL_S": "60", "CACHE_STALE_S": "900",
+    "ENRICH_TIMEOUT_MS": "10000", "ENRICH_PAGE": "false", "ENRICH_ALLOW_PRIVATE_DESTINATIONS": "false", "DEFENDER_BACKEND": "auto", "DEFENDER_CLOUD": "commercial", "CACHE_TTL_S": "60", "CACHE_STALE_S": "900",
     "QUOTA_SHARE": "2",
 }
 
@@ -253,10 +253,10 @@ def check_function(score, template):
     function = stack.of_type("AWS::Lambda::Function")["EnrichFunction"]
     as_text = lambda variables: {k: str(v) for k, v in variables.items()}
     score.same("environment", as_text(function["Environment"]["Variables"]), ENVIRONMENT)
-    full = {"DefenderRegion": "eu", "DefenderBackend": "graph", "EnrichTimeoutMs": "8000", "Page": "true", "CacheTtlSeconds": "0", "CacheStaleSeconds": "5",
+    full = {"DefenderRegion": "eu", "DefenderBackend": "graph", "EnrichTimeoutMs": "8000", "Page": "true", "AllowPrivateDestinations": "true", "CacheTtlSeconds": "0", "CacheStaleSeconds": "5",
             "SecretTtlSeconds": "60", "QuotaPerMinute": "7", "QuotaPerHour": "70", "SplunkFields": "machine=dest",
             "McpOrigins": "https://chat.contoso.com", "SharedQuota": "true"}
-    changed = {"DEFENDER_REGION": "eu", "DEFENDER_BACKEND": "graph", "ENRICH_PAGE": "true", "ENRICH_TIMEOUT_MS": "8000", "CACHE_TTL_S": "0", "CACHE_STALE_S": "5", "SECRET_TTL_S": "60",
+    changed = {"DEFENDER_REGION": "eu", "DEFENDER_BACKEND": "graph", "ENRICH_PAGE": "true", "ENRICH_ALLOW_PRIVATE_DESTINATIONS": "true", "ENRICH_TIMEOUT_MS": "8000", "CACHE_TTL_S": "0", "CACHE_STALE_S": "5", "SECRET_TTL_S": "60",
                "QUOTA_PER_MINUTE": "7", "QUOTA_PER_HOUR": "70", "SPLUNK_FIELDS": "machine=dest", "MCP_ORIGINS": "https://chat.contoso.com", "STATE_TABLE": "<StateTable>"}
     score.same("environment, all parameters given", as_text(Stack(template, {**USUAL, **full}).of_type("AWS::Lambda::Function")["EnrichFunction"]["Environment"]["Variables"]),
                {**ENVIRONMENT, **changed})

@@ -40,18 +40,24 @@ pub struct Service {
     pub(crate) serves_page: bool,
     shares_quota: bool,
     pub(crate) mcp_origins: AllowedOrigins,
+    client: ApiClient,
     tasks: BackgroundTasks,
 }
 
 impl Service {
     /// Builds the service. It reads no secret and makes no call yet.
-    pub fn new(settings: &Settings, http: HttpClient, aws: AwsAccess, clock: Clock) -> Result<Arc<Self>, SettingError> {
-        let notifier = Notifier::new(&http, settings.destination_addresses, clock)?;
+    pub fn new(
+        settings: &Settings,
+        http: &HttpClient,
+        aws: AwsAccess,
+        clock: Clock,
+    ) -> Result<Arc<Self>, SettingError> {
+        let notifier = Notifier::new(http, settings.destination_addresses, clock)?;
         let members = integrations::ALL.iter().map(|integration| integration.secrets.describe());
         let table = settings.state_table.clone().map(|name| Table::new(&aws, name));
         let store = SecretStore::new(aws);
         let slack_messages = SlackMessages::new(http.clone(), settings.slack_response_url.clone());
-        let client = ApiClient::new(http, Arc::new(Quota::new(settings.quota)));
+        let client = ApiClient::new(http, &settings.endpoints, Arc::new(Quota::new(settings.quota)))?;
         let tokens = TokenCache::new(settings, store.clone(), client.clone());
         let shared = table.map(|table| SharedState::new(settings, table, tokens.clone(), clock));
         let (quota, shared_deliveries) = shared.map(|shared| (shared.quota, shared.deliveries)).unzip();
@@ -60,7 +66,7 @@ impl Service {
             Some(quota) => client.with_quota(Quota::shared(quota, settings.quota)),
             None => client,
         };
-        let backends = Backends::new(Authorized::new(client, tokens.clone()), tokens.clone(), settings);
+        let backends = Backends::new(Authorized::new(client.clone(), tokens.clone()), tokens.clone(), settings);
         Ok(Arc::new(Self {
             enricher: Enricher::new(backends, settings, clock),
             callers: Callers::new(settings, store, members.chain([notifier.member()]).collect(), clock),
@@ -75,6 +81,7 @@ impl Service {
             serves_page: settings.page,
             shares_quota,
             mcp_origins: settings.mcp_origins.clone(),
+            client,
             tasks: BackgroundTasks::new(settings.extensions_api.clone()),
         }))
     }
@@ -88,13 +95,25 @@ impl Service {
     pub fn with_clock(settings: &Settings, clock: Clock) -> Result<Arc<Self>, SettingError> {
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_environment(&settings.aws, &http)?;
-        Self::new(settings, http, aws, clock)
+        Self::new(settings, &http, aws, clock)
     }
 
-    /// Prefetches secrets and tokens. Logs once if the service uses APIs whose retirement Microsoft has announced.
+    /// Prefetches secrets and tokens, and opens the connections to Microsoft meanwhile. Logs once if the service uses
+    /// APIs whose retirement Microsoft has announced.
     pub async fn warm_up(&self) {
+        self.open_connections();
         if self.prefetch().await.iter().any(|api| api.is_older()) {
             tracing::info!("this deployment uses the older Defender APIs. {RETIREMENT}");
+        }
+    }
+
+    /// Opens a connection to each API that the backend may use, and one to Entra for each token. Nothing waits for them.
+    fn open_connections(&self) {
+        let apis = self.enricher.backends().possible_apis().iter();
+        let needs_token = |api: &&Api| **api != Api::Hunting;
+        for host in apis.clone().copied().map(Some).chain(apis.filter(needs_token).map(|_| None)) {
+            let client = self.client.clone();
+            tokio::spawn(async move { client.open_connection(host).await });
         }
     }
 
@@ -110,6 +129,13 @@ impl Service {
     }
 
     async fn prefetch_tokens(&self, ctx: &Context) -> Vec<Api> {
+        let possible = self.enricher.backends().possible_apis().iter();
+        let early = join_all(possible.map(async |api| drop(self.tokens.token(*api, ctx).await)));
+        let (_, apis) = tokio::join!(early, self.needed_tokens(ctx));
+        apis
+    }
+
+    async fn needed_tokens(&self, ctx: &Context) -> Vec<Api> {
         let apis = match self.enricher.backends().apis(ctx).await {
             Ok(apis) => apis,
             Err(error) => {

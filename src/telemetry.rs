@@ -97,12 +97,16 @@ fn parse_level(level: &str) -> Option<LevelFilter> {
     levels.into_iter().find(|(name, _)| level.eq_ignore_ascii_case(name)).map(|(_, level)| level)
 }
 
+/// What is logged if this crate logs at this level: of libraries only warnings and errors, of the AWS SDK only errors.
+fn targets(level: LevelFilter) -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_target(AWS_SDK, LevelFilter::ERROR.min(level))
+        .with_target(THIS_CRATE, level)
+}
+
 /// Starts logging to standard error. A panic is logged as one line without its message, which may contain any data.
 pub fn start(settings: LogSettings) {
-    let filter = Targets::new()
-        .with_default(LevelFilter::WARN.min(settings.level))
-        .with_target(AWS_SDK, LevelFilter::ERROR.min(settings.level))
-        .with_target(THIS_CRATE, settings.level);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let layer = if settings.json {
         lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
@@ -110,7 +114,7 @@ pub fn start(settings: LogSettings) {
         lines.with_target(false).with_ansi(settings.color).compact().boxed()
     };
     // A second subscriber in one process occurs only in tests. The first one stays.
-    drop(tracing_subscriber::registry().with(layer.with_filter(filter)).try_init());
+    drop(tracing_subscriber::registry().with(layer.with_filter(targets(settings.level))).try_init());
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "a bug: a panic was caught, and the operation it occurred in has failed");
@@ -119,6 +123,8 @@ pub fn start(settings: LogSettings) {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     fn read(variables: &[(&str, &str)], is_terminal: bool) -> Result<LogSettings, SettingError> {
@@ -156,6 +162,19 @@ mod tests {
         }
         let error = read(&[("AWS_LAMBDA_LOG_FORMAT", "xml")], false).expect_err("no format").to_string();
         assert_eq!(error, "AWS_LAMBDA_LOG_FORMAT must be one of: JSON, Text");
+    }
+
+    #[test]
+    fn libraries_log_only_warnings_and_errors_at_every_level() {
+        for level in [LevelFilter::TRACE, LevelFilter::DEBUG, LevelFilter::INFO, LevelFilter::ERROR] {
+            let logs = |target, at: Level| targets(level).would_enable(target, &at);
+            for library in ["hyper", "rustls", "lambda_runtime", AWS_SDK] {
+                assert!(!logs(library, Level::INFO) && !logs(library, Level::TRACE), "{level}: {library}");
+            }
+            assert_eq!(logs("hyper", Level::WARN), level >= LevelFilter::WARN, "{level}");
+            assert!(!logs(AWS_SDK, Level::WARN) && logs(AWS_SDK, Level::ERROR), "{level}");
+            assert_eq!(logs(THIS_CRATE, Level::INFO), level >= LevelFilter::INFO, "{level}");
+        }
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl Case {
             resolution: Vec::new(),
             warnings: Vec::new(),
             findings: Arc::new(findings),
+            context: None,
             source: Source {
                 product: "Microsoft Defender for Endpoint",
                 backend: BackendName::Defender,

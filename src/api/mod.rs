@@ -26,6 +26,8 @@ mod work;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
+use tower::Layer;
 use tower::util::MapRequest;
 
 use crate::app::Service;
@@ -49,9 +51,10 @@ impl Service {
             .route(mcp::PATH, mcp::methods())
             .fallback(respond::unknown_route)
             .method_not_allowed_fallback(respond::method_not_allowed)
-            .layer(axum::middleware::from_fn_with_state(self.clone(), page::answer_browser))
-            .layer(axum::middleware::from_fn_with_state(self.clone(), middleware::answer))
             .with_state(self.clone());
-        Router::new().fallback_service(MapRequest::new(routes, prefix::without_prefix))
+        // Both are around the router: a layer of its routes would get an `Allow` header for what it answers in their place.
+        let page = from_fn_with_state(self.clone(), page::answer_browser);
+        let answer = from_fn_with_state(self.clone(), middleware::answer);
+        Router::new().fallback_service(MapRequest::new(answer.layer(page.layer(routes)), prefix::without_prefix))
     }
 }

@@ -5,6 +5,7 @@ use super::fields::Fields;
 use super::problem::Problem;
 use super::request::{DEFAULT_LIMIT, Include, OptionMembers};
 use crate::formats::{Format, OutputOptions};
+use crate::lookup::WithContext;
 
 /// The options that a request gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +78,11 @@ impl Options {
     /// Whether the upstream body is added. Formats without a member for it ignore the option.
     pub(super) fn raw(&self) -> bool {
         self.include.is_some_and(|include| include.raw) && self.output_options().format.has_raw()
+    }
+
+    /// Whether the answer has what Defender says of the subject itself, also if that costs a call.
+    pub(super) fn with_context(&self) -> WithContext {
+        WithContext(self.include.is_some_and(|include| include.context))
     }
 
     /// Whether a subject that Defender does not know gets a 200 answer rather than a 404 problem.

@@ -156,7 +156,7 @@ impl Work {
             .iter()
             .enumerate()
             .filter_map(|(at, item)| Some((at, item.request.as_ref()?)))
-            .map(|(at, request)| (at, request.question.clone()))
+            .map(|(at, request)| (at, (request.question.clone(), request.options.with_context())))
             .unzip();
         let time = ctx.deadline.remaining();
         let leaves_time = self.has_destinations() && !self.is_alone;

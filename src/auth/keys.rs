@@ -75,21 +75,27 @@ impl Keys {
 /// Keys in the query string are not accepted, because URLs end up in logs.
 pub(super) fn presented_key(headers: &HeaderMap) -> Option<Vec<u8>> {
     let own = headers.get("x-api-key").map(|value| value.as_bytes().to_vec()).filter(|key| !key.is_empty());
-    own.or_else(|| authorization(headers.get(header::AUTHORIZATION)?.to_str().ok()?)).filter(|key| !key.is_empty())
+    own.or_else(|| authorization(headers)).filter(|key| !key.is_empty())
 }
 
-fn authorization(value: &str) -> Option<Vec<u8>> {
-    let (scheme, rest) = value.trim().split_once(' ')?;
+fn authorization(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let (scheme, rest) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
     let rest = rest.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
         return Some(rest.as_bytes().to_vec());
     }
-    if scheme.eq_ignore_ascii_case("basic") {
+    if scheme.eq_ignore_ascii_case("basic") && !is_sent_by_another_site(headers) {
         let decoded = STANDARD.decode(rest).ok()?;
         let colon = decoded.iter().position(|byte| *byte == b':')?;
         return decoded.get(colon + 1..).map(<[u8]>::to_vec);
     }
     None
+}
+
+/// Whether a page of another site made a browser send the request. Browsers keep a Basic password and add it to such
+/// requests too, without asking the person.
+fn is_sent_by_another_site(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }
 
 #[cfg(test)]
@@ -124,6 +130,19 @@ mod tests {
         assert_eq!(presented_key(&headers).as_deref(), Some(&b"k"[..]));
         headers.insert("x-api-key", HeaderValue::from_static("own"));
         assert_eq!(presented_key(&headers).as_deref(), Some(&b"own"[..]));
+    }
+
+    #[test]
+    fn another_site_cannot_use_the_password_that_a_browser_keeps() {
+        let basic = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode("anyone:k"))).expect("a header");
+        for (site, key) in [("same-origin", Some("k")), ("none", Some("k")), ("same-site", None), ("cross-site", None)]
+        {
+            let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, basic.clone())]);
+            headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+            assert_eq!(presented_key(&headers).as_deref(), key.map(str::as_bytes), "{site}");
+            headers.insert("x-api-key", HeaderValue::from_static("own"));
+            assert_eq!(presented_key(&headers).as_deref(), Some(&b"own"[..]), "a page has to know it: {site}");
+        }
     }
 
     #[test]

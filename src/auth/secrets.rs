@@ -35,8 +35,19 @@ pub(crate) struct SecretList {
     pub(crate) sender: &'static str,
     /// Whether holders may be named.
     pub(crate) form: MemberForm,
+    /// Who makes the secrets.
+    pub(crate) made_by: SecretMaker,
     /// Decodes a secret, or says what is wrong with the member.
     pub(crate) decode: fn(&str) -> Result<Vec<u8>, &'static str>,
+}
+
+/// Who makes the secrets that a sender and this service share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SecretMaker {
+    /// The sender, which shows it once.
+    Sender,
+    /// The operator, who enters it at the sender.
+    Operator,
 }
 
 impl SecretList {
@@ -181,6 +192,7 @@ mod tests {
         member: "named",
         sender: "sender",
         form: MemberForm::NamedLists,
+        made_by: SecretMaker::Sender,
         decode: |text| if text == "bad canary" { Err("is bad") } else { Ok(text.into()) },
     };
     const UNNAMED: SecretList = SecretList { form: MemberForm::List, ..NAMED };

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use ring::hmac;
 
 use super::caller_secret::MemberForm;
-use super::secrets::{SecretList, Secrets};
+use super::secrets::{SecretList, SecretMaker, Secrets};
 use super::signature::{self, SignatureError, SignedRequest};
 use crate::domain::timestamp::Timestamp;
 
@@ -20,6 +20,7 @@ pub(crate) static SECRETS: SecretList = SecretList {
     member: "standard_webhook_secrets",
     sender: "standard_webhooks",
     form: MemberForm::NamedLists,
+    made_by: SecretMaker::Sender,
     decode: |text| secret_bytes(text).ok_or("holds a secret that is not whsec_ and base64 of 24 to 64 bytes"),
 };
 

@@ -3,10 +3,11 @@
 use super::auto::Auto;
 use super::defender::{self, Defender};
 use super::graph::Graph;
-use super::query::Query;
+use super::query::{ContextQuery, Query};
 use crate::client::{Api, Context};
 use crate::config::{BackendChoice, Settings};
 use crate::credentials::{Authorized, CallError, TokenCache};
+use crate::domain::context::SubjectContext;
 use crate::domain::enrichment::BackendName;
 use crate::domain::findings::Findings;
 use crate::domain::subject::Kind;
@@ -49,6 +50,15 @@ impl Backends {
         }
     }
 
+    /// Returns the APIs that may be called. Which of them are is known only with a token.
+    pub(crate) fn possible_apis(&self) -> &'static [Api] {
+        match self.selection {
+            Selection::Fixed(BackendName::Defender) => &[Api::Endpoint, Api::Xdr],
+            Selection::Fixed(BackendName::Graph) => &[Api::Graph, Api::Hunting],
+            Selection::Auto(_) => &[Api::Graph, Api::Hunting, Api::Endpoint, Api::Xdr],
+        }
+    }
+
     /// Returns the APIs for which a token is needed.
     pub(crate) async fn apis(&self, ctx: &Context) -> Result<Vec<Api>, CallError> {
         let mut apis = Vec::new();
@@ -69,6 +79,18 @@ impl Backends {
         match query {
             Query::Defender(query) => self.defender.fetch(query, ctx).await,
             Query::Graph(query) => self.graph.fetch(query, ctx).await,
+        }
+    }
+
+    /// Sends a query about a subject itself; `None` if Microsoft does not know the subject.
+    pub(crate) async fn context(
+        &self,
+        query: &ContextQuery,
+        ctx: &Context,
+    ) -> Result<Option<SubjectContext>, CallError> {
+        match query {
+            ContextQuery::Defender(query) => self.defender.context(query, ctx).await,
+            ContextQuery::Graph(query) => self.graph.context(query, ctx).await,
         }
     }
 }

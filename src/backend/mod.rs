@@ -20,7 +20,7 @@ use crate::lenient_json::json::Malformed;
 pub(crate) use auto::{Auto, BackendOrder};
 pub(crate) use clients::{Backends, Selection};
 use paging::Listing;
-pub(crate) use query::{ComparedBy, Query};
+pub(crate) use query::{ComparedBy, ContextQuery, Query};
 
 /// The product and the route that an answer came from.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
-use super::defender::DefenderQuery;
-use super::graph::GraphQuery;
+use super::defender::{DefenderContextQuery, DefenderQuery};
+use super::graph::{GraphContextQuery, GraphQuery};
 use crate::domain::enrichment::BackendName;
 use crate::domain::portal::Portal;
 use crate::domain::subject::{AlertId, IncidentId, comparable_id};
@@ -39,6 +39,31 @@ impl Query {
         match self {
             Self::Defender(query) => query.portal_page(portal),
             Self::Graph(query) => query.portal_page(portal),
+        }
+    }
+}
+
+/// A query about a subject itself, and the key of its answer in the cache.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ContextQuery {
+    Defender(DefenderContextQuery),
+    Graph(GraphContextQuery),
+}
+
+impl ContextQuery {
+    /// Returns the queries about the subject of a query.
+    pub(crate) fn of(query: &Query) -> Vec<Self> {
+        match query {
+            Query::Defender(query) => DefenderContextQuery::of(query).into_iter().map(Self::Defender).collect(),
+            Query::Graph(query) => GraphContextQuery::of(query).into_iter().map(Self::Graph).collect(),
+        }
+    }
+
+    /// Whether its answer is the record that a name or a SHA-256 is resolved by.
+    pub(crate) fn is_record(&self) -> bool {
+        match self {
+            Self::Defender(query) => query.is_record(),
+            Self::Graph(_) => false,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::advice::{NOT_FROM_HERE, Viewpoint, error_message, secret_read_error};
 use super::{Deployment, Report};
 use crate::api::Code;
 use crate::backend::Selection;
-use crate::backend::defender::RETIREMENT;
+use crate::backend::defender::{self, READ_DOMAINS, READ_FILES, READ_IPS, READ_MACHINES, RETIREMENT};
 use crate::backend::graph::{READ_ALERTS, READ_INCIDENTS, RUN_HUNTING};
 use crate::client::Api;
 use crate::config::BackendChoice;
@@ -48,13 +48,13 @@ const API_NEEDS: [ApiNeeds; 3] = [
         name: "Defender for Endpoint",
         resource: "WindowsDefenderATP",
         roles: &[
-            ("Alert.Read.All", "alerts, and the alerts of machines, users and files"),
-            ("Machine.Read.All", "machines by name"),
-            ("File.Read.All", "files by SHA-256"),
+            (defender::READ_ALERTS, "alerts, and the alerts of machines, users and files"),
+            (READ_MACHINES, "machines by name, and the context of machines"),
+            (READ_FILES, "files by SHA-256, and the context of files"),
         ],
         optional_roles: &[
-            ("Ip.Read.All", "how many devices have met an address"),
-            ("URL.Read.All", "how many devices have met a domain"),
+            (READ_IPS, "how many devices have met an address"),
+            (READ_DOMAINS, "how many devices have met a domain"),
         ],
         harmless_questions: &[(Kind::Alert, "da0_0")],
     },
@@ -62,7 +62,7 @@ const API_NEEDS: [ApiNeeds; 3] = [
         api: Api::Xdr,
         name: "Defender XDR",
         resource: "Microsoft Threat Protection",
-        roles: &[("Incident.Read.All", "incidents")],
+        roles: &[(defender::READ_INCIDENTS, "incidents")],
         optional_roles: &[],
         harmless_questions: &[(Kind::Incident, "1")],
     },
@@ -79,7 +79,7 @@ impl Deployment<'_> {
         let apis = match backends.apis(&self.context()).await {
             Ok(apis) => apis,
             Err(error) => {
-                let (code, detail) = error_message(error.into(), self.viewpoint);
+                let (code, detail) = self.explanation(error.into(), &self.settings.endpoints.login);
                 report.wrong("backend", code, &detail);
                 return;
             }
@@ -100,7 +100,7 @@ impl Deployment<'_> {
                         }
                     }
                     Err(error) => {
-                        let (code, detail) = error_message(error.into(), self.viewpoint);
+                        let (code, detail) = self.explanation(error.into(), &self.settings.endpoints.login);
                         report.wrong("backend", code, &detail);
                     }
                 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::advice::{Viewpoint, error_message, secret_read_error};
 use super::{Deployment, PART_TIMEOUT, Report};
 use crate::api::Code;
+use crate::auth::secrets::SecretMaker;
 use crate::auth::{AuthError, CallerSecret, standard_webhooks};
 use crate::config::CallerAuth;
 use crate::credentials::{CallError, Corrections, CredentialError};
@@ -246,12 +247,11 @@ fn check_senders(secret: &CallerSecret, report: &mut Report<'_>) {
         }
         let weak = secrets.weak_holders(secret).join(", ");
         if !weak.is_empty() {
-            let detail = if sender == "Splunk" {
-                format!("a token of {weak} can be guessed: make one with openssl rand -hex 32")
-            } else {
-                format!("a secret of {weak} can be guessed: store the one that {sender} shows, not one of your own")
+            let remedy = match secrets.made_by {
+                SecretMaker::Operator => "make one with openssl rand -hex 32".to_owned(),
+                SecretMaker::Sender => format!("store the one that {sender} shows, not one of your own"),
             };
-            report.warning(&part, &detail);
+            report.warning(&part, &format!("a secret of {weak} can be guessed: {remedy}"));
         }
     }
 }

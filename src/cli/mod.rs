@@ -252,7 +252,7 @@ impl Session {
         let settings = Settings::read()?;
         let http = HttpClient::new(settings.extra_ca_file.as_deref())?;
         let aws = AwsAccess::from_profile(&settings.aws, &http).await?;
-        let service = Service::new(&settings, http, aws.clone(), Clock::SYSTEM)?;
+        let service = Service::new(&settings, &http, aws.clone(), Clock::SYSTEM)?;
         Ok(Self { settings, service, aws: Some(aws), demo: None })
     }
 

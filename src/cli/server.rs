@@ -159,7 +159,7 @@ mod tests {
         }
         let start = Instant::now();
         assert!(rest(send(server.address, HEAD).await).await.contains("hello"));
-        assert!(start.elapsed() < Duration::from_secs(75), "{:?}", start.elapsed());
+        assert!((10..75).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

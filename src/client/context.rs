@@ -1,7 +1,7 @@
 //! The context of one request: its deadline, its identifiers, the calls it has made, and its memory budget.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -48,6 +48,8 @@ pub struct Context {
     calls: Arc<AtomicU32>,
     counts_on_local_share: Arc<AtomicBool>,
     share: Arc<Share>,
+    /// For calls without which the request is answered too: how many other calls of the request are still to come.
+    required_calls: Option<Arc<AtomicUsize>>,
 }
 
 impl Context {
@@ -60,6 +62,7 @@ impl Context {
             calls: Arc::default(),
             counts_on_local_share: Arc::default(),
             share: Arc::new(Share::with_new_budget()),
+            required_calls: None,
         }
     }
 
@@ -84,6 +87,19 @@ impl Context {
     #[must_use]
     pub(crate) fn for_name_lookup(&self) -> Self {
         Self { share: Arc::new(self.share.for_name_lookup()), ..self.clone() }
+    }
+
+    /// The context of calls without which the request is answered too, for at most `span`. They have their own share of the
+    /// memory budget. They leave half of the quota to others, and what the calls that are still to come need. They never wait
+    /// for the quota, and are not tried again unless a connection broke.
+    #[must_use]
+    pub(crate) fn for_optional_calls(&self, span: Duration, required_calls: Arc<AtomicUsize>) -> Self {
+        Self { required_calls: Some(required_calls), ..self.for_name_lookup().within(span) }
+    }
+
+    /// For optional calls, the number of other calls of the request that are still to come.
+    pub(super) fn required_calls(&self) -> Option<usize> {
+        self.required_calls.as_ref().map(|calls| calls.load(Ordering::Relaxed))
     }
 
     /// Counts bytes of values parsed from responses. Fails with `TooLarge` where the item would hold too much.

@@ -14,12 +14,17 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::early::EarlyConnections;
 use crate::config::SettingError;
 
 /// Longer than a handshake across an ocean, and short enough to leave time for a retry.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shorter than the idle timeout of load balancers (60 s and more), so that this side closes the connection first.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+/// How long sent bytes may stay unacknowledged. A host acknowledges them within a round trip, however long it works on
+/// the request: after this time the connection is dead.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Holds two clients: one with a connection pool, and one that always opens a new connection.
 #[derive(Clone)]
@@ -53,6 +58,12 @@ impl HttpClient {
         &self.fresh
     }
 
+    /// A client for one host, with a connection pool of its own. [`early::open`] opens its first connections.
+    pub(super) fn for_one_host(&self, idle_timeout: Duration) -> Result<reqwest::Client, SettingError> {
+        let builder = client(self.tls.clone(), usize::MAX).pool_idle_timeout(idle_timeout);
+        built(builder.connector_layer(EarlyConnections::default()))
+    }
+
     /// A client for hosts that belong neither to Microsoft nor to AWS. `resolver` decides which addresses a name may
     /// have. Every request opens a new connection, so that the resolver checks each of them.
     pub(crate) fn resolving_with(&self, resolver: impl Resolve + 'static) -> Result<reqwest::Client, SettingError> {
@@ -62,7 +73,10 @@ impl HttpClient {
 
 #[expect(clippy::disallowed_methods, reason = "this is the only place that builds clients")]
 fn client(tls: ClientConfig, idle_per_host: usize) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
+    let builder = reqwest::Client::builder();
+    #[cfg(target_os = "linux")]
+    let builder = builder.tcp_user_timeout(UNACKNOWLEDGED_TIMEOUT);
+    builder
         .tls_backend_preconfigured(tls)
         .http1_only()
         .no_proxy()

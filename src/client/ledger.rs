@@ -19,6 +19,9 @@ const FORMAT: u64 = 1;
 /// The length of the checksum before the bytes.
 const CHECKSUM_BYTES: usize = 4;
 
+/// Optional calls leave one part in this many of each limit (a half) to the others.
+const OPTIONAL_CALLS_DIVISOR: u32 = 2;
+
 /// The most calls in any 60 seconds and in any 3600 seconds. `None` is without limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CallLimits {
@@ -26,6 +29,9 @@ pub(crate) struct CallLimits {
     pub(crate) per_minute: Option<u32>,
     /// In any 3600 seconds.
     pub(crate) per_hour: Option<u32>,
+    /// For a call without which a request is answered too: how many other calls of the request are still to come. It
+    /// leaves room for so many, and for half of each limit.
+    pub(crate) required_calls: Option<u32>,
 }
 
 impl CallLimits {
@@ -33,6 +39,12 @@ impl CallLimits {
     pub(super) fn clamp(self, calls: u32) -> u32 {
         let most = [self.per_minute, self.per_hour].into_iter().flatten().min().unwrap_or(u32::MAX);
         calls.clamp(1, most.max(1))
+    }
+
+    /// How much of a limit may be used.
+    fn usable(self, limit: u32) -> u32 {
+        let reserved = self.required_calls.map_or(0, |calls| calls.max(limit / OPTIONAL_CALLS_DIVISOR));
+        limit.saturating_sub(reserved)
     }
 }
 
@@ -59,8 +71,9 @@ impl Ledger {
     /// Returns the time until these calls are allowed, or `None` if they are allowed now.
     pub(crate) fn wait(&self, now: Timestamp, calls: u32, limits: CallLimits) -> Option<Duration> {
         let calls = limits.clamp(calls);
-        let in_a_minute = limits.per_minute.and_then(|limit| self.minute.wait(now, MINUTE, calls, limit));
-        let in_an_hour = limits.per_hour.and_then(|limit| self.hour.wait(now, HOUR, calls, limit));
+        let in_a_minute =
+            limits.per_minute.and_then(|limit| self.minute.wait(now, MINUTE, calls, limits.usable(limit)));
+        let in_an_hour = limits.per_hour.and_then(|limit| self.hour.wait(now, HOUR, calls, limits.usable(limit)));
         [self.closed(now), in_a_minute, in_an_hour].into_iter().flatten().max()
     }
 
@@ -215,7 +228,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: CallLimits = CallLimits { per_minute: Some(20), per_hour: Some(100) };
+    const LIMITS: CallLimits = CallLimits { per_minute: Some(20), per_hour: Some(100), required_calls: None };
     const MILLISECOND: Duration = Duration::from_millis(1);
 
     fn at(seconds: u64) -> Timestamp {
@@ -287,7 +300,8 @@ mod tests {
 
     #[test]
     fn an_hour_of_calls_fits_into_a_unit_of_storage() {
-        let (mut ledger, limits) = (Ledger::default(), CallLimits { per_minute: Some(100), per_hour: Some(1500) });
+        let (mut ledger, limits) =
+            (Ledger::default(), CallLimits { per_minute: Some(100), per_hour: Some(1500), ..LIMITS });
         for second in (0..3_600).step_by(3) {
             ledger.take(at(second), 1, limits).expect("20 a minute");
         }
@@ -306,6 +320,15 @@ mod tests {
         assert_eq!(ledger.take(at(61), 20, LIMITS), Ok(()));
         assert_eq!(ledger.take(at(122), 20, LIMITS), Ok(()));
         assert_eq!(ledger.take(at(183), 1, LIMITS), Err(Duration::from_secs(3_601 - 183)));
+    }
+
+    #[test]
+    fn an_optional_call_leaves_half_of_each_limit_and_room_for_what_is_required() {
+        for (required, allowed) in [(0, 10), (10, 10), (15, 5), (20, 0), (30, 0)] {
+            let (mut ledger, limits) = (Ledger::default(), CallLimits { required_calls: Some(required), ..LIMITS });
+            let taken = (0..40).filter(|_| ledger.take(at(0), 1, limits).is_ok()).count();
+            assert_eq!((taken, ledger.take(at(0), 20 - allowed, LIMITS)), (allowed as usize, Ok(())), "{required}");
+        }
     }
 
     #[test]

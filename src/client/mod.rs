@@ -4,6 +4,7 @@
 
 mod budget;
 mod context;
+mod early;
 mod error;
 mod http;
 mod ledger;

@@ -86,6 +86,7 @@ pub(crate) fn call_limits(api: Api, set: QuotaLimits) -> CallLimits {
     CallLimits {
         per_minute: Some(set.per_minute.unwrap_or(share(per_minute))),
         per_hour: set.per_hour.or(per_hour.map(share)),
+        required_calls: None,
     }
 }
 
@@ -97,8 +98,9 @@ pub(crate) fn completions_of_a_list(set: QuotaLimits) -> usize {
 
 /// The quota of all processes together, kept outside of this one. No call of its methods waits for long.
 pub(crate) trait SharedQuota: fmt::Debug + Send + Sync {
-    /// Takes the cost of a call. The error is the time to wait. `None`: the quota cannot be reached.
-    fn take(&self, api: Api, cost: u32) -> BoxFuture<'_, Option<Result<(), Duration>>>;
+    /// Takes the cost of a call, which is optional if others are required. The error is the time to wait. `None`: the
+    /// quota cannot be reached.
+    fn take(&self, api: Api, cost: u32, required_calls: Option<u32>) -> BoxFuture<'_, Option<Result<(), Duration>>>;
 
     /// Blocks all calls to this API for `wait`, after a 429.
     fn close(&self, api: Api, wait: Duration) -> BoxFuture<'_, ()>;
@@ -146,11 +148,11 @@ impl Quota {
     }
 
     /// Takes the cost of a call from the quota, immediately or after a wait that the deadline allows. If the wait is
-    /// too long, it fails immediately with `Throttled` and the wait.
+    /// too long, it fails immediately with `Throttled` and the wait. An optional call does not wait.
     pub(super) async fn take(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), ClientError> {
         loop {
             let Err(wait) = self.take_now(api, cost, ctx).await else { return Ok(()) };
-            if !leaves_time(wait, ctx.deadline) {
+            if ctx.required_calls().is_some() || !leaves_time(wait, ctx.deadline) {
                 return Err(ClientError::Throttled { retry_after: Some(wait) });
             }
             sleep(wait).await;
@@ -166,15 +168,16 @@ impl Quota {
         if cost == 0 {
             return Ok(());
         }
-        let Some(shared) = &self.shared else { return self.lock().take(api, cost, self.limits) };
-        if let Some(outcome) = shared.take(api, cost).await {
+        let required_calls = ctx.required_calls().map(|calls| u32::try_from(calls).unwrap_or(u32::MAX));
+        let Some(shared) = &self.shared else { return self.lock().take(api, cost, required_calls, self.limits) };
+        if let Some(outcome) = shared.take(api, cost, required_calls).await {
             if outcome.is_ok() {
                 self.lock().record(api, cost);
             }
             return outcome;
         }
         ctx.count_on_local_share();
-        self.lock().take(api, cost, self.limits)
+        self.lock().take(api, cost, required_calls, self.limits)
     }
 
     /// Blocks all calls to this API for `wait`, after a 429.
@@ -225,13 +228,13 @@ impl LocalQuota {
     }
 
     /// Takes the cost of a call from every window of the API, or from none. The error is the time to wait.
-    fn take(&mut self, api: Api, cost: u32, set: QuotaLimits) -> Result<(), Duration> {
+    fn take(&mut self, api: Api, cost: u32, required_calls: Option<u32>, set: QuotaLimits) -> Result<(), Duration> {
         let now = self.now();
-        let own_limits = CallLimits { per_hour: None, ..call_limits(api, set) };
+        let own_limits = CallLimits { per_hour: None, required_calls, ..call_limits(api, set) };
         let common_limits = if api.is_older() {
-            call_limits(Api::Endpoint, set)
+            CallLimits { required_calls, ..call_limits(Api::Endpoint, set) }
         } else {
-            CallLimits { per_minute: None, per_hour: set.per_hour }
+            CallLimits { per_minute: None, per_hour: set.per_hour, required_calls }
         };
         let (own, common) = self.ledgers(api);
         if let Some(wait) = own.wait(now, cost, own_limits) {
@@ -351,7 +354,7 @@ mod tests {
         assert_eq!(successful(&quota, Api::Graph, 20).await, 10, "cheaper calls still fit");
         tokio::time::advance(Duration::from_secs(3601)).await;
         assert!(quota.take(Api::Graph, 30, &now).await.is_ok());
-        let (local, limits) = (quota.lock(), CallLimits { per_minute: Some(150), per_hour: None });
+        let (local, limits) = (quota.lock(), CallLimits { per_minute: Some(150), ..CallLimits::default() });
         let waits = [120, 121].map(|calls| local.graph.wait(local.now(), calls, limits).is_some());
         assert_eq!(waits, [false, true], "30 are counted, and no call refused by the hour");
     }
@@ -422,7 +425,7 @@ mod tests {
     struct Generous(std::sync::atomic::AtomicBool);
 
     impl SharedQuota for Generous {
-        fn take(&self, _: Api, _: u32) -> BoxFuture<'_, Option<Result<(), Duration>>> {
+        fn take(&self, _: Api, _: u32, _: Option<u32>) -> BoxFuture<'_, Option<Result<(), Duration>>> {
             let is_gone = self.0.load(std::sync::atomic::Ordering::Relaxed);
             Box::pin(async move { (!is_gone).then_some(Ok(())) })
         }

@@ -11,10 +11,12 @@ use url::Url;
 
 use super::budget::BodyReservation;
 use super::context::Context;
+use super::early;
 use super::error::{ClientError, Reached, error_from_status};
-use super::http::HttpClient;
+use super::http::{HttpClient, IDLE_TIMEOUT};
 use super::quota::{Api, Quota};
 use super::retry::{Attempts, Retry, longest_silence};
+use crate::config::{Endpoints, SettingError};
 use crate::domain::shared_str::SharedStr;
 
 /// Decompressed bytes that are read of a successful response.
@@ -24,11 +26,44 @@ const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
 /// How long to wait for the body of an error whose status alone determines its meaning.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Makes calls to Microsoft: HTTP client and quota.
+/// Makes calls to Microsoft: HTTP clients and quota.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiClient {
-    http: HttpClient,
+    hosts: Arc<Hosts>,
+    /// Opens a new connection for each request.
+    fresh: reqwest::Client,
     quota: Arc<Quota>,
+}
+
+/// The hosts of Microsoft's APIs and of Entra.
+#[derive(Debug)]
+struct Hosts {
+    endpoint: Host,
+    xdr: Host,
+    graph: Host,
+    /// The host of Graph, with connections of its own: what is sent only once must not meet a dead one.
+    hunting: Host,
+    login: Host,
+}
+
+#[derive(Debug)]
+struct Host {
+    base: Url,
+    /// A client with a connection pool for this host alone.
+    client: reqwest::Client,
+}
+
+impl Hosts {
+    /// The host of an API, or of Entra.
+    fn host(&self, api: Option<Api>) -> &Host {
+        match api {
+            Some(Api::Endpoint) => &self.endpoint,
+            Some(Api::Xdr) => &self.xdr,
+            Some(Api::Graph) => &self.graph,
+            Some(Api::Hunting) => &self.hunting,
+            None => &self.login,
+        }
+    }
 }
 
 /// One call to make.
@@ -75,9 +110,8 @@ impl Call {
         }
     }
 
-    /// Whether the call is sent only once, over a new connection. This applies to calls whose answer is expensive and
-    /// may take all the remaining time: silence does not mean that the connection is dead, and a retry would restart
-    /// the work.
+    /// Whether the call is sent only once. This applies to calls whose answer is expensive and may take all the remaining
+    /// time: silence does not mean that the connection is dead, and a retry would restart the work.
     fn is_sent_once(&self) -> bool {
         match self.api {
             Some(Api::Hunting) => true,
@@ -95,9 +129,10 @@ impl Call {
     }
 
     /// Whether and how this call is retried after `error`. A call that is sent once is retried only if no service can
-    /// be working on it.
-    fn retry(&self, error: &ClientError) -> Retry {
+    /// be working on it, and an optional one only if its connection broke.
+    fn retry(&self, error: &ClientError, ctx: &Context) -> Retry {
         match error {
+            error if ctx.required_calls().is_some() && error.retry() != Retry::Reconnect => Retry::Never,
             ClientError::TimedOut
             | ClientError::Unavailable { reached: Reached::Gateway | Reached::BrokenConnection, .. }
                 if self.is_sent_once() =>
@@ -128,8 +163,23 @@ impl Reply {
 }
 
 impl ApiClient {
-    pub(crate) fn new(http: HttpClient, quota: Arc<Quota>) -> Self {
-        Self { http, quota }
+    pub(crate) fn new(http: &HttpClient, endpoints: &Endpoints, quota: Arc<Quota>) -> Result<Self, SettingError> {
+        let host_with = |base: &Url, idle| http.for_one_host(idle).map(|client| Host { base: base.clone(), client });
+        let host = |base| host_with(base, IDLE_TIMEOUT);
+        let hosts = Arc::new(Hosts {
+            endpoint: host(&endpoints.api)?,
+            xdr: host(&endpoints.xdr)?,
+            graph: host(&endpoints.graph)?,
+            hunting: host_with(&endpoints.graph, early::LIFETIME)?,
+            login: host(&endpoints.login)?,
+        });
+        Ok(Self { hosts, fresh: http.fresh().clone(), quota })
+    }
+
+    /// Opens a connection for a later call to an API, or to Entra if there is none. Nothing is sent over it.
+    pub(crate) async fn open_connection(&self, api: Option<Api>) {
+        let host = self.hosts.host(api);
+        early::open(&host.client, host.base.clone()).await;
     }
 
     /// The same client with another quota.
@@ -170,8 +220,7 @@ impl ApiClient {
             }
             attempts.begin();
             ctx.count_call();
-            let over_a_new_connection = attempts.distrust_connections() || call.is_sent_once();
-            let client = if over_a_new_connection { &self.http.fresh } else { &self.http.pooled };
+            let client = if attempts.distrust_connections() { &self.fresh } else { &self.hosts.host(call.api).client };
             let error = match self.attempt(client, call, ctx).await.and_then(&read) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -179,7 +228,7 @@ impl ApiClient {
             if let (Some(api), ClientError::Throttled { retry_after: Some(wait) }) = (call.api, &error) {
                 self.quota.close(api, *wait).await;
             }
-            if !attempts.again(call.retry(&error)).await {
+            if !attempts.again(call.retry(&error, ctx)).await {
                 return Err(error);
             }
             last = Some(error);
@@ -276,9 +325,7 @@ async fn read_body(
 /// The error that a failure below HTTP stands for. reqwest's own text contains the URL and so the subject, so it is not
 /// used.
 fn transport_error(error: &reqwest::Error) -> ClientError {
-    if error.is_timeout() && !error.is_connect() {
-        ClientError::TimedOut
-    } else if error.is_connect() {
+    if error.is_connect() {
         if has_no_address(error) { ClientError::NoAddress } else { ClientError::unavailable("no connection") }
     } else if is_undecodable(error) {
         ClientError::malformed("the body does not decompress")

@@ -22,7 +22,7 @@ use crate::single_flight::{Joined, SingleFlight};
 /// The longest wait for a renewal while the current token is valid. A request also waits no longer than a third of its
 /// time.
 const RENEWAL_WAIT: Duration = Duration::from_secs(1);
-/// The time for the renewal itself, which continues in the background.
+/// The time for the renewal itself. It is a task of its own, which Lambda may freeze after the response.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The interval after a failed renewal while the current token is valid.
 const RENEWAL_RETRY_INTERVAL: Duration = Duration::from_secs(30);
@@ -128,7 +128,13 @@ impl TokenCache {
                     let renewal = context_until(Deadline::after(RENEWAL_TIMEOUT), ctx);
                     let joined = self.start(api, &renewal, move |inner, slot, ctx| {
                         slot.lock().renewal = Some((secret.version, Instant::now()));
-                        async move { inner.fetch(api, secret, &ctx).await }
+                        async move {
+                            let outcome = inner.fetch(api, secret, &ctx).await;
+                            if let Err(error) = &outcome {
+                                tracing::warn!(%error, ?api, "a token is not renewed: the current one is used until it expires");
+                            }
+                            outcome
+                        }
                     });
                     let outcome = joined.briefly(RENEWAL_WAIT, ctx.deadline).await;
                     return Ok(outcome.and_then(Result::ok).unwrap_or(token));

@@ -193,8 +193,11 @@ impl Delivery {
             (Kind::SplunkHec, Content::Body(body)) => splunk_hec::events(format, &body, now),
             (Kind::SplunkHec, Content::Events(events)) => splunk_hec::events_of_several(format, &events, now),
             (Kind::Webhook, Content::Body(body)) => as_json(format, body),
-            (Kind::SplunkHec, Content::Document(body)) | (_, Content::Body(body) | Content::Document(body)) => body,
-            (_, Content::Events(events)) => events.into_iter().flatten().flatten().collect(),
+            (Kind::Slack | Kind::Teams, Content::Body(body))
+            | (Kind::SplunkHec | Kind::Webhook | Kind::Slack | Kind::Teams, Content::Document(body)) => body,
+            (Kind::Webhook | Kind::Slack | Kind::Teams, Content::Events(events)) => {
+                events.into_iter().flatten().flatten().collect()
+            }
         };
         Self { id: format!("msg_{:032x}", fastrand::u128(..)), body: body.into() }
     }
@@ -215,7 +218,7 @@ fn as_json(format: Format, body: Vec<u8>) -> Vec<u8> {
 }
 
 impl Destination {
-    /// Whether the receiver recognizes a repeated post.
+    /// Whether the receiver recognizes a repeated post: a signature covers an id, which is the same in each attempt.
     fn is_deduplicating(&self) -> bool {
         match self.proof {
             Proof::Address | Proof::Header(_) => false,

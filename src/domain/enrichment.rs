@@ -44,6 +44,8 @@ pub struct Answer {
     pub warnings: Vec<Warning>,
     /// The alerts, and the incident.
     pub findings: Arc<Findings>,
+    /// What Defender knows about the subject itself.
+    pub context: Option<SubjectContext>,
     /// The origin of the findings.
     pub source: Source,
 }
@@ -167,7 +169,7 @@ pub struct Enrichment<'a> {
     /// Who and what the alerts touch.
     pub entities: Entities<'a>,
     /// What Defender knows about the subject itself, in addition to its alerts; null where nothing is known.
-    pub context: Option<SubjectContext>,
+    pub context: Option<&'a SubjectContext>,
     /// The incident, for kind `incident`.
     pub incident: Option<Cow<'a, Incident>>,
     /// The alerts: open first, then severity, then newest, then id; at most `limit`.
@@ -242,7 +244,7 @@ impl Answer {
             categories: rollup::distinct(ordered.iter().flat_map(|alert| alert.named_categories())),
             threats: rollup::distinct(ordered.iter().filter_map(|alert| threat(alert))),
             entities,
-            context: None,
+            context: self.context.as_ref(),
             incident: self.incident(),
             truncated: listed.len() < alerts.len() || !capped.is_empty(),
             alerts: listed,

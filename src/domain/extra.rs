@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -35,6 +36,11 @@ impl Extra {
 
     /// Returns a member that is a text.
     pub fn text(&self, name: &str) -> Option<String> {
+        self.json(name)
+    }
+
+    /// Returns a member that has the form of this type.
+    pub fn json<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         let (_, value) = self.iter().find(|(known, _)| *known == name)?;
         serde_json::from_str(value.get()).ok()
     }

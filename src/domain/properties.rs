@@ -70,6 +70,7 @@ fn answer(kind: Kind, alerts: Vec<Alert>) -> Answer {
         resolution: Vec::new(),
         warnings: Vec::new(),
         findings: Arc::new(Findings::new(alerts, None, Vec::new(), Warnings::default())),
+        context: None,
         source: Source {
             product: "a product",
             backend: BackendName::Defender,

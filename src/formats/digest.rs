@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::facts;
 use super::names::{self, MAX_NAME_CHARS, Names};
 use super::safe_text::SafeText;
+use super::{context, facts};
 use crate::domain::alert::Alert;
 use crate::domain::enrichment::{CacheState, Enrichment, Source};
 use crate::domain::line::one_line;
@@ -86,7 +86,7 @@ impl<'a> Digest<'a> {
             headline: SafeText::naming(&enrichment.summary, MAX_HEADLINE_CHARS, &names),
             explanation: explanation(enrichment, &names),
             urgency: enrichment.severity_open,
-            facts: if enrichment.found { facts::of(enrichment, &names) } else { Vec::new() },
+            facts: facts::of(enrichment, &names),
             warnings: warnings(enrichment, &names),
             alerts,
             alert_count: if alerts.is_empty() { 0 } else { enrichment.counts.alerts },
@@ -175,7 +175,7 @@ fn page(address: &str) -> Option<&str> {
 fn explanation(enrichment: &Enrichment<'_>, names: &Names) -> Option<SafeText> {
     let text = match enrichment.kind {
         Kind::Alert if enrichment.found => enrichment.alerts.first()?.description.as_deref()?,
-        _ if enrichment.found => return None,
+        _ if enrichment.found || context::is_known(enrichment) => return None,
         Kind::Alert | Kind::Incident => {
             "It may belong to another tenant, be older than Defender keeps it, or be mistyped."
         }

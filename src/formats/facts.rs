@@ -1,5 +1,6 @@
 //! The facts of the human formats: severity, status, affected devices and users, techniques, and times.
 
+use super::context::AboutSubject;
 use super::digest::{Fact, capitalized, day_and_time, spaced};
 use super::names::{MAX_NAME_CHARS, Names, account};
 use super::safe_text::SafeText;
@@ -19,8 +20,12 @@ const MAX_TECHNIQUES: usize = 8;
 /// The maximum length of a command line in characters.
 const MAX_COMMAND_CHARS: usize = 240;
 
-/// Builds the facts of a found subject, most important first.
+/// Builds the facts, most important first: of a subject without alerts, what Defender says of it itself.
 pub(super) fn of(enrichment: &Enrichment<'_>, names: &Names) -> Vec<Fact> {
+    let AboutSubject { label, text: about, terms } = AboutSubject::of(enrichment);
+    if !enrichment.found {
+        return fact((label, about, &terms)).into_iter().collect();
+    }
     let entities = &enrichment.entities;
     let devices = distinct(entities.devices.iter().filter_map(|device| device.name.or(device.id)));
     let files = distinct(entities.files.iter().filter_map(|file| file.name.or(file.sha1).or(file.sha256)));
@@ -42,6 +47,7 @@ pub(super) fn of(enrichment: &Enrichment<'_>, names: &Names) -> Vec<Fact> {
         ("Status", capitalized(&spaced(enrichment.status.as_str())), &text),
         ("Verdict", verdict(enrichment), &text),
         ("Alerts", alerts(enrichment), &text),
+        (label, about, &terms),
         ("Assigned to", assigned_to.clone(), &analyst),
         ("Merged", merged(enrichment), &text),
         ("Asked for", asked_for(enrichment), names),
@@ -59,10 +65,12 @@ pub(super) fn of(enrichment: &Enrichment<'_>, names: &Names) -> Vec<Fact> {
         ("Command line", command_line(enrichment), &text),
         ("Addresses", join_first(&addresses, MAX_NAMES, is_capped(entities.urls.len() + entities.ips.len())), &text),
     ];
-    let facts = entries
-        .into_iter()
-        .map(|(label, value, names)| Fact { label, value: SafeText::naming(&value, MAX_FACT_CHARS, names) });
-    facts.filter(|fact| !fact.value.is_empty()).collect()
+    entries.into_iter().filter_map(fact).collect()
+}
+
+fn fact((label, value, names): (&'static str, String, &Names)) -> Option<Fact> {
+    let value = SafeText::naming(&value, MAX_FACT_CHARS, names);
+    (!value.is_empty()).then_some(Fact { label, value })
 }
 
 fn severity(enrichment: &Enrichment<'_>) -> String {
@@ -206,7 +214,7 @@ fn asked_for(enrichment: &Enrichment<'_>) -> String {
 }
 
 /// Lists the first names, and counts the others.
-fn join_first(names: &[String], max: usize, may_be_more: bool) -> String {
+pub(super) fn join_first(names: &[String], max: usize, may_be_more: bool) -> String {
     let entries: Vec<_> = first(names, max).collect();
     let more = names.len().saturating_sub(entries.len());
     let list = entries.join(", ");

@@ -1,5 +1,7 @@
-//! Fits a body into the size limit of the entry point: first without the upstream body, then with fewer alerts.
+//! Fits a body into the size limit of the entry point: first without the upstream body, then without a context of unusual
+//! size, then with fewer alerts.
 
+use crate::domain::context::SubjectContext;
 use crate::domain::enrichment::{Answer, Enrichment, RenderOptions};
 use crate::domain::warning::{Warning, WarningCode};
 
@@ -11,10 +13,13 @@ pub(super) fn fit_body(
     write: impl Fn(&Enrichment<'_>, usize) -> Vec<u8>,
 ) -> Vec<u8> {
     let mut render_options = render_options.clone();
+    let (mut has_context, is_large) = (true, answer.context.as_ref().is_some_and(is_large));
     loop {
-        let is_minimal = !render_options.raw && render_options.limit == 0;
+        let is_minimal = !render_options.raw && render_options.limit == 0 && !(has_context && is_large);
+        let mut enrichment = answer.enrichment(&render_options);
+        enrichment.context = enrichment.context.filter(|_| has_context);
         // A body that is too large is rendered again with less. It is written only up to the limit.
-        let body = write(&answer.enrichment(&render_options), if is_minimal { usize::MAX } else { max_bytes });
+        let body = write(&enrichment, if is_minimal { usize::MAX } else { max_bytes });
         if fits(&body, max_bytes) {
             return body;
         }
@@ -23,6 +28,12 @@ pub(super) fn fit_body(
             render_options
                 .warnings
                 .push(capped("raw is left out: with it the answer would be too large for the entry point."));
+        } else if has_context && is_large {
+            has_context = false;
+            render_options.warnings.push(Warning {
+                code: WarningCode::ContextUnavailable,
+                detail: "context is left out: with it the answer would be too large for the entry point.".to_owned(),
+            });
         } else if is_minimal {
             return body;
         } else {
@@ -33,6 +44,12 @@ pub(super) fn fit_body(
             render_options.limit = alert_count / 2;
         }
     }
+}
+
+/// Whether a context takes space that alerts need. Defender's own are below 3 kB.
+fn is_large(context: &SubjectContext) -> bool {
+    const LARGE_CONTEXT_BYTES: usize = 64 << 10;
+    serde_json::to_vec(context).is_ok_and(|json| json.len() > LARGE_CONTEXT_BYTES)
 }
 
 /// Whether a body fits the entry point: Lambda's response envelope holds the body as a JSON string, and escapes it.

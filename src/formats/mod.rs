@@ -1,5 +1,6 @@
 //! Renders answers: one file per format. This module does no I/O and depends only on the domain.
 
+mod context;
 mod defang;
 mod digest;
 mod ecs;

@@ -3,7 +3,7 @@
 //! A name is found in a line by its text, so that headline, warnings and facts treat it alike. Only text in the form of
 //! a name counts: text that could leave the code style, or that is an address, is treated like any other text.
 
-use super::defang::has_host;
+use super::defang::{defanged, has_host};
 use crate::domain::enrichment::Enrichment;
 use crate::domain::line::one_line;
 use crate::domain::subject::Kind;
@@ -155,9 +155,9 @@ fn is_name(name: &str) -> bool {
         && !(has_host(host) && host.chars().all(|character| character.is_ascii_digit() || character == '.'))
 }
 
-/// Whether a text may be an alert id, which contains no address.
+/// Whether a text may be an alert id: it contains no address, and no tracker takes it for an issue's key.
 fn is_id(id: &str) -> bool {
-    id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) && defanged(id) == id
 }
 
 /// Whether a text can be shown unchanged in code style.
@@ -188,6 +188,13 @@ mod tests {
         for line in ["http://pc1.contoso.com", "x.pc1.contoso.com/", "pc1.contoso.com:80", "pc10 pc1.co", "@pc1 pc1@x"]
         {
             assert_eq!(found(line, &names), [""; 0], "{line}");
+        }
+    }
+
+    #[test]
+    fn an_alert_id_that_looks_like_the_key_of_an_issue_is_no_name() {
+        for (id, is_name) in [("da639305048212385104_-1204837751", true), ("ABC-123", false), ("evil.example", false)] {
+            assert_eq!(is_id(id), is_name, "{id}");
         }
     }
 

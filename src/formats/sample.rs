@@ -51,6 +51,7 @@ fn answer(kind: Kind, alerts: Vec<Alert>, incident: Option<Incident>) -> Answer 
         resolution: Vec::new(),
         warnings: Vec::new(),
         findings: Arc::new(Findings::new(alerts, incident, Vec::new(), Warnings::default())),
+        context: None,
         source: Source {
             product: "Microsoft Defender for Endpoint",
             backend: BackendName::Defender,

@@ -15,7 +15,7 @@ use super::extracted::ExtractedSubjects;
 use super::scan::{named_by_field, scan};
 use super::{Description, Exchange, Integration, PayloadError, Record, Records};
 use crate::auth::MemberForm;
-use crate::auth::secrets::{SecretList, Secrets};
+use crate::auth::secrets::{SecretList, SecretMaker, Secrets};
 use crate::auth::signature::{self, SignatureError, SignedRequest};
 use crate::config::SplunkFields;
 use crate::domain::subject::Question;
@@ -38,6 +38,7 @@ pub(super) static INTEGRATION: Integration = Integration {
         member: "pagerduty_secrets",
         sender: "pagerduty",
         form: MemberForm::List,
+        made_by: SecretMaker::Sender,
         decode: |text| Ok(text.into()),
     },
     verify,

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::command::Command;
 use super::{Audience, Chat, ChatRequest, Description, Exchange, Integration, LateAnswers, Message, markup};
 use crate::auth::MemberForm;
-use crate::auth::secrets::{SecretList, Secrets};
+use crate::auth::secrets::{SecretList, SecretMaker, Secrets};
 use crate::auth::signature::{self, SignatureError, SignedRequest};
 use crate::delivery::ResponseUrl;
 use crate::formats::Format;
@@ -37,6 +37,7 @@ pub(crate) static INTEGRATION: Integration = Integration {
         member: "slack_signing_secrets",
         sender: "slack",
         form: MemberForm::List,
+        made_by: SecretMaker::Sender,
         decode: |text| Ok(text.into()),
     },
     verify,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::extracted::ExtractedSubjects;
 use super::{Description, Exchange, Integration, PayloadError, Record, Records};
 use crate::auth::MemberForm;
-use crate::auth::secrets::{SecretList, Secrets};
+use crate::auth::secrets::{SecretList, SecretMaker, Secrets};
 use crate::auth::signature::{SignatureError, SignedRequest};
 use crate::config::SplunkFields;
 use crate::domain::subject::field_names::{FieldMeaning, in_one_spelling};
@@ -37,6 +37,7 @@ pub(super) static INTEGRATION: Integration = Integration {
         member: "splunk_tokens",
         sender: "splunk",
         form: MemberForm::NamedLists,
+        made_by: SecretMaker::Operator,
         decode: |text| Ok(text.into()),
     },
     verify,

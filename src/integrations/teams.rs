@@ -13,7 +13,7 @@ use serde_json::json;
 use super::command::Command;
 use super::{Chat, ChatRequest, Description, Exchange, Integration, LateAnswers, Message, markup};
 use crate::auth::MemberForm;
-use crate::auth::secrets::{SecretList, Secrets};
+use crate::auth::secrets::{SecretList, SecretMaker, Secrets};
 use crate::auth::signature::{self, SignatureError, SignedRequest};
 use crate::formats::Format;
 
@@ -32,6 +32,7 @@ pub(super) static INTEGRATION: Integration = Integration {
         member: "teams_hmac_secrets",
         sender: "teams",
         form: MemberForm::List,
+        made_by: SecretMaker::Sender,
         decode: |text| {
             let key = STANDARD.decode(text).ok().filter(|key| !key.is_empty());
             key.ok_or("holds a secret that is not base64")

@@ -14,14 +14,18 @@ pub(crate) struct ItemOutcome {
     pub(crate) ctx: Context,
 }
 
+/// Whether a question asks also for what Defender says of its subject itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WithContext(pub(crate) bool);
+
 impl Enricher {
-    /// Answers questions, and passes each answer to `take` as soon as it is complete, with the index of its question.
+    /// Answers questions, each with the context of its subject if that is asked for, and passes each answer to `take` as soon as it is complete, with the index of its question.
     /// Equal subjects cost one call, also if they turn out to be equal only after their names are resolved.
     ///
     /// `take` must drop the outcome soon: other items may wait for its part of the memory budget.
     pub(crate) async fn enrich_each(
         &self,
-        questions: &[Question],
+        questions: &[(Question, WithContext)],
         ctx: &Context,
         mut take: impl FnMut(usize, ItemOutcome) + Send,
     ) {
@@ -31,10 +35,11 @@ impl Enricher {
         let mut answers: FuturesUnordered<_> = questions
             .iter()
             .enumerate()
-            .map(|(at, question)| {
+            .map(|(at, (question, WithContext(with_context)))| {
                 let (ctx, shared) = (ctx.for_item(), shared.clone());
                 async move {
-                    let answer = self.first_that_finds(question, &RequestScope::for_item(&ctx, shared)).await;
+                    let answer =
+                        self.first_that_finds(question, &RequestScope::for_item(&ctx, shared, *with_context)).await;
                     (at, ItemOutcome { answer, ctx })
                 }
                 .boxed()

@@ -6,23 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::interpretations::NameFilter;
-use super::resolve::ResolvedDevice;
+use super::resolve::{ResolvedDevice, ResolvedFile};
 use super::scope::RequestScope;
 use super::{
-    AnswerBuilder, EnrichError, Enricher, NotLookedUp, account_domains, join_ids, matched_short_name, several_devices,
+    AnswerBuilder, EnrichError, Enricher, NotLookedUp, account_domains, context, join_ids, matched_short_name,
+    several_devices,
 };
 use crate::backend::defender::DefenderQuery;
-use crate::backend::defender::devices::ChosenDevice;
+use crate::backend::defender::devices::{ChosenDevice, MAX_TRIED_RECORDS};
 use crate::backend::{ComparedBy, Query};
 use crate::cache::Cached;
+use crate::domain::context::SubjectContext;
 use crate::domain::enrichment::{Answer, BackendName, CacheState};
 use crate::domain::findings::Findings;
 use crate::domain::resolution::{Step, StepName};
 use crate::domain::subject::{Account, DeviceId, DeviceName, FileHash, Machine, NameMatch, Subject};
 use crate::domain::warning::{Warning, WarningCode};
-
-/// How many records of one name are tried, one after the other, until Defender knows the alerts of one.
-const MAX_TRIED_RECORDS: usize = 10;
 
 impl Enricher {
     /// Answers a question by the older APIs.
@@ -39,10 +38,11 @@ impl Enricher {
             Subject::User(account) => return self.defender_user_alerts(builder, account, scope).await,
             Subject::File(FileHash::Sha1(sha1)) => DefenderQuery::File(sha1.clone()),
             Subject::File(FileHash::Sha256(sha256)) => {
-                let Some(sha1) = self.sha1_of(sha256, scope).await? else {
+                let Some(ResolvedFile { sha1, context }) = self.file_of(sha256, scope).await? else {
                     builder.url = Some(self.portal.file(sha256.as_str()));
-                    return Ok(self.unknown(builder));
+                    return Ok(self.unknown(builder, scope));
                 };
+                builder.context = Some(SubjectContext { file: Some(context), ..SubjectContext::default() });
                 builder.steps.push(Step::new(StepName::Sha256ToSha1, sha256.as_str(), sha1.as_str()));
                 DefenderQuery::File(sha1)
             }
@@ -62,9 +62,9 @@ impl Enricher {
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
         let Some(resolved) = self.meant_device(name, builder.names, scope).await? else {
-            return Ok(self.unknown(builder));
+            return Ok(self.unknown(builder, scope));
         };
-        let ResolvedDevice { chosen: ChosenDevice { id, others, by }, incomplete } = resolved;
+        let ResolvedDevice { chosen: ChosenDevice { id, others, mut contexts, by }, incomplete } = resolved;
         let mut remaining: VecDeque<_> = iter::once(id).chain(others).collect();
         let mut gone: Vec<DeviceId> = Vec::new();
         if by == NameMatch::FirstLabel {
@@ -82,6 +82,10 @@ impl Enricher {
             if !found.value.known {
                 gone.push(id);
                 continue;
+            }
+            if gone.len() < contexts.len() {
+                let device = Some(contexts.swap_remove(gone.len()));
+                builder.context = Some(SubjectContext { device, ..SubjectContext::default() });
             }
             if !(gone.is_empty() && remaining.is_empty()) {
                 let why = if gone.is_empty() {
@@ -104,7 +108,7 @@ impl Enricher {
             builder.warnings.push(Warning { code: WarningCode::Partial, detail });
         }
         builder.steps.extend(gone.iter().map(|id| Step::new(StepName::MachineNameToId, name.as_str(), id.as_str())));
-        Ok(self.unknown(builder))
+        Ok(self.unknown(builder, scope))
     }
 
     /// Resolves a device name to the records that the filter accepts.
@@ -143,7 +147,10 @@ impl Enricher {
     }
 
     /// Returns the answer about a name or hash that Defender does not know.
-    fn unknown(&self, builder: AnswerBuilder) -> Answer {
+    fn unknown(&self, mut builder: AnswerBuilder, scope: &RequestScope<'_>) -> Answer {
+        if scope.with_context {
+            builder.context_unavailable(context::NOT_KNOWN);
+        }
         let value = Arc::new(Findings::unknown());
         builder.finish(Cached { value, fetched_at: self.clock.now(), age: Duration::ZERO, state: CacheState::Miss })
     }

@@ -4,7 +4,7 @@
 use super::error::{EnrichError, NotLookedUp, Service};
 use super::interpretations::Interpretation;
 use super::scope::RequestScope;
-use super::{Answer, Enricher};
+use super::{Answer, Enricher, context};
 use crate::backend::{Auto, BackendOrder, defender};
 use crate::client::Api;
 use crate::domain::enrichment::BackendName;
@@ -86,26 +86,33 @@ impl Enricher {
         if !auto.older_is_possible(asked.subject, scope.ctx).await {
             return answer;
         }
-        match self.by_backend(BackendName::Defender, asked, scope).await {
-            Ok(mut older) if older.findings.found() => {
-                let detail =
-                    format!("Advanced hunting has nothing in its 30 days: these alerts are what {} has.", api.name());
-                older.warnings.push(Warning { code: WarningCode::BeyondHuntingWindow, detail });
-                older
-            }
-            // Hunting cannot distinguish an unknown device from a device without alerts; this API can.
-            Ok(older) if kind == Kind::Machine && !older.findings.known => older,
-            Ok(older) if older.partial().next().is_some() => {
-                answer.warnings.push(not_completed(api, "was not read to its end"));
-                answer
-            }
-            Ok(_) | Err(EnrichError::NotLookedUp(NotLookedUp::AccountId)) => answer,
+        // Graph was asked for the context before, unless it has none on subjects of this kind.
+        let scope = &scope.within(matches!(kind, Kind::Ip | Kind::Domain));
+        let mut older = match self.by_backend(BackendName::Defender, asked, scope).await {
+            Ok(older) => older,
+            Err(EnrichError::NotLookedUp(NotLookedUp::AccountId)) => return answer,
             Err(error) => {
                 let why = if records_shutdown(auto, api, &error) { "seems to have ended" } else { "did not answer" };
                 answer.warnings.push(not_completed(api, why));
-                answer
+                return answer;
             }
+        };
+        context::add_context_of(&answer, &mut older);
+        context::add_context_of(&older, &mut answer);
+        if older.findings.found() {
+            let detail =
+                format!("Advanced hunting has nothing in its 30 days: these alerts are what {} has.", api.name());
+            older.warnings.push(Warning { code: WarningCode::BeyondHuntingWindow, detail });
+            return older;
         }
+        // Hunting cannot distinguish an unknown device from a device without alerts; this API can.
+        if kind == Kind::Machine && !older.findings.known {
+            return older;
+        }
+        if older.partial().next().is_some() {
+            answer.warnings.push(not_completed(api, "was not read to its end"));
+        }
+        answer
     }
 }
 

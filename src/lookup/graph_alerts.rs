@@ -59,7 +59,7 @@ impl Enricher {
         let (newest, are_cut) = (&found.value.alerts, found.value.alerts.len() >= MAX_ALERTS);
         if are_cut && newest.iter().any(by_label) {
             // The list is cut: newer alerts of the short name may have displaced alerts of the full name.
-            match self.findings(Query::Graph(GraphQuery::FullMachineName(compared)), scope).await {
+            match self.findings(Query::Graph(GraphQuery::FullMachineName(compared.clone())), scope).await {
                 Ok(whole) if whole.value.found() => found = whole,
                 Ok(_) => {}
                 // It is not known whether the full name has alerts.
@@ -84,16 +84,25 @@ impl Enricher {
             NameFilter::FirstLabel => by == NameMatch::FirstLabel,
         };
         found.value = only(&found.value, |alert| is_meant && match_of(alert, name) == by);
-        Ok(self.of_one_device(builder, name, by, found))
+        let found = self.of_one_device(&mut builder, name, by, found);
+        // Which device it is, only its alerts tell.
+        let query = DeviceId::parse(&builder.id).map_or(GraphQuery::MachineName(compared), GraphQuery::Machine);
+        self.add_context(&mut builder, &Query::Graph(query), scope).await;
+        let device = builder.context.as_ref().and_then(|context| context.device.as_ref()?.name.as_deref());
+        if !found.value.found() && device.and_then(|device| name.matches(device)) == Some(NameMatch::FirstLabel) {
+            builder.warnings.push(matched_short_name(name));
+        }
+        Ok(builder.finish(found))
     }
 
+    /// Returns the findings about one of the devices with this name, and names it in the answer.
     fn of_one_device(
         &self,
-        mut builder: AnswerBuilder,
+        builder: &mut AnswerBuilder,
         name: &DeviceName,
         by: NameMatch,
         mut found: Cached<Arc<Findings>>,
-    ) -> Answer {
+    ) -> Cached<Arc<Findings>> {
         if by == NameMatch::FirstLabel && found.value.found() {
             builder.warnings.push(matched_short_name(name));
         }
@@ -103,7 +112,7 @@ impl Enricher {
                 devices.push(id);
             }
         }
-        let Some((chosen, others)) = devices.split_first() else { return builder.finish(found) };
+        let Some((chosen, others)) = devices.split_first() else { return found };
         chosen.as_str().clone_into(&mut builder.id);
         builder.url = Some(self.portal.device(chosen));
         builder.steps.push(Step::new(StepName::MachineNameToId, name.as_str(), chosen.as_str()));
@@ -111,7 +120,7 @@ impl Enricher {
             builder.warnings.push(several_devices(chosen, others, "the newest alert is about it"));
             found.value = only(&found.value, |alert| names_device(alert, chosen, name, by));
         }
-        builder.finish(found)
+        found
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod account_domains;
 mod batch;
+mod context;
 mod defender_alerts;
 mod error;
 mod fallback;
@@ -13,22 +14,23 @@ mod scope;
 
 use std::sync::Arc;
 
-use crate::backend::{Backends, ComparedBy, Origin, Query, Selection, defender, graph};
+use crate::backend::{Backends, ComparedBy, ContextQuery, Origin, Query, Selection, defender, graph};
 use crate::cache::{AnswerCache, Cacheable, Cached};
 pub use crate::client::{Context, Deadline};
 use crate::clock::Clock;
 use crate::config::{CacheTimes, Settings};
+use crate::domain::context::SubjectContext;
 use crate::domain::enrichment::{Answer, BackendName, Source};
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::resolution::Step;
-use crate::domain::subject::{DeviceId, DeviceName, Kind, Question, Sha1, Sha256};
+use crate::domain::subject::{DeviceId, DeviceName, Kind, Question, Sha256};
 use crate::domain::warning::{Warning, WarningCode};
 
-pub(crate) use batch::ItemOutcome;
+pub(crate) use batch::{ItemOutcome, WithContext};
 pub(crate) use error::{EnrichError, NotLookedUp, OUTAGE_RETRY_AFTER, store_reason};
 use interpretations::{Interpretation, NameFilter};
-use resolve::ResolvedDevice;
+use resolve::{ResolvedDevice, ResolvedFile};
 use scope::RequestScope;
 
 /// Names and hashes change more rarely than alerts: they are cached this many times as long.
@@ -39,7 +41,7 @@ const MAX_SHARED_BYTES: usize = 256 << 10;
 
 /// The size of the cache of answers.
 const MAX_ANSWER_BYTES: usize = 28 << 20;
-/// The size of the caches of resolved device names and of resolved hashes, each.
+/// The size of the caches of resolved device names, of resolved hashes and of contexts, each.
 const MAX_NAME_BYTES: usize = 2 << 20;
 
 /// Answers questions from the cache or the backends.
@@ -48,7 +50,8 @@ pub struct Enricher {
     portal: Portal,
     answers: AnswerCache<Query, Arc<Findings>, EnrichError>,
     devices: AnswerCache<ComparedBy<DeviceName>, Option<ResolvedDevice>, EnrichError>,
-    hashes: AnswerCache<Sha256, Option<Sha1>, EnrichError>,
+    hashes: AnswerCache<Sha256, Option<ResolvedFile>, EnrichError>,
+    contexts: AnswerCache<ContextQuery, Option<Arc<SubjectContext>>, EnrichError>,
     clock: Clock,
 }
 
@@ -76,6 +79,7 @@ impl Enricher {
             answers: AnswerCache::new(settings.cache, MAX_ANSWER_BYTES, clock),
             devices: AnswerCache::new(names, MAX_NAME_BYTES, clock),
             hashes: AnswerCache::new(names, MAX_NAME_BYTES, clock),
+            contexts: AnswerCache::new(settings.cache, MAX_NAME_BYTES, clock),
             clock,
         }
     }
@@ -136,7 +140,7 @@ impl Enricher {
         scope: &RequestScope<'_>,
     ) -> Result<Answer, EnrichError> {
         builder.describe(&query, self.portal);
-        let cached = self.findings(query, scope).await?;
+        let cached = self.findings_and_context(&mut builder, &query, scope).await?;
         Ok(builder.finish(cached))
     }
 }
@@ -191,6 +195,7 @@ struct AnswerBuilder {
     url: Option<String>,
     steps: Vec<Step>,
     warnings: Vec<Warning>,
+    context: Option<SubjectContext>,
     names: NameFilter,
     /// What the caller should know if nothing is found.
     hint: Option<&'static str>,
@@ -206,6 +211,7 @@ impl AnswerBuilder {
             url: None,
             steps: asked.steps.clone(),
             warnings: Vec::new(),
+            context: None,
             names: asked.names,
             hint: interpretations::display_name_hint(asked.subject),
             backend,
@@ -228,6 +234,11 @@ impl AnswerBuilder {
         if found.value.alerts.is_empty() && !reports_unknown {
             self.warnings.push(unknown_or_no_alerts(self.kind, self.hint));
         }
+        if self.backend == BackendName::Graph
+            && let Some(SubjectContext { device: Some(device), .. }) = &mut self.context
+        {
+            graph::complete_device(device, &found.value);
+        }
         let Origin { product, route } = match self.backend {
             BackendName::Defender => defender::origin(self.kind),
             BackendName::Graph => graph::origin(self.kind),
@@ -240,6 +251,7 @@ impl AnswerBuilder {
             resolution: self.steps,
             warnings: self.warnings,
             findings: found.value,
+            context: self.context,
             source: Source {
                 product,
                 backend: self.backend,

@@ -3,12 +3,16 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
 use super::scope::{OncePerRequest, RequestScope};
 use super::{EnrichError, Enricher};
 use crate::backend::defender::devices::{self, ChosenDevice, DeviceList};
 use crate::backend::{Backends, ComparedBy};
 use crate::cache::{AnswerCache, Cacheable};
 use crate::client::Context;
+use crate::domain::context::{FileContext, SubjectContext};
 use crate::domain::subject::{DeviceName, Sha1, Sha256};
 
 /// The records of a device name.
@@ -19,12 +23,21 @@ pub(crate) struct ResolvedDevice {
     pub(super) incomplete: Option<EnrichError>,
 }
 
+/// A file that is known by its SHA-256.
+#[derive(Clone, Debug)]
+pub(crate) struct ResolvedFile {
+    pub(super) sha1: Sha1,
+    pub(super) context: FileContext,
+}
+
 /// The size of an id or a hash with its allocation, in bytes.
 const RESOLUTION_BYTES: usize = 128;
 
 impl Cacheable for Option<ResolvedDevice> {
     fn weight(&self) -> usize {
-        RESOLUTION_BYTES * (1 + self.as_ref().map_or(0, |resolved| resolved.chosen.others.len()))
+        let Some(ResolvedDevice { chosen, .. }) = self else { return RESOLUTION_BYTES };
+        let contexts: usize = chosen.contexts.iter().map(weight_of_copies).sum();
+        RESOLUTION_BYTES * (1 + chosen.others.len()) + contexts
     }
 
     fn is_negative(&self) -> bool {
@@ -36,14 +49,36 @@ impl Cacheable for Option<ResolvedDevice> {
     }
 }
 
-impl Cacheable for Option<Sha1> {
+impl Cacheable for Option<ResolvedFile> {
     fn weight(&self) -> usize {
-        RESOLUTION_BYTES
+        RESOLUTION_BYTES + self.as_ref().map_or(0, |file| weight_of_copies(&file.context))
     }
 
     fn is_negative(&self) -> bool {
         self.is_none()
     }
+}
+
+impl Cacheable for Option<Arc<SubjectContext>> {
+    fn weight(&self) -> usize {
+        self.as_ref().map_or(0, |context| weight_of_copies(&**context))
+    }
+
+    fn is_negative(&self) -> bool {
+        self.is_none()
+    }
+}
+
+/// Returns the approximate size of a context, whose texts are copies, in bytes.
+fn weight_of_copies<C: Serialize>(context: &C) -> usize {
+    size_of::<C>() + serde_json::to_vec(context).map_or(0, |json| json.len())
+}
+
+/// What to look up: the cache of its answers, those of this request, and the permits to call.
+pub(super) struct Lookup<'l, K, V: Cacheable> {
+    pub(super) cache: &'l AnswerCache<K, V, EnrichError>,
+    pub(super) requested: &'l OncePerRequest<K, V>,
+    pub(super) permits: &'l Arc<Semaphore>,
 }
 
 impl Enricher {
@@ -57,40 +92,53 @@ impl Enricher {
         let fetch = |backends: Arc<Backends>, name: ComparedBy<DeviceName>, ctx: Context| async move {
             choose(&name, backends.defender.devices_named(&name, &ctx).await?)
         };
-        self.resolve((&self.devices, &scope.shared.devices), key, scope, fetch).await
+        let permits = &scope.shared.name_permits;
+        let lookup = Lookup { cache: &self.devices, requested: &scope.shared.devices, permits };
+        lookup.answer(self, key, &scope.ctx.for_name_lookup(), fetch).await
     }
 
-    /// Resolves a SHA-256 to the SHA-1 of the same file. `None`: Defender does not know it.
-    pub(super) async fn sha1_of(&self, sha256: &Sha256, scope: &RequestScope<'_>) -> Result<Option<Sha1>, EnrichError> {
-        let fetch = |backends: Arc<Backends>, sha256: Sha256, ctx: Context| async move {
-            Ok(backends.defender.sha1_of(&sha256, &ctx).await?)
-        };
-        self.resolve((&self.hashes, &scope.shared.hashes), sha256.clone(), scope, fetch).await
-    }
-
-    /// Resolves a name or a hash, from this request, from the cache or by `fetch`.
-    async fn resolve<K, V, F>(
+    /// Resolves a SHA-256 to the same file by its SHA-1. `None`: Defender does not know it.
+    pub(super) async fn file_of(
         &self,
-        (cache, requested): (&AnswerCache<K, V, EnrichError>, &OncePerRequest<K, V>),
-        key: K,
+        sha256: &Sha256,
         scope: &RequestScope<'_>,
+    ) -> Result<Option<ResolvedFile>, EnrichError> {
+        let fetch = |backends: Arc<Backends>, sha256: Sha256, ctx: Context| async move {
+            let file = backends.defender.file_by_sha256(&sha256, &ctx).await?;
+            Ok(file.map(|(sha1, context)| ResolvedFile { sha1, context }))
+        };
+        let permits = &scope.shared.name_permits;
+        let lookup = Lookup { cache: &self.hashes, requested: &scope.shared.hashes, permits };
+        lookup.answer(self, sha256.clone(), &scope.ctx.for_name_lookup(), fetch).await
+    }
+}
+
+impl<K, V> Lookup<'_, K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Cacheable,
+{
+    /// Returns the answer from this request, from the cache or by `fetch`.
+    pub(super) async fn answer<F>(
+        &self,
+        enricher: &Enricher,
+        key: K,
+        ctx: &Context,
         fetch: impl Fn(Arc<Backends>, K, Context) -> F,
     ) -> Result<V, EnrichError>
     where
-        K: Clone + Eq + Hash + Send + Sync + 'static,
-        V: Cacheable,
         F: Future<Output = Result<V, EnrichError>> + Send + 'static,
     {
         let fetch = || {
-            let fetch = fetch(self.backends.clone(), key.clone(), scope.ctx.for_name_lookup());
-            let permits = scope.shared.name_permits.clone();
+            let fetch = fetch(enricher.backends.clone(), key.clone(), ctx.clone());
+            let permits = self.permits.clone();
             async move {
                 let _permit = permits.acquire().await;
                 fetch.await
             }
         };
-        let cached = cache.get_or_fetch(key.clone(), scope.ctx.deadline, fetch);
-        Ok(requested.get_or_init(key.clone(), cached).await?.value)
+        let cached = self.cache.get_or_fetch(key.clone(), ctx.deadline, fetch);
+        Ok(self.requested.get_or_init(key.clone(), cached).await?.value)
     }
 }
 

@@ -2,51 +2,70 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OnceCell, Semaphore, watch};
 use tokio::time::timeout_at;
 
-use super::resolve::ResolvedDevice;
+use super::resolve::{ResolvedDevice, ResolvedFile};
 use super::{Context, EnrichError};
-use crate::backend::{ComparedBy, Query};
+use crate::backend::{ComparedBy, ContextQuery, Query};
 use crate::cache::Cached;
 use crate::client::Deadline;
+use crate::domain::context::SubjectContext;
 use crate::domain::findings::Findings;
-use crate::domain::subject::{DeviceName, Sha1, Sha256};
+use crate::domain::subject::{DeviceName, Sha256};
 
-/// How many calls for findings, and how many for names, run concurrently in one request.
+/// How many calls for findings, for names and for contexts each run concurrently in one request.
 const MAX_CONCURRENT_CALLS: usize = 8;
 
 /// One item of a request, which may be the only one.
 pub(super) struct RequestScope<'i> {
     pub(super) ctx: &'i Context,
     pub(super) shared: Arc<Shared>,
+    /// Whether the request asks for what Defender says of the subject itself.
+    pub(super) with_context: bool,
     /// Whether this item still counts in `will_request`.
     is_counted: AtomicBool,
+    /// Whether this item still counts in `awaiting_findings`.
+    awaits_findings: AtomicBool,
 }
 
 /// What the items of a request share.
 pub(super) struct Shared {
     findings: OncePerRequest<Query, Arc<Findings>>,
     pub(super) devices: OncePerRequest<ComparedBy<DeviceName>, Option<ResolvedDevice>>,
-    pub(super) hashes: OncePerRequest<Sha256, Option<Sha1>>,
+    pub(super) hashes: OncePerRequest<Sha256, Option<ResolvedFile>>,
+    pub(super) contexts: OncePerRequest<ContextQuery, Option<Arc<SubjectContext>>>,
     pub(super) finding_permits: Arc<Semaphore>,
     pub(super) name_permits: Arc<Semaphore>,
+    pub(super) context_permits: Arc<Semaphore>,
     /// How many items have not requested any findings yet.
     will_request: watch::Sender<usize>,
+    /// How many items have not received any findings yet.
+    pub(super) awaiting_findings: Arc<AtomicUsize>,
 }
 
 impl<'i> RequestScope<'i> {
     /// The only item of a request.
     pub(super) fn new(ctx: &'i Context) -> Self {
-        Self { ctx, shared: Shared::for_items(0), is_counted: AtomicBool::new(false) }
+        Self::of(ctx, Shared::for_items(0), false, false)
     }
 
     /// One of several items of a request.
-    pub(super) fn for_item(ctx: &'i Context, shared: Arc<Shared>) -> Self {
-        Self { ctx, shared, is_counted: AtomicBool::new(true) }
+    pub(super) fn for_item(ctx: &'i Context, shared: Arc<Shared>, with_context: bool) -> Self {
+        Self::of(ctx, shared, with_context, true)
+    }
+
+    /// The same item, without its wish for a context unless `with_context`.
+    pub(super) fn within(&self, with_context: bool) -> Self {
+        Self::of(self.ctx, self.shared.clone(), self.with_context && with_context, false)
+    }
+
+    fn of(ctx: &'i Context, shared: Arc<Shared>, with_context: bool, is_counted: bool) -> Self {
+        let [is_counted, awaits_findings] = [(); 2].map(|()| AtomicBool::new(is_counted));
+        Self { ctx, shared, with_context, is_counted, awaits_findings }
     }
 
     /// Returns the findings of a query. Only the first request for a query awaits `fetch`.
@@ -60,6 +79,7 @@ impl<'i> RequestScope<'i> {
         // This item has joined the call, so others need not wait for it.
         self.mark_requested();
         let outcome = cell.get_or_init(|| fetch).await.clone();
+        self.mark_received();
         if outcome.as_ref().is_ok_and(|found| !is_kept(&found.value)) {
             self.all_have_requested(self.ctx.deadline).await;
             self.shared.findings.forget(&query, &cell);
@@ -80,11 +100,18 @@ impl<'i> RequestScope<'i> {
             self.shared.will_request.send_modify(|items| *items -= 1);
         }
     }
+
+    fn mark_received(&self) {
+        if self.awaits_findings.swap(false, Ordering::Relaxed) {
+            self.shared.awaiting_findings.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Drop for RequestScope<'_> {
     fn drop(&mut self) {
         self.mark_requested();
+        self.mark_received();
     }
 }
 
@@ -95,9 +122,12 @@ impl Shared {
             findings: OncePerRequest::default(),
             devices: OncePerRequest::default(),
             hashes: OncePerRequest::default(),
+            contexts: OncePerRequest::default(),
             finding_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             name_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
+            context_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             will_request: watch::Sender::new(items),
+            awaiting_findings: Arc::new(AtomicUsize::new(items)),
         })
     }
 }
@@ -167,7 +197,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_large_answer_is_kept_until_every_item_has_requested_something() {
         let (ctx, shared) = (ctx(), Shared::for_items(3));
-        let [first, second, third] = [(); 3].map(|()| RequestScope::for_item(&ctx, shared.clone()));
+        let [first, second, third] = [(); 3].map(|()| RequestScope::for_item(&ctx, shared.clone(), false));
         let mut waiting = Box::pin(first.findings(query(), fetched(), |_| false));
         assert!((&mut waiting).now_or_never().is_none(), "two items have requested nothing");
         drop(third);
@@ -180,7 +210,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_large_answer_is_kept_for_at_most_half_of_the_time() {
         let (ctx, shared) = (ctx(), Shared::for_items(2));
-        let [first, _second] = [(); 2].map(|()| RequestScope::for_item(&ctx, shared.clone()));
+        let [first, _second] = [(); 2].map(|()| RequestScope::for_item(&ctx, shared.clone(), false));
         first.findings(query(), fetched(), |_| false).await.expect("findings");
         assert_eq!(ctx.deadline.remaining(), Duration::from_secs(5));
     }
@@ -188,7 +218,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_small_answer_is_kept_without_waiting() {
         let (ctx, shared) = (ctx(), Shared::for_items(2));
-        let [first, second] = [(); 2].map(|()| RequestScope::for_item(&ctx, shared.clone()));
+        let [first, second] = [(); 2].map(|()| RequestScope::for_item(&ctx, shared.clone(), false));
         assert!(first.findings(query(), fetched(), |_| true).now_or_never().is_some());
         assert!(second.findings(query(), fetched_again(), |_| true).now_or_never().is_some());
     }

@@ -13,21 +13,14 @@ const MAX_BRIEF_BYTES: usize = 8 * 1024;
 const MAX_BRIEF_BYTES_OF_MANY: usize = 2 * 1024;
 
 /// The members that a brief takes from an answer as they are, but for invisible characters.
-const MEMBERS: [&str; 11] = [
-    "kind",
-    "input",
-    "id",
-    "found",
-    "severity_open",
-    "status",
-    "verdict",
-    "counts",
-    "first_seen",
-    "last_seen",
-    "context",
-];
+const MEMBERS: [&str; 10] =
+    ["kind", "input", "id", "found", "severity_open", "status", "verdict", "counts", "first_seen", "last_seen"];
 /// The members of an alert in a brief, beside its title.
 const ALERT_MEMBERS: [&str; 6] = ["id", "severity", "status", "verdict", "last_seen", "url"];
+
+/// The most tags and addresses of a device, and the length of a text of the context in characters: a hash is not cut.
+const MAX_CONTEXT_ITEMS: usize = 10;
+const MAX_CONTEXT_CHARS: usize = 100;
 
 /// How much of the lists a brief keeps.
 #[derive(Clone, Copy)]
@@ -40,7 +33,7 @@ struct Extent {
     has_context: bool,
     /// Characters of a text in a list.
     chars: usize,
-    /// Characters of the subject, the summary and the context.
+    /// Characters of the subject and the summary.
     member_chars: usize,
 }
 
@@ -127,10 +120,8 @@ fn of_extent(whole: &Value, extent: Extent) -> Value {
     let entities: Map<_, _> = entities.collect();
     let member = |name: &&str| ((*name).to_owned(), visible(whole[*name].clone(), extent.member_chars));
     let mut brief: Map<_, _> = MEMBERS.iter().map(member).collect();
-    if !extent.has_context {
-        left_out |= !whole["context"].is_null();
-        brief.insert("context".to_owned(), Value::Null);
-    }
+    let context = if extent.has_context { brief_context(&whole["context"], &mut left_out) } else { Value::Null };
+    left_out |= context.is_null() && !whole["context"].is_null();
     // The counts cover all alerts, also those that the answer does not list.
     left_out |=
         whole.pointer("/counts/alerts").and_then(Value::as_u64).is_some_and(|count| count > alerts.len() as u64);
@@ -140,6 +131,7 @@ fn of_extent(whole: &Value, extent: Extent) -> Value {
         ("summary".to_owned(), defanged(&whole["summary"], extent.member_chars)),
         ("techniques".to_owned(), visible(techniques.into(), extent.chars)),
         ("alerts".to_owned(), alerts.into()),
+        ("context".to_owned(), context),
         ("entities".to_owned(), entities.into()),
         ("warnings".to_owned(), warnings.into()),
         ("truncated".to_owned(), left_out.into()),
@@ -150,6 +142,23 @@ fn of_extent(whole: &Value, extent: Extent) -> Value {
 fn brief_alert(alert: &Value, chars: usize) -> Value {
     let members = ALERT_MEMBERS.iter().map(|name| ((*name).to_owned(), visible(alert[*name].clone(), usize::MAX)));
     members.chain([("title".to_owned(), defanged(&alert["title"], chars))]).collect::<Map<_, _>>().into()
+}
+
+/// Returns what Defender says of the subject itself, without what it does not say.
+fn brief_context(context: &Value, left_out: &mut bool) -> Value {
+    let Value::Object(parts) = context else { return Value::Null };
+    let mut kept = Map::new();
+    for (part, about) in parts.iter().filter(|(_, about)| !about.is_null()) {
+        let mut members = without_nulls(about);
+        for member in members.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            if let Value::Array(list) = member {
+                *left_out |= list.len() > MAX_CONTEXT_ITEMS;
+                list.truncate(MAX_CONTEXT_ITEMS);
+            }
+        }
+        kept.insert(part.clone(), visible(members, MAX_CONTEXT_CHARS));
+    }
+    kept.into()
 }
 
 fn brief_warning(warning: &Value, chars: usize) -> Value {
@@ -192,7 +201,7 @@ mod tests {
             "kind": "user", "input": texts, "id": "dana", "found": true, "summary": texts, "severity_open": "high",
             "counts": {"alerts": count}, "techniques": vec![texts; count], "alerts": vec![alert; count],
             "entities": {"files": vec![json!({"name": texts, "sha1": null}); count]},
-            "context": {"device": {"tags": vec![texts; count]}},
+            "context": {"device": {"name": texts, "tags": vec![texts; count]}, "file": null},
             "warnings": vec![json!({"code": "partial", "detail": texts}); count], "truncated": false
         })
     }
@@ -220,5 +229,7 @@ mod tests {
         assert_eq!(brief["alerts"][0]["title"], "see hxxp://evil[.]example/x now");
         assert_eq!(brief["summary"], "see hxxp://evil[.]example/x now");
         assert_eq!(brief["entities"], json!({"files": [{"name": "see http://evil.example/x now"}]}));
+        let name = "see http://evil.example/x now";
+        assert_eq!(brief["context"], json!({"device": {"name": name, "tags": [name]}}), "without what is not known");
     }
 }

@@ -29,7 +29,7 @@ number, an IP address, a domain, a URL, or a link to the Defender portal. Use th
 In the result: `severity_open` is the highest severity among alerts that nobody has resolved, and should drive priority; null means that nothing is open. \
 `verdict` is what analysts decided: `undetermined` means that nobody has decided yet, not that it is harmless. `counts` covers all alerts, `alerts` lists the \
 most urgent ones. `found: false` means that Defender lists no alerts: read `warnings` before you conclude that a subject is clean. `url` is the page \
-for a person.\n\n\
+for a person. `context` is what Defender says of the subject itself, such as the risk of a device, where it is known.\n\n\
 An error result says what to correct, or when to try again. Ask for `detail: full` only if you need the evidence of an alert; it is long, and its \
 texts are verbatim.";
 

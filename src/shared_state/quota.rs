@@ -61,8 +61,8 @@ impl TableQuota {
 }
 
 impl SharedQuota for TableQuota {
-    fn take(&self, api: Api, cost: u32) -> BoxFuture<'_, Option<Result<(), Duration>>> {
-        async move { self.ledger(api)?.ask(Request::Take(cost)).await }.boxed()
+    fn take(&self, api: Api, cost: u32, required_calls: Option<u32>) -> BoxFuture<'_, Option<Decision>> {
+        async move { self.ledger(api)?.ask(Request::Take { cost, required_calls }).await }.boxed()
     }
 
     fn close(&self, api: Api, wait: Duration) -> BoxFuture<'_, ()> {
@@ -88,8 +88,8 @@ fn key(application: ApplicationId, api: Api) -> String {
 /// What a request of this process wants of a ledger.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Request {
-    /// The permits for a call of this cost.
-    Take(u32),
+    /// The permits for a call, which is optional if others are required.
+    Take { cost: u32, required_calls: Option<u32> },
     /// That nobody calls for this time.
     Close(Duration),
 }
@@ -218,7 +218,9 @@ impl SharedLedger {
             let now = known.now(self.clock);
             let before = known.ledger.clone();
             let decisions = requests.iter().map(|request| match *request {
-                Request::Take(cost) => known.ledger.take(now, cost, self.limits),
+                Request::Take { cost, required_calls } => {
+                    known.ledger.take(now, cost, CallLimits { required_calls, ..self.limits })
+                }
                 Request::Close(wait) => {
                     known.ledger.close(now, wait);
                     Ok(())

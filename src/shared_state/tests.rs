@@ -22,7 +22,7 @@ use crate::domain::timestamp::Timestamp;
 
 /// How long the table takes to answer.
 const LATENCY: Duration = Duration::from_millis(4);
-const LIMITS: CallLimits = CallLimits { per_minute: Some(100), per_hour: Some(1500) };
+const LIMITS: CallLimits = CallLimits { per_minute: Some(100), per_hour: Some(1500), required_calls: None };
 
 thread_local! {
     static START: Instant = Instant::now();
@@ -178,7 +178,7 @@ impl HttpConnector for Store {
 }
 
 async fn take(process: &Arc<SharedLedger>) -> Option<Decision> {
-    process.clone().ask(Request::Take(1)).await
+    process.clone().ask(Request::Take { cost: 1, required_calls: None }).await
 }
 
 /// How many of these concurrent calls are allowed, have to wait, and count on the share of the process.

@@ -380,3 +380,15 @@ async fn without_authentication_foreign_hosts_and_pages_are_refused() {
     ask("/v1/enrich", &own, None).await.answer();
     ask("/v1/enrich", "localhost:9000", Some("http://localhost:9000")).await.answer();
 }
+
+#[tokio::test]
+async fn no_other_page_can_read_an_answer_or_show_it_as_html() {
+    let world = World::start().await;
+    let lookup = format!("/v1/enrich?alert_id={ALERT}");
+    for (target, status) in [(&*lookup, 200), ("/v1/enrich?alert_id=a/b", 422), ("/v1/openapi.json", 200), ("/x", 404)]
+    {
+        let response = world.send(Request::get(target).with("origin", "https://page.example")).await;
+        assert_eq!((response.status, response.header("x-content-type-options")), (status, "nosniff"), "{target}");
+        assert!(response.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{response:?}");
+    }
+}

@@ -176,7 +176,7 @@ fn the_pure_modules_know_of_no_network_and_no_runtime() {
                     file.display()
                 );
             }
-            assert!(module == "domain" || !code.contains("Moment::now"), "{}: the clock", file.display());
+            assert!(module == "domain" || !code.contains("Timestamp::now"), "{}: the clock", file.display());
         }
     }
 }

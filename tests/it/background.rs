@@ -104,7 +104,7 @@ async fn a_plain_task_is_frozen_with_the_environment() {
     outside.release();
     assert!(!was_called(&outside, "/second"));
     // Another invocation thaws it, and keeps it going until the task has found its end.
-    environment.invoke(&background(&other, 10_000)).await.expect("an answer");
+    environment.invoke(&background(&other, 60_000)).await.expect("an answer");
     assert!(outside.arrival("/second").await > environment.last(Step::Thawed));
     other.release();
     environment.frozen().await;
@@ -116,7 +116,7 @@ async fn work_goes_on_after_its_answer_and_is_done_before_the_freeze() {
     environment.frozen().await;
     assert_eq!(environment.steps()[0], Step::Registration, "{:?}", environment.steps());
     let outside = held().await;
-    assert_eq!(body(environment.invoke(&background(&outside, 10_000)).await), "true");
+    assert_eq!(body(environment.invoke(&background(&outside, 60_000)).await), "true");
     outside.arrival("/first").await;
     environment.reached(Step::RuntimeAsked, 2).await;
     assert!(!environment.is_frozen(), "the answer is out, and work is left");
@@ -157,7 +157,7 @@ async fn where_lambda_accepts_no_extension_the_function_knows() {
         let environment = Environment::start(function(), extensions).await;
         let outside = held().await;
         assert_eq!(body(environment.invoke(&ask("/outlives")).await), "false", "{extensions:?}");
-        assert_eq!(body(environment.invoke(&background(&outside, 10_000)).await), "false", "{extensions:?}");
+        assert_eq!(body(environment.invoke(&background(&outside, 60_000)).await), "false", "{extensions:?}");
         environment.frozen().await;
         assert_eq!(environment.log().matches("background tasks are disabled").count(), 1, "{}", environment.log());
         assert!(!environment.steps().contains(&Step::ExtensionAsked));
@@ -169,7 +169,7 @@ async fn one_invocation_after_the_other_is_frozen_when_its_own_work_is_done() {
     let environment = Environment::start(function(), Extensions::Taken).await;
     for number in 1..=4 {
         let outside = held().await;
-        assert_eq!(body(environment.invoke(&background(&outside, 10_000)).await), "true");
+        assert_eq!(body(environment.invoke(&background(&outside, 60_000)).await), "true");
         outside.arrival("/first").await;
         assert!(!environment.is_frozen(), "{number}");
         outside.release();
@@ -255,7 +255,7 @@ async fn the_slower_of_two_concurrent_invocations_holds_the_environment() {
     environment.frozen().await;
     let (quick, slow) = (held().await, held().await);
     quick.release();
-    let (slow_event, quick_event) = (background(&slow, 10_000), background(&quick, 10_000));
+    let (slow_event, quick_event) = (background(&slow, 60_000), background(&quick, 60_000));
     let (first, second) = tokio::join!(environment.invoke(&slow_event), environment.invoke(&quick_event));
     assert_eq!((body(first), body(second)), ("true".to_owned(), "true".to_owned()));
     quick.arrival("/second").await;

@@ -7,12 +7,10 @@ use serde_json::{Value, json};
 
 use crate::client::warnings;
 use crate::harness::{
-    DESK_042, Encoding, FILE, FILE_SHA1, Fault, MACHINE, NO_QUOTA, Route, Times, USER, World, alert_with, dense_alert,
+    DESK_042, Encoding, FILE, FILE_SHA1, Fault, MACHINE, PATIENT, Route, Times, USER, World, alert_with, dense_alert,
     fast_forward,
 };
 
-/// Without a quota, and with time for large bodies on a busy machine.
-const PATIENT: [(&str, &str); 3] = [NO_QUOTA[0], NO_QUOTA[1], ("ENRICH_TIMEOUT_MS", "120000")];
 const MIB: usize = 1 << 20;
 
 /// A list of alerts of a hundred kibibytes each, of about this length.
@@ -36,7 +34,7 @@ fn outcomes(answer: &Value) -> Vec<(u64, Option<&str>)> {
 
 #[tokio::test]
 async fn large_answers_of_a_batch_have_their_turn_one_after_the_other() {
-    for changes in [&[&[("CACHE_TTL_S", "0")], &PATIENT[..]].concat()[..], &PATIENT] {
+    for changes in [&[&[("CACHE_TTL_S", "0")], PATIENT].concat()[..], PATIENT] {
         let world = World::with(changes).await;
         world.sandbox.fail(Route::UserAlerts, Times::Always, Fault::body(list(4 * MIB)));
         let answer = world.batch(json!({"requests": users(16)})).await.answer();
@@ -47,7 +45,7 @@ async fn large_answers_of_a_batch_have_their_turn_one_after_the_other() {
 #[tokio::test]
 async fn equal_subjects_cost_one_call_also_where_their_answers_are_large() {
     for ttl in ["60", "0"] {
-        let world = World::with(&[&[("CACHE_TTL_S", ttl)], &PATIENT[..]].concat()).await;
+        let world = World::with(&[&[("CACHE_TTL_S", ttl)], PATIENT].concat()).await;
         for route in [Route::UserAlerts, Route::MachineAlerts, Route::FileAlerts] {
             world.sandbox.fail(route, Times::Always, Fault::body(list(4 * MIB)));
         }
@@ -80,7 +78,7 @@ async fn a_name_that_is_not_resolved_keeps_no_other_item_from_its_answer() {
 
 #[tokio::test]
 async fn a_body_of_unannounced_length_counts_as_well() {
-    let world = World::with(&PATIENT).await;
+    let world = World::with(PATIENT).await;
     let compressed = Fault::encoding(Encoding::Gzip).with_body(list(6 * MIB));
     world.sandbox.fail(Route::UserAlerts, Times::Always, compressed);
     let answer = world.batch(json!({"requests": users(10)})).await.answer();
@@ -92,7 +90,7 @@ async fn a_body_of_unannounced_length_counts_as_well() {
 
 #[tokio::test]
 async fn large_answers_that_are_wanted_whole_and_too_long_together_get_their_shares() {
-    let world = World::with(&PATIENT).await;
+    let world = World::with(PATIENT).await;
     world.sandbox.fail(Route::UserAlerts, Times::Always, Fault::body(list(2 * MIB)));
     let requests: Vec<Value> = (0..5).map(|number| json!({"user": format!("user{number}"), "limit": 500})).collect();
     let response = world.batch(json!({"requests": requests})).await;
@@ -107,7 +105,7 @@ async fn large_answers_that_are_wanted_whole_and_too_long_together_get_their_sha
 
 #[tokio::test]
 async fn what_would_be_made_of_a_body_counts() {
-    let world = World::with(&PATIENT).await;
+    let world = World::with(PATIENT).await;
     let repeated = |text: &str| iter::repeat_n(text, MIB / text.len()).collect::<Vec<_>>().join(",");
     let members = (0..MIB / 10).map(|number| format!(r#""m{number}":1,"#)).collect::<Vec<_>>().concat();
     let in_an_alert = |member: String| format!(r#"{{"value":[{{{member}"id":"da1_1"}}]}}"#);
@@ -130,7 +128,7 @@ async fn what_would_be_made_of_a_body_counts() {
 
 #[tokio::test]
 async fn what_is_too_large_costs_no_other_item_its_answer() {
-    let world = World::with(&PATIENT).await;
+    let world = World::with(PATIENT).await;
     for (user, body) in
         [("user1", format!(r#"{{"value":[{}]}}"#, vec!["{}"; MIB / 3].join(","))), ("user3", " ".repeat(17 * MIB))]
     {
@@ -143,7 +141,7 @@ async fn what_is_too_large_costs_no_other_item_its_answer() {
 
 #[tokio::test]
 async fn a_list_ends_with_the_page_that_is_too_much() {
-    let world = World::with(&PATIENT).await;
+    let world = World::with(PATIENT).await;
     let settings = world.sandbox.settings();
     world.sandbox.set_page_size(Some(1));
     let (_, origin) = settings.iter().find(|(name, _)| *name == "DEFENDER_API_URL").expect("an address");

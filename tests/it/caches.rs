@@ -15,6 +15,7 @@ use crate::harness::{
     ALERT, CALLER_SECRET, DEFENDER_AUDIENCE, DEFENDER_SECRET, Fault, INCIDENT, NO_CACHE, Route, Times, USER, World,
     XDR_AUDIENCE, advance, dense_alert, fast_forward, new_sandbox, until,
 };
+use crate::log::Log;
 
 const HANGING: Duration = Duration::from_secs(60);
 /// Within the second half of the life of a token, and before its end.
@@ -85,10 +86,12 @@ async fn a_failed_renewal_is_tried_again_after_thirty_seconds() {
     world.alert(ALERT).await.answer();
     advance(NEARLY_OVER).await;
     world.sandbox.fail(Route::Token, Times::Always, Fault::status(400));
+    let (log, _listening) = Log::start(true);
     for _ in 0..5 {
         world.alert(ALERT).await.answer();
     }
     assert_eq!(world.calls(Route::Token), 2);
+    assert_eq!(log.text().matches("a token is not renewed").count(), 1, "{}", log.text());
     world.sandbox.mend();
     advance(seconds(29)).await;
     world.alert(ALERT).await.answer();

@@ -175,7 +175,7 @@ async fn unknown_members_and_weak_keys_of_the_caller_secret_are_noted() {
     sandbox.put_secret(CALLER_SECRET, &callers.to_string());
     let (status, output) = check(&sandbox, &[]).await;
     assert_line(&output, "NOTE", "callers", &["a key of jira can be guessed", "openssl"]);
-    assert_line(&output, "NOTE", "  Splunk", &["a token of es can be guessed"]);
+    assert_line(&output, "NOTE", "  Splunk", &["a secret of es can be guessed"]);
     assert_line(&output, "NOTE", "  Slack", &["a secret of slack can be guessed", "that Slack shows"]);
     assert_line(&output, "NOTE", "  PagerDuty", &["a secret of pagerduty can be guessed", "that PagerDuty shows"]);
     assert_line(&output, "NOTE", "caller secret", &["in destination soc, the member fromat", "did you mean format?"]);

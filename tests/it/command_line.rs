@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::client::Request;
-use crate::harness::ALERT;
+use crate::harness::{ALERT, environment, new_sandbox};
 
 /// The program in an empty environment.
 fn program(arguments: &[&str]) -> Command {
@@ -190,6 +190,23 @@ fn a_wrong_setting_is_one_sentence_of_either_program() {
     }
 }
 
+#[test]
+fn neither_program_answers_everybody_unless_that_is_allowed() {
+    // No machine has this address, so that nothing ever listens there.
+    for mut program in [program(&["serve", "--listen", "192.0.2.1:9000"]), Command::new(env!("CARGO_BIN_EXE_lambda"))] {
+        program.env_clear().envs([
+            ("DEFENDER_SECRET_ID", "x"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "canary"),
+            ("ENRICH_AUTH", "none"),
+        ]);
+        let (status, text, errors) = told(&program.output().expect("a process"));
+        assert!(status.is_some_and(|status| status != 0), "{text}{errors}");
+        assert!(errors.contains("ENRICH_AUTH must not be none beyond loopback"), "{text}{errors}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn aws_profiles_without_usable_credentials_are_one_sentence_of_advice() {
@@ -236,19 +253,24 @@ fn aws_profiles_without_usable_credentials_are_one_sentence_of_advice() {
     assert!(!errors.contains("the function's role") && !errors.contains("canary"), "{errors}");
 }
 
-/// `serve --demo` on a free port.
-struct Demo {
+/// `serve` on a free port.
+struct Server {
     child: Child,
     output: BufReader<std::process::ChildStdout>,
     /// Of the first line.
     address: String,
 }
 
-impl Demo {
+impl Server {
     fn start(environment: &[(&str, &str)]) -> Self {
         let mut program = program(&["serve", "--demo", "--listen", "localhost:0"]);
-        program.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = program.spawn().expect("a process");
+        program.envs(environment.iter().copied());
+        Self::listening(program)
+    }
+
+    /// Starts a server, and reads its first line.
+    fn listening(mut program: Command) -> Self {
+        let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
         let mut output = BufReader::new(child.stdout.take().expect("its output"));
         let mut line = String::new();
         output.read_line(&mut line).expect("a line");
@@ -284,7 +306,7 @@ impl Demo {
 #[test]
 fn a_signal_right_after_the_first_line_ends_it_in_order() {
     for signal in ["TERM", "INT"] {
-        let demo = Demo::start(&[]);
+        let demo = Server::start(&[]);
         assert!(demo.address.starts_with("127.0.0.1:"), "localhost is asked by version 4: {}", demo.address);
         assert_eq!(demo.end(signal).0, Some(0), "{signal}");
     }
@@ -293,7 +315,7 @@ fn a_signal_right_after_the_first_line_ends_it_in_order() {
 #[cfg(unix)]
 #[tokio::test]
 async fn the_demo_starts_without_a_warning_and_shows_what_a_destination_gets() {
-    let mut demo = Demo::start(&[("TERM", "xterm-256color")]);
+    let mut demo = Server::start(&[("TERM", "xterm-256color")]);
     let guide = demo.until("Ctrl-C ends it.").join("\n");
     assert!(guide.contains("DEFENDER_BACKEND=graph defender-enrich serve --demo"), "{guide}");
     let address = demo.address.parse().expect("an address");
@@ -309,4 +331,19 @@ async fn the_demo_starts_without_a_warning_and_shows_what_a_destination_gets() {
     assert_eq!(status, Some(0));
     assert!(!log.contains("WARN") && !log.contains("ERROR") && !log.contains("MC1220762"), "{log}");
     assert!(log.contains("INFO") && !log.contains('\u{1b}'), "no colours in a file: {log}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn serve_without_authentication_refuses_the_pages_of_other_hosts() {
+    let sandbox = new_sandbox().await;
+    let mut serve = program(&["serve", "--listen", "127.0.0.1:0"]);
+    serve.envs(environment(&sandbox, &[("ENRICH_AUTH", "none")]));
+    let server = Server::listening(serve);
+    let address = server.address.parse().expect("an address");
+    let lookup = Request::get(&format!("/v1/enrich?alert_id={ALERT}")).anonymous();
+    lookup.clone().with("origin", "https://page.example").send_to(address).await.problem(403, "forbidden_origin");
+    lookup.send_to(address).await.answer();
+    let (status, _) = tokio::task::spawn_blocking(move || server.end("TERM")).await.expect("a thread");
+    assert_eq!(status, Some(0));
 }

@@ -1,4 +1,4 @@
-//! The pages of the documents, and that every link between them resolves.
+//! The pages of the documents: that every link between them resolves, and that every proof they name exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -97,6 +97,40 @@ fn fault(page: &str, link: &str) -> Option<String> {
     }
     let anchor = anchor?;
     (!anchors(&file_text(&file)).contains(&anchor)).then(|| format!("{page}: {link}: {file} has no such heading"))
+}
+
+/// The proofs that a page names, in code style: `MODULE::TEST`, or `FILE::WORDS` of another check.
+fn proofs(text: &str) -> Vec<(&str, &str)> {
+    text.split('`').skip(1).step_by(2).filter_map(|code| code.rsplit_once("::")).collect()
+}
+
+/// Whether a module of `tests/it` or `src` has a test of this name, or a file these words.
+fn is_proof(place: &str, name: &str) -> bool {
+    let text = |file: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap_or_default();
+    if place.contains('.') {
+        return text(place).contains(name);
+    }
+    let module = place.trim_end_matches("::tests").replace("::", "/");
+    let declares = |file: String| {
+        let before = text(&file).split_once(&format!("fn {name}(")).map(|(before, _)| before.to_owned());
+        // The attribute is on the line before.
+        before.is_some_and(|before| before.lines().rev().take(2).any(|line| line.contains("test")))
+    };
+    ["tests/it", "src"]
+        .iter()
+        .any(|root| [format!("{root}/{module}.rs"), format!("{root}/{module}/mod.rs")].into_iter().any(declares))
+}
+
+#[test]
+fn every_proof_of_the_page_on_security_exists() {
+    let page = file_text("docs/security.md");
+    let proofs = proofs(&page);
+    let lost: Vec<_> = proofs.iter().filter(|(place, name)| !is_proof(place, name)).collect();
+    assert!(lost.is_empty() && proofs.len() > 80, "{} proofs, without {lost:#?}", proofs.len());
+    for (place, name) in [("auth", "basic"), ("auth", "no_such_test"), ("nowhere", "x"), ("deny.toml", "no such word")]
+    {
+        assert!(!is_proof(place, name), "{place}::{name}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use lambda_http::Context;
 use serde_json::{Value, json};
 
 use crate::client::{Request, Response, timeless, timeless_text, warnings};
-use crate::harness::{ALERT, DESK_042, Fault, Route, Times, World, alert_with, fast_forward};
+use crate::harness::{ALERT, DESK_042, Fault, PATIENT, Route, Times, World, alert_with, fast_forward};
 use crate::shapes::assert_promised;
 
 /// An event of `events/`.
@@ -34,7 +34,7 @@ fn events() -> Vec<String> {
 
 /// An invocation with ten seconds to go.
 pub(crate) fn context() -> Context {
-    ending_in(Duration::from_secs(10))
+    ending_in(Duration::from_secs(900))
 }
 
 fn ending_in(span: Duration) -> Context {
@@ -314,7 +314,7 @@ async fn an_identity_counts_only_from_the_events_own_context() {
 
 #[tokio::test]
 async fn through_a_load_balancer_an_answer_stays_below_its_limit() {
-    let world = World::start().await;
+    let world = World::with(PATIENT).await;
     let quoted = "\"quoted\" \\ ".repeat(400);
     let alerts: Vec<_> =
         (0..300).map(|number| alert_with(&format!("da{number:018}_1"), json!({"description": quoted}))).collect();

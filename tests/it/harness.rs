@@ -21,8 +21,8 @@ use crate::shapes::assert_promised;
 
 // The only import of the sandbox: the other modules take it from here.
 pub(crate) use defender_sandbox::company::showcase::{
-    ALERT, FALSE_ALARM, FILE, FILE_SHA1, INCIDENT, MACHINE, MERGED_INCIDENT, PHONE, QUIET_MACHINE, REIMAGED_MACHINE,
-    USER,
+    ADDRESS, ALERT, DOMAIN, FALSE_ALARM, FILE, FILE_SHA1, INCIDENT, MACHINE, MERGED_INCIDENT, PHONE, QUIET_MACHINE,
+    REIMAGED_MACHINE, SIGNED_FILE, USER,
 };
 pub(crate) use defender_sandbox::{
     CALLER_SECRET, CLIENT_ID, DEFENDER_AUDIENCE, DEFENDER_SECRET, DEMO_KEY, DEMO_PAGERDUTY_SECRET, DEMO_SLACK_SECRET,
@@ -34,6 +34,8 @@ pub(crate) use defender_sandbox::{
 pub(crate) const DESK_042: &str = "362ded5edf49a09eff1a4645db892f3af1c2e2cd";
 /// More than any test spends.
 pub(crate) const NO_QUOTA: &[(&str, &str)] = &[("QUOTA_PER_MINUTE", "1000000"), ("QUOTA_PER_HOUR", "1000000")];
+/// The same, and the longest deadline: much work takes long on a busy machine.
+pub(crate) const PATIENT: &[(&str, &str)] = &[NO_QUOTA[0], NO_QUOTA[1], ("ENRICH_TIMEOUT_MS", "120000")];
 pub(crate) const NO_CACHE: (&str, &str) = ("CACHE_TTL_S", "0");
 
 /// The time that [`fast_forward`] lets pass before it looks again.
@@ -247,7 +249,8 @@ thread_local! {
     static WALL_CLOCK: Cell<Timestamp> = Cell::new(Timestamp::from(SystemTime::from(jiff::Timestamp::now())));
 }
 
-fn clock() -> Timestamp {
+/// What the services of this test take for the time.
+pub(crate) fn clock() -> Timestamp {
     WALL_CLOCK.get()
 }
 

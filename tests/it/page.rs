@@ -31,7 +31,9 @@ fn assert_is_page(response: &Response) {
     assert_eq!(setup, r#"{"key":null,"examples":[],"needs_key":true}"#, "only the demo has a key");
     let policy = response.header("content-security-policy");
     let directives: Vec<_> = policy.split("; ").collect();
-    assert!(directives.contains(&"default-src 'none'"), "{policy}");
+    for directive in ["default-src 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"] {
+        assert!(directives.contains(&directive), "{directive}: {policy}");
+    }
     for (directive, text) in [("style-src", style), ("script-src", script)] {
         let hash = STANDARD.encode(digest(&SHA256, text.as_bytes()));
         assert!(directives.contains(&&*format!("{directive} 'sha256-{hash}'")), "{directive}: {policy}");
@@ -47,6 +49,7 @@ async fn a_browser_gets_the_page_without_a_call_to_anybody() {
     for path in ["/", "/v1/", "/stage/v1/"] {
         let page = world.send(opened("GET", path, BROWSER)).await;
         assert_is_page(&page);
+        assert_eq!(page.header("allow"), "", "{path}: the header is for a refused method");
         let head = world.send(opened("HEAD", path, BROWSER)).await;
         assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
         for name in ["content-type", "content-security-policy", "vary"] {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,8 +43,6 @@ pub(crate) struct Post {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     pub(crate) at: Instant,
-    /// The Unix seconds in which it can have been written: since its receiver exists, until it came.
-    pub(crate) seconds: RangeInclusive<i64>,
 }
 
 impl Post {
@@ -63,7 +60,6 @@ impl Post {
 #[derive(Clone, Debug)]
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
-    begin: i64,
     posts: watch::Sender<Vec<Post>>,
     is_released: watch::Sender<bool>,
     script: Arc<Mutex<VecDeque<Reply>>>,
@@ -77,7 +73,6 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let receiver = Self {
             address: listener.local_addr().expect("an address"),
-            begin: jiff::Timestamp::now().as_second(),
             posts: watch::Sender::default(),
             is_released: watch::Sender::default(),
             script: Arc::new(Mutex::new(script.iter().cloned().collect())),
@@ -197,7 +192,6 @@ impl Receiver {
                 return None;
             }
         }
-        let seconds = self.begin..=jiff::Timestamp::now().as_second();
-        Some(Post { target, headers, body, at: Instant::now(), seconds })
+        Some(Post { target, headers, body, at: Instant::now() })
     }
 }

@@ -130,6 +130,9 @@ async fn no_secret_is_ever_logged_or_answered() {
         let text = log.text();
         assert!(text.lines().count() > 60, "{text}");
         assert_silent(&text);
+        for id in [TENANT_ID, CLIENT_ID, DEFENDER_SECRET, "arn:aws"] {
+            assert!(!text.contains(id), "{id} in {text}");
+        }
         assert_silent(&bodies);
     }
 }

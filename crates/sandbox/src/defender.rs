@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::company::model::Presence;
 use super::exchange::{Answer, Call, Reply};
 use super::records::{has_address, has_file, has_host, is_about_user, is_machine, text};
 use super::refusal::Refusal;
@@ -16,6 +17,8 @@ use super::script::Route;
 use super::state::State;
 use super::{Service, mde};
 
+/// The longest that statistics look back, in hours, and how long they do unless asked otherwise.
+const MAX_LOOK_BACK_HOURS: u32 = 720;
 /// The number of devices on a page, unless a test sets it: few, so that one name of the company needs two pages.
 const MACHINES_ON_A_PAGE: usize = 2;
 
@@ -23,6 +26,8 @@ const MACHINES_ON_A_PAGE: usize = 2;
 const ALERT_ROLES: &[&str] = &["Alert.Read.All", "Alert.ReadWrite.All"];
 const MACHINE_ROLES: &[&str] = &["Machine.Read.All", "Machine.ReadWrite.All"];
 const FILE_ROLES: &[&str] = &["File.Read.All", "File.ReadWrite.All"];
+const IP_ROLES: &[&str] = &["Ip.Read.All"];
+const DOMAIN_ROLES: &[&str] = &["URL.Read.All"];
 const INCIDENT_ROLES: &[&str] = &["Incident.Read.All", "Incident.ReadWrite.All"];
 
 type Document = Result<Value, Refusal>;
@@ -58,8 +63,11 @@ fn endpoint(call: &Call) -> Option<Endpoint<'_>> {
         (Service::Defender, ["users", name, "alerts"]) => new(Route::UserAlerts, name, ALERT_ROLES, user_alerts),
         (Service::Defender, ["files", hash]) => new(Route::File, hash, FILE_ROLES, file),
         (Service::Defender, ["files", hash, "alerts"]) => new(Route::FileAlerts, hash, ALERT_ROLES, file_alerts),
+        (Service::Defender, ["files", hash, "stats"]) => new(Route::FileStats, hash, FILE_ROLES, file_stats),
         (Service::Defender, ["ips", address, "alerts"]) => new(Route::IpAlerts, address, ALERT_ROLES, ip_alerts),
+        (Service::Defender, ["ips", address, "stats"]) => new(Route::IpStats, address, IP_ROLES, ip_stats),
         (Service::Defender, ["domains", name, "alerts"]) => new(Route::DomainAlerts, name, ALERT_ROLES, domain_alerts),
+        (Service::Defender, ["domains", name, "stats"]) => new(Route::DomainStats, name, DOMAIN_ROLES, domain_stats),
         (Service::Xdr, ["incidents", id]) => new(Route::Incident, id, INCIDENT_ROLES, incident),
         (Service::Xdr, ["incidents", id, "alerts"]) => new(Route::IncidentAlerts, id, INCIDENT_ROLES, incident_alerts),
         _ => None,
@@ -134,15 +142,49 @@ fn file_alerts(state: &State, call: &Call, hash: &str) -> Document {
     alerts(state, call, |record| has_file(record, hash))
 }
 
+fn file_stats(state: &State, call: &Call, hash: &str) -> Document {
+    check_hash(hash, &[40, 64])?;
+    let file = state.company.file(hash).ok_or_else(|| not_found(format!("File {hash} was not found")))?;
+    let of_alerts = || state.company.presence(|record| has_file(record, &file.sha1));
+    let presence = file.presence.clone().unwrap_or_else(of_alerts);
+    stats(call, "InOrgFileStats", mde::file_stats(file), &presence)
+}
+
 fn ip_alerts(state: &State, call: &Call, address: &str) -> Document {
-    if address.parse::<IpAddr>().is_err() {
-        return Err(Refusal::bad_request("InvalidIpAddress", format!("The address {address} is not valid.")));
-    }
+    check_address(address)?;
     alerts(state, call, |record| has_address(record, address))
+}
+
+/// An address that no device has met is not unknown: its count is 0.
+fn ip_stats(state: &State, call: &Call, address: &str) -> Document {
+    check_address(address)?;
+    let presence = state.company.presence(|record| has_address(record, address));
+    stats(call, "InOrgIPStats", json!({"ipAddress": address}), &presence)
+}
+
+fn check_address(address: &str) -> Result<(), Refusal> {
+    let invalid = |_| Refusal::bad_request("InvalidIpAddress", format!("The address {address} is not valid."));
+    address.parse::<IpAddr>().map(|_| ()).map_err(invalid)
 }
 
 fn domain_alerts(state: &State, call: &Call, domain: &str) -> Document {
     alerts(state, call, |record| has_host(record, domain))
+}
+
+fn domain_stats(state: &State, call: &Call, domain: &str) -> Document {
+    let presence = state.company.presence(|record| has_host(record, domain));
+    stats(call, "InOrgDomainStats", json!({"host": domain}), &presence)
+}
+
+/// <https://learn.microsoft.com/defender-endpoint/api/get-ip-statistics>
+fn stats(call: &Call, kind: &str, own: Value, presence: &Presence) -> Document {
+    let mut options = call.options();
+    let hours = options.remove("lookBackHours").map(|hours| hours.parse::<u32>());
+    refuse_options(&options, "BadRequest")?;
+    if hours.is_some_and(|hours| !hours.is_ok_and(|hours| hours <= MAX_LOOK_BACK_HOURS)) {
+        return Err(Refusal::bad_request("InvalidInput", "lookBackHours is out of range."));
+    }
+    Ok(mde::stats(kind, mde::with(own, mde::presence(presence))))
 }
 
 fn incident_record(state: &State, key: &str) -> Document {

@@ -90,7 +90,8 @@ impl Entra {
             lifetime: LIFETIME,
             tokens: HashMap::new(),
         };
-        entra.set_roles(DEFENDER_AUDIENCE, &["Alert.Read.All", "Machine.Read.All", "File.Read.All"]);
+        let endpoint = ["Alert.Read.All", "Machine.Read.All", "File.Read.All", "Ip.Read.All", "URL.Read.All"];
+        entra.set_roles(DEFENDER_AUDIENCE, &endpoint);
         entra.set_roles(XDR_AUDIENCE, &["Incident.Read.All"]);
         let graph = ["SecurityAlert.Read.All", "SecurityIncident.Read.All", "ThreatHunting.Read.All"];
         entra.set_roles(GRAPH_AUDIENCE, &graph);

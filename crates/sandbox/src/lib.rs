@@ -30,6 +30,7 @@ mod xdr;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ring::signature::RsaKeyPair;
@@ -152,6 +153,7 @@ pub fn demo_callers() -> Value {
 pub struct Sandbox {
     shared: Shared,
     origins: Origins,
+    accepted: Vec<(Service, Arc<AtomicUsize>)>,
     /// The servers run until this is dropped.
     _stop: Arc<watch::Sender<()>>,
 }
@@ -170,6 +172,7 @@ impl Sandbox {
             listeners.push((service, LocalListener::bind().await?));
         }
         let origins = Origins(listeners.iter().map(|(_, listener)| listener.origin()).collect::<io::Result<_>>()?);
+        let accepted = listeners.iter().map(|(service, listener)| (*service, listener.accepted())).collect();
         let shared = Shared::new(State::new(origins.clone()));
         let stop = Arc::new(watch::Sender::new(()));
         for (service, listener) in listeners {
@@ -178,7 +181,7 @@ impl Sandbox {
             let stopped = async move { drop(stopped.changed().await) };
             tokio::spawn(server::serve(listener, service, shared.clone(), stopped));
         }
-        let sandbox = Self { shared, origins, _stop: stop };
+        let sandbox = Self { shared, origins, accepted, _stop: stop };
         sandbox.put_secret(DEFENDER_SECRET, &sandbox.client_credential().to_string());
         sandbox.put_secret(CALLER_SECRET, &demo_callers().to_string());
         Ok(sandbox)
@@ -399,6 +402,12 @@ impl Sandbox {
     /// The latest 10,000 requests, oldest first. A request is recorded before it is answered.
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.lock().requests.iter().cloned().collect()
+    }
+
+    /// The number of connections that were opened to a service, with or without a request.
+    pub fn connections(&self, service: Service) -> usize {
+        let of_service = self.accepted.iter().filter(|(accepting, _)| *accepting == service);
+        of_service.map(|(_, accepted)| accepted.load(Ordering::Relaxed)).sum()
     }
 
     /// Forgets all recorded requests.

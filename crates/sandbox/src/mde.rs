@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::company::Company;
-use super::company::model::{Account, Alert, Comment, Device, Entity, Evidence, File};
+use super::company::model::{Account, Alert, Comment, Device, Entity, Evidence, File, Presence};
 
 /// What `@odata.context` starts with, whichever host was asked.
 const METADATA: &str = "https://api.securitycenter.microsoft.com/api/$metadata#";
@@ -12,6 +12,11 @@ const METADATA: &str = "https://api.securitycenter.microsoft.com/api/$metadata#"
 /// A response with one record.
 pub(crate) fn entity(set: &str, record: Value) -> Value {
     with(record, json!({"@odata.context": format!("{METADATA}{set}/$entity")}))
+}
+
+/// A response with statistics.
+pub(crate) fn stats(kind: &str, record: Value) -> Value {
+    with(record, json!({"@odata.context": format!("{METADATA}microsoft.windowsDefenderATP.api.{kind}")}))
 }
 
 /// A response with a list.
@@ -168,7 +173,8 @@ fn user(company: &Company, account: &Account) -> Value {
 }
 
 pub(crate) fn machine(device: &Device) -> Value {
-    let address = json!({"ipAddress": device.address, "macAddress": "00005E005342", "operationalStatus": "Up"});
+    let interface = |address: &str, mac: Option<&str>, kind: &str, status: &str| json!({"ipAddress": address, "macAddress": mac, "type": kind, "operationalStatus": status});
+    let mac = Some("00005E005342");
     json!({
         "id": device.id,
         "mergedIntoMachineId": null,
@@ -187,7 +193,7 @@ pub(crate) fn machine(device: &Device) -> Value {
         "agentVersion": "10.8760.26100.1742",
         "osBuild": device.build,
         "healthStatus": device.health,
-        "deviceValue": "Normal",
+        "deviceValue": device.value.as_deref().unwrap_or("Normal"),
         "rbacGroupId": device.group_id.unwrap_or(0),
         "rbacGroupName": device.group_name,
         "riskScore": device.risk,
@@ -200,7 +206,13 @@ pub(crate) fn machine(device: &Device) -> Value {
         "osArchitecture": "64-bit",
         "managedBy": "Intune",
         "managedByStatus": "Success",
-        "ipAddresses": [address],
+        "ipAddresses": [
+            interface(&device.address, mac, "Ethernet", "Up"),
+            interface("fe80::5efe:5342", mac, "Ethernet", "Up"),
+            interface("169.254.83.66", Some("00005E005343"), "Wireless80211", "Down"),
+            interface("127.0.0.1", None, "SoftwareLoopback", "Up"),
+            interface("::1", None, "SoftwareLoopback", "Up"),
+        ],
         "vmMetadata": null,
     })
 }
@@ -217,12 +229,34 @@ pub(crate) fn file(file: &File) -> Value {
         "fileType": null,
         "isPeFile": file.name.to_lowercase().ends_with(".exe"),
         "filePublisher": file.signer,
-        "fileProductName": null,
+        "fileProductName": file.product,
         "signer": file.signer,
-        "issuer": file.signer.as_ref().map(|_| "Example Code Signing CA"),
+        "issuer": file.issuer,
         "signerHash": null,
         "isValidCertificate": file.signer.as_ref().map(|_| true),
         "determinationType": file.determination,
         "determinationValue": file.threat.as_deref().unwrap_or_default(),
+    })
+}
+
+/// What statistics tell of a file worldwide. Its count is there twice, as in [`presence`].
+pub(crate) fn file_stats(file: &File) -> Value {
+    json!({
+        "sha1": file.sha1,
+        "globalPrevalence": file.prevalence.to_string(),
+        "globallyPrevalence": file.prevalence,
+        "globalFirstObserved": file.first_observed,
+        "globalLastObserved": file.last_observed,
+        "topFileNames": [file.name],
+    })
+}
+
+/// What statistics tell of the company. The count is there twice: as text under its old name, and as a number.
+pub(crate) fn presence(presence: &Presence) -> Value {
+    json!({
+        "orgPrevalence": presence.devices.to_string(),
+        "organizationPrevalence": presence.devices,
+        "orgFirstSeen": presence.first_seen,
+        "orgLastSeen": presence.last_seen,
     })
 }

@@ -1,7 +1,11 @@
 //! Records in the shapes of the Defender APIs: those that a test has put, and those that are made from the story.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use serde_json::Value;
 
+use super::company::model::Presence;
 use super::company::{Company, equal_names, is_at_or_below};
 use super::{mde, xdr};
 
@@ -60,6 +64,16 @@ impl Company {
         select(&self.records.alerts, "id", story, matches)
     }
 
+    /// Where something was, as far as the alerts that it is in tell.
+    pub(crate) fn presence(&self, matches: impl Fn(&Value) -> bool) -> Presence {
+        let records = self.alert_records(matches);
+        let devices: BTreeSet<_> = records.iter().map(|record| text(record, "machineId")).collect();
+        let first = records.iter().map(|record| text(record, "firstEventTime")).min_by_key(|at| instant(at));
+        let last = records.iter().map(|record| text(record, "lastEventTime")).max_by_key(|at| instant(at));
+        let [first_seen, last_seen] = [first, last].map(|at| at.map(str::to_owned));
+        Presence { devices: devices.len(), first_seen, last_seen }
+    }
+
     pub(crate) fn machine_records(&self, matches: impl Fn(&Value) -> bool) -> Vec<Value> {
         select(&self.records.machines, "id", self.devices.iter().map(mde::machine), matches)
     }
@@ -69,6 +83,11 @@ impl Company {
         let put = self.records.incidents.iter().find(has_id).cloned();
         put.or_else(|| self.incident(id).map(|incident| xdr::incident(self, incident)))
     }
+}
+
+/// A time of any number of digits.
+pub(crate) fn instant(text: &str) -> Timestamp {
+    text.parse().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// A member of a record, if it is text; else empty.

@@ -30,10 +30,16 @@ pub enum Route {
     FileAlerts,
     /// `GET /api/files/{hash}`.
     File,
+    /// `GET /api/files/{hash}/stats`.
+    FileStats,
     /// `GET /api/ips/{ip}/alerts`.
     IpAlerts,
+    /// `GET /api/ips/{ip}/stats`.
+    IpStats,
     /// `GET /api/domains/{domain}/alerts`.
     DomainAlerts,
+    /// `GET /api/domains/{domain}/stats`.
+    DomainStats,
     /// `GET /api/incidents/{id}`.
     Incident,
     /// `GET /api/incidents/{id}/alerts`: where an incident's alerts go on.

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -15,15 +15,21 @@ use tokio::net::{TcpListener, TcpStream};
 /// A listener on a free port of 127.0.0.1.
 pub(crate) struct LocalListener {
     listener: TcpListener,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl LocalListener {
     pub(crate) async fn bind() -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await? })
+        Ok(Self { listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?, accepted: Arc::default() })
     }
 
     pub(crate) fn origin(&self) -> io::Result<String> {
         Ok(format!("http://{}", self.listener.local_addr()?))
+    }
+
+    /// The number of connections that it has accepted, also once it is moved to its server.
+    pub(crate) fn accepted(&self) -> Arc<AtomicUsize> {
+        self.accepted.clone()
     }
 }
 
@@ -33,6 +39,7 @@ impl Listener for LocalListener {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         let (stream, peer) = Listener::accept(&mut self.listener).await;
+        self.accepted.fetch_add(1, Ordering::Relaxed);
         // Answers are small: without this, Nagle's algorithm would delay them.
         let _ = stream.set_nodelay(true);
         (Connection { stream, reset: ResetSwitch::default() }, peer)

@@ -169,7 +169,8 @@ async fn look_up_many(
             Err(error) => outcomes.push(Some(Err(Problem::of_subject(&error, format!("/values/{at}"))))),
         }
     }
-    let questions: Vec<_> = requests.iter().map(|request| request.question.clone()).collect();
+    let questions: Vec<_> =
+        requests.iter().map(|request| (request.question.clone(), request.options.with_context())).collect();
     let take = |index: usize, ItemOutcome { answer, ctx: _ }: ItemOutcome| {
         let (Some(position), Some(request)) = (positions.get(index), requests.get(index)) else { return };
         let outcome = found(answer.map_err(Problem::from), request).map(|answer| {

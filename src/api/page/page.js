@@ -253,7 +253,7 @@
   function request(body, signal) {
     const headers = { "Content-Type": "application/json" };
     if (keyField.value) headers["X-Api-Key"] = keyField.value;
-    return fetch(endpoint, { method: "POST", headers, body: JSON.stringify(body), signal, credentials: "omit", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer" });
+    return fetch(endpoint, { method: "POST", headers, body: JSON.stringify({ include: "context", ...body }), signal, credentials: "omit", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer" });
   }
 
   function showProblem(problem, retryAfter) {

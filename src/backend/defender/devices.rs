@@ -4,18 +4,15 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use crate::credentials::CallError;
-use crate::domain::shared_str::SharedStr;
+use crate::domain::context::DeviceContext;
 use crate::domain::subject::{DeviceId, DeviceName, NameMatch};
 use crate::domain::timestamp::Timestamp;
 
-/// The members of a device record that are needed to resolve a name.
+/// A device record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeviceRecord {
     pub(crate) id: DeviceId,
-    pub(crate) name: SharedStr,
-    pub(crate) last_seen: Option<Timestamp>,
-    /// The device is onboarded, and its sensor reports.
-    pub(crate) is_active: bool,
+    pub(crate) context: DeviceContext,
     /// The record was merged into another, or Defender marks it as a duplicate or as excluded.
     pub(crate) is_superseded: bool,
 }
@@ -49,11 +46,16 @@ pub(super) fn filter(name: &DeviceName) -> String {
     conditions.join(" or ")
 }
 
+/// How many records of one name are tried, one after the other, until Defender knows the alerts of one.
+pub(crate) const MAX_TRIED_RECORDS: usize = 10;
+
 /// The record that was chosen for a name, and the other candidates in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ChosenDevice {
     pub(crate) id: DeviceId,
     pub(crate) others: Vec<DeviceId>,
+    /// The records in the same order, as many as may be tried.
+    pub(crate) contexts: Vec<DeviceContext>,
     /// The part of the name that matches.
     pub(crate) by: NameMatch,
 }
@@ -62,7 +64,9 @@ pub(crate) struct ChosenDevice {
 /// comes first, then an active one, then the newest `lastSeen`, then the lowest id. Records with only the first label of
 /// the name are other devices if a record has the whole name.
 pub(crate) fn choose(name: &DeviceName, records: Vec<DeviceRecord>) -> Option<ChosenDevice> {
-    let matched = |by| move |record: &DeviceRecord| name.matches(&record.name) == Some(by);
+    let matched = |by| {
+        move |record: &DeviceRecord| record.context.name.as_deref().and_then(|known| name.matches(known)) == Some(by)
+    };
     let (whole, others): (Vec<_>, Vec<_>) = records.into_iter().partition(matched(NameMatch::Whole));
     let (mut records, by) = if whole.is_empty() {
         (others.into_iter().filter(matched(NameMatch::FirstLabel)).collect(), NameMatch::FirstLabel)
@@ -73,12 +77,18 @@ pub(crate) fn choose(name: &DeviceName, records: Vec<DeviceRecord>) -> Option<Ch
     // A record that moved between pages during reading is on both, and its members may differ.
     let mut seen = HashSet::new();
     records.retain(|record| seen.insert(record.id.clone()));
+    let contexts = records.iter().take(MAX_TRIED_RECORDS).map(|record| record.context.clone()).collect();
     let mut ids = records.into_iter().map(|record| record.id);
-    Some(ChosenDevice { id: ids.next()?, others: ids.collect(), by })
+    Some(ChosenDevice { id: ids.next()?, others: ids.collect(), contexts, by })
 }
 
+/// Returns what orders the records. An active device is onboarded, and its sensor reports.
 fn rank(record: &DeviceRecord) -> (bool, bool, Reverse<Option<Timestamp>>) {
-    (record.is_superseded, !record.is_active, Reverse(record.last_seen))
+    let is = |word: Option<&str>, expected: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(expected));
+    let context = &record.context;
+    let is_active =
+        is(context.health_status.as_deref(), "Active") && is(context.onboarding_status.as_deref(), "Onboarded");
+    (record.is_superseded, !is_active, Reverse(context.last_seen))
 }
 
 #[cfg(test)]
@@ -90,13 +100,14 @@ mod tests {
     }
 
     fn record(digit: char, seen: i64, is_active: bool, is_superseded: bool) -> DeviceRecord {
-        DeviceRecord {
-            id: DeviceId::parse(&digit.to_string().repeat(40)).expect("an id"),
-            name: "desk-042.contoso.com".into(),
+        let context = DeviceContext {
+            name: Some("desk-042.contoso.com".into()),
             last_seen: Some(Timestamp::from_unix_seconds(seen)),
-            is_active,
-            is_superseded,
-        }
+            health_status: Some(if is_active { "Active" } else { "Inactive" }.into()),
+            onboarding_status: Some("onboarded".into()),
+            ..DeviceContext::default()
+        };
+        DeviceRecord { id: DeviceId::parse(&digit.to_string().repeat(40)).expect("an id"), context, is_superseded }
     }
 
     #[test]
@@ -114,8 +125,12 @@ mod tests {
 
     #[test]
     fn a_record_of_the_first_label_is_chosen_if_none_has_the_whole_name() {
-        let short = DeviceRecord { name: "DESK-042".into(), ..record('1', 900, true, false) };
-        let elsewhere = DeviceRecord { name: "desk-042.fabrikam.com".into(), ..record('2', 900, true, false) };
+        let named = |name: &str, mut record: DeviceRecord| {
+            record.context.name = Some(name.into());
+            record
+        };
+        let short = named("DESK-042", record('1', 900, true, false));
+        let elsewhere = named("desk-042.fabrikam.com", record('2', 900, true, false));
         let chosen = choose(vec![elsewhere.clone(), short.clone()]).expect("the short one");
         assert_eq!((chosen.id.clone(), chosen.others.len(), chosen.by), (short.id.clone(), 0, NameMatch::FirstLabel));
         let whole = record('3', 1, false, true);

@@ -5,6 +5,7 @@
 //! Sources: <https://learn.microsoft.com/defender-endpoint/api/exposed-apis-list>,
 //! <https://learn.microsoft.com/defender-xdr/api-get-incident>.
 
+mod context;
 pub(crate) mod devices;
 mod query;
 mod wire;
@@ -19,12 +20,14 @@ use crate::backend::{findings_of_alert, findings_of_incident, findings_of_listin
 use crate::client::{self, Api, ClientError, Context};
 use crate::config::Endpoints;
 use crate::credentials::{Authorized, CallError};
+use crate::domain::context::FileContext;
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::{AlertId, DeviceName, IncidentId, Sha1, Sha256};
 use crate::domain::warning::Warnings;
 use crate::lenient_json::body::Page;
+pub(crate) use context::{DefenderContextQuery, READ_DOMAINS, READ_IPS};
 use devices::DeviceList;
 pub(crate) use query::{DefenderQuery, allow, api, origin};
 
@@ -35,10 +38,10 @@ pub(crate) use query::{DefenderQuery, allow, api, origin};
 pub(crate) const RETIREMENT: &str = "Microsoft announced the end of the older Defender APIs for 2027-02-01 (MC1220762); \
     its documentation names their advanced hunting endpoints only, which this service does not use";
 
-const READ_ALERTS: &str = "Alert.Read.All";
-const READ_FILES: &str = "File.Read.All";
-const READ_INCIDENTS: &str = "Incident.Read.All";
-const READ_MACHINES: &str = "Machine.Read.All";
+pub(crate) const READ_ALERTS: &str = "Alert.Read.All";
+pub(crate) const READ_FILES: &str = "File.Read.All";
+pub(crate) const READ_INCIDENTS: &str = "Incident.Read.All";
+pub(crate) const READ_MACHINES: &str = "Machine.Read.All";
 
 /// The two older APIs.
 #[derive(Clone, Debug)]
@@ -113,11 +116,15 @@ impl Defender {
         Ok(DeviceList { records, incomplete: list.into_incomplete().map(Incomplete::into_error) })
     }
 
-    /// `GET /api/files/{sha256}`: the SHA-1 of the same file, if Defender knows it.
-    pub(crate) async fn sha1_of(&self, sha256: &Sha256, ctx: &Context) -> Result<Option<Sha1>, CallError> {
+    /// `GET /api/files/{sha256}`: the file with its SHA-1, if Defender knows it.
+    pub(crate) async fn file_by_sha256(
+        &self,
+        sha256: &Sha256,
+        ctx: &Context,
+    ) -> Result<Option<(Sha1, FileContext)>, CallError> {
         let url = client::address(&self.endpoint, &["api", "files", sha256.as_str()])?;
         match CallError::none_if_not_found(self.calls.get(Api::Endpoint, &url, READ_FILES, ctx).await)? {
-            Some(body) => wire::sha1_of_file(&body, sha256).map(Some).map_err(CallError::from),
+            Some(body) => wire::file_by_sha256(&body, sha256).map(Some).map_err(CallError::from),
             None => Ok(None),
         }
     }

@@ -1,4 +1,5 @@
-//! Builds the advanced hunting query that finds the alerts of a device, an account, a file, an address or a domain.
+//! Builds the advanced hunting queries: for the alerts of a device, an account, a file, an address or a domain, and for what
+//! Defender says of a device or a file itself.
 //!
 //! Advanced hunting takes no parameters, so the text of the query must contain what a caller sends. It contains it only
 //! as a string literal, and only [`literal`] builds one.
@@ -8,7 +9,7 @@
 
 use url::Url;
 
-use super::GraphQuery;
+use super::{GraphContextQuery, GraphQuery};
 use crate::domain::alert::Alert;
 use crate::domain::evidence::Detail;
 use crate::domain::subject::{DeviceName, FileHash};
@@ -33,6 +34,34 @@ pub(super) fn text(query: &GraphQuery) -> Option<String> {
          | summarize arg_max(Timestamp, *) by AlertId\n| top {} by Timestamp desc\n| project-away AdditionalFields",
         MAX_ALERTS + 1
     ))
+}
+
+/// The most devices of one name that a context is chosen from.
+const MAX_DEVICES: usize = 10;
+
+/// Returns the text of a query about a subject itself; `None` if no literal can hold the name.
+///
+/// The newest row of a device can lack what older ones tell, and then its `OSPlatform` is empty.
+pub(super) fn context(query: &GraphContextQuery) -> Option<String> {
+    let (column, hash) = match query {
+        GraphContextQuery::Device(id) => {
+            return Some(devices(&condition(&GraphQuery::Machine(id.clone()))?));
+        }
+        GraphContextQuery::DeviceNamed(name) => {
+            return Some(devices(&condition(&GraphQuery::MachineName(name.clone()))?));
+        }
+        GraphContextQuery::File(FileHash::Sha1(sha1)) => ("SHA1", sha1.as_str()),
+        GraphContextQuery::File(FileHash::Sha256(sha256)) => ("SHA256", sha256.as_str()),
+    };
+    Some(format!("print {column} = {}\n| invoke FileProfile(\"{column}\", 1)", literal(hash)?))
+}
+
+/// Returns the query for the newest row of each device.
+fn devices(condition: &str) -> String {
+    format!(
+        "DeviceInfo\n| where Timestamp > ago({WINDOW_DAYS}d)\n| where {condition}\n| where isnotempty(OSPlatform)\n\
+         | summarize arg_max(Timestamp, *) by DeviceId\n| top {MAX_DEVICES} by Timestamp desc"
+    )
 }
 
 /// Returns the condition of the query. Only rows of type `Machine` have a device; `User` and `Mailbox` rows have accounts;
@@ -259,6 +288,28 @@ mod tests {
     }
 
     #[test]
+    fn each_context_has_its_query() {
+        let (sha1, sha256) = ("01".repeat(20), "01".repeat(32));
+        let devices = |condition: &str| {
+            format!(
+                "DeviceInfo\n| where Timestamp > ago(30d)\n| where {condition}\n| where isnotempty(OSPlatform)\n\
+                 | summarize arg_max(Timestamp, *) by DeviceId\n| top 10 by Timestamp desc"
+            )
+        };
+        for (kind, text, right) in [
+            (Kind::Machine, sha1.as_str(), Some(devices(&format!("DeviceId =~ \"{sha1}\"")))),
+            (Kind::Machine, "a.b", Some(devices("(DeviceName =~ \"a.b\" or DeviceName =~ \"a\")"))),
+            (Kind::File, &sha1, Some(format!("print SHA1 = \"{sha1}\"\n| invoke FileProfile(\"SHA1\", 1)"))),
+            (Kind::File, &sha256, Some(format!("print SHA256 = \"{sha256}\"\n| invoke FileProfile(\"SHA256\", 1)"))),
+            (Kind::Domain, "a.example", None),
+            (Kind::User, "dana", None),
+        ] {
+            let query = query(kind, text).expect("a query");
+            assert_eq!(GraphContextQuery::of(&query).and_then(|query| context(&query)), right, "{text}");
+        }
+    }
+
+    #[test]
     fn a_url_matches_its_domain_and_parent_domains() {
         let domain = "shop.evil.example";
         for address in [
@@ -337,16 +388,28 @@ mod tests {
         same.chars().filter(|character| !character.is_whitespace()).collect()
     }
 
-    /// Whether the query about a text has the structure of a typical one, and its literals hold nothing but the text.
+    /// The texts of the queries for the alerts and for the context of a subject.
+    fn texts(query: &GraphQuery) -> [Option<String>; 2] {
+        [super::text(query), GraphContextQuery::of(query).and_then(|query| context(&query))]
+    }
+
+    /// Whether the queries about a text have the structure of typical ones, and their literals hold nothing but the text.
     fn is_structure_kept(kind: Kind, text: &str) -> bool {
         let Some(asked) = query(kind, text) else { return true };
-        let (outside, literals) = split_literals(&super::text(&asked).expect("every subject has a query"));
-        let is_typical = TYPICAL.into_iter().filter(|(typical, _)| *typical == kind).any(|(_, typical)| {
-            let typical = query(kind, typical).and_then(|typical| super::text(&typical));
-            typical.is_some_and(|typical| split_literals(&typical).0 == outside)
-        });
+        let typical: Vec<_> = TYPICAL
+            .into_iter()
+            .filter(|(typical, _)| *typical == kind)
+            .filter_map(|(_, typical)| query(kind, typical))
+            .map(|query| texts(&query).map(|text| text.map(|text| split_literals(&text).0)))
+            .collect();
         let whole = comparable(text);
-        is_typical && literals.iter().all(|part| whole.contains(&comparable(part.trim_end_matches('.'))))
+        texts(&asked).into_iter().enumerate().all(|(at, text)| {
+            let Some((outside, literals)) = text.map(|text| split_literals(&text)) else { return kind == Kind::User };
+            let is_typical = typical.iter().any(|typical| typical[at].as_ref() == Some(&outside));
+            // The name of the column that `FileProfile` reads is a literal too.
+            let mut own = literals.iter().filter(|part| !matches!(part.as_str(), "SHA1" | "SHA256"));
+            is_typical && own.all(|part| whole.contains(&comparable(part.trim_end_matches('.'))))
+        })
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Graph {
         let mut warnings = Warnings::default();
         let detail = format!("Advanced hunting sees the last {WINDOW_DAYS} days: older alerts are not among these.");
         warnings.add(WarningCode::HuntingWindow, detail);
-        let answer = self.hunt(query, ctx).await?;
+        let answer = self.hunt(hunting::text(query), ctx).await?;
         let wire::Rows { by_alert: mut rows, without_id } = wire::rows(&answer)?;
         if without_id > 0 {
             let detail = format!("Advanced hunting has {without_id} more rows, which name no alert.");
@@ -73,8 +73,9 @@ impl Graph {
             .complete_if(completed.failed == 0 && without_id == 0))
     }
 
-    async fn hunt(&self, query: &GraphQuery, ctx: &Context) -> Result<SharedStr, CallError> {
-        let query = hunting::text(query).ok_or_else(|| ClientError::malformed("a name that no query can hold"))?;
+    /// Sends a query; `None` if no literal can hold its name.
+    pub(super) async fn hunt(&self, query: Option<String>, ctx: &Context) -> Result<SharedStr, CallError> {
+        let query = query.ok_or_else(|| ClientError::malformed("a name that no query can hold"))?;
         let url = self.address(&["security", "runHuntingQuery"])?;
         let body = Bytes::from(json!({"Query": query, "Timespan": TIMESPAN}).to_string());
         let call = |token| Call {

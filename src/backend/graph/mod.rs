@@ -8,6 +8,7 @@
 //! <https://learn.microsoft.com/graph/api/security-security-runhuntingquery>.
 
 mod batch;
+mod context;
 mod hunting;
 mod lists;
 mod query;
@@ -20,14 +21,21 @@ use crate::backend::{findings_of_alert, findings_of_incident, unknown_alert};
 use crate::client::{self, Api, Call, ClientError, Context, Reply};
 use crate::config::Settings;
 use crate::credentials::{Authorized, CallError};
+use crate::domain::context::DeviceContext;
 use crate::domain::findings::Findings;
 use crate::domain::portal::Portal;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::{AlertId, IncidentId};
 use crate::domain::warning::Warnings;
 use crate::lenient_json::body::Page;
+pub(crate) use context::GraphContextQuery;
 pub(crate) use hunting::MAX_ALERTS;
 pub(crate) use query::{GraphQuery, READ_ALERTS, READ_INCIDENTS, RUN_HUNTING, missing, origin};
+
+/// Fills in what a device's context lacks from the evidence of its alerts.
+pub(crate) fn complete_device(device: &mut DeviceContext, findings: &Findings) {
+    wire::complete_device(device, &findings.alerts);
+}
 
 /// The `Prefer` header. Without it, enumeration members that Microsoft added later arrive as `unknownFutureValue`.
 ///

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::context;
 use crate::domain::alert::{Alert, AlertAccount};
+use crate::domain::context::FileContext;
 use crate::domain::evidence::{self, Detail, Entity, Evidence, NestedEntities};
 use crate::domain::path::FileLocation;
 use crate::domain::shared_str::SharedStr;
@@ -54,17 +56,36 @@ fn of_evidence(user: &evidence::User) -> User<'_> {
     }
 }
 
+pub(super) fn first_file(alert: &Alert) -> Option<&evidence::File> {
+    first(alert, |entity| if let Entity::File(file) = entity { Some(file) } else { None })
+}
+
+pub(super) fn first_process(alert: &Alert) -> Option<&evidence::Process> {
+    first(alert, |entity| if let Entity::Process(process) = entity { Some(process) } else { None })
+}
+
 /// The first file.
-pub(super) fn file(alert: &Alert) -> Option<Value> {
-    let file = first(alert, |entity| if let Entity::File(file) = entity { Some(file) } else { None })?;
+pub(super) fn file(alert: &Alert, about: Option<&FileContext>) -> Option<Value> {
+    let file = first_file(alert)?;
     let FileLocation { directory, path } = FileLocation::new(file.path.filled(), file.name.filled());
-    let hash = json!({"md5": file.md5, "sha1": file.sha1, "sha256": file.sha256});
-    Some(json!({"name": file.name, "directory": directory, "path": path, "hash": hash}))
+    Some(json!({
+        "name": file.name,
+        "directory": directory,
+        "path": path,
+        "hash": {
+            "md5": file.md5.filled().or_else(|| about?.md5.filled()),
+            "sha1": file.sha1.filled().or_else(|| about?.sha1.filled()),
+            "sha256": file.sha256.filled().or_else(|| about?.sha256.filled()),
+        },
+        "size": about.map(|about| about.size),
+        "code_signature": context::code_signature(about),
+        "pe": context::pe(about),
+    }))
 }
 
 /// The first process, and the one that started it.
-pub(super) fn process(alert: &Alert) -> Option<Value> {
-    let process = first(alert, |entity| if let Entity::Process(process) = entity { Some(process) } else { None })?;
+pub(super) fn process(alert: &Alert, about: Option<&FileContext>) -> Option<Value> {
+    let process = first_process(alert)?;
     let parent = &process.parent;
     let user = process.user.as_deref().map(of_evidence).unwrap_or_default();
     Some(json!({
@@ -73,7 +94,13 @@ pub(super) fn process(alert: &Alert) -> Option<Value> {
         "executable": FileLocation::new(process.path.filled(), process.name.filled()).path,
         "command_line": process.command_line,
         "start": process.created_at,
-        "hash": {"sha1": process.sha1, "sha256": process.sha256},
+        "hash": {
+            "md5": about.map(|about| &about.md5),
+            "sha1": process.sha1.filled().or_else(|| about?.sha1.filled()),
+            "sha256": process.sha256.filled().or_else(|| about?.sha256.filled()),
+        },
+        "code_signature": context::code_signature(about),
+        "pe": context::pe(about),
         "parent": {
             "pid": parent.pid,
             "name": parent.name,

@@ -6,6 +6,7 @@
 //!
 //! Sources: <https://www.elastic.co/guide/en/ecs/8.17/ecs-field-reference.html>.
 
+mod context;
 mod event;
 mod evidence;
 mod related;
@@ -14,8 +15,9 @@ mod vendor;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use self::context::Context;
 use self::vendor::Defender;
-use crate::domain::alert::{Alert, Device};
+use crate::domain::alert::Alert;
 use crate::domain::enrichment::Enrichment;
 use crate::formats::filled::Filled;
 use crate::formats::format::{BodyKind, BodySchemas, FormatSpec, Renderer};
@@ -65,6 +67,7 @@ struct Microsoft<'a> {
 }
 
 fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a> {
+    let context = Context::of(alert, enrichment.context);
     let tenant = alert.tenant_id.filled();
     let product = alert.service_source.filled().unwrap_or(enrichment.source.product);
     let times = [alert.updated_at, alert.created_at, alert.last_seen, alert.first_seen];
@@ -80,10 +83,10 @@ fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a
             "description": alert.description,
         },
         "threat": event::threat(alert),
-        "host": alert.device.as_ref().map(host),
+        "host": alert.device.as_ref().map(|device| context::host(device, context.host)),
         "user": evidence::user(alert),
-        "file": evidence::file(alert),
-        "process": evidence::process(alert),
+        "file": evidence::file(alert, context.file),
+        "process": evidence::process(alert, context.process),
         "registry": evidence::registry(alert),
         "url": evidence::url(alert),
         "email": evidence::email(alert),
@@ -93,15 +96,9 @@ fn document<'a>(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Document<'a
         "observer": {"vendor": "Microsoft", "product": product, "name": alert.detection_source},
         "organization": {"id": tenant},
         "cloud": {"provider": tenant.map(|_| "azure"), "account": {"id": tenant}},
-        "related": related::of(alert),
+        "related": related::of(alert, context),
     });
-    Document { fields, microsoft: Microsoft { defender: Defender::of(alert, enrichment) } }
-}
-
-/// The device of the alert, with its name in lower case, as the schema recommends.
-fn host(device: &Device) -> Value {
-    let name = device.name.filled();
-    json!({"id": device.id, "name": name.map(str::to_lowercase), "hostname": name})
+    Document { fields, microsoft: Microsoft { defender: Defender::of(alert, enrichment, context) } }
 }
 
 fn schemas() -> Vec<(&'static str, Value)> {

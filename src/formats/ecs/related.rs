@@ -6,11 +6,12 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use super::context::Context;
 use crate::domain::alert::{Alert, Device};
 use crate::domain::evidence::{Entity, Evidence};
 use crate::formats::filled::Filled;
 
-pub(super) fn of(alert: &Alert) -> Value {
+pub(super) fn of(alert: &Alert, context: Context<'_>) -> Value {
     let (mut hosts, mut users, mut ips, mut hashes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for device in alert.devices() {
         add_device(&mut hosts, device);
@@ -38,6 +39,8 @@ pub(super) fn of(alert: &Alert) -> Value {
             Entity::Url(_) | Entity::Registry(_) => {}
         }
     }
+    ips.extend(context.addresses());
+    hashes.extend(context.hashes());
     users.extend(alert.logged_on_users.iter().filter_map(|user| user.name.filled()));
     json!({
         "hosts": distinct(hosts.into_iter()),

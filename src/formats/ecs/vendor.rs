@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use super::context::{Context, WithoutField};
 use super::related::distinct;
 use crate::domain::alert::{Alert, Device};
 use crate::domain::enrichment::Enrichment;
@@ -25,6 +26,8 @@ pub(super) struct Defender<'a> {
     investigation: Investigation<'a>,
     incident: Incident<'a>,
     devices: Vec<&'a Device>,
+    /// What Defender says of the subject itself.
+    context: Option<WithoutField<'a>>,
     warnings: Vec<WarningCode>,
 }
 
@@ -51,7 +54,7 @@ enum Incident<'a> {
 }
 
 impl<'a> Defender<'a> {
-    pub(super) fn of(alert: &'a Alert, enrichment: &'a Enrichment<'_>) -> Self {
+    pub(super) fn of(alert: &'a Alert, enrichment: &'a Enrichment<'_>, context: Context<'a>) -> Self {
         Self {
             subject: Subject { kind: enrichment.kind.as_str(), id: enrichment.id },
             alert: Without { value: alert, is_left_out: has_a_place },
@@ -62,6 +65,7 @@ impl<'a> Defender<'a> {
                 None => Incident::Named { id: &alert.incident_id },
             },
             devices: alert.devices().collect(),
+            context: context.without_field(),
             warnings: codes(&enrichment.warnings),
         }
     }

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::account::User;
 use super::attacks::{self, Attack};
+use super::context::Unmapped;
 use super::device::{self, Device, Resource};
 use super::evidence::{Artifact, artifacts};
 use super::file::Fingerprint;
@@ -19,6 +20,7 @@ use super::timestamps::{first_of, milliseconds};
 use super::unmapped::OfAlert;
 use super::words;
 use crate::domain::alert::{Alert, Comment};
+use crate::domain::context::SubjectContext;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::vocabulary::AlertVerdict;
 use crate::formats::filled::Filled;
@@ -76,6 +78,8 @@ pub(super) struct Detection<'a> {
     pub(super) warnings: Vec<&'a str>,
     /// The upstream body of the alert.
     pub(super) raw: Option<Cow<'a, str>>,
+    /// What Defender says of the subject of the answer.
+    pub(super) context: Option<&'a SubjectContext>,
 }
 
 impl Detection<'_> {
@@ -125,9 +129,12 @@ impl Serialize for Detection<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let alert = self.alert;
         let attacks = attacks::of(alert);
-        let device = Device::of(alert);
-        let resources = device::resources(alert);
-        let evidences = artifacts(&alert.evidence);
+        let mut device = Device::of(alert);
+        let has_subject = device.as_mut().is_some_and(|device| device.add_context(self.context));
+        let resources = device::resources(alert, self.context);
+        let mut evidences = artifacts(&alert.evidence);
+        let files = evidences.iter_mut().flat_map(Artifact::files);
+        let subject_files = files.map(|file| file.add_context(self.context)).filter(|is_subject| *is_subject).count();
         let id = finding::uid(alert);
         let detections = alert.evidence.iter().filter_map(|item| item.detection_status.filled());
         let (action, disposition) = words::outcome(&detections.collect::<Vec<_>>());
@@ -151,7 +158,10 @@ impl Serialize for Detection<'_> {
             observables: observables::of_detection(device.as_ref(), &resources, &evidences, &alert.evidence),
             evidences: &evidences,
             metadata: self.metadata(&id),
-            unmapped: OfAlert::of(alert),
+            unmapped: OfAlert::with_context(
+                alert,
+                self.context.map(|context| Unmapped::of(context, has_subject, subject_files > 0)),
+            ),
             raw_data: self.raw.as_deref(),
             raw_data_size: self.raw.as_deref().map(str::len),
             raw_data_hash: self.raw.as_deref().map(Fingerprint::of),

@@ -137,6 +137,12 @@ pub(super) fn artifacts(evidence: &[Evidence]) -> Vec<Artifact<'_>> {
 }
 
 impl<'a> Artifact<'a> {
+    /// The file, and the image of the process.
+    pub(super) fn files(&mut self) -> impl Iterator<Item = &mut File<'a>> {
+        let image = self.process.as_mut().and_then(|process| process.file.as_mut());
+        self.file.iter_mut().chain(image)
+    }
+
     fn of(item: &'a Evidence) -> Self {
         let verdict = item.verdict.filled().map(words::evidence_verdict);
         let data = Data {

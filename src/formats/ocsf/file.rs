@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::context::{FileProduct, Signature};
 use crate::domain::path::FileLocation;
 use crate::formats::filled::filled;
 
@@ -13,13 +14,17 @@ use crate::formats::filled::filled;
 const REGULAR: u8 = 1;
 
 /// A file.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct File<'a> {
     pub(super) name: &'a str,
     pub(super) path: Cow<'a, str>,
     pub(super) parent_folder: Option<&'a str>,
     pub(super) type_id: u8,
     pub(super) hashes: Vec<Fingerprint<'a>>,
+    pub(super) size: Option<i64>,
+    pub(super) company_name: Option<&'a str>,
+    pub(super) product: Option<FileProduct<'a>>,
+    pub(super) signature: Option<Signature>,
 }
 
 /// A hash of some content.
@@ -44,19 +49,27 @@ impl<'a> FileMembers<'a> {
     /// The file; `None` if it has neither a name nor a hash. OCSF requires a name, so the strongest hash replaces a missing
     /// one.
     pub(super) fn file(self) -> Option<File<'a>> {
-        let hashes: Vec<_> = [("MD5", 1, self.md5), ("SHA-1", 2, self.sha1), ("SHA-256", 3, self.sha256)]
-            .into_iter()
-            .filter_map(|(algorithm, algorithm_id, value)| {
-                Some(Fingerprint { algorithm, algorithm_id, value: Cow::Borrowed(filled(value)?) })
-            })
-            .collect();
+        let hashes = hashes(self.md5, self.sha1, self.sha256).collect();
         let folder = filled(self.path);
         let (name, path, parent_folder) = match filled(self.name) {
             Some(name) => (name, FileLocation::new(folder, Some(name)).path.unwrap_or_default(), None),
             None => (filled(self.sha256).or(filled(self.sha1)).or(filled(self.md5))?, Cow::default(), folder),
         };
-        Some(File { name, path, parent_folder, type_id: REGULAR, hashes })
+        Some(File { name, path, parent_folder, type_id: REGULAR, hashes, ..File::default() })
     }
+}
+
+/// The hashes that are known.
+pub(super) fn hashes<'a>(
+    md5: Option<&'a str>,
+    sha1: Option<&'a str>,
+    sha256: Option<&'a str>,
+) -> impl Iterator<Item = Fingerprint<'a>> {
+    [("MD5", 1, md5), ("SHA-1", 2, sha1), ("SHA-256", 3, sha256)].into_iter().filter_map(
+        |(algorithm, algorithm_id, value)| {
+            Some(Fingerprint { algorithm, algorithm_id, value: Cow::Borrowed(filled(value)?) })
+        },
+    )
 }
 
 impl Fingerprint<'_> {

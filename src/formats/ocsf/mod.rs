@@ -9,6 +9,7 @@
 
 mod account;
 mod attacks;
+mod context;
 mod detection;
 mod device;
 mod evidence;
@@ -139,8 +140,15 @@ impl<'a> Bundle<'a> {
 /// The events of an answer. `outline` replaces an alert that is too large to be listed.
 fn events<'a>(enrichment: &'a Enrichment<'a>, outline: Option<&'a Alert>) -> Vec<Event<'a>> {
     let (product, retrieved_at) = (enrichment.source.product, enrichment.source.retrieved_at);
-    let detection =
-        |alert| Detection { alert, product, retrieved_at, is_truncated: false, warnings: Vec::new(), raw: None };
+    let detection = |alert| Detection {
+        alert,
+        product,
+        retrieved_at,
+        is_truncated: false,
+        warnings: Vec::new(),
+        raw: None,
+        context: enrichment.context,
+    };
     match enrichment.kind {
         Kind::Alert => {
             let alone = |alert| Detection {

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::device;
 use super::evidence::{Artifact, artifacts};
 use super::timestamps::milliseconds;
+use super::{context, device};
 use crate::domain::alert::{self, Alert, Device, LoggedOnUser};
 use crate::domain::enrichment::{Counts, Enrichment};
 use crate::domain::entities::DeviceEntity;
@@ -38,6 +38,8 @@ pub(super) struct OfAlert<'a> {
     comments: Vec<Comment<'a>>,
     /// Only if it is false: then missing evidence has no meaning.
     evidence_loaded: Option<bool>,
+    /// What Defender says of the subject itself.
+    context: Option<context::Unmapped<'a>>,
     extra: &'a Extra,
 }
 
@@ -87,7 +89,11 @@ struct Comment<'a> {
 }
 
 impl<'a> OfAlert<'a> {
-    pub(super) fn of(alert: &'a Alert) -> Self {
+    pub(super) fn with_context(alert: &'a Alert, context: Option<context::Unmapped<'a>>) -> Self {
+        Self { context, ..Self::of(alert) }
+    }
+
+    fn of(alert: &'a Alert) -> Self {
         Self {
             classification: &alert.classification,
             determination: &alert.determination,
@@ -104,6 +110,7 @@ impl<'a> OfAlert<'a> {
             logged_on_users: &alert.logged_on_users,
             comments: comments(&alert.comments),
             evidence_loaded: Some(false).filter(|_| !alert.evidence_loaded),
+            context: None,
             extra: &alert.extra,
         }
     }

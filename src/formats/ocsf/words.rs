@@ -110,6 +110,28 @@ pub(super) fn verdict_of(verdict: Verdict, classification: Option<&str>) -> Capt
     }
 }
 
+/// `type_id` of an operating system, and its caption. Defender's words begin with the system's: `WindowsServer2022`.
+pub(super) fn operating_system(platform: Option<&str>) -> (u16, &str) {
+    let Some(platform) = platform else { return (0, "Unknown") };
+    let known = [(100, "Windows"), (200, "Linux"), (201, "Android"), (300, "macOS"), (301, "iOS"), (302, "iPadOS")];
+    let begins = |name: &str| platform.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    let known = known.into_iter().find(|(_, name)| begins(name));
+    known.unwrap_or_else(|| (99, other(Some(platform)).word))
+}
+
+/// `risk_level_id` of a device.
+///
+/// Source: <https://learn.microsoft.com/defender-endpoint/api/machine>, `riskScore`.
+pub(super) fn risk(word: &str) -> Caption<'_> {
+    match word {
+        "Informational" => caption(0, "Info"),
+        "Low" => caption(1, "Low"),
+        "Medium" => caption(2, "Medium"),
+        "High" => caption(3, "High"),
+        word => other(Some(word)),
+    }
+}
+
 /// `verdict_id` of an item of evidence, whose words are Microsoft's.
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/security-alertevidence>, `verdict`.

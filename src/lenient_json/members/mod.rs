@@ -96,6 +96,11 @@ impl<'de> Members<'de> {
         Self { list: Vec::new(), last: [0; BUCKETS], body }
     }
 
+    /// The same members, whose texts are copied out of the body rather than share its memory.
+    pub(crate) fn detached(self) -> Self {
+        Self { body: &NO_BODY, ..self }
+    }
+
     /// Reads the members of the next value, which has to be an object.
     pub(super) fn of(json: &mut Json<'de>) -> Result<Self, Malformed> {
         let mut members = Self::within(json.body());

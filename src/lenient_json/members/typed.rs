@@ -92,6 +92,15 @@ impl<'de> Members<'de> {
         integer
     }
 
+    /// Takes out a truth value: a boolean, its text, or 0 or 1.
+    pub(crate) fn boolean(&mut self, name: &'static str, warnings: &mut Warnings) -> Option<bool> {
+        match &*self.word(name, warnings)?.to_ascii_lowercase() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        }
+    }
+
     /// Takes out a list of texts. A single text is a list of one. Empty texts are omitted.
     pub(crate) fn texts(&mut self, names: &[&'static str], warnings: &mut Warnings) -> Vec<SharedStr> {
         let Some((name, value)) = self.take_any(names) else { return Vec::new() };

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use defender_enrich::domain::alert::{Alert, AlertAccount, Comment, Device, LoggedOnUser};
+use defender_enrich::domain::context::{DeviceContext, DomainContext, FileContext, IpContext, SubjectContext};
 use defender_enrich::domain::enrichment::{Answer, BackendName, CacheState, RenderOptions, Source};
 use defender_enrich::domain::evidence::{
-    Address, Detail, Evidence, File, Ip, Mail, Mailbox, NestedEntities, Parent, Process, Registry, User,
+    Address, Detail, Entity, Evidence, File, Ip, Mail, Mailbox, NestedEntities, Parent, Process, Registry, User,
 };
 use defender_enrich::domain::extra::Extra;
 use defender_enrich::domain::findings::Findings;
@@ -276,20 +277,20 @@ fn file(rng: &mut Rng) -> File {
     File { name: some(rng), path: some(rng), sha1: some(rng), sha256: some(rng), md5: some(rng) }
 }
 
-fn process_id(rng: &mut Rng) -> Option<i64> {
+fn number(rng: &mut Rng) -> Option<i64> {
     maybe(rng, |rng| if rng.bool() { rng.i64(0..9999) } else { rng.i64(..) })
 }
 
 fn process(rng: &mut Rng) -> Process {
     Process {
-        pid: process_id(rng),
+        pid: number(rng),
         command_line: some(rng),
         created_at: time(rng),
         name: some(rng),
         path: some(rng),
         sha1: some(rng),
         sha256: some(rng),
-        parent: Parent { pid: process_id(rng), name: some(rng), path: some(rng), created_at: time(rng) },
+        parent: Parent { pid: number(rng), name: some(rng), path: some(rng), created_at: time(rng) },
         user: rng.bool().then(|| Box::new(user(rng))),
     }
 }
@@ -460,6 +461,84 @@ fn step(rng: &mut Rng) -> Step {
     Step::new(one_of(rng, &names), text(rng), text(rng))
 }
 
+/// Generates what is said of the subject: of the device and the file of an alert, or of others.
+fn context(rng: &mut Rng, alerts: &[Alert]) -> SubjectContext {
+    let files = alerts.iter().flat_map(|alert| &alert.evidence).flat_map(Evidence::entities);
+    let mut hashes = files.filter_map(|entity| match entity {
+        Entity::File(file) => file.sha1.clone(),
+        Entity::Process(process) => process.sha1.clone(),
+        _ => None,
+    });
+    let hash = hashes.next().filter(|_| rng.bool());
+    let device = alerts.iter().find_map(|alert| alert.device.clone()).filter(|_| rng.bool()).unwrap_or_default();
+    SubjectContext {
+        device: rng.bool().then(|| DeviceContext { id: device.id, name: device.name, ..device_context(rng) }),
+        file: rng.bool().then(|| FileContext { sha1: hash.or_else(|| some(rng)), ..file_context(rng) }),
+        ip: rng.bool().then(|| IpContext {
+            address: some(rng),
+            org_prevalence: number(rng),
+            org_first_seen: time(rng),
+            org_last_seen: time(rng),
+        }),
+        domain: rng.bool().then(|| DomainContext {
+            name: some(rng),
+            org_prevalence: number(rng),
+            org_first_seen: time(rng),
+            org_last_seen: time(rng),
+        }),
+    }
+}
+
+fn device_context(rng: &mut Rng) -> DeviceContext {
+    let most = if rng.u8(0..50) == 0 { 500 } else { 5 };
+    DeviceContext {
+        id: None,
+        name: None,
+        os_platform: word_or_text(rng, &["Windows11", "Other", "macOS", "Linux"]),
+        os_version: some(rng),
+        health_status: some(rng),
+        onboarding_status: some(rng),
+        risk_score: word_or_text(rng, &["Informational", "None", "Other", "High"]),
+        exposure_level: some(rng),
+        device_value: some(rng),
+        group: some(rng),
+        tags: texts(rng, most),
+        ip_addresses: list(rng, most, |rng| {
+            word_or_text(rng, &["192.0.2.7", "fe80::1", "::1", "2001:db8::7"]).unwrap_or_default()
+        }),
+        public_ip: some(rng),
+        aad_device_id: some(rng),
+        first_seen: time(rng),
+        last_seen: time(rng),
+    }
+}
+
+fn file_context(rng: &mut Rng) -> FileContext {
+    FileContext {
+        sha1: None,
+        sha256: some(rng),
+        md5: some(rng),
+        size: number(rng),
+        publisher: some(rng),
+        product: some(rng),
+        signer: some(rng),
+        issuer: some(rng),
+        signature_valid: maybe(rng, Rng::bool),
+        determination: some(rng),
+        determination_value: some(rng),
+        global_prevalence: number(rng),
+        global_first_seen: time(rng),
+        global_last_seen: time(rng),
+        org_prevalence: number(rng),
+        org_first_seen: time(rng),
+        org_last_seen: time(rng),
+    }
+}
+
+fn word_or_text(rng: &mut Rng, words: &[&str]) -> Option<SharedStr> {
+    if rng.bool() { Some(one_of(rng, words).into()) } else { some(rng) }
+}
+
 /// Generates an answer of any kind.
 pub(super) fn answer(rng: &mut Rng) -> Answer {
     let kind = one_of(rng, &Kind::ALL);
@@ -470,6 +549,7 @@ pub(super) fn answer(rng: &mut Rng) -> Answer {
         _ => list(rng, 3, alert),
     };
     let incident = (kind == Kind::Incident && rng.u8(0..6) > 0).then(|| incident(rng));
+    let context = rng.bool().then(|| context(rng, &alerts));
     let subject = |rng: &mut Rng| match kind {
         Kind::Machine | Kind::User => name(rng).to_string(),
         Kind::Alert | Kind::File | Kind::Incident | Kind::Ip | Kind::Domain => text(rng),
@@ -482,6 +562,7 @@ pub(super) fn answer(rng: &mut Rng) -> Answer {
         resolution: list(rng, 2, step),
         warnings: list(rng, 3, warning),
         findings: Arc::new(Findings::new(alerts, incident, Vec::new(), Warnings::default())),
+        context,
         source: Source {
             product: "Microsoft Defender for Endpoint",
             backend: BackendName::Defender,

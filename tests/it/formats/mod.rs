@@ -1,6 +1,7 @@
 //! The formats of an answer beside its own JSON.
 
 mod attacks;
+mod context;
 mod ecs;
 mod hostile;
 mod live_markup;

@@ -86,9 +86,9 @@ impl Environment {
         Self { lambda, process }
     }
 
-    /// Invokes the function with ten seconds to go.
+    /// Invokes the function with a minute to go, more than a busy machine needs.
     pub(crate) async fn invoke(&self, event: &Value) -> Result<Value, Value> {
-        self.invoke_for(event, Duration::from_secs(10)).await
+        self.invoke_for(event, Duration::from_secs(60)).await
     }
 
     /// Invokes the function, and waits until its answer is out: a response, or a function error.

@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{ask_graph, service};
-use crate::harness::{ALERT, FALSE_ALARM, field, new_sandbox, showcase};
+use crate::harness::{
+    ALERT, DESK_042, FALSE_ALARM, FILE, FILE_SHA1, MACHINE, SIGNED_FILE, field, new_sandbox, showcase,
+};
 
-/// What of an answer may differ: where it came from, what was resolved for it, and what follows from Graph knowing the
-/// alerts of all products, each with its evidence.
-const OF_AN_ANSWER: &[&str] = &["source", "warnings", "resolution", "id", "url", "entities", "summary", "threats"];
+/// What of an answer may differ: where it came from, what was resolved for it and came along, and what follows from Graph
+/// knowing the alerts of all products, each with its evidence.
+const OF_AN_ANSWER: &[&str] =
+    &["source", "warnings", "resolution", "id", "url", "entities", "summary", "threats", "context"];
 /// What more may differ of a list, where Graph has alerts of other products, or none of a namesake.
 const OF_ANOTHER_LIST: &[&str] = &[
     "severity",
@@ -44,6 +47,10 @@ const OF_AN_ALERT: &[&str] = &[
     "url",
     "user",
 ];
+/// What of a context may differ: hunting has no determination of a file, no counts of the organization, and no value of a
+/// device that nobody has set; the evidence of the alerts has fewer addresses of a device.
+const OF_A_CONTEXT: &[&str] =
+    &["determination", "device_value", "ip_addresses", "org_first_seen", "org_last_seen", "org_prevalence"];
 /// What of an incident may differ.
 const OF_AN_INCIDENT: &[&str] = &["classification", "determination", "extra", "tenant_id", "url"];
 
@@ -103,6 +110,26 @@ async fn both_backends_give_the_same_answer() {
     };
     assert_eq!(beyond(&of_alerts, OF_AN_ALERT), Vec::<String>::new());
     assert_eq!(beyond(&of_incidents, OF_AN_INCIDENT), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn both_backends_say_the_same_of_a_device_and_of_a_file() {
+    let sandbox = new_sandbox().await;
+    let [older, newer] = [service(&sandbox, "defender", &[]).await, service(&sandbox, "graph", &[]).await];
+    for (field, value, member) in [
+        ("machine", DESK_042, "device"),
+        ("machine", MACHINE, "device"),
+        ("file_hash", FILE, "file"),
+        ("file_hash", FILE_SHA1, "file"),
+        ("file_hash", SIGNED_FILE, "file"),
+    ] {
+        let question = json!({field: value, "include": "context"});
+        let [one, two] = [older.post(question.clone()).await.answer(), newer.post(question).await.answer()];
+        let (one, two) = (&one["context"][member], &two["context"][member]);
+        for name in differing(one, two) {
+            assert!(OF_A_CONTEXT.contains(&name.as_str()), "{value}: {name} is {} and {}", one[&name], two[&name]);
+        }
+    }
 }
 
 #[tokio::test]

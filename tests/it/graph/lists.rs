@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{ask_graph, many_alerts, service};
 use crate::client::{ids, warnings};
 use crate::harness::{
-    ALERT, FILE, FILE_SHA1, Fault, GRAPH_AUDIENCE, MACHINE, NO_CACHE, QUIET_MACHINE, REIMAGED_MACHINE, Route, Service,
-    Times, USER, fast_forward, new_sandbox, seen,
+    ALERT, FILE, FILE_SHA1, Fault, GRAPH_AUDIENCE, MACHINE, NO_CACHE, PATIENT, QUIET_MACHINE, REIMAGED_MACHINE, Route,
+    Service, Times, USER, fast_forward, new_sandbox, seen,
 };
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn the_newest_two_hundred_are_completed_and_more_are_told() {
     let sandbox = new_sandbox().await;
     sandbox.set_graph_quota(1000, 1000);
     many_alerts(&sandbox, 230);
-    let service = service(&sandbox, "graph", &[("QUOTA_PER_MINUTE", "1000"), ("QUOTA_PER_HOUR", "10000")]).await;
+    let service = service(&sandbox, "graph", PATIENT).await;
     let answer = service.post(json!({"machine": MACHINE, "limit": 500})).await.answer();
     assert_eq!(answer["counts"]["alerts"], 200);
     assert!(warnings(&answer).contains(&"partial"));

@@ -39,6 +39,8 @@ pub struct Device {
     pub risk: Option<String>,
     /// `High`, `Medium`, `Low` or `None`.
     pub exposure: String,
+    /// What it is worth to the company, if somebody has said so: `High` or `Low`.
+    pub value: Option<String>,
     /// Tags that people have given it.
     pub tags: Vec<String>,
     /// Whether Defender takes it for another record of the same device.
@@ -85,8 +87,12 @@ pub struct File {
     pub name: String,
     /// Bytes.
     pub size: u64,
-    /// Who signed it, if anyone has.
+    /// The product that it belongs to.
+    pub product: Option<String>,
+    /// Who signed it, if anyone has. That is also its publisher.
     pub signer: Option<String>,
+    /// Who issued the signer's certificate.
+    pub issuer: Option<String>,
     /// `Malware`, `Pua`, `Clean`, `Unknown`.
     pub determination: String,
     /// The threat's name, for malware.
@@ -97,6 +103,20 @@ pub struct File {
     pub first_observed: String,
     /// Last seen worldwide.
     pub last_observed: String,
+    /// Where it is in the company, if it is on more devices than alerts tell of.
+    pub presence: Option<Presence>,
+}
+
+/// On how many devices of the company something was in 30 days.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Presence {
+    /// The devices.
+    pub devices: usize,
+    /// When it was first seen on one of them.
+    pub first_seen: Option<String>,
+    /// When it was last seen on one of them.
+    pub last_seen: Option<String>,
 }
 
 /// The product that raised an alert.

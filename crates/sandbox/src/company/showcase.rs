@@ -21,6 +21,8 @@ pub const USER: &str = "dana.reyes@contoso.com";
 pub const FILE: &str = "be247dc4ef5759515f205988b833a2db53d747c4f3c66f44d57d1aa9378e18b3";
 /// The same tool, by SHA-1.
 pub const FILE_SHA1: &str = "eb5c60a22f6c1b7ad57a8dbc621f302650c91e88";
+/// A common file that Microsoft has signed, by SHA-1.
+pub const SIGNED_FILE: &str = "dccc6bd29ea63c520818f9c7d34d58bb05651247";
 /// An incident that was merged into another, and that into [`INCIDENT`].
 pub const MERGED_INCIDENT: &str = "3098";
 /// The whole intrusion: endpoints, mail, cloud and identity.
@@ -45,7 +47,7 @@ const SHOWCASE: &[Subject] = &[
     subject("alert", ALERT, "credential theft, with process, file, user, address, URL and registry evidence"),
     subject("machine", MACHINE, "six alerts of every severity, open and closed; the name is resolved to a device id"),
     subject("user", USER, "a sign-in name becomes an account name, which a namesake in another domain shares"),
-    subject("file", FILE, "a SHA-256 becomes a SHA-1; the file was seen on two devices"),
+    subject("file", FILE, "rare, and nobody has signed it; a SHA-256 becomes a SHA-1"),
     subject(
         "incident",
         MERGED_INCIDENT,
@@ -55,6 +57,7 @@ const SHOWCASE: &[Subject] = &[
     subject("machine", REIMAGED_MACHINE, "it was re-imaged, and of its two records the active one is taken"),
     subject("ip", ADDRESS, "the address that the attacker's programs call home to, from two devices"),
     subject("domain", DOMAIN, "the name of that address"),
+    subject("file", SIGNED_FILE, "PowerShell: Microsoft has signed it, and it is on every device"),
     subject("machine", PHONE, "a phone, named by its owner"),
 ];
 

@@ -116,6 +116,53 @@ async fn an_invalid_hash_is_refused_and_both_hashes_find_a_file() {
 }
 
 #[tokio::test]
+async fn statistics_have_each_count_twice_and_nothing_seen_is_0() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let (address, domain) = (showcase::ADDRESS, showcase::DOMAIN);
+    for (target, name, count) in [
+        (format!("/api/files/{}/stats", showcase::FILE_SHA1), "sha1", 2),
+        (format!("/api/files/{}/stats", showcase::SIGNED_FILE), "sha1", 412),
+        (format!("/api/ips/{address}/stats?lookBackHours=720"), "ipAddress", 2),
+        ("/api/ips/192.0.2.250/stats".to_owned(), "ipAddress", 0),
+        (format!("/api/domains/{domain}/stats"), "host", 2),
+        ("/api/domains/nowhere.example/stats".to_owned(), "host", 0),
+    ] {
+        let stats = sandbox.mde(&target).await.json();
+        let counts = (&stats["organizationPrevalence"], &stats["orgPrevalence"]);
+        assert_eq!(counts, (&json!(count), &json!(count.to_string())), "{target}");
+        assert!(stats[name].is_string() && stats["orgLastSeen"].is_null() == (count == 0), "{target}: {stats}");
+    }
+    let unknown = format!("/api/files/{DESK_042}/stats");
+    for (target, status) in [
+        (unknown.as_str(), 404),
+        ("/api/files/xyz/stats", 400),
+        ("/api/ips/256.0.2.1/stats", 400),
+        ("/api/ips/192.0.2.1/stats?lookBackHours=721", 400),
+        ("/api/ips/192.0.2.1/machines", 404),
+    ] {
+        assert_eq!(sandbox.mde(target).await.status, status, "{target}");
+    }
+    sandbox.set_roles(DEFENDER_AUDIENCE, &["Alert.Read.All", "Machine.Read.All"]);
+    for (target, role) in
+        [("files/xyz/stats", "File.Read.All"), ("ips/x/stats", "Ip.Read.All"), ("domains/x/stats", "URL.Read.All")]
+    {
+        let refused = sandbox.mde(&format!("/api/{target}")).await;
+        assert!(refused.status == 403 && refused.text().contains(role), "{target}: {}", refused.text());
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_has_signed_has_null_for_its_signature() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let signature = async |hash| {
+        let file = sandbox.mde(&format!("/api/files/{hash}")).await.json();
+        ["filePublisher", "signer", "issuer", "isValidCertificate"].map(|name| !file[name].is_null())
+    };
+    assert_eq!(signature(showcase::FILE).await, [false; 4]);
+    assert_eq!(signature(showcase::SIGNED_FILE).await, [true; 4]);
+}
+
+#[tokio::test]
 async fn an_unknown_route_has_no_error_body() {
     let sandbox = Sandbox::start().await.unwrap();
     for target in ["/", "/api", "/api/alerts", "/api/alerts/", "/api/alerts/a/b", "/api/users/x", "/api/incidents/1"] {

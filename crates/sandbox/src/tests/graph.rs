@@ -78,6 +78,39 @@ async fn a_query_returns_alerts_newest_first() {
 }
 
 #[tokio::test]
+async fn the_newest_report_of_a_device_can_lack_what_the_one_before_tells() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let newest = async |condition: &str| {
+        let query = format!(
+            "DeviceInfo\n| where Timestamp > ago(30d)\n| where DeviceName =~ \"{}\"{condition}\n\
+             | summarize arg_max(Timestamp, *) by DeviceId\n| top 1 by Timestamp desc",
+            showcase::MACHINE
+        );
+        sandbox.graph("POST", HUNT, &json!({"Query": query}).to_string()).await.json()["results"][0].clone()
+    };
+    assert_eq!(newest("").await["OSPlatform"], "");
+    let full = newest(" and isnotempty(OSPlatform)").await;
+    assert_eq!((&full["OSVersionInfo"], &full["ExposureLevel"]), (&json!("24H2"), &json!("Medium")));
+    assert_eq!((&full["DeviceManualTags"], &full["AssetValue"]), (&json!("[\"Finance\"]"), &Value::Null));
+}
+
+#[tokio::test]
+async fn the_profile_of_an_unknown_hash_is_missing() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let profile = async |column: &str, hash: &str| {
+        let query = format!("print {column} = \"{hash}\"\n| invoke FileProfile({column}, 1)");
+        sandbox.graph("POST", HUNT, &json!({"Query": query}).to_string()).await.json()["results"][0].clone()
+    };
+    let signed = profile("SHA1", showcase::SIGNED_FILE).await;
+    assert_eq!((&signed["Signer"], &signed["IsCertificateValid"]), (&json!("Microsoft Windows"), &json!(true)));
+    let rare = profile("SHA256", showcase::FILE).await;
+    assert_eq!((&rare["GlobalPrevalence"], &rare["SignatureState"]), (&json!(12), &json!("Unsigned")));
+    assert_eq!((&rare["SHA1"], &rare["SHA2561"]), (&json!(showcase::FILE_SHA1), &json!(showcase::FILE)));
+    let unknown = profile("SHA1", &"0".repeat(40)).await;
+    assert_eq!((&unknown["ProfileAvailability"], &unknown["GlobalPrevalence"]), (&json!("Missing"), &Value::Null));
+}
+
+#[tokio::test]
 async fn a_batch_has_at_most_twenty_items_and_each_counts() {
     let sandbox = Sandbox::start().await.unwrap();
     assert_eq!(sandbox.graph("POST", "/v1.0/$batch", &items(&["x"; 21])).await.status, 400);

@@ -1,6 +1,7 @@
 //! The wire formats of the two older APIs, converted to domain types. Private to this backend.
 
 mod alert;
+mod context;
 mod evidence;
 mod incident;
 mod records;
@@ -17,7 +18,8 @@ use crate::lenient_json::members::Members;
 use alert::AlertReader;
 use incident::IncidentReader;
 
-pub(super) use records::{devices, sha1_of_file};
+pub(super) use context::{device_context, domain_context, file_context, ip_context};
+pub(super) use records::{devices, file_by_sha256};
 
 /// Reads the body of `GET /api/alerts/{id}`.
 pub(super) fn alert(body: &SharedStr, portal: Portal, warnings: &mut Warnings) -> Result<Alert, ClientError> {

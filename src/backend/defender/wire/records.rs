@@ -1,10 +1,9 @@
-//! Device and file records: only the members that resolve a name or a hash.
+//! Records of devices and files that resolve a name or a hash.
 
-use serde::Deserialize;
-
-use super::records as page_of;
+use super::{context, records as page_of};
 use crate::backend::defender::devices::DeviceRecord;
 use crate::client::ClientError;
+use crate::domain::context::FileContext;
 use crate::domain::shared_str::SharedStr;
 use crate::domain::subject::{DeviceId, Sha1, Sha256};
 use crate::domain::warning::Warnings;
@@ -21,34 +20,25 @@ pub(in crate::backend::defender) fn devices(body: &SharedStr) -> Result<Page<Dev
 }
 
 /// Reads a device record. `None`: its id does not have the known form, so its alerts cannot be requested.
-fn device(mut members: Members<'_>) -> Option<DeviceRecord> {
-    // The answer contains only the id of a record, so faults in its other members do not matter to the caller.
+fn device(members: Members<'_>) -> Option<DeviceRecord> {
+    let mut members = members.detached();
     let warnings = &mut Warnings::default();
-    let mut has_word = |name: &'static str, word: &str| {
-        members.text(&[name], warnings).is_some_and(|text| text.eq_ignore_ascii_case(word))
-    };
-    let is_active = has_word("healthStatus", "Active") && has_word("onboardingStatus", "Onboarded");
-    let is_superseded = has_word("isPotentialDuplication", "true") | has_word("isExcluded", "true");
-    Some(DeviceRecord {
-        id: DeviceId::parse(&members.text(&["id"], warnings)?)?,
-        name: members.text(&["computerDnsName"], warnings).unwrap_or_default(),
-        last_seen: members.timestamp(&["lastSeen"], warnings),
-        is_active,
-        is_superseded: is_superseded
-            || members.text(&["mergedIntoMachineId"], warnings).is_some_and(|id| !id.is_empty()),
-    })
+    let mut is_true = |name| members.boolean(name, warnings) == Some(true);
+    let is_marked = is_true("isPotentialDuplication") | is_true("isExcluded");
+    let is_merged = members.text(&["mergedIntoMachineId"], warnings).is_some();
+    let context = context::device(&mut members);
+    Some(DeviceRecord { id: DeviceId::parse(context.id.as_deref()?)?, is_superseded: is_marked || is_merged, context })
 }
 
-/// Reads the file's SHA-1 from the body of `GET /api/files/{sha256}`.
-pub(in crate::backend::defender) fn sha1_of_file(body: &SharedStr, requested: &Sha256) -> Result<Sha1, ClientError> {
-    #[derive(Deserialize)]
-    struct File {
-        sha1: String,
-        sha256: Option<String>,
-    }
-    let file: File = serde_json::from_str(body).map_err(|_| ClientError::malformed("no file record"))?;
-    if file.sha256.is_some_and(|sha256| !sha256.eq_ignore_ascii_case(requested.as_str())) {
+/// Reads the body of `GET /api/files/{sha256}`.
+pub(in crate::backend::defender) fn file_by_sha256(
+    body: &SharedStr,
+    requested: &Sha256,
+) -> Result<(Sha1, FileContext), ClientError> {
+    let file = context::read(body, context::file)?;
+    if file.sha256.as_deref().is_some_and(|sha256| !sha256.eq_ignore_ascii_case(requested.as_str())) {
         return Err(ClientError::malformed("the answer is about another subject"));
     }
-    Sha1::parse(&file.sha1).ok_or(ClientError::malformed("a file record without a SHA-1"))
+    let sha1 = file.sha1.as_deref().and_then(Sha1::parse);
+    Ok((sha1.ok_or(ClientError::malformed("a file record without a SHA-1"))?, file))
 }

@@ -1,6 +1,7 @@
 //! The wire formats of Graph, converted to domain types. Private to this backend.
 
 mod alert;
+mod context;
 mod evidence;
 mod incident;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::lenient_json::body::{Page, counted, object, page};
 use alert::AlertReader;
 use incident::IncidentReader;
 
+pub(super) use context::{complete_device, device_context, file_context};
 pub(super) use row::{Rows, rows};
 
 /// Reads an alert: a response of its own, or an item of a batch.

@@ -18,6 +18,7 @@ use crate::lenient_json::json::{Json, Malformed};
 use crate::lenient_json::members::Members;
 use crate::lenient_json::objects::ReadObject;
 use crate::lenient_json::shared_fields;
+use crate::lenient_json::value::Value;
 
 /// The columns that are read, and their names in this module.
 const COLUMNS: [(&str, &str); 16] = [
@@ -79,20 +80,32 @@ impl<'de> ReadObject<'de> for RowReader {
 
     fn read(&mut self, json: &mut Json<'de>) -> Result<Row<'de>, Malformed> {
         let row = json.value()?;
-        let mut members = Members::within(json.body());
-        Json::of_value(row, json.body()).object(|json| {
-            let name = json.name()?;
-            let value = json.value()?;
-            let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(&name));
-            // Hunting sends an empty text for a column without a value.
-            if value.json() != "\"\"" {
-                members.put(column.map_or(name, |(_, ours)| Cow::Borrowed(*ours)), value);
-            }
-            Ok(())
+        let mut members = members_of_row(row, json.body(), |name| {
+            let column = COLUMNS.iter().find(|(column, _)| column.eq_ignore_ascii_case(name));
+            column.map(|(_, ours)| *ours)
         })?;
         let alert_id = members.text(&["AlertId"], &mut Warnings::default()).unwrap_or_default();
         Ok(Row { alert_id, body: json.body().part(row.json()), members })
     }
+}
+
+/// Reads the columns of a row. `ours` returns our name of a column, whose name may be in any case.
+pub(super) fn members_of_row<'de>(
+    row: Value<'de>,
+    body: &'de SharedStr,
+    ours: impl Fn(&str) -> Option<&'static str>,
+) -> Result<Members<'de>, Malformed> {
+    let mut members = Members::within(body);
+    Json::of_value(row, body).object(|json| {
+        let name = json.name()?;
+        let value = json.value()?;
+        // Hunting sends an empty text for a column without a value.
+        if value.json() != "\"\"" {
+            members.put(ours(&name).map_or(name, Cow::Borrowed), value);
+        }
+        Ok(())
+    })?;
+    Ok(members)
 }
 
 impl Row<'_> {
