@@ -86,15 +86,16 @@ def check_terraform():
     conditions = lambda given: {(test, name, tuple(map(str, many(value)))) for test, pairs in given.items() for name, value in pairs.items() if isinstance(value, (str, int))}
     documents = {}
     with open(ROOT / "examples/terraform/main.tf") as file:
-        for block in bare(hcl2.load(file))["data"]:
-            documents.update(block.get("aws_iam_policy_document", {}))
+        example = bare(hcl2.load(file))
+    for block in example["data"]:
+        documents.update(block.get("aws_iam_policy_document", {}))
     written = documents["enrich"]
     found = [*written["statement"], *(content for dynamic in written["dynamic"] for content in dynamic["statement"]["content"])]
     promised = {}
     for statement in template["Resources"]["EnrichRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]:
         statement = statement.get("Fn::If", [None, statement])[1]
         promised[statement["Sid"]] = statement
-    same("Terraform's statements", sorted(s["sid"] for s in found), ["DecryptItsSecrets", "ProveItsIdentityToEntra", "ReadItsSecrets", "WriteItsLog"])
+    same("Terraform's statements", sorted(s["sid"] for s in found), ["DecryptItsSecrets", "DecryptItsTable", "ProveItsIdentityToEntra", "ReadItsSecrets", "ShareItsQuota", "WriteItsLog"])
     for statement in found:
         model = promised[statement["sid"]]
         same(f"Terraform: actions of {statement['sid']}", statement["actions"], many(model["Action"]))
@@ -102,6 +103,12 @@ def check_terraform():
         tests = {(c["test"], c["variable"], tuple(c["values"])) for c in statement.get("condition", [])}
         same(f"Terraform: conditions of {statement['sid']}", {t for t in tests if "${" not in str(t)}, conditions(model.get("Condition", {})))
         same(f"Terraform: number of conditions of {statement['sid']}", len(tests), sum(len(pairs) for pairs in model.get("Condition", {}).values()))
+    model = template["Resources"]["StateTable"]["Properties"]
+    table, = (block["aws_dynamodb_table"]["state"] for block in example["resource"] if "aws_dynamodb_table" in block)
+    attribute, ttl = table["attribute"][0], table["ttl"][0]
+    same("Terraform: the table's key", [{"AttributeName": attribute["name"], "AttributeType": attribute["type"]}], model["AttributeDefinitions"])
+    same("Terraform: the table's payment and key", (table["billing_mode"], table["hash_key"]), (model["BillingMode"], model["KeySchema"][0]["AttributeName"]))
+    same("Terraform: what expires", {"AttributeName": ttl["attribute_name"], "Enabled": ttl["enabled"]}, model["TimeToLiveSpecification"])
     schedule = template["Resources"]["SelfCheckRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     same("Terraform: what the schedule may do", [s["actions"] for s in documents["check"]["statement"]], [many(s["Action"]) for s in schedule])
 

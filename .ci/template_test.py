@@ -43,6 +43,9 @@ IDENTITY = {"Sid": "ProveItsIdentityToEntra", "Effect": "Allow", "Action": "sts:
                           "StringEquals": {"sts:SigningAlgorithm": "RS256"},
                           "NumericLessThanEquals": {"sts:DurationSeconds": 300}}}
 
+SHARE = {"Sid": "ShareItsQuota", "Effect": "Allow", "Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], "Resource": "<StateTable.Arn>"}
+DECRYPT_TABLE = {"Sid": "DecryptItsTable", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY,
+                 "Condition": {"StringEquals": {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com"}}}
 TRACES = {"Sid": "RecordTraces", "Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"}
 NETWORK = {"Sid": "UseItsNetwork", "Effect": "Allow", "Resource": "*",
            "Action": ["ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
@@ -62,6 +65,9 @@ SETS = {
     "signatures": (IAM, [secrets(DEFENDER), LOG], True, None),
     "signatures everywhere": ({**IAM, "FunctionUrl": "AWS_IAM"}, [secrets(DEFENDER), LOG], True, "AWS_IAM"),
     "federated": ({**USUAL, "FederatedCredential": "true"}, [secrets(DEFENDER, CALLERS), LOG, IDENTITY], False, None),
+    "shared quota": ({**USUAL, "SharedQuota": "true"}, [secrets(DEFENDER, CALLERS), LOG, SHARE], False, None),
+    "shared quota, own KMS key": ({**USUAL, "SharedQuota": "true", "StateKmsKeyArn": KEY}, [secrets(DEFENDER, CALLERS), LOG, SHARE, DECRYPT_TABLE], False, None),
+    "a key for no table": ({**USUAL, "StateKmsKeyArn": KEY}, [secrets(DEFENDER, CALLERS), LOG], False, None),
     "traced": ({**USUAL, "Tracing": "Active"}, [secrets(DEFENDER, CALLERS), LOG, TRACES], False, None),
     "in a network": ({**USUAL, "SubnetIds": "subnet-0a1b", "SecurityGroupIds": "sg-0a1b"}, [secrets(DEFENDER, CALLERS), LOG, NETWORK], False, None),
     "everything": ({**USUAL, "FederatedCredential": "true", "SecretsKmsKeyArn": KEY, "AuthMode": "iam", "FunctionUrl": "AWS_IAM"},
@@ -87,6 +93,7 @@ MALFORMED = {
     "CallerSecretArn": ["callers", CALLERS + "*"],
     "SecretsKmsKeyArn": ["alias/secrets", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*", f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/secrets"],
     "AlarmTopicArn": ["soc", f"arn:aws:sns:{REGION}:{ACCOUNT}:*"],
+    "StateKmsKeyArn": ["alias/state", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*"],
     "LogKmsKeyArn": ["alias/logs", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*"],
     "QuotaShare": ["0", "-1", "many"],
     "ThrottleBurst": ["0", "-1", "many"],
@@ -105,7 +112,7 @@ ALIAS = "<EnrichFunctionAliaslive>"
 # Each alarm, and its section of the runbook.
 ALARMS = {
     "CheckWarningAlarm": "the-check-warning-alarm", "CredentialAlarm": "the-credential-alarm", "FunctionErrorsAlarm": "the-function-errors-alarm", "QuotaAlarm": "the-quota-alarm",
-    "SlowAlarm": "the-slow-alarm", "ThrottlesAlarm": "the-throttles-alarm", "UnansweredAlarm": "the-unanswered-alarm",
+    "SharedQuotaAlarm": "the-shared-quota-alarm", "SlowAlarm": "the-slow-alarm", "ThrottlesAlarm": "the-throttles-alarm", "UnansweredAlarm": "the-unanswered-alarm",
 }
 
 NOTHING = object()                                    # what AWS::NoValue leaves
@@ -163,7 +170,7 @@ class Stack:
         if function == "Fn::Sub":
             text, local = (argument, {}) if isinstance(argument, str) else argument
             local = {k: self.resolve(v) for k, v in local.items()}
-            return re.sub(r"\$\{([^}]+)\}", lambda m: str(local.get(m[1]) or self.call("Ref", m[1])), text)
+            return re.sub(r"\$\{([^}]+)\}", lambda m: str(local[m[1]] if m[1] in local else self.call("Ref", m[1])), text)
         arguments = self.resolve(argument)
         if function == "Fn::Equals":
             return str(arguments[0]) == str(arguments[1])
@@ -248,9 +255,9 @@ def check_function(score, template):
     score.same("environment", as_text(function["Environment"]["Variables"]), ENVIRONMENT)
     full = {"DefenderRegion": "eu", "DefenderBackend": "graph", "EnrichTimeoutMs": "8000", "Page": "true", "AllowPrivateDestinations": "true", "CacheTtlSeconds": "0", "CacheStaleSeconds": "5",
             "SecretTtlSeconds": "60", "QuotaPerMinute": "7", "QuotaPerHour": "70", "SplunkFields": "machine=dest",
-            "McpOrigins": "https://chat.contoso.com"}
+            "McpOrigins": "https://chat.contoso.com", "SharedQuota": "true"}
     changed = {"DEFENDER_REGION": "eu", "DEFENDER_BACKEND": "graph", "ENRICH_PAGE": "true", "ENRICH_ALLOW_PRIVATE_DESTINATIONS": "true", "ENRICH_TIMEOUT_MS": "8000", "CACHE_TTL_S": "0", "CACHE_STALE_S": "5", "SECRET_TTL_S": "60",
-               "QUOTA_PER_MINUTE": "7", "QUOTA_PER_HOUR": "70", "SPLUNK_FIELDS": "machine=dest", "MCP_ORIGINS": "https://chat.contoso.com"}
+               "QUOTA_PER_MINUTE": "7", "QUOTA_PER_HOUR": "70", "SPLUNK_FIELDS": "machine=dest", "MCP_ORIGINS": "https://chat.contoso.com", "STATE_TABLE": "<StateTable>"}
     score.same("environment, all parameters given", as_text(Stack(template, {**USUAL, **full}).of_type("AWS::Lambda::Function")["EnrichFunction"]["Environment"]["Variables"]),
                {**ENVIRONMENT, **changed})
     bare = Stack(template, {**IAM, "DefenderCloud": "dod"}).of_type("AWS::Lambda::Function")["EnrichFunction"]["Environment"]["Variables"]
@@ -315,12 +322,28 @@ def check_versions(score, template):
     score.same("the description fits", sum(longest.values()) + len(longest) <= 256, True)
 
 
+def check_table(score, template):
+    """The table that environments share, where they do."""
+    for given, key in (({}, None), ({"StateKmsKeyArn": KEY}, {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY})):
+        stack = Stack(template, {**USUAL, "SharedQuota": "true", **given})
+        table = dict(stack.of_type("AWS::DynamoDB::Table")["StateTable"])
+        score.same("encryption of the table", table.pop("SSESpecification", None), key)
+        score.same("the table", table, {"BillingMode": "PAY_PER_REQUEST", "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                                        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}], "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True}})
+    score.same("the table ends with the stack", [stack.resources["StateTable"][policy] for policy in ("DeletionPolicy", "UpdateReplacePolicy")], ["Delete", "Delete"])
+    alone = Stack(template, USUAL)
+    score.same("no table without SharedQuota", [k for k in alone.resources if re.search("State|Shared|LocalQuota", k)], [])
+    call, = alone.of_type("AWS::CloudWatch::CompositeAlarm").values()
+    board, = alone.of_type("AWS::CloudWatch::Dashboard").values()
+    score.same("nobody watches a table that is not there", [text for text in (call["AlarmRule"], json.dumps(json.loads(board["DashboardBody"]))) if re.search("SharedQuota|LocalQuota", text)], [])
+
+
 def check_watching(score, template):
     for days in ("30", "7"):
         stack = Stack(template, {**USUAL, **({} if days == "30" else {"LogRetentionDays": days})})
         groups = stack.of_type("AWS::Logs::LogGroup")
         score.same(f"log retention {days}", {k: g.get("RetentionInDays") for k, g in groups.items()}, {"FunctionLogGroup": days, "AccessLogGroup": days})
-    stack = Stack(template, {**USUAL, "AlarmTopicArn": TOPIC, "LogLevel": "DEBUG"})
+    stack = Stack(template, {**USUAL, "AlarmTopicArn": TOPIC, "LogLevel": "DEBUG", "SharedQuota": "true"})
     function = stack.of_type("AWS::Lambda::Function")["EnrichFunction"]
     score.same("logging", function["LoggingConfig"], {"LogGroup": "<FunctionLogGroup>", "LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "SystemLogLevel": "INFO"})
     stage, = stack.of_type("AWS::ApiGatewayV2::Stage").values()
@@ -368,6 +391,7 @@ def check(written):
         score.same(f"{name}: refused by", Stack(template, parameters).refusals(), [rule])
     check_function(score, template)
     check_versions(score, template)
+    check_table(score, template)
     check_watching(score, template)
     return score
 
@@ -389,7 +413,9 @@ def spoiled():
     yield "a role made by SAM", "roles", lambda t: function(t).pop("Role")
     yield "decryption for all", "statements", lambda t: t["Conditions"].update(HasKmsKey={"Fn::Equals": ["a", "a"]})
     yield "identity for all", "statements", lambda t: t["Conditions"].update(IsFederated={"Fn::Equals": ["a", "a"]})
-    yield "a longer token", "federated: statements", lambda t: statements(t)[3]["Fn::If"][1]["Condition"]["NumericLessThanEquals"].update({"sts:DurationSeconds": 3600})
+    yield "a longer token", "federated: statements", lambda t: statements(t)[5]["Fn::If"][1]["Condition"]["NumericLessThanEquals"].update({"sts:DurationSeconds": 3600})
+    yield "a table for all", "no table without SharedQuota", lambda t: t["Resources"]["StateTable"].pop("Condition")
+    yield "rights to all tables", "shared quota: statements", lambda t: statements(t)[3]["Fn::If"][1].update(Resource="*")
     yield "no rule", "refused by", lambda t: t.pop("Rules")
     yield "a rule that always agrees", "refused by", lambda t: t["Rules"]["AnonymousIsDeliberate"]["Assertions"][0].update(Assert={"Fn::Equals": ["a", "a"]})
     yield "a rule that always refuses", "refused by", lambda t: t["Rules"]["ApiKeysHaveASecret"].pop("RuleCondition")

@@ -20,6 +20,7 @@ use crate::domain::portal::Portal;
 use crate::integrations;
 use crate::lookup::{Context, Deadline, Enricher};
 use crate::repetitions::SeenDeliveries;
+use crate::shared_state::{SharedState, Table};
 
 /// The time that Lambda's initialisation may spend on secrets and tokens. After a failure, the first use retries.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -37,6 +38,7 @@ pub struct Service {
     pub(crate) deliveries: Arc<SeenDeliveries>,
     pub(crate) slack_messages: SlackMessages,
     pub(crate) serves_page: bool,
+    shares_quota: bool,
     pub(crate) mcp_origins: AllowedOrigins,
     client: ApiClient,
     tasks: BackgroundTasks,
@@ -52,10 +54,18 @@ impl Service {
     ) -> Result<Arc<Self>, SettingError> {
         let notifier = Notifier::new(http, settings.destination_addresses, clock)?;
         let members = integrations::ALL.iter().map(|integration| integration.secrets.describe());
+        let table = settings.state_table.clone().map(|name| Table::new(&aws, name));
         let store = SecretStore::new(aws);
         let slack_messages = SlackMessages::new(http.clone(), settings.slack_response_url.clone());
         let client = ApiClient::new(http, &settings.endpoints, Arc::new(Quota::new(settings.quota)))?;
         let tokens = TokenCache::new(settings, store.clone(), client.clone());
+        let shared = table.map(|table| SharedState::new(settings, table, tokens.clone(), clock));
+        let (quota, shared_deliveries) = shared.map(|shared| (shared.quota, shared.deliveries)).unzip();
+        let shares_quota = quota.is_some();
+        let client = match quota {
+            Some(quota) => client.with_quota(Quota::shared(quota, settings.quota)),
+            None => client,
+        };
         let backends = Backends::new(Authorized::new(client.clone(), tokens.clone()), tokens.clone(), settings);
         Ok(Arc::new(Self {
             enricher: Enricher::new(backends, settings, clock),
@@ -66,9 +76,10 @@ impl Service {
             tokens,
             portal: settings.portal,
             splunk_fields: settings.splunk_fields.clone(),
-            deliveries: Arc::new(SeenDeliveries::new(clock)),
+            deliveries: Arc::new(SeenDeliveries::new(clock, shared_deliveries)),
             slack_messages,
             serves_page: settings.page,
+            shares_quota,
             mcp_origins: settings.mcp_origins.clone(),
             client,
             tasks: BackgroundTasks::new(settings.extensions_api.clone()),
@@ -148,6 +159,11 @@ impl Service {
             let destinations = self.notifier.destinations(secret).unwrap_or_default();
             integrations::may_answer_late(secret, !destinations.is_empty())
         })
+    }
+
+    /// Which quota the calls of a request were taken from, for the log.
+    pub(crate) fn quota_of(&self, ctx: &Context) -> &'static str {
+        if self.shares_quota && !ctx.counts_on_local_share() { "shared" } else { "local" }
     }
 
     /// The background tasks of the service.

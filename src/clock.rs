@@ -11,7 +11,7 @@ impl Clock {
     pub const SYSTEM: Self = Self(Timestamp::now);
 
     /// A clock that shows what `read` returns.
-    pub fn new(read: fn() -> Timestamp) -> Self {
+    pub const fn new(read: fn() -> Timestamp) -> Self {
         Self(read)
     }
 

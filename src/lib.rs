@@ -25,5 +25,6 @@ mod lenient_json;
 pub mod lookup;
 mod mcp;
 mod repetitions;
+mod shared_state;
 mod single_flight;
 pub mod telemetry;

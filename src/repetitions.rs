@@ -1,5 +1,5 @@
-//! Recognizes repeated deliveries. Each is processed once, and a repetition gets the reply to the first. It is bounded, and
-//! local to this process.
+//! Recognizes repeated deliveries. Each is processed once, and a repetition gets the reply to the first. It is bounded.
+//! The replies are local to this process. Through a table, it may know of deliveries that other processes have answered.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 use crate::cache::LruCache;
 use crate::client::Deadline;
 use crate::clock::Clock;
+use crate::shared_state::SharedDeliveries;
 
 /// How many deliveries are kept. More arrive in no retry period, and they need little memory.
 const MAX_DELIVERIES: usize = 4096;
@@ -39,6 +40,8 @@ pub(crate) struct SeenDeliveries {
     replies: LruCache<Key, Reply>,
     /// Deliveries that are being processed, each with an interim reply.
     pending: Mutex<HashMap<Key, watch::Sender<Option<Reply>>>>,
+    /// The deliveries that any process has answered.
+    shared: Option<SharedDeliveries>,
     clock: Clock,
 }
 
@@ -65,11 +68,12 @@ pub(crate) struct Claim {
 pub(crate) struct PendingDelivery(watch::Receiver<Option<Reply>>);
 
 impl SeenDeliveries {
-    pub(crate) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock, shared: Option<SharedDeliveries>) -> Self {
         Self {
             known: LruCache::new(MAX_DELIVERIES, DELIVERY_LIFETIME),
             replies: LruCache::new(MAX_REPLY_BYTES, DELIVERY_LIFETIME),
             pending: Mutex::default(),
+            shared,
             clock,
         }
     }
@@ -99,6 +103,16 @@ impl SeenDeliveries {
 }
 
 impl Claim {
+    /// Whether another process has answered the delivery. From then on, this one knows it too.
+    pub(crate) async fn is_answered_elsewhere(&self) -> bool {
+        let Some(shared) = &self.deliveries.shared else { return false };
+        let is_answered = shared.contains(&self.key).await;
+        if is_answered {
+            self.deliveries.known.put(self.key, (), 1, self.deliveries.clock.now());
+        }
+        is_answered
+    }
+
     /// Sets the interim reply to repetitions until the delivery is processed.
     pub(crate) fn answer_meanwhile(&self, reply: Reply) {
         if let Some(pending) = self.deliveries.pending().get(&self.key) {
@@ -106,11 +120,14 @@ impl Claim {
         }
     }
 
-    /// Marks the delivery as processed. Repetitions get this reply.
-    pub(crate) fn settle(self, reply: Reply) {
+    /// Marks the delivery as processed, for other processes as well. Repetitions get this reply.
+    pub(crate) async fn settle(self, reply: Reply) {
         let (now, bytes) = (self.deliveries.clock.now(), reply.body().len());
         self.deliveries.replies.put(self.key, reply, bytes + REPLY_OVERHEAD_BYTES, now);
         self.deliveries.known.put(self.key, (), 1, now);
+        if let Some(shared) = &self.deliveries.shared {
+            shared.put(&self.key).await;
+        }
     }
 }
 
@@ -146,7 +163,7 @@ mod tests {
     use crate::clock::manual::{CLOCK, advance};
 
     fn deliveries() -> Arc<SeenDeliveries> {
-        Arc::new(SeenDeliveries::new(CLOCK))
+        Arc::new(SeenDeliveries::new(CLOCK, None))
     }
 
     fn claimed(deliveries: &Arc<SeenDeliveries>, sender: &str, id: &[u8]) -> Claim {
@@ -180,10 +197,10 @@ mod tests {
         pending.settled(soon()).await.expect_err("it is pending").map(Response::into_body)
     }
 
-    #[test]
-    fn a_delivery_is_processed_once_a_day_for_each_sender() {
+    #[tokio::test]
+    async fn a_delivery_is_processed_once_a_day_for_each_sender() {
         let deliveries = deliveries();
-        claimed(&deliveries, "a", b"1").settle(reply("done"));
+        claimed(&deliveries, "a", b"1").settle(reply("done")).await;
         assert!(is_known_with(&deliveries, "done"));
         drop(claimed(&deliveries, "b", b"1"));
         drop(claimed(&deliveries, "a", b"2"));
@@ -199,18 +216,18 @@ mod tests {
         assert!(!deliveries.repeats("pagerduty", b"1") && !deliveries.repeats("slack", b"2"));
     }
 
-    #[test]
-    fn a_reply_that_is_too_large_is_dropped_but_its_delivery_is_kept() {
+    #[tokio::test]
+    async fn a_reply_that_is_too_large_is_dropped_but_its_delivery_is_kept() {
         let deliveries = deliveries();
-        claimed(&deliveries, "a", b"1").settle(Response::new(vec![b'x'; MAX_REPLY_BYTES].into()));
+        claimed(&deliveries, "a", b"1").settle(Response::new(vec![b'x'; MAX_REPLY_BYTES].into())).await;
         assert!(matches!(deliveries.claim("a", b"1"), DeliveryState::Known(None)));
     }
 
-    #[test]
-    fn the_oldest_delivery_is_evicted_first() {
+    #[tokio::test]
+    async fn the_oldest_delivery_is_evicted_first() {
         let deliveries = deliveries();
         for number in 0..=MAX_DELIVERIES {
-            claimed(&deliveries, "a", &number.to_be_bytes()).settle(reply(""));
+            claimed(&deliveries, "a", &number.to_be_bytes()).settle(reply("")).await;
         }
         assert!(matches!(deliveries.claim("a", &MAX_DELIVERIES.to_be_bytes()), DeliveryState::Known(_)));
         drop(claimed(&deliveries, "a", &0_usize.to_be_bytes()));
@@ -224,7 +241,7 @@ mod tests {
         claim.answer_meanwhile(reply("wait"));
         assert_eq!(interim(pending(&deliveries)).await, Some("wait".into()));
         let waiting = pending(&deliveries);
-        claim.settle(reply("done"));
+        claim.settle(reply("done")).await;
         assert!(waiting.settled(soon()).await.is_ok());
         assert!(is_known_with(&deliveries, "done"));
     }

@@ -18,8 +18,8 @@ mod runtime_api;
 use std::convert::Infallible;
 use std::process::Command;
 
+use defender_sandbox::Sandbox;
 use defender_sandbox::company::showcase;
-use defender_sandbox::{DEMO_KEY, Sandbox};
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::service_fn;
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ async fn floor() {
 async fn compare() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
     sandbox.set_quota(u32::MAX, u32::MAX);
-    let event = event();
+    let event = runtime_api::event(&json!({"alert_id": showcase::ALERT}));
     let ourselves = std::env::current_exe().expect("a path");
     let (mut floor, mut lambda) = (Figures::default(), Figures::default());
     for _ in 0..ROUNDS {
@@ -76,24 +76,4 @@ fn service(sandbox: &Sandbox) -> Command {
     command.envs(sandbox.settings()).env("DEFENDER_BACKEND", "defender");
     command.env("CACHE_TTL_S", "0").env("QUOTA_PER_MINUTE", "1000000").env("QUOTA_PER_HOUR", "1000000");
     command
-}
-
-/// A Function URL's event: one alert.
-fn event() -> String {
-    let body = json!({"alert_id": showcase::ALERT}).to_string();
-    json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": "/v1/enrich", "rawQueryString": "",
-        "headers": {"content-type": "application/json", "x-api-key": DEMO_KEY, "host": "bench.example.com"},
-        "requestContext": {
-            "accountId": "anonymous", "apiId": "bench", "domainName": "bench.example.com", "domainPrefix": "bench",
-            "http": {
-                "method": "POST", "path": "/v1/enrich", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1",
-                "userAgent": "bench"
-            },
-            "requestId": "00000000-0000-4000-8000-000000000002", "routeKey": "$default", "stage": "$default",
-            "time": "21/Nov/2026:10:00:00 +0000", "timeEpoch": 1_795_255_200_000_u64
-        },
-        "body": body, "isBase64Encoded": false
-    })
-    .to_string()
 }

@@ -10,7 +10,9 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
+use defender_sandbox::DEMO_KEY;
 use http::{Response, StatusCode};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Notify, mpsc};
 
@@ -75,4 +77,23 @@ async fn next(State(lambda): State<Arc<Lambda>>) -> Response<Body> {
 async fn answer(State(lambda): State<Arc<Lambda>>, Path(_): Path<String>, body: Bytes) -> StatusCode {
     drop(lambda.answers.send(body));
     StatusCode::ACCEPTED
+}
+
+/// A Function URL's event: a POST of the demo's caller.
+pub(crate) fn event(body: &Value) -> String {
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": "/v1/enrich", "rawQueryString": "",
+        "headers": {"content-type": "application/json", "x-api-key": DEMO_KEY, "host": "bench.example.com"},
+        "requestContext": {
+            "accountId": "anonymous", "apiId": "bench", "domainName": "bench.example.com", "domainPrefix": "bench",
+            "http": {
+                "method": "POST", "path": "/v1/enrich", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1",
+                "userAgent": "bench"
+            },
+            "requestId": "00000000-0000-4000-8000-000000000002", "routeKey": "$default", "stage": "$default",
+            "time": "21/Nov/2026:10:00:00 +0000", "timeEpoch": 1_795_255_200_000_u64
+        },
+        "body": body.to_string(), "isBase64Encoded": false
+    })
+    .to_string()
 }

@@ -20,7 +20,7 @@ data "aws_caller_identity" "current" {}
 
 locals {
   caller_secrets = var.caller_secret_arn == "" ? [] : [var.caller_secret_arn]
-  # Microsoft's limits are divided by the number of environments.
+  # Microsoft's limits are divided by the number of environments, with shared_quota only while the table does not answer.
   quota_share = var.reserved_concurrency > 0 ? var.reserved_concurrency : var.quota_share
   dns_suffix  = data.aws_partition.current.dns_suffix
 }
@@ -56,6 +56,7 @@ resource "aws_lambda_function" "enrich" {
         QUOTA_SHARE        = tostring(local.quota_share)
       },
       var.caller_secret_arn == "" ? {} : { CALLER_SECRET_ID = var.caller_secret_arn },
+      var.shared_quota ? { STATE_TABLE = aws_dynamodb_table.state[0].name } : {},
       var.settings,
     )
   }
@@ -77,11 +78,37 @@ resource "aws_cloudwatch_log_group" "function" {
   retention_in_days = var.log_retention_days
 }
 
+# What environments share: when calls were made, and which deliveries came.
+resource "aws_dynamodb_table" "state" {
+  count        = var.shared_quota ? 1 : 0
+  name         = "${var.name}-state"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "pk"
+
+  attribute {
+    name = "pk"
+    type = "S"
+  }
+
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = true
+  }
+
+  dynamic "server_side_encryption" {
+    for_each = var.state_kms_key_arn == "" ? [] : [var.state_kms_key_arn]
+    content {
+      enabled     = true
+      kms_key_arn = server_side_encryption.value
+    }
+  }
+}
+
 # ---------------------------------------------------------------- what it may do
 
 resource "aws_iam_role" "enrich" {
   name_prefix        = "${var.name}-"
-  description        = "What defender-enrich may do: read its secrets, write its log, and where configured decrypt the secrets and prove its identity."
+  description        = "What defender-enrich may do: read its secrets, write its log, and where configured decrypt the secrets, share its quota and prove its identity."
   assume_role_policy = data.aws_iam_policy_document.trust.json
 }
 
@@ -124,6 +151,29 @@ data "aws_iam_policy_document" "enrich" {
         test     = "StringEquals"
         variable = "kms:ViaService"
         values   = ["secretsmanager.${data.aws_region.current.name}.${local.dns_suffix}"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = aws_dynamodb_table.state
+    content {
+      sid       = "ShareItsQuota"
+      actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      resources = [statement.value.arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.shared_quota && var.state_kms_key_arn != "" ? [var.state_kms_key_arn] : []
+    content {
+      sid       = "DecryptItsTable"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["dynamodb.${data.aws_region.current.name}.${local.dns_suffix}"]
       }
     }
   }

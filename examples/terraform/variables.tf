@@ -81,6 +81,23 @@ variable "quota_share" {
   default     = 0
 }
 
+variable "shared_quota" {
+  description = "Whether environments share Microsoft's limits through a DynamoDB table, instead of each having a fixed share."
+  type        = bool
+  default     = false
+}
+
+variable "state_kms_key_arn" {
+  description = "ARN of the KMS key that encrypts this table; empty means DynamoDB's own encryption."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$", var.state_kms_key_arn))
+    error_message = "It must be empty or the ARN of a KMS key (an alias cannot be granted)."
+  }
+}
+
 variable "settings" {
   description = "Further settings of docs/configuration.md, such as { DEFENDER_CLOUD = \"gcc_high\" }. They win over those above."
   type        = map(string)

@@ -27,6 +27,7 @@ pub(super) async fn answer_once(
 ) -> Response {
     loop {
         match service.deliveries.claim(sender, id) {
+            DeliveryState::New(claim) if claim.is_answered_elsewhere().await => return repeated(None),
             DeliveryState::New(claim) => return work(claim).await,
             DeliveryState::Known(reply) => return repeated(reply),
             DeliveryState::Pending(first) => match first.settled(ctx.deadline).await {
@@ -47,7 +48,7 @@ pub(super) async fn settle(claim: Option<Claim>, response: Response) -> Response
     let Some(claim) = claim.filter(|_| is_success) else { return response };
     let (response, reply) = copied(response).await;
     if let Some(reply) = reply {
-        claim.settle(reply);
+        claim.settle(reply).await;
     }
     response
 }

@@ -100,6 +100,7 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
     }
 
     let request_log = response.extensions().get::<RequestLog>().cloned().unwrap_or_default();
+    let quota = service.quota_of(&ctx);
     let line = LogLine {
         status: response.status(),
         started,
@@ -107,6 +108,7 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, mut request: Req
         route,
         format: format_of(&response),
         trace_id: trace_id.as_ref().map(|id| id.0.as_str()),
+        quota,
     };
     log_request(&ctx, &line, &request_log);
     response
@@ -122,6 +124,8 @@ pub(super) struct LogLine<'a> {
     /// The format of a body that no handler has named.
     pub(super) format: Option<&'static str>,
     pub(super) trace_id: Option<&'a str>,
+    /// Whether processes share the quota that the calls were taken from.
+    pub(super) quota: &'static str,
 }
 
 /// Writes the one log line of a request.
@@ -144,8 +148,7 @@ pub(super) fn log_request(ctx: &Context, line: &LogLine<'_>, request_log: &Reque
         failed = request_log.items.as_ref().map(|items| items.failed),
         pending = request_log.items.as_ref().map(|items| items.pending).filter(|pending| *pending > 0),
         codes = request_log.items.as_ref().map(|items| items.codes.as_str()).filter(|codes| !codes.is_empty()),
-        // Rate limits are kept by this process alone.
-        quota = "local",
+        quota = line.quota,
         xray_trace_id = line.trace_id,
         cold_start = line.is_cold_start,
         "request"

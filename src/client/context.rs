@@ -1,7 +1,7 @@
 //! The context of one request: its deadline, its identifiers, the calls it has made, and its memory budget.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -46,6 +46,7 @@ pub struct Context {
     /// The caller's W3C trace context, forwarded unchanged.
     pub traceparent: Option<Arc<str>>,
     calls: Arc<AtomicU32>,
+    counts_on_local_share: Arc<AtomicBool>,
     share: Arc<Share>,
     /// For calls without which the request is answered too: how many other calls of the request are still to come.
     required_calls: Option<Arc<AtomicUsize>>,
@@ -59,6 +60,7 @@ impl Context {
             request_id: request_id.into(),
             traceparent,
             calls: Arc::default(),
+            counts_on_local_share: Arc::default(),
             share: Arc::new(Share::with_new_budget()),
             required_calls: None,
         }
@@ -117,5 +119,14 @@ impl Context {
 
     pub(super) fn count_call(&self) {
         self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether a call of this request was limited by the share of this process, not by the quota of all.
+    pub(crate) fn counts_on_local_share(&self) -> bool {
+        self.counts_on_local_share.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_on_local_share(&self) {
+        self.counts_on_local_share.store(true, Ordering::Relaxed);
     }
 }

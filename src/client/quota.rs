@@ -8,22 +8,26 @@
 //! Each limit is divided by the number of processes that share it. Limits that the operator sets replace all of these
 //! and are not divided.
 //!
+//! If the processes share their quota through a table, no limit is divided, and each API has a ledger of its own there,
+//! as Microsoft documents limits for each API. Without an answer of the table, this process keeps to its share.
+//!
 //! Sources: <https://learn.microsoft.com/defender-endpoint/api/get-alerts>, section Limitations, and its siblings;
 //! <https://learn.microsoft.com/graph/throttling-limits>,
 //! <https://learn.microsoft.com/defender-xdr/advanced-hunting-limits>.
 
-use std::collections::{HashMap, VecDeque};
-use std::iter;
-use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
 use super::context::Context;
 use super::error::ClientError;
+use super::ledger::{CallLimits, Ledger};
 use super::retry::leaves_time;
 use crate::config::QuotaLimits;
+use crate::domain::timestamp::Timestamp;
 
 /// The API that a call goes to. A 429 from one API blocks only calls to that API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,25 +61,6 @@ impl Api {
     }
 }
 
-/// Added to each window, because we count a call when it is sent and Microsoft counts it when it arrives.
-const CLOCK_MARGIN: Duration = Duration::from_secs(1);
-
-/// The calls that this process may still make.
-#[derive(Debug)]
-pub(crate) struct Quota(Mutex<State>);
-
-#[derive(Debug)]
-struct State {
-    minute: SlidingWindow,
-    hour: SlidingWindow,
-    incidents: SlidingWindow,
-    graph: SlidingWindow,
-    hunting: SlidingWindow,
-    graph_hour: Option<SlidingWindow>,
-    /// The end of the wait that an API requested with a 429.
-    closed_until: HashMap<Api, Instant>,
-}
-
 /// Defender's limits for calls a minute and calls an hour.
 const DEFENDER_LIMITS: (u32, u32) = (100, 1500);
 /// Defender's limit for incident calls a minute.
@@ -87,42 +72,86 @@ const HUNTING_PER_MINUTE: u32 = 45;
 /// Completing one list may use this fraction of the calls of a minute (a third), and at least one call. The rest is
 /// left for other requests.
 const LIST_COMPLETION_DIVISOR: u32 = 3;
-/// Optional calls leave one part in this many of each limit (a half) to the others.
-const OPTIONAL_CALLS_DIVISOR: usize = 2;
 
-/// The limit that the operator set, or this process's share of the documented limit. It is at least one call.
-fn limit(set: Option<u32>, documented: u32, share: NonZeroU32) -> u32 {
-    set.unwrap_or((documented / share).max(1))
+/// The limits of one API: those that the operator set, or this process's share of the documented ones. Each is at least
+/// one call.
+pub(crate) fn call_limits(api: Api, set: QuotaLimits) -> CallLimits {
+    let (per_minute, per_hour) = match api {
+        Api::Endpoint => (DEFENDER_LIMITS.0, Some(DEFENDER_LIMITS.1)),
+        Api::Xdr => (INCIDENTS_PER_MINUTE, Some(DEFENDER_LIMITS.1)),
+        Api::Graph => (GRAPH_PER_MINUTE, None),
+        Api::Hunting => (HUNTING_PER_MINUTE, None),
+    };
+    let share = |documented: u32| (documented / set.share).max(1);
+    CallLimits {
+        per_minute: Some(set.per_minute.unwrap_or(share(per_minute))),
+        per_hour: set.per_hour.or(per_hour.map(share)),
+        required_calls: None,
+    }
 }
 
 /// The number of alerts that may be fetched from Graph to complete one list.
-pub(crate) fn completions_of_a_list(limits: QuotaLimits) -> usize {
-    let completions = limit(limits.per_minute, GRAPH_PER_MINUTE, limits.share) / LIST_COMPLETION_DIVISOR;
+pub(crate) fn completions_of_a_list(set: QuotaLimits) -> usize {
+    let completions = call_limits(Api::Graph, set).per_minute.map_or(1, |limit| limit / LIST_COMPLETION_DIVISOR);
     usize::try_from(completions.max(1)).unwrap_or(usize::MAX)
 }
 
+/// The quota of all processes together, kept outside of this one. No call of its methods waits for long.
+pub(crate) trait SharedQuota: fmt::Debug + Send + Sync {
+    /// Takes the cost of a call, which is optional if others are required. The error is the time to wait. `None`: the
+    /// quota cannot be reached.
+    fn take(&self, api: Api, cost: u32, required_calls: Option<u32>) -> BoxFuture<'_, Option<Result<(), Duration>>>;
+
+    /// Blocks all calls to this API for `wait`, after a 429.
+    fn close(&self, api: Api, wait: Duration) -> BoxFuture<'_, ()>;
+}
+
+/// The calls that this process may still make.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    /// The limits of this process.
+    limits: QuotaLimits,
+    local: Mutex<LocalQuota>,
+    shared: Option<Arc<dyn SharedQuota>>,
+}
+
+/// What this process has called itself.
+#[derive(Debug)]
+struct LocalQuota {
+    /// The monotonic clock at the time 0 of the ledgers.
+    origin: Instant,
+    endpoint: Ledger,
+    xdr: Ledger,
+    graph: Ledger,
+    hunting: Ledger,
+    /// The calls to both older APIs. Whether Microsoft counts them together is not documented.
+    older: Ledger,
+    /// The calls to Graph and to its hunting: an hour that the operator limits is one for both.
+    newer: Ledger,
+}
+
 impl Quota {
-    /// A quota with nothing used yet.
+    /// A quota of this process alone, with nothing used yet.
     pub(crate) fn new(limits: QuotaLimits) -> Self {
-        let minute = Duration::from_secs(60) + CLOCK_MARGIN;
-        let hour = Duration::from_secs(3600) + CLOCK_MARGIN;
-        let per_minute = |documented| SlidingWindow::new(limit(limits.per_minute, documented, limits.share), minute);
-        Self(Mutex::new(State {
-            minute: per_minute(DEFENDER_LIMITS.0),
-            hour: SlidingWindow::new(limit(limits.per_hour, DEFENDER_LIMITS.1, limits.share), hour),
-            incidents: per_minute(INCIDENTS_PER_MINUTE),
-            graph: per_minute(GRAPH_PER_MINUTE),
-            hunting: per_minute(HUNTING_PER_MINUTE),
-            graph_hour: limits.per_hour.map(|per_hour| SlidingWindow::new(per_hour, hour)),
-            closed_until: HashMap::new(),
-        }))
+        let [endpoint, xdr, graph, hunting, older, newer] = Default::default();
+        let origin = Instant::now();
+        let local = Mutex::new(LocalQuota { origin, endpoint, xdr, graph, hunting, older, newer });
+        Self { limits, local, shared: None }
+    }
+
+    /// A quota that all processes share. If it cannot be reached, this process has its share of each limit, also of those
+    /// that the operator sets, because they are limits of all together.
+    pub(crate) fn shared(shared: Arc<dyn SharedQuota>, limits: QuotaLimits) -> Self {
+        let divided = |set: Option<u32>| set.map(|set| (set / limits.share).max(1));
+        let (per_minute, per_hour) = (divided(limits.per_minute), divided(limits.per_hour));
+        Self { shared: Some(shared), ..Self::new(QuotaLimits { per_minute, per_hour, ..limits }) }
     }
 
     /// Takes the cost of a call from the quota, immediately or after a wait that the deadline allows. If the wait is
     /// too long, it fails immediately with `Throttled` and the wait. An optional call does not wait.
     pub(super) async fn take(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), ClientError> {
         loop {
-            let Err(wait) = self.try_take(api, cost, ctx.required_calls()) else { return Ok(()) };
+            let Err(wait) = self.take_now(api, cost, ctx).await else { return Ok(()) };
             if ctx.required_calls().is_some() || !leaves_time(wait, ctx.deadline) {
                 return Err(ClientError::Throttled { retry_after: Some(wait) });
             }
@@ -130,78 +159,97 @@ impl Quota {
         }
     }
 
-    /// Takes the cost of a call from every window of the API, or from none. The error is the time to wait.
-    fn try_take(&self, api: Api, cost: u32, required_calls: Option<usize>) -> Result<(), Duration> {
-        let (mut state, now) = (self.lock(), Instant::now());
-        let State { minute, hour, incidents, graph, hunting, graph_hour, closed_until } = &mut *state;
-        if let Some(until) = closed_until.get(&api).filter(|until| **until > now) {
-            return Err(*until - now);
-        }
-        let mut windows: Vec<_> = match api {
-            Api::Endpoint => vec![minute, hour],
-            Api::Xdr => vec![incidents, minute, hour],
-            Api::Graph => iter::once(graph).chain(graph_hour).collect(),
-            Api::Hunting => iter::once(hunting).chain(graph_hour).collect(),
-        };
-        if let Some(wait) = windows.iter_mut().find_map(|window| window.wait(cost, required_calls, now)) {
+    /// Takes the cost of a call, from the share of this process if the quota of all cannot be reached. The error is the
+    /// time to wait. A call without a cost, which was taken before, waits only if the API is closed.
+    pub(super) async fn take_now(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), Duration> {
+        if let Some(wait) = self.lock().closed(api) {
             return Err(wait);
         }
-        for window in windows {
-            window.take(cost, now);
+        if cost == 0 {
+            return Ok(());
         }
-        Ok(())
+        let required_calls = ctx.required_calls().map(|calls| u32::try_from(calls).unwrap_or(u32::MAX));
+        let Some(shared) = &self.shared else { return self.lock().take(api, cost, required_calls, self.limits) };
+        if let Some(outcome) = shared.take(api, cost, required_calls).await {
+            if outcome.is_ok() {
+                self.lock().record(api, cost);
+            }
+            return outcome;
+        }
+        ctx.count_on_local_share();
+        self.lock().take(api, cost, required_calls, self.limits)
     }
 
     /// Blocks all calls to this API for `wait`, after a 429.
-    pub(super) fn close(&self, api: Api, wait: Duration) {
-        let until = Instant::now() + wait;
-        let mut state = self.lock();
-        let closed_until = state.closed_until.entry(api).or_insert(until);
-        *closed_until = until.max(*closed_until);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Allows at most `limit` calls in any `period`. `calls` holds the times of the calls in the last period.
-#[derive(Debug)]
-struct SlidingWindow {
-    limit: usize,
-    period: Duration,
-    calls: VecDeque<Instant>,
-}
-
-impl SlidingWindow {
-    fn new(limit: u32, period: Duration) -> Self {
-        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX).max(1), period, calls: VecDeque::new() }
-    }
-
-    /// The time until `cost` calls fit into the window, or `None` if they fit now. A cost above the limit counts as the
-    /// whole limit. With `required_calls`, the call is optional, and leaves room for so many others and half of the window.
-    fn wait(&mut self, cost: u32, required_calls: Option<usize>, now: Instant) -> Option<Duration> {
-        while self.calls.front().is_some_and(|call| *call + self.period <= now) {
-            self.calls.pop_front();
+    pub(super) async fn close(&self, api: Api, wait: Duration) {
+        self.lock().close(api, wait);
+        if let Some(shared) = &self.shared {
+            shared.close(api, wait).await;
         }
-        let reserved = required_calls.map_or(0, |calls| calls.max(self.limit / OPTIONAL_CALLS_DIVISOR));
-        let too_many = (self.calls.len() + self.places(cost)).checked_sub(self.limit.saturating_sub(reserved))?;
-        let last_blocking_call = self.calls.get(too_many.checked_sub(1)?)?;
-        Some(*last_blocking_call + self.period - now)
     }
 
-    fn take(&mut self, cost: u32, now: Instant) {
-        let places = self.places(cost);
-        self.calls.extend(iter::repeat_n(now, places));
+    fn lock(&self) -> MutexGuard<'_, LocalQuota> {
+        self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LocalQuota {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(0).later(self.origin.elapsed())
     }
 
-    fn places(&self, cost: u32) -> usize {
-        usize::try_from(cost).unwrap_or(usize::MAX).clamp(1, self.limit)
+    /// The ledger of the API, and that of the APIs that it shares a limit with.
+    fn ledgers(&mut self, api: Api) -> (&mut Ledger, &mut Ledger) {
+        match api {
+            Api::Endpoint => (&mut self.endpoint, &mut self.older),
+            Api::Xdr => (&mut self.xdr, &mut self.older),
+            Api::Graph => (&mut self.graph, &mut self.newer),
+            Api::Hunting => (&mut self.hunting, &mut self.newer),
+        }
+    }
+
+    fn close(&mut self, api: Api, wait: Duration) {
+        let now = self.now();
+        self.ledgers(api).0.close(now, wait);
+    }
+
+    /// Returns the rest of the wait that the API asked for, if there is one.
+    fn closed(&mut self, api: Api) -> Option<Duration> {
+        let now = self.now();
+        self.ledgers(api).0.closed(now)
+    }
+
+    /// Records a call that the quota of all processes allowed.
+    fn record(&mut self, api: Api, cost: u32) {
+        let now = self.now();
+        let (own, common) = self.ledgers(api);
+        own.record(now, cost);
+        common.record(now, cost);
+    }
+
+    /// Takes the cost of a call from every window of the API, or from none. The error is the time to wait.
+    fn take(&mut self, api: Api, cost: u32, required_calls: Option<u32>, set: QuotaLimits) -> Result<(), Duration> {
+        let now = self.now();
+        let own_limits = CallLimits { per_hour: None, required_calls, ..call_limits(api, set) };
+        let common_limits = if api.is_older() {
+            CallLimits { required_calls, ..call_limits(Api::Endpoint, set) }
+        } else {
+            CallLimits { per_minute: None, per_hour: set.per_hour, required_calls }
+        };
+        let (own, common) = self.ledgers(api);
+        if let Some(wait) = own.wait(now, cost, own_limits) {
+            return Err(wait.max(common.wait(now, cost, common_limits).unwrap_or_default()));
+        }
+        common.take(now, cost, common_limits)?;
+        own.record(now, own_limits.clamp(cost));
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
     use crate::client::Deadline;
 
@@ -306,7 +354,9 @@ mod tests {
         assert_eq!(successful(&quota, Api::Graph, 20).await, 10, "cheaper calls still fit");
         tokio::time::advance(Duration::from_secs(3601)).await;
         assert!(quota.take(Api::Graph, 30, &now).await.is_ok());
-        assert_eq!(quota.lock().graph.calls.len(), 30, "calls refused by the hour are not counted");
+        let (local, limits) = (quota.lock(), CallLimits { per_minute: Some(150), ..CallLimits::default() });
+        let waits = [120, 121].map(|calls| local.graph.wait(local.now(), calls, limits).is_some());
+        assert_eq!(waits, [false, true], "30 are counted, and no call refused by the hour");
     }
 
     #[tokio::test(start_paused = true)]
@@ -363,10 +413,62 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_429_blocks_every_call_to_its_api() {
         let quota = quota(100, 1500);
-        quota.close(Api::Endpoint, Duration::from_secs(30));
+        quota.close(Api::Endpoint, Duration::from_secs(30)).await;
         assert_eq!(successful(&quota, Api::Endpoint, 3).await, 0);
         assert_eq!(successful(&quota, Api::Xdr, 1).await, 1);
         tokio::time::advance(Duration::from_secs(30)).await;
         assert_eq!(successful(&quota, Api::Endpoint, 1).await, 1);
+    }
+
+    /// A shared quota that allows everything, until it cannot be reached.
+    #[derive(Debug, Default)]
+    struct Generous(std::sync::atomic::AtomicBool);
+
+    impl SharedQuota for Generous {
+        fn take(&self, _: Api, _: u32, _: Option<u32>) -> BoxFuture<'_, Option<Result<(), Duration>>> {
+            let is_gone = self.0.load(std::sync::atomic::Ordering::Relaxed);
+            Box::pin(async move { (!is_gone).then_some(Ok(())) })
+        }
+
+        fn close(&self, _: Api, _: Duration) -> BoxFuture<'_, ()> {
+            Box::pin(async {})
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_is_cut_off_has_its_share_less_what_it_has_called() {
+        for (called, left) in [(0, 25), (10, 15), (60, 0)] {
+            let all = Arc::new(Generous::default());
+            let quota = Quota::shared(all.clone(), shared_by(4));
+            let ctx = context(Duration::from_secs(1));
+            for _ in 0..called {
+                quota.take(Api::Endpoint, 1, &ctx).await.expect("the quota of all");
+            }
+            assert!(!ctx.counts_on_local_share());
+            all.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(successful(&quota, Api::Endpoint, 40).await, left);
+            assert_eq!(quota.take(Api::Graph, 1, &ctx).await.ok(), Some(()));
+            assert!(ctx.counts_on_local_share());
+        }
+        let agreed = QuotaLimits { per_minute: Some(40), per_hour: Some(1500), ..shared_by(4) };
+        let quota = Quota::shared(Arc::new(Generous(true.into())), agreed);
+        assert_eq!(successful(&quota, Api::Graph, 40).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_are_taken_before_they_are_made_stop_at_a_429() {
+        let (quota, ctx) = (quota(50, 1500), context(Duration::from_secs(1)));
+        assert!(
+            quota.take_now(Api::Graph, 50, &ctx).await.is_ok() && quota.take_now(Api::Graph, 0, &ctx).await.is_ok()
+        );
+        quota.close(Api::Graph, Duration::from_secs(30)).await;
+        assert_eq!(quota.take_now(Api::Graph, 0, &ctx).await, Err(Duration::from_secs(30)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_that_this_process_has_closed_is_not_asked_for() {
+        let quota = Quota::shared(Arc::new(Generous::default()), shared_by(4));
+        quota.close(Api::Graph, Duration::from_secs(30)).await;
+        assert_eq!([successful(&quota, Api::Graph, 3).await, successful(&quota, Api::Hunting, 3).await], [0, 3]);
     }
 }

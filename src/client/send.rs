@@ -81,7 +81,7 @@ pub(crate) struct Call {
     pub(crate) body: Body,
     /// The API whose quota the call uses, or `None` for Entra's token endpoint, for which we keep no quota.
     pub(crate) api: Option<Api>,
-    /// The number of calls that it counts for: a batch counts for each of its items.
+    /// The number of calls that it counts for: a batch counts for each of its items, less those taken before.
     pub(crate) cost: u32,
 }
 
@@ -182,6 +182,16 @@ impl ApiClient {
         early::open(&host.client, host.base.clone()).await;
     }
 
+    /// The same client with another quota.
+    pub(crate) fn with_quota(self, quota: Quota) -> Self {
+        Self { quota: Arc::new(quota), ..self }
+    }
+
+    /// Takes the cost of several calls, which are then made without a cost. Returns whether they are allowed now.
+    pub(crate) async fn take_calls(&self, api: Api, calls: u32, ctx: &Context) -> bool {
+        self.quota.take_now(api, calls, ctx).await.is_ok()
+    }
+
     /// Makes a call and passes its response to `read`. The call is retried after errors of `read` in the same way as
     /// after its own.
     pub(crate) async fn send<T>(
@@ -216,7 +226,7 @@ impl ApiClient {
                 Err(error) => error,
             };
             if let (Some(api), ClientError::Throttled { retry_after: Some(wait) }) = (call.api, &error) {
-                self.quota.close(api, *wait);
+                self.quota.close(api, *wait).await;
             }
             if !attempts.again(call.retry(&error, ctx)).await {
                 return Err(error);

@@ -62,6 +62,17 @@ impl SecretId {
     }
 }
 
+/// The name or ARN of a table in Amazon `DynamoDB`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableName(String);
+
+impl TableName {
+    /// The name or ARN.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// How callers authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerAuth {
@@ -125,6 +136,8 @@ pub struct Aws {
     pub secrets_manager_url: Option<Url>,
     /// Another endpoint for STS.
     pub sts_url: Option<Url>,
+    /// Another endpoint for `DynamoDB`.
+    pub dynamodb_url: Option<Url>,
 }
 
 /// AWS credentials from environment variables.
@@ -192,6 +205,8 @@ pub struct Settings {
     pub cache: CacheTimes,
     /// `QUOTA_SHARE`, `QUOTA_PER_MINUTE`, `QUOTA_PER_HOUR`.
     pub quota: QuotaLimits,
+    /// `STATE_TABLE`: through it, processes share their quota and the deliveries that they have answered.
+    pub state_table: Option<TableName>,
     /// `SPLUNK_FIELDS`.
     pub splunk_fields: SplunkFields,
     /// `SLACK_RESPONSE_URL`: replaces `https://hooks.slack.com` in tests, on loopback.
@@ -266,6 +281,7 @@ impl Settings {
                 per_minute: source.count("QUOTA_PER_MINUTE")?.map(NonZeroU32::get),
                 per_hour: source.count("QUOTA_PER_HOUR")?.map(NonZeroU32::get),
             },
+            state_table: source.table("STATE_TABLE")?,
             splunk_fields: source.splunk_fields()?,
             slack_response_url: source.loopback("SLACK_RESPONSE_URL")?,
             mcp_origins: source.mcp_origins()?,
@@ -274,6 +290,12 @@ impl Settings {
             aws: source.aws()?,
             extensions_api: source.extensions_api()?,
         })
+    }
+
+    /// The limits of the calls to Microsoft: those of this process, or with a table those of all processes together.
+    pub(crate) fn call_limits(&self) -> QuotaLimits {
+        let share = if self.state_table.is_some() { NonZeroU32::MIN } else { self.quota.share };
+        QuotaLimits { share, ..self.quota }
     }
 
     /// Rejects a service that everyone can reach and that authenticates nobody, unless the operator allows it
@@ -341,6 +363,7 @@ impl Source<'_> {
             profile: self.text("AWS_PROFILE"),
             secrets_manager_url: self.optional_url("AWS_ENDPOINT_URL_SECRETS_MANAGER")?,
             sts_url: self.optional_url("AWS_ENDPOINT_URL_STS")?,
+            dynamodb_url: self.optional_url("AWS_ENDPOINT_URL_DYNAMODB")?,
         })
     }
 
@@ -411,6 +434,12 @@ mod tests {
             ("QUOTA_SHARE", "0"),
             ("QUOTA_SHARE", "1.5"),
             ("QUOTA_PER_MINUTE", "0"),
+            ("STATE_TABLE", "a canary"),
+            ("STATE_TABLE", "ab"),
+            ("STATE_TABLE", &"canary".repeat(50)),
+            ("STATE_TABLE", "arn:aws:s3:::canary"),
+            ("STATE_TABLE", "arn:aws:dynamodb:eu-central-1:1:table/canary"),
+            ("STATE_TABLE", "arn:aws:dynamodb:eu-central-1:000000000000:table/canary/index/x"),
             ("DEFENDER_API_URL", "http://canary.example"),
             ("DEFENDER_API_URL", "https://user:canary@defender.example"),
             ("DEFENDER_XDR_URL", "ftp://127.0.0.1"),
@@ -425,6 +454,16 @@ mod tests {
             assert!(error.starts_with(name), "{error}");
             assert!(!error.contains("canary"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_table_has_a_name_or_an_arn() {
+        for table in ["enrich-state_1.x", "arn:aws-us-gov:dynamodb:us-gov-west-1:000000000000:table/enrich-state"] {
+            let settings = settings(&[("STATE_TABLE", table), ("QUOTA_SHARE", "4")]).expect("a table");
+            assert_eq!(settings.state_table.as_ref().map(TableName::as_str), Some(table));
+            assert_eq!(settings.call_limits().share, NonZeroU32::MIN, "no limit is divided");
+        }
+        assert_eq!(settings(&[]).expect("no table").state_table, None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use url::{Host, Url};
 
-use super::{SecretId, SettingError};
+use super::{SecretId, SettingError, TableName};
 
 /// Looks up variables by name. An empty variable counts as absent.
 pub(super) struct Source<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
@@ -57,6 +57,28 @@ impl Source<'_> {
             && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+=.@-:!".contains(&byte));
         fits.then_some(Some(SecretId(value)))
             .ok_or_else(|| SettingError::new(name, "must be the name or the ARN of a secret in AWS Secrets Manager"))
+    }
+
+    /// The name of a table, or its ARN.
+    ///
+    /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
+    pub(super) fn table(&self, name: &'static str) -> Result<Option<TableName>, SettingError> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        let is_name = |text: &str| {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+            (3..=255).contains(&text.len()) && text.bytes().all(fits)
+        };
+        let fits = match value.split(':').collect::<Vec<_>>().as_slice() {
+            [text] => is_name(text),
+            ["arn", partition, "dynamodb", region, account, table] => {
+                let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+                let is_place = partition.starts_with("aws") && !region.is_empty();
+                is_place && is_account && table.strip_prefix("table/").is_some_and(is_name)
+            }
+            _ => false,
+        };
+        let problem = "must be the name or the ARN of a table in Amazon DynamoDB";
+        fits.then_some(Some(TableName(value))).ok_or_else(|| SettingError::new(name, problem))
     }
 
     /// A URL on loopback.

@@ -53,6 +53,11 @@ impl Authorized {
         Self { client, tokens }
     }
 
+    /// Takes the cost of several calls, which are then made without a cost. Returns whether they are allowed now.
+    pub(crate) async fn take_calls(&self, api: Api, calls: usize, ctx: &Context) -> bool {
+        self.client.take_calls(api, u32::try_from(calls).unwrap_or(u32::MAX), ctx).await
+    }
+
     /// Gets a document from an API. `permission` is the permission that the route needs, for the error if it is
     /// missing.
     pub(crate) async fn get(

@@ -31,13 +31,13 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Builds a client of a service. The builders of the services have the same methods, but no common trait.
 macro_rules! sdk_client {
-    ($service:ident, $access:ident, $url:expr) => {{
+    ($service:ident, $access:ident, $url:expr, $retries:expr) => {{
         let mut config = $service::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region($access.region.clone())
             .credentials_provider($access.credentials.clone())
             .http_client($access.http.clone())
-            .retry_config(RetryConfig::standard().with_initial_backoff(FIRST_BACKOFF))
+            .retry_config($retries)
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build());
         config.set_endpoint_url($url.as_ref().map(Url::to_string));
         $service::Client::from_conf(config.build())
@@ -55,6 +55,7 @@ pub struct AwsAccess {
     profile: Option<String>,
     secrets_manager_url: Option<Url>,
     sts_url: Option<Url>,
+    dynamodb_url: Option<Url>,
 }
 
 impl AwsAccess {
@@ -122,16 +123,42 @@ impl AwsAccess {
             profile: aws.profile.clone(),
             secrets_manager_url: aws.secrets_manager_url.clone(),
             sts_url: aws.sts_url.clone(),
+            dynamodb_url: aws.dynamodb_url.clone(),
+        }
+    }
+
+    /// Access through another HTTP client.
+    #[cfg(test)]
+    pub(crate) fn through(http: SharedHttpClient) -> Self {
+        let credentials = SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test"));
+        Self {
+            region: Region::new("eu-central-1"),
+            credentials,
+            http,
+            #[cfg(feature = "cli")]
+            profile: None,
+            secrets_manager_url: None,
+            sts_url: None,
+            dynamodb_url: None,
         }
     }
 
     pub(super) fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        sdk_client!(aws_sdk_secretsmanager, self, self.secrets_manager_url)
+        sdk_client!(aws_sdk_secretsmanager, self, self.secrets_manager_url, retries())
     }
 
     pub(super) fn sts(&self) -> aws_sdk_sts::Client {
-        sdk_client!(aws_sdk_sts, self, self.sts_url)
+        sdk_client!(aws_sdk_sts, self, self.sts_url, retries())
     }
+
+    /// A client that never retries: who uses it waits only briefly.
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        sdk_client!(aws_sdk_dynamodb, self, self.dynamodb_url, RetryConfig::disabled())
+    }
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_initial_backoff(FIRST_BACKOFF)
 }
 
 /// Why there are no AWS credentials.
@@ -172,7 +199,7 @@ impl HttpConnector for Connector {
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let (parts, body) = request.into_parts();
-            // Neither service streams requests, so the body is always in memory.
+            // No service streams requests, so the body is always in memory.
             let body = body.bytes().map(<[u8]>::to_vec).unwrap_or_default();
             let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
                 .map_err(|error| ConnectorError::user(error.without_url().into()))?;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::application::ApplicationId;
 use super::certificate_end;
 use super::secret_text::{Content, Correction, Corrections, SecretProblem, parsed, trim, trimmed};
 use super::token::Token;
@@ -101,6 +102,15 @@ impl Credential {
             Self::App(App { proof: Proof::Secret(_), .. }) => "a client secret",
             Self::App(App { proof: Proof::Certificate { .. }, .. }) => "a certificate",
             Self::App(App { proof: Proof::Federated, .. }) => "a federated credential, nothing stored",
+        }
+    }
+
+    /// The application whose quota the calls to an API use; `None` for a bearer token that does not name it.
+    pub(super) fn application(&self, api: Api) -> Option<ApplicationId> {
+        match self {
+            Self::Token(token) => token.application(),
+            Self::Tokens(tokens) => tokens.token(api)?.application(),
+            Self::App(app) => Some(ApplicationId::new(&app.tenant_id, &app.client_id)),
         }
     }
 
@@ -320,6 +330,9 @@ fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn parse(secret: &str) -> Result<Credential, SecretProblem> {
@@ -343,6 +356,19 @@ mod tests {
             Err(problem) => problem.to_string(),
         };
         (description, corrections.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    }
+
+    #[test]
+    fn credentials_of_one_application_share_its_quota_whatever_their_form() {
+        let of = |secret: &str, api| parse(secret).ok().and_then(|credential| credential.application(api));
+        let app = of(r#"{"tenant_id":"AA-1","client_id":"bb-2","client_secret":"s"}"#, Api::Graph);
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"tid":"aa-1","appid":"BB-2"}"#);
+        let token = format!("e30.{claims}.x");
+        let per_api = format!(r#"{{"tokens":{{"graph":"{token}","xdr":"opaque"}}}}"#);
+        assert!(app.is_some());
+        assert_eq!([of(&token, Api::Xdr), of(&per_api, Api::Graph), of(&per_api, Api::Hunting)], [app; 3]);
+        assert_eq!([of(&per_api, Api::Xdr), of("opaque", Api::Graph)], [None; 2]);
+        assert_ne!(of(r#"{"tenant_id":"AA-1","client_id":"other","federated":true}"#, Api::Graph), app);
     }
 
     #[test]

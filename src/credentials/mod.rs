@@ -1,5 +1,6 @@
 //! Credentials: reads secrets from AWS Secrets Manager, and gets a bearer token for each of Microsoft's APIs.
 
+mod application;
 mod assertion;
 mod authorized;
 pub mod aws;
@@ -14,6 +15,7 @@ mod timepoint;
 mod token;
 mod token_cache;
 
+pub(crate) use application::ApplicationId;
 pub(crate) use authorized::{Authorized, CallError};
 pub(crate) use error::{CredentialError, Refusal, RefusalReason};
 pub(crate) use secret_cache::{Patience, SecretCache, SecretError, SecretRules};

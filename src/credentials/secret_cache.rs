@@ -177,6 +177,11 @@ impl<T: Send + Sync + 'static> SecretCache<T> {
         outcome.unwrap_or(Err(StoreError::TimedOut.into()))
     }
 
+    /// The name or ARN of the secret.
+    pub(super) fn id(&self) -> &SecretId {
+        &self.inner.id
+    }
+
     /// The cached content, if there is one.
     pub(crate) fn known(&self) -> Option<Arc<Secret<T>>> {
         self.inner.lock().known.clone()

@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use serde::Deserialize;
+use serde_json::Value;
 
+use super::application::ApplicationId;
 use super::timepoint::Timepoint;
 use crate::domain::timestamp::Timestamp;
 
@@ -62,6 +64,13 @@ impl Token {
         Some(Claims::of(text)?.roles)
     }
 
+    /// The tenant and the application in a JWT, without verification.
+    pub(super) fn application(&self) -> Option<ApplicationId> {
+        let text = self.header.to_str().ok()?.strip_prefix("Bearer ")?;
+        let claims = Claims::of(text)?;
+        Some(ApplicationId::new(claims.tid.as_str()?, claims.appid.as_str()?))
+    }
+
     /// Whether both tokens have the same text.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.header == other.header
@@ -91,6 +100,10 @@ fn renewal(life: Duration) -> Duration {
 #[derive(Deserialize)]
 struct Claims {
     exp: Option<i64>,
+    #[serde(default)]
+    tid: Value,
+    #[serde(default)]
+    appid: Value,
     #[serde(default)]
     roles: Vec<String>,
 }

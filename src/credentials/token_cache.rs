@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::application::ApplicationId;
 use super::credential::Credential;
 use super::entra::Entra;
 use super::error::{CredentialError, RefusalReason};
@@ -184,6 +185,13 @@ impl TokenCache {
     /// The Defender secret, read again if its TTL has ended.
     pub(crate) async fn secret(&self, ctx: &Context) -> Result<Arc<Secret<Credential>>, CredentialError> {
         Ok(self.inner.secret.get(Patience::UntilDeadline, ctx).await?)
+    }
+
+    /// The application whose quota the calls to an API use, as far as the secret is known. Without another name for it,
+    /// the secret's own is taken.
+    pub(crate) fn application(&self, api: Api) -> Option<ApplicationId> {
+        let application = self.inner.secret.known()?.content.application(api);
+        Some(application.unwrap_or_else(|| ApplicationId::new("", self.inner.secret.id().as_str())))
     }
 
     /// Joins the running operation for an API, or starts this one.

@@ -92,7 +92,7 @@ fn verify(secrets: &Secrets, request: &SignedRequest<'_>) -> Result<Arc<str>, Si
     Ok(signer)
 }
 
-/// Reads an event. Its own id identifies the delivery; `X-Webhook-Id` is not signed, and only stands in for it.
+/// Reads an event. Its own id, which is signed, and `X-Webhook-Id`, which is not, identify the delivery together.
 fn parse(body: &[u8], headers: &HeaderMap, _: &SplunkFields) -> Result<Record, PayloadError> {
     let no_event = PayloadError::new("This is no event of a PagerDuty V3 webhook.");
     let Webhook { event } = serde_json::from_slice(body).map_err(|_| no_event)?;
@@ -101,7 +101,8 @@ fn parse(body: &[u8], headers: &HeaderMap, _: &SplunkFields) -> Result<Record, P
     let subjects = if kind.starts_with("incident.") { subjects(&data) } else { ExtractedSubjects::default() };
     let header = signature::header(headers, "x-webhook-id").ok().flatten();
     let header = header.filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()));
-    Ok(Record { subjects, delivery_id: event.id.as_str().or(header).map(str::to_owned) })
+    let ids: Vec<_> = [event.id.as_str(), header].into_iter().flatten().collect();
+    Ok(Record { subjects, delivery_id: (!ids.is_empty()).then(|| ids.join(" ")) })
 }
 
 /// Extracts the subjects that an incident's title, details, note and custom fields name, in this order.
@@ -217,14 +218,15 @@ mod tests {
     }
 
     #[test]
-    fn delivery_is_identified_by_the_events_id_or_else_by_the_header() {
+    fn a_delivery_is_identified_by_its_header_and_its_event() {
         let delivery = |event: &str, list: &[(&'static str, &str)]| {
             let body = format!(r#"{{"event":{{"event_type":"pagey.ping"{event}}}}}"#);
             let record = parse(body.as_bytes(), &headers(list), &SplunkFields::default()).expect("an event");
             record.delivery_id
         };
         let own = ("x-webhook-id", "b6f1c9d2-3e4a-4b5c-8d6e-7f8091a2b3c4");
-        assert_eq!(delivery(r#","id":"01BRB6""#, &[own]).as_deref(), Some("01BRB6"));
+        assert_eq!(delivery(r#","id":"01BRB6""#, &[own]), Some(format!("01BRB6 {}", own.1)));
+        assert_eq!(delivery(r#","id":"01BRB6""#, &[]).as_deref(), Some("01BRB6"));
         assert_eq!(delivery("", &[own]).as_deref(), Some(own.1));
         for list in [vec![], vec![("x-webhook-id", "")], vec![("x-webhook-id", &"x".repeat(129))], vec![own, own]] {
             assert_eq!(delivery("", &list), None);

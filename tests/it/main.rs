@@ -11,6 +11,7 @@ mod receiver;
 mod requests;
 mod rsa_keys;
 mod shapes;
+mod shared;
 
 #[cfg(target_os = "linux")]
 mod api;

@@ -70,6 +70,23 @@ impl Call {
             _ => Signed::Malformed,
         }
     }
+
+    /// Refuses a request that was not signed for this service, in the words of AWS's JSON protocol.
+    pub(crate) fn check_signature(&self, service: &str) -> Result<(), Refusal> {
+        let (code, message) = match self.signed() {
+            Signed::For(other) if other == service => return Ok(()),
+            Signed::Unsigned => ("MissingAuthenticationTokenException", "Missing Authentication Token".to_owned()),
+            Signed::Malformed => {
+                let message = "The request signature does not conform to AWS standards.";
+                ("IncompleteSignatureException", message.to_owned())
+            }
+            Signed::For(_) => {
+                let message = format!("Credential should be scoped to correct service: '{service}'.");
+                ("InvalidSignatureException", message)
+            }
+        };
+        Err(Refusal::bad_request(code, message))
+    }
 }
 
 /// A stand-in's answer, and the route that was asked for, if it exists.

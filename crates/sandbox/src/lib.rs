@@ -1,5 +1,5 @@
-//! A stand-in for AWS Secrets Manager, AWS STS, Microsoft Entra, the two Defender APIs and Microsoft Graph, on
-//! loopback.
+//! A stand-in for AWS Secrets Manager, AWS STS, Amazon DynamoDB, Microsoft Entra, the two Defender APIs and Microsoft
+//! Graph, on loopback.
 //!
 //! It serves the demonstration, the tests and the benchmarks; it must not know anything of the service that talks to it.
 //! It imitates the documented shapes, checks tokens, audiences and roles, keeps Microsoft's quota, and fails as a test wants.
@@ -7,6 +7,7 @@
 
 pub mod company;
 mod defender;
+mod dynamodb;
 mod entra;
 mod exchange;
 mod graph;
@@ -67,6 +68,8 @@ pub const STS_SUBJECT: &str = "arn:aws:iam::000000000000:role/sandbox-enrich";
 pub const DEFENDER_SECRET: &str = "sandbox/defender";
 /// The secret that holds the callers' keys.
 pub const CALLER_SECRET: &str = "sandbox/callers";
+/// The table in DynamoDB. Only those who name it use it.
+pub const STATE_TABLE: &str = "sandbox-state";
 /// The key of the caller `demo`.
 pub const DEMO_KEY: &str = "demo-key";
 /// Slack's signing secret.
@@ -87,6 +90,8 @@ pub enum Service {
     SecretsManager,
     /// AWS STS.
     Sts,
+    /// Amazon DynamoDB.
+    DynamoDb,
     /// Microsoft Entra.
     Login,
     /// Defender for Endpoint: alerts, machines, users, files.
@@ -98,7 +103,8 @@ pub enum Service {
 }
 
 impl Service {
-    const ALL: [Self; 6] = [Self::SecretsManager, Self::Sts, Self::Login, Self::Defender, Self::Xdr, Self::Graph];
+    const ALL: [Self; 7] =
+        [Self::SecretsManager, Self::Sts, Self::DynamoDb, Self::Login, Self::Defender, Self::Xdr, Self::Graph];
 
     /// The audience that its tokens need.
     const fn audience(self) -> Option<&'static str> {
@@ -106,7 +112,7 @@ impl Service {
             Self::Defender => Some(DEFENDER_AUDIENCE),
             Self::Xdr => Some(XDR_AUDIENCE),
             Self::Graph => Some(GRAPH_AUDIENCE),
-            Self::SecretsManager | Self::Sts | Self::Login => None,
+            Self::SecretsManager | Self::Sts | Self::DynamoDb | Self::Login => None,
         }
     }
 }
@@ -192,6 +198,7 @@ impl Sandbox {
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", at(Service::SecretsManager)),
             ("AWS_ENDPOINT_URL_STS", at(Service::Sts)),
+            ("AWS_ENDPOINT_URL_DYNAMODB", at(Service::DynamoDb)),
             ("DEFENDER_SECRET_ID", DEFENDER_SECRET.to_owned()),
             ("CALLER_SECRET_ID", CALLER_SECRET.to_owned()),
             ("DEFENDER_LOGIN_URL", at(Service::Login)),
@@ -221,6 +228,23 @@ impl Sandbox {
     /// The current text of a secret.
     pub fn secret(&self, name: &str) -> Option<String> {
         self.shared.lock().vault.text(name).map(str::to_owned)
+    }
+
+    // DynamoDB
+
+    /// What is in [`STATE_TABLE`].
+    pub fn items(&self) -> Vec<Value> {
+        self.shared.lock().table.items()
+    }
+
+    /// Puts an item into [`STATE_TABLE`], whatever it holds beside its key. None if it has no key, or there is no table.
+    pub fn put_item(&self, item: Value) -> Option<()> {
+        self.shared.lock().table.put(item)
+    }
+
+    /// Makes [`STATE_TABLE`] anew and empty, or removes it.
+    pub fn set_table(&self, exists: bool) {
+        self.shared.lock().table.set_exists(exists);
     }
 
     // Entra
@@ -307,6 +331,15 @@ impl Sandbox {
         let mut state = self.shared.lock();
         state.graph_quota.limit(alerts, graph::NO_LIMIT);
         state.hunting_quota.limit(hunting, graph::NO_LIMIT);
+    }
+
+    /// The number of calls that were beyond a quota, and were answered 429, of all APIs together.
+    pub fn refused_calls(&self) -> u64 {
+        let state = self.shared.lock();
+        [&state.quota, &state.incident_quota, &state.graph_quota, &state.hunting_quota]
+            .iter()
+            .map(|quota| quota.refused)
+            .sum()
     }
 
     /// Sets whether alerts in lists have their evidence. The API leaves it out, and so does this by default.

@@ -12,6 +12,8 @@ const HOUR: Duration = Duration::from_hours(1);
 pub(crate) struct Quota {
     minute: Window,
     hour: Window,
+    /// The number of calls that were refused.
+    pub(crate) refused: u64,
 }
 
 struct Window {
@@ -22,7 +24,7 @@ struct Window {
 
 impl Quota {
     pub(crate) const fn new(per_minute: u32, per_hour: u32) -> Self {
-        Self { minute: Window::new(MINUTE, per_minute), hour: Window::new(HOUR, per_hour) }
+        Self { minute: Window::new(MINUTE, per_minute), hour: Window::new(HOUR, per_hour), refused: 0 }
     }
 
     /// Changes the limits. Earlier calls still count.
@@ -35,6 +37,7 @@ impl Quota {
     pub(crate) fn spend(&mut self, now: Instant) -> Result<(), Duration> {
         let wait = self.minute.wait(now).max(self.hour.wait(now));
         if !wait.is_zero() {
+            self.refused += 1;
             return Err(wait);
         }
         self.minute.calls.push_back(now);
@@ -78,5 +81,6 @@ mod tests {
         assert_eq!(spend(&mut quota, 3600), 60);
         quota.limit(1, 100);
         assert_eq!(spend(&mut quota, 3610), 50);
+        assert_eq!(quota.refused, 5);
     }
 }

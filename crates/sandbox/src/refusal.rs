@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::Service;
+use super::dynamodb;
 use super::exchange::Reply;
 use super::random::uuid;
 
@@ -45,9 +46,10 @@ impl Refusal {
         let (code, number) = match service {
             Service::SecretsManager if status.is_server_error() => ("InternalServiceError".to_owned(), 0),
             Service::SecretsManager => (format!("{code}Exception"), 0),
+            Service::DynamoDb if status.is_client_error() => ("ProvisionedThroughputExceededException".to_owned(), 0),
             Service::Login if status.is_server_error() => ("temporarily_unavailable".to_owned(), 90_033),
             Service::Login => ("invalid_request".to_owned(), 90_100),
-            Service::Sts | Service::Defender | Service::Xdr | Service::Graph => (code, 0),
+            Service::Sts | Service::DynamoDb | Service::Defender | Service::Xdr | Service::Graph => (code, 0),
         };
         Self::numbered(status, &code, number, "This went wrong because a script said so.")
     }
@@ -56,6 +58,10 @@ impl Refusal {
         let reply = match service {
             Service::SecretsManager => self.aws_json(&uuid()),
             Service::Sts => self.aws_query(&uuid()),
+            Service::DynamoDb => {
+                let name = format!("{}{}", dynamodb::ERROR_PREFIX, self.code);
+                dynamodb::reply(self.status, &json!({"__type": name, "message": self.message}))
+            }
             Service::Login => self.entra(&uuid(), &uuid()),
             Service::Defender | Service::Xdr => self.defender(&uuid()),
             Service::Graph => self.graph(&uuid()),

@@ -12,6 +12,8 @@ pub enum Route {
     Secret,
     /// STS: `GetWebIdentityToken`.
     WebIdentity,
+    /// DynamoDB: an operation on the table. One that is told to fail writes nothing; the key is its name.
+    Table,
     /// Entra: `POST /{tenant}/oauth2/v2.0/token`.
     Token,
     /// `GET /api/alerts/{id}`.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use super::exchange::{Answer, Call, Reply, Signed};
+use super::exchange::{Answer, Call, Reply};
 use super::random::uuid;
 use super::refusal::Refusal;
 use super::script::Route;
@@ -63,7 +63,8 @@ impl Vault {
         let request: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         let member = |name: &str| request.get(name).and_then(Value::as_str);
         let name = member("SecretId").map(|id| self.name_of(id)).unwrap_or_default();
-        let result = check_signature(call)
+        let result = call
+            .check_signature("secretsmanager")
             .and_then(|()| self.value(name, member("VersionStage"), member("VersionId")))
             .map(|document| Reply::aws_json(StatusCode::OK, &document, &uuid()));
         Answer::new(Route::Secret, name, result)
@@ -106,20 +107,6 @@ impl Vault {
             _ => name,
         }
     }
-}
-
-fn check_signature(call: &Call) -> Result<(), Refusal> {
-    let (code, message) = match call.signed() {
-        Signed::For("secretsmanager") => return Ok(()),
-        Signed::Unsigned => ("MissingAuthenticationTokenException", "Missing Authentication Token"),
-        Signed::Malformed => {
-            ("IncompleteSignatureException", "The request signature does not conform to AWS standards.")
-        }
-        Signed::For(_) => {
-            ("InvalidSignatureException", "Credential should be scoped to correct service: 'secretsmanager'.")
-        }
-    };
-    Err(Refusal::bad_request(code, message))
 }
 
 /// The ARN of a secret, its suffix made from its name.

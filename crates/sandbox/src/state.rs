@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::company::Company;
 use super::defender;
+use super::dynamodb::Table;
 use super::entra::Entra;
 use super::exchange::{Answer, Call, Reply, Signed};
 use super::graph;
@@ -14,10 +15,10 @@ use super::journal::{self, Seen};
 use super::quota::Quota;
 use super::random;
 use super::refusal::Refusal;
-use super::script::{Fault, Script};
+use super::script::{Fault, Route, Script};
 use super::secrets_manager::Vault;
 use super::sts::Sts;
-use super::{Origins, Service};
+use super::{Origins, STATE_TABLE, Service};
 
 /// How lists are sent.
 #[derive(Default)]
@@ -40,6 +41,7 @@ pub(crate) struct State {
     pub(crate) hunting_quota: Quota,
     pub(crate) vault: Vault,
     pub(crate) sts: Sts,
+    pub(crate) table: Table,
     pub(crate) entra: Entra,
     pub(crate) script: Script,
     /// The latest requests, oldest first.
@@ -58,6 +60,7 @@ impl State {
             hunting_quota: Quota::new(graph::HUNTING_QUOTA, graph::NO_LIMIT),
             vault: Vault::default(),
             sts: Sts::default(),
+            table: Table::new(STATE_TABLE),
             entra: Entra::new(format!("sandbox-client-secret-{}", random::uuid())),
             script: Script::default(),
             requests: VecDeque::new(),
@@ -77,11 +80,15 @@ impl State {
         let Answer { route, key, result } = match call.service {
             Service::SecretsManager => self.vault.answer(&call),
             Service::Sts => self.sts.answer(&call),
+            Service::DynamoDb => self.table.answer(&call),
             Service::Login => self.entra.answer(&call, self.origins.of(Service::Login)),
             Service::Defender | Service::Xdr => defender::answer(self, &call),
             Service::Graph => graph::answer(self, &call),
         };
         let fault = self.script.next(route, &key);
+        if route == Some(Route::Table) && fault.status.is_some_and(|status| status >= 400) {
+            self.table.undo();
+        }
         let reply = result.unwrap_or_else(|refusal| refusal.reply(call.service));
         let reply = match fault.status.map(StatusCode::from_u16) {
             Some(Ok(status)) if status.is_success() => Reply { status, ..reply },
@@ -104,7 +111,7 @@ impl State {
     fn authorized_for(&self, call: &Call) -> Option<String> {
         call.headers.get(AUTHORIZATION)?;
         let authorized_for = match call.service {
-            Service::SecretsManager | Service::Sts => match call.signed() {
+            Service::SecretsManager | Service::Sts | Service::DynamoDb => match call.signed() {
                 Signed::For(service) => Some(service),
                 Signed::Unsigned | Signed::Malformed => None,
             },

@@ -98,6 +98,7 @@ pub(crate) async fn answer_over_stdio(service: Arc<Service>, call: ToolCall) -> 
         route: Some("mcp"),
         format: Some(Format::Json.as_str()),
         trace_id: None,
+        quota: service.quota_of(&ctx),
     };
     middleware::log_request(&ctx, &line, &request_log);
     reply

@@ -88,20 +88,26 @@ impl Graph {
         // Time is reserved to answer with what is there, even if every call times out.
         let ctx = &ctx.within(ctx.deadline.remaining().saturating_sub(ANSWER_RESERVE));
         let mut seen = HashSet::new();
-        let mut new = ids.iter().filter(|id| seen.insert(comparable_id(id.as_str()))).fuse();
+        let distinct: Vec<_> = ids.iter().filter(|id| seen.insert(comparable_id(id.as_str()))).collect();
+        let mut new = distinct.iter().fuse();
         let mut calls_left = self.completions;
+        // All at once, because each time may be a write to a table. If they are too many, each batch takes its own.
+        let mut taken = distinct.len().min(calls_left);
+        if taken == 0 || !self.calls.take_calls(Api::Graph, taken, ctx).await {
+            taken = 0;
+        }
         let mut reserved_for_retries = reserved_for_retries(calls_left);
         let mut pending: Vec<PendingAlert> = Vec::new();
         loop {
             // Retries come first.
             let more = calls_left.saturating_sub(reserved_for_retries).saturating_sub(pending.len());
             let attempts = || Attempts::until(ctx.deadline);
-            pending.extend(new.by_ref().take(more).map(|id| PendingAlert { id: id.clone(), attempts: attempts() }));
+            pending.extend(new.by_ref().take(more).map(|id| PendingAlert { id: (*id).clone(), attempts: attempts() }));
             if pending.is_empty() {
                 break;
             }
             calls_left -= pending.len();
-            let failed = self.round(pending, &mut completed, ctx).await?;
+            let failed = self.round(pending, &mut taken, &mut completed, ctx).await?;
             // The calls that no retry needs are used for the rest of the list.
             reserved_for_retries = 0;
             let mut longest = Duration::ZERO;
@@ -125,10 +131,11 @@ impl Graph {
         Ok(completed)
     }
 
-    /// Requests each alert once and stores what comes. Returns those that failed, and whether and how each can be retried.
+    /// Requests each alert once and stores what comes. The calls for the first `taken` alerts were taken before. Returns those that failed, and whether and how each can be retried.
     async fn round(
         &self,
         mut pending: Vec<PendingAlert>,
+        taken: &mut usize,
         completed: &mut Completed,
         ctx: &Context,
     ) -> Result<Vec<(PendingAlert, Retry)>, CallError> {
@@ -136,7 +143,12 @@ impl Graph {
             alert.attempts.begin();
         }
         // Boxed: the compiler cannot see that the future of a closure's borrow is `Send`.
-        let batches: Vec<_> = pending.chunks(MAX_ITEMS).map(|chunk| self.batch(chunk, ctx).boxed()).collect();
+        let batches = pending.chunks(MAX_ITEMS).map(|chunk| {
+            let already_taken = chunk.len().min(*taken);
+            *taken -= already_taken;
+            self.batch(chunk, chunk.len() - already_taken, ctx).boxed()
+        });
+        let batches: Vec<_> = batches.collect();
         let mut outcomes = stream::iter(batches).buffered(MAX_CONCURRENT_BATCHES);
         let mut chunks = pending.chunks(MAX_ITEMS);
         let mut failures: Vec<Option<Retry>> = Vec::with_capacity(pending.len());
@@ -176,8 +188,13 @@ impl Graph {
         }
     }
 
-    /// Sends one batch. Returns its items in the order of the ids, and the length of the response.
-    async fn batch(&self, pending: &[PendingAlert], ctx: &Context) -> Result<(Vec<Item>, usize), CallError> {
+    /// Sends one batch at this cost. Returns its items in the order of the ids, and the length of the response.
+    async fn batch(
+        &self,
+        pending: &[PendingAlert],
+        cost: usize,
+        ctx: &Context,
+    ) -> Result<(Vec<Item>, usize), CallError> {
         let url = self.address(&["$batch"])?;
         let requests: Vec<_> = pending
             .iter()
@@ -189,7 +206,7 @@ impl Graph {
             })
             .collect();
         let body = Bytes::from(json!({"requests": requests}).to_string());
-        let cost = u32::try_from(pending.len()).unwrap_or(u32::MAX);
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
         let call = |token| Call {
             method: Method::POST,
             prefer: Some(PREFER),

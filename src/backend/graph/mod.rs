@@ -61,7 +61,7 @@ impl Graph {
             calls,
             base: settings.endpoints.graph.clone(),
             portal: settings.portal,
-            completions: client::completions_of_a_list(settings.quota),
+            completions: client::completions_of_a_list(settings.call_limits()),
         }
     }
 

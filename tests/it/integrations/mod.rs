@@ -11,6 +11,8 @@ mod splunk;
 mod standard_webhooks;
 mod teams;
 
+pub(crate) use standard_webhooks::signed;
+
 use crate::harness::{
     DEMO_PAGERDUTY_SECRET, DEMO_SLACK_SECRET, DEMO_SPLUNK_TOKEN, DEMO_TEAMS_SECRET, DEMO_WEBHOOK_SECRET,
 };
@@ -92,12 +94,12 @@ fn pagerduty_headers(body: &str) -> [(&'static str, String); 1] {
     [("x-pagerduty-signature", format!("v1={},v1={signature}", "0".repeat(64)))]
 }
 
-fn pagerduty(body: &Value) -> Request {
+pub(crate) fn pagerduty(body: &Value) -> Request {
     let body = body.to_string();
     post(PAGERDUTY, &body).with_all(pagerduty_headers(&body))
 }
 
-fn incident(id: &str, title: &str) -> Value {
+pub(crate) fn incident(id: &str, title: &str) -> Value {
     json!({"event": {
         "id": id, "event_type": "incident.triggered", "resource_type": "incident",
         "occurred_at": stamp(0),

@@ -54,7 +54,7 @@ async fn a_signed_body_follows_the_same_rules_as_any_other() {
         .problem(413, "payload_too_large");
 }
 
-fn signed(target: &str, id: &str, body: &Value) -> Request {
+pub(crate) fn signed(target: &str, id: &str, body: &Value) -> Request {
     let body = body.to_string();
     post(target, &body).with_all(webhook_headers(id, now(), &body))
 }

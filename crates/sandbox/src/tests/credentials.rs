@@ -10,7 +10,7 @@ use crate::{
 
 const TARGET: &str = "X-Amz-Target: secretsmanager.GetSecretValue";
 
-fn signed_for(service: &str) -> String {
+pub(super) fn signed_for(service: &str) -> String {
     let scope = format!("sandbox-access-key/20261117/eu-central-1/{service}/aws4_request");
     format!("Authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature=00")
 }

@@ -117,7 +117,9 @@ async fn a_fault_can_last_until_it_is_cleared() {
 #[tokio::test]
 async fn malformed_requests_are_refused() {
     let sandbox = Sandbox::start().await.unwrap();
-    for service in [Service::SecretsManager, Service::Sts, Service::Login, Service::Defender, Service::Xdr] {
+    for service in
+        [Service::SecretsManager, Service::Sts, Service::DynamoDb, Service::Login, Service::Defender, Service::Xdr]
+    {
         let origin = sandbox.origin(service);
         for bytes in [
             &b"what?\r\n\r\n"[..],

@@ -4,5 +4,6 @@ mod client;
 mod company;
 mod credentials;
 mod defender;
+mod dynamodb;
 mod faults;
 mod graph;
