@@ -74,6 +74,8 @@ struct State {
     graph_hour: Option<SlidingWindow>,
     /// The end of the wait that an API requested with a 429.
     closed_until: HashMap<Api, Instant>,
+    /// The same for optional calls. A 429 to one of them must not delay the others.
+    closed_for_optional_until: HashMap<Api, Instant>,
 }
 
 /// Defender's limits for calls a minute and calls an hour.
@@ -115,6 +117,7 @@ impl Quota {
             hunting: per_minute(HUNTING_PER_MINUTE),
             graph_hour: limits.per_hour.map(|per_hour| SlidingWindow::new(per_hour, hour)),
             closed_until: HashMap::new(),
+            closed_for_optional_until: HashMap::new(),
         }))
     }
 
@@ -133,8 +136,11 @@ impl Quota {
     /// Takes the cost of a call from every window of the API, or from none. The error is the time to wait.
     fn try_take(&self, api: Api, cost: u32, required_calls: Option<usize>) -> Result<(), Duration> {
         let (mut state, now) = (self.lock(), Instant::now());
-        let State { minute, hour, incidents, graph, hunting, graph_hour, closed_until } = &mut *state;
-        if let Some(until) = closed_until.get(&api).filter(|until| **until > now) {
+        let State { minute, hour, incidents, graph, hunting, graph_hour, closed_until, closed_for_optional_until } =
+            &mut *state;
+        let until =
+            closed_until.get(&api).max(closed_for_optional_until.get(&api).filter(|_| required_calls.is_some()));
+        if let Some(until) = until.filter(|until| **until > now) {
             return Err(*until - now);
         }
         let mut windows: Vec<_> = match api {
@@ -152,11 +158,12 @@ impl Quota {
         Ok(())
     }
 
-    /// Blocks all calls to this API for `wait`, after a 429.
-    pub(super) fn close(&self, api: Api, wait: Duration) {
+    /// Blocks all calls to this API for `wait`, after a 429. After a 429 to an optional call, blocks only optional calls.
+    pub(super) fn close(&self, api: Api, wait: Duration, ctx: &Context) {
         let until = Instant::now() + wait;
-        let mut state = self.lock();
-        let closed_until = state.closed_until.entry(api).or_insert(until);
+        let State { closed_until, closed_for_optional_until, .. } = &mut *self.lock();
+        let closed = if ctx.required_calls().is_some() { closed_for_optional_until } else { closed_until };
+        let closed_until = closed.entry(api).or_insert(until);
         *closed_until = until.max(*closed_until);
     }
 
@@ -363,7 +370,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_429_blocks_every_call_to_its_api() {
         let quota = quota(100, 1500);
-        quota.close(Api::Endpoint, Duration::from_secs(30));
+        quota.close(Api::Endpoint, Duration::from_secs(30), &context(Duration::from_secs(1)));
         assert_eq!(successful(&quota, Api::Endpoint, 3).await, 0);
         assert_eq!(successful(&quota, Api::Xdr, 1).await, 1);
         tokio::time::advance(Duration::from_secs(30)).await;

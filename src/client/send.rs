@@ -168,7 +168,7 @@ impl ApiClient {
                 Err(error) => error,
             };
             if let (Some(api), ClientError::Throttled { retry_after: Some(wait) }) = (call.api, &error) {
-                self.quota.close(api, *wait);
+                self.quota.close(api, *wait, ctx);
             }
             if !attempts.again(call.retry(&error, ctx)).await {
                 return Err(error);
