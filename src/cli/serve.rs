@@ -119,7 +119,13 @@ fn guide(address: SocketAddr) -> String {
     for subject in defender_sandbox::showcase() {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == subject.kind) else { continue };
         let heading = format!("\n# {} {}: {}\n", kind.article(), kind.as_str(), subject.why);
-        text.extend([heading, curl_line(address, &[(kind.field(), subject.value)])]);
+        let mut fields = vec![(kind.field(), subject.value)];
+        match kind {
+            Kind::Machine | Kind::File | Kind::Ip | Kind::Domain => fields.push(("include", "context")),
+            // Defender says nothing more of these.
+            Kind::Alert | Kind::User | Kind::Incident => {}
+        }
+        text.extend([heading, curl_line(address, &fields)]);
     }
     let json_body = format!(
         "\n# the first alert again, with a JSON body\n\

@@ -45,7 +45,11 @@ pub const QUIET_MACHINE: &str = "desk-099.contoso.com";
 /// The best of each kind first, then what is worth a second look.
 const SHOWCASE: &[Subject] = &[
     subject("alert", ALERT, "credential theft, with process, file, user, address, URL and registry evidence"),
-    subject("machine", MACHINE, "six alerts of every severity, open and closed; the name is resolved to a device id"),
+    subject(
+        "machine",
+        MACHINE,
+        "a device at risk, as context says, with six alerts; the name is resolved to a device id",
+    ),
     subject("user", USER, "a sign-in name becomes an account name, which a namesake in another domain shares"),
     subject("file", FILE, "rare, and nobody has signed it; a SHA-256 becomes a SHA-1"),
     subject(
@@ -55,7 +59,7 @@ const SHOWCASE: &[Subject] = &[
     ),
     subject("incident", FALSE_ALARM, "a false alarm, classified and closed"),
     subject("machine", REIMAGED_MACHINE, "it was re-imaged, and of its two records the active one is taken"),
-    subject("ip", ADDRESS, "the address that the attacker's programs call home to, from two devices"),
+    subject("ip", ADDRESS, "the address that the attacker's programs call home to: two devices have talked to it"),
     subject("domain", DOMAIN, "the name of that address"),
     subject("file", SIGNED_FILE, "PowerShell: Microsoft has signed it, and it is on every device"),
     subject("machine", PHONE, "a phone, named by its owner"),
