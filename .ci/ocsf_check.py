@@ -147,7 +147,7 @@ def of_kind(field, document):
 
 def question(check, service, field, value):
     """Everything that is wrong with the answers to one question."""
-    asked = {field: value, "limit": 500}
+    asked = {field: value, "limit": 500, "include": "context"}
     answer = service.enrich({**asked, "format": "ocsf"})
     if answer.status != 200 or answer.json is None:
         return [f"{answer} instead of an event"]
@@ -174,7 +174,7 @@ def question(check, service, field, value):
 
 def raw(check, service, field, asked, ids):
     """With the upstream body, every event carries its own."""
-    answer = service.enrich({**asked, "format": "ocsf", "include": "raw"})
+    answer = service.enrich({**asked, "format": "ocsf", "include": "raw,context"})
     if answer.status != 200:
         return [f"with raw: {answer}"]
     lines = []

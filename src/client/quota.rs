@@ -15,6 +15,7 @@
 //! <https://learn.microsoft.com/graph/throttling-limits>,
 //! <https://learn.microsoft.com/defender-xdr/advanced-hunting-limits>.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -128,6 +129,8 @@ struct LocalQuota {
     older: Ledger,
     /// The calls to Graph and to its hunting: an hour that the operator limits is one for both.
     newer: Ledger,
+    /// The end of the wait after a 429 to an optional call, which must not delay required calls.
+    closed_for_optional: HashMap<Api, Instant>,
 }
 
 impl Quota {
@@ -135,7 +138,16 @@ impl Quota {
     pub(crate) fn new(limits: QuotaLimits) -> Self {
         let [endpoint, xdr, graph, hunting, older, newer] = Default::default();
         let origin = Instant::now();
-        let local = Mutex::new(LocalQuota { origin, endpoint, xdr, graph, hunting, older, newer });
+        let local = Mutex::new(LocalQuota {
+            origin,
+            endpoint,
+            xdr,
+            graph,
+            hunting,
+            older,
+            newer,
+            closed_for_optional: HashMap::new(),
+        });
         Self { limits, local, shared: None }
     }
 
@@ -162,7 +174,7 @@ impl Quota {
     /// Takes the cost of a call, from the share of this process if the quota of all cannot be reached. The error is the
     /// time to wait. A call without a cost, which was taken before, waits only if the API is closed.
     pub(super) async fn take_now(&self, api: Api, cost: u32, ctx: &Context) -> Result<(), Duration> {
-        if let Some(wait) = self.lock().closed(api) {
+        if let Some(wait) = self.lock().closed(api, ctx.required_calls().is_some()) {
             return Err(wait);
         }
         if cost == 0 {
@@ -180,8 +192,16 @@ impl Quota {
         self.lock().take(api, cost, required_calls, self.limits)
     }
 
-    /// Blocks all calls to this API for `wait`, after a 429.
-    pub(super) async fn close(&self, api: Api, wait: Duration) {
+    /// Blocks all calls to this API for `wait`, after a 429. After a 429 to an optional call, this process makes no optional
+    /// calls.
+    pub(super) async fn close(&self, api: Api, wait: Duration, ctx: &Context) {
+        if ctx.required_calls().is_some() {
+            let until = Instant::now() + wait;
+            let mut local = self.lock();
+            let closed_until = local.closed_for_optional.entry(api).or_insert(until);
+            *closed_until = until.max(*closed_until);
+            return;
+        }
         self.lock().close(api, wait);
         if let Some(shared) = &self.shared {
             shared.close(api, wait).await;
@@ -214,9 +234,12 @@ impl LocalQuota {
     }
 
     /// Returns the rest of the wait that the API asked for, if there is one.
-    fn closed(&mut self, api: Api) -> Option<Duration> {
+    fn closed(&mut self, api: Api, is_optional: bool) -> Option<Duration> {
         let now = self.now();
-        self.ledgers(api).0.closed(now)
+        let until = self.closed_for_optional.get(&api).filter(|_| is_optional);
+        let optional =
+            until.map(|until| until.saturating_duration_since(Instant::now())).filter(|wait| !wait.is_zero());
+        self.ledgers(api).0.closed(now).max(optional)
     }
 
     /// Records a call that the quota of all processes allowed.
@@ -413,7 +436,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_429_blocks_every_call_to_its_api() {
         let quota = quota(100, 1500);
-        quota.close(Api::Endpoint, Duration::from_secs(30)).await;
+        quota.close(Api::Endpoint, Duration::from_secs(30), &context(Duration::from_secs(1))).await;
         assert_eq!(successful(&quota, Api::Endpoint, 3).await, 0);
         assert_eq!(successful(&quota, Api::Xdr, 1).await, 1);
         tokio::time::advance(Duration::from_secs(30)).await;
@@ -461,14 +484,14 @@ mod tests {
         assert!(
             quota.take_now(Api::Graph, 50, &ctx).await.is_ok() && quota.take_now(Api::Graph, 0, &ctx).await.is_ok()
         );
-        quota.close(Api::Graph, Duration::from_secs(30)).await;
+        quota.close(Api::Graph, Duration::from_secs(30), &context(Duration::from_secs(1))).await;
         assert_eq!(quota.take_now(Api::Graph, 0, &ctx).await, Err(Duration::from_secs(30)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_api_that_this_process_has_closed_is_not_asked_for() {
         let quota = Quota::shared(Arc::new(Generous::default()), shared_by(4));
-        quota.close(Api::Graph, Duration::from_secs(30)).await;
+        quota.close(Api::Graph, Duration::from_secs(30), &context(Duration::from_secs(1))).await;
         assert_eq!([successful(&quota, Api::Graph, 3).await, successful(&quota, Api::Hunting, 3).await], [0, 3]);
     }
 }

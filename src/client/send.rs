@@ -226,7 +226,7 @@ impl ApiClient {
                 Err(error) => error,
             };
             if let (Some(api), ClientError::Throttled { retry_after: Some(wait) }) = (call.api, &error) {
-                self.quota.close(api, *wait).await;
+                self.quota.close(api, *wait, ctx).await;
             }
             if !attempts.again(call.retry(&error, ctx)).await {
                 return Err(error);

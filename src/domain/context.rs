@@ -37,11 +37,6 @@ impl SubjectContext {
             domain: self.domain.or(other.domain),
         }
     }
-
-    /// Whether nothing is known.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// What Defender says of a device: its record in the older API, or its newest row of `DeviceInfo` in advanced hunting.

@@ -59,7 +59,7 @@ impl Enricher {
                 }
                 Ok(None) => builder.context_unavailable(NOT_KNOWN),
                 Err(error) => {
-                    tracing::info!(request_id = &*ctx.request_id, %error, "the context of a subject is not available");
+                    tracing::debug!(request_id = &*ctx.request_id, %error, "the context of a subject is not available");
                     builder.context_unavailable(&reason(&error));
                 }
             }
@@ -98,9 +98,10 @@ fn reason(error: &EnrichError) -> String {
 }
 
 impl AnswerBuilder {
-    /// Adds the warning that what Defender says of the subject itself is not available, or not all of it.
+    /// Adds the warning that nothing, or not all, of what Defender says of the subject itself is available.
     pub(super) fn context_unavailable(&mut self, reason: &str) {
-        let detail = format!("What Defender says of this {} itself is missing: {reason}.", self.kind.as_str());
+        let detail =
+            format!("Not all that Defender says of this {} itself is available: {reason}.", self.kind.as_str());
         self.warnings.push(Warning { code: WarningCode::ContextUnavailable, detail });
     }
 }

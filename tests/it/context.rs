@@ -232,6 +232,18 @@ async fn alerts_have_the_quota_before_contexts() {
 }
 
 #[tokio::test]
+async fn a_throttled_context_delays_only_contexts() {
+    let world = World::with(&[NO_CACHE]).await;
+    let throttled = Fault::status(429).with_header("retry-after", "60");
+    world.sandbox.fail(Route::DomainStats, Times::Once, throttled);
+    for name in ["a.example", "b.example"] {
+        let (response, waited) = fast_forward(world.post(json!({"domain": name, "include": "context"}))).await;
+        assert_eq!((is_unavailable(&response.answer()), waited), (true, Duration::ZERO), "{name}");
+    }
+    assert_eq!((world.calls(Route::DomainStats), world.calls(Route::DomainAlerts)), (1, 2));
+}
+
+#[tokio::test]
 async fn a_context_is_remembered_apart_from_the_alerts() {
     let outage = [Fault::status(503), Fault::status(429), Fault::delay(Duration::from_secs(60))];
     for (subject, fault) in SUBJECTS.iter().flat_map(|subject| outage.iter().map(move |fault| (subject, fault))) {

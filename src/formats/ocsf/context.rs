@@ -125,10 +125,10 @@ impl<'a> File<'a> {
         self.size = file.size.filter(|size| *size >= 0);
         self.company_name = file.publisher.filled();
         self.product = file.product.filled().map(|name| FileProduct { name, vendor_name: file.publisher.filled() });
-        self.signature = file.signature_valid.map(|is_valid| {
+        self.signatures.extend(file.signature_valid.map(|is_valid| {
             let (state_id, state) = if is_valid { (1, "Valid") } else { (99, "Invalid") };
             Signature { algorithm: "Unknown", algorithm_id: 0, state, state_id }
-        });
+        }));
         true
     }
 }

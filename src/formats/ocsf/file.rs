@@ -24,7 +24,7 @@ pub(super) struct File<'a> {
     pub(super) size: Option<i64>,
     pub(super) company_name: Option<&'a str>,
     pub(super) product: Option<FileProduct<'a>>,
-    pub(super) signature: Option<Signature>,
+    pub(super) signatures: Vec<Signature>,
 }
 
 /// A hash of some content.

@@ -195,7 +195,10 @@ fn a_file_has_its_attributes_in_events_and_documents() {
     let file = &event["evidences"][0]["file"];
     assert_eq!(file["size"], 1_204_224);
     assert_eq!(file["product"], json!({"name": "Helpdesk", "vendor_name": "Contoso Ltd."}));
-    assert_eq!(file["signature"], json!({"algorithm": "Unknown", "algorithm_id": 0, "state": "Valid", "state_id": 1}));
+    assert_eq!(
+        file["signatures"],
+        json!([{"algorithm": "Unknown", "algorithm_id": 0, "state": "Valid", "state_id": 1}])
+    );
     assert_eq!((&file["hashes"][0]["value"], &file["hashes"][1]["value"]), (&json!(SHA1), &json!(SHA256)));
     let rest = &event["unmapped"]["context"]["file"];
     assert_eq!((&rest["signer"], &rest["org_prevalence"], rest.get("size")), (&json!("Contoso Ltd."), &json!(3), None));
@@ -216,7 +219,7 @@ fn what_is_not_in_the_event_is_kept_whole() {
         (file.sha1, file.sha256) = (Some(SHA1.replace('e', "f").into()), None);
     }
     let [event, document] = records(Kind::File, other);
-    assert_eq!(event["evidences"][0]["file"].get("signature"), None);
+    assert_eq!(event["evidences"][0]["file"].get("signatures"), None);
     assert_eq!(document["file"].get("code_signature"), None);
     for rest in [&event["unmapped"]["context"]["file"], &document["microsoft"]["defender"]["context"]["file"]] {
         assert_eq!((&rest["signature_valid"], &rest["size"]), (&json!(true), &json!(1_204_224)), "{rest}");
