@@ -38,7 +38,8 @@ pub struct Service {
     pub(crate) deliveries: Arc<SeenDeliveries>,
     pub(crate) slack_messages: SlackMessages,
     pub(crate) serves_page: bool,
-    shares_quota: bool,
+    /// The table that processes share, if there is one.
+    state_table: Option<Arc<Table>>,
     pub(crate) mcp_origins: AllowedOrigins,
     client: ApiClient,
     tasks: BackgroundTasks,
@@ -54,14 +55,13 @@ impl Service {
     ) -> Result<Arc<Self>, SettingError> {
         let notifier = Notifier::new(http, settings.destination_addresses, clock)?;
         let members = integrations::ALL.iter().map(|integration| integration.secrets.describe());
-        let table = settings.state_table.clone().map(|name| Table::new(&aws, name));
+        let table = settings.state_table.clone().map(|name| Arc::new(Table::new(&aws, name)));
         let store = SecretStore::new(aws);
         let slack_messages = SlackMessages::new(http.clone(), settings.slack_response_url.clone());
         let client = ApiClient::new(http, &settings.endpoints, Arc::new(Quota::new(settings.quota)))?;
         let tokens = TokenCache::new(settings, store.clone(), client.clone());
-        let shared = table.map(|table| SharedState::new(settings, table, tokens.clone(), clock));
+        let shared = table.clone().map(|table| SharedState::new(settings, table, tokens.clone(), clock));
         let (quota, shared_deliveries) = shared.map(|shared| (shared.quota, shared.deliveries)).unzip();
-        let shares_quota = quota.is_some();
         let client = match quota {
             Some(quota) => client.with_quota(Quota::shared(quota, settings.quota)),
             None => client,
@@ -79,7 +79,7 @@ impl Service {
             deliveries: Arc::new(SeenDeliveries::new(clock, shared_deliveries)),
             slack_messages,
             serves_page: settings.page,
-            shares_quota,
+            state_table: table,
             mcp_origins: settings.mcp_origins.clone(),
             client,
             tasks: BackgroundTasks::new(settings.extensions_api.clone()),
@@ -121,6 +121,9 @@ impl Service {
     /// is not chosen yet.
     pub(crate) async fn prefetch(&self) -> Vec<Api> {
         let ctx = &Context::new(Deadline::after(WARM_UP_TIMEOUT), "warm-up", None);
+        if let Some(table) = self.state_table.clone() {
+            tokio::spawn(async move { table.open_connection(WARM_UP_TIMEOUT).await });
+        }
         let ((), apis) = tokio::join!(self.callers.warm(ctx), self.prefetch_tokens(ctx));
         // The first use retries what failed during initialisation.
         self.tokens.allow_retry();
@@ -163,7 +166,7 @@ impl Service {
 
     /// Which quota the calls of a request were taken from, for the log.
     pub(crate) fn quota_of(&self, ctx: &Context) -> &'static str {
-        if self.shares_quota && !ctx.counts_on_local_share() { "shared" } else { "local" }
+        if self.state_table.is_some() && !ctx.counts_on_local_share() { "shared" } else { "local" }
     }
 
     /// The background tasks of the service.

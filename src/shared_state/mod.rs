@@ -28,8 +28,7 @@ pub(crate) struct SharedState {
 
 impl SharedState {
     /// Uses a table. It makes no call yet.
-    pub(crate) fn new(settings: &Settings, table: Table, tokens: TokenCache, clock: Clock) -> Self {
-        let table = Arc::new(table);
+    pub(crate) fn new(settings: &Settings, table: Arc<Table>, tokens: TokenCache, clock: Clock) -> Self {
         Self {
             quota: Arc::new(TableQuota::new(table.clone(), tokens, settings.call_limits(), clock)),
             deliveries: SharedDeliveries::new(table, settings.caller_secret.as_ref(), clock),

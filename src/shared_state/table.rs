@@ -89,6 +89,12 @@ impl Table {
         Self { client: access.dynamodb(), name, avoided_until: Mutex::default() }
     }
 
+    /// Reads an item that does not exist, so that the first request finds an open connection: opening one takes most of
+    /// the time that a request waits for the table, on a small function all of it. A failure is left to that request.
+    pub(crate) async fn open_connection(&self, within: Duration) {
+        drop(timeout(within, self.contains("none", Timestamp::from_unix_seconds(0))).await);
+    }
+
     /// Whether the table failed a short time ago.
     pub(super) fn is_avoided(&self) -> bool {
         self.avoided_until().is_some_and(|until| Instant::now() < until)
