@@ -144,21 +144,15 @@ fn brief_alert(alert: &Value, chars: usize) -> Value {
     members.chain([("title".to_owned(), defanged(&alert["title"], chars))]).collect::<Map<_, _>>().into()
 }
 
-/// Returns what Defender says of the subject itself, without what it does not say.
+/// Returns what Defender says of the subject itself, with short lists and texts.
 fn brief_context(context: &Value, left_out: &mut bool) -> Value {
-    let Value::Object(parts) = context else { return Value::Null };
-    let mut kept = Map::new();
-    for (part, about) in parts.iter().filter(|(_, about)| !about.is_null()) {
-        let mut members = without_nulls(about);
-        for member in members.as_object_mut().into_iter().flat_map(Map::values_mut) {
-            if let Value::Array(list) = member {
-                *left_out |= list.len() > MAX_CONTEXT_ITEMS;
-                list.truncate(MAX_CONTEXT_ITEMS);
-            }
-        }
-        kept.insert(part.clone(), visible(members, MAX_CONTEXT_CHARS));
+    let mut context = context.clone();
+    let parts = context.as_object_mut().into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut);
+    for list in parts.flat_map(Map::values_mut).filter_map(Value::as_array_mut) {
+        *left_out |= list.len() > MAX_CONTEXT_ITEMS;
+        list.truncate(MAX_CONTEXT_ITEMS);
     }
-    kept.into()
+    visible(context, MAX_CONTEXT_CHARS)
 }
 
 fn brief_warning(warning: &Value, chars: usize) -> Value {
@@ -230,6 +224,6 @@ mod tests {
         assert_eq!(brief["summary"], "see hxxp://evil[.]example/x now");
         assert_eq!(brief["entities"], json!({"files": [{"name": "see http://evil.example/x now"}]}));
         let name = "see http://evil.example/x now";
-        assert_eq!(brief["context"], json!({"device": {"name": name, "tags": [name]}}), "without what is not known");
+        assert_eq!(brief["context"], json!({"device": {"name": name, "tags": [name]}, "file": null}));
     }
 }
