@@ -19,6 +19,7 @@ mod runtime_api;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -115,7 +116,7 @@ async fn measure(deployment: Deployment) -> String {
     let log = NamedTempFile::new().expect("a file");
     let free = Free::default();
     for number in 0..deployment.environments {
-        let environment = Environment::start(&sandbox, deployment, log.reopen().expect("the file")).await;
+        let environment = Environment::start(&sandbox, deployment, log.path()).await;
         lock(&free).insert(number, environment);
     }
 
@@ -171,7 +172,9 @@ async fn ask(number: usize, mut environment: Environment, subject: usize, free: 
 }
 
 impl Environment {
-    async fn start(sandbox: &Sandbox, deployment: Deployment, log: File) -> Self {
+    async fn start(sandbox: &Sandbox, deployment: Deployment, log: &Path) -> Self {
+        // All processes append to one file.
+        let log = File::options().append(true).open(log).expect("the log");
         let api = RuntimeApi::start().await;
         let mut command = Command::new(env!("CARGO_BIN_EXE_lambda"));
         command.envs(sandbox.settings()).env("DEFENDER_BACKEND", "defender");

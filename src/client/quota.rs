@@ -97,6 +97,9 @@ pub(crate) fn completions_of_a_list(set: QuotaLimits) -> usize {
     usize::try_from(completions.max(1)).unwrap_or(usize::MAX)
 }
 
+/// The longest wait for a list's calls: as long as processes wait for each other when they ask at the same moment.
+const MAX_SHORT_WAIT: Duration = Duration::from_millis(200);
+
 /// The quota of all processes together, kept outside of this one. No call of its methods waits for long.
 pub(crate) trait SharedQuota: fmt::Debug + Send + Sync {
     /// Takes the cost of a call, which is optional if others are required. The error is the time to wait. `None`: the
@@ -168,6 +171,17 @@ impl Quota {
                 return Err(ClientError::Throttled { retry_after: Some(wait) });
             }
             sleep(wait).await;
+        }
+    }
+
+    /// Takes the cost of several calls, immediately or after a very short wait. Returns whether they are allowed.
+    pub(super) async fn take_soon(&self, api: Api, cost: u32, ctx: &Context) -> bool {
+        loop {
+            match self.take_now(api, cost, ctx).await {
+                Ok(()) => return true,
+                Err(wait) if wait <= MAX_SHORT_WAIT && leaves_time(wait, ctx.deadline) => sleep(wait).await,
+                Err(_) => return false,
+            }
         }
     }
 

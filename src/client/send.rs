@@ -189,7 +189,7 @@ impl ApiClient {
 
     /// Takes the cost of several calls, which are then made without a cost. Returns whether they are allowed now.
     pub(crate) async fn take_calls(&self, api: Api, calls: u32, ctx: &Context) -> bool {
-        self.quota.take_now(api, calls, ctx).await.is_ok()
+        self.quota.take_soon(api, calls, ctx).await
     }
 
     /// Makes a call and passes its response to `read`. The call is retried after errors of `read` in the same way as

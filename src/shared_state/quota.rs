@@ -22,6 +22,11 @@ use crate::domain::timestamp::Timestamp;
 
 /// The shortest and the longest pause after a write.
 const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(60)];
+/// How long a process tries to write while others are faster. It ends before the time that a request has for the table.
+const MAX_CONTENTION: Duration = Duration::from_millis(100);
+/// After it, the requests ask again in one to two times this, at random: processes that wait for the same moment, when a
+/// window has room again, must neither meet again nor take a table that works for one that does not.
+const CONTENTION_PAUSE: Duration = Duration::from_millis(100);
 /// How far the clocks of processes may differ. AWS refuses a signature whose time is further away.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(300);
 /// The longest wait after a 429 that other processes hear of.
@@ -236,7 +241,14 @@ impl SharedLedger {
                     self.state().known = Known { seen, ..known };
                     return Ok((decisions, Some(pause(begin.elapsed()))));
                 }
-                Ok(Write::Lost(item)) => self.state().known.learn(item, self.clock).map_err(Failure::Lost)?,
+                Ok(Write::Lost(item)) => {
+                    self.state().known.learn(item, self.clock).map_err(Failure::Lost)?;
+                    let is_take = |request: &Request| matches!(request, Request::Take(_));
+                    if begin.elapsed() >= MAX_CONTENTION && requests.iter().all(is_take) {
+                        let pauses = requests.iter().map(|_| Err(CONTENTION_PAUSE.mul_f64(1.0 + fastrand::f64())));
+                        return Ok((pauses.collect(), None));
+                    }
+                }
                 // The connection may have been dead since Lambda froze this process.
                 Err(TableError::BrokenConnection) if !has_reconnected => has_reconnected = true,
                 Err(error) => return Err(Failure::Table(error)),

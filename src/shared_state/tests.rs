@@ -230,6 +230,23 @@ async fn processes_spend_the_limit_together_and_none_is_starved() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn processes_that_ask_at_the_same_moment_ask_again_later_and_stay_with_the_table() {
+    let store = Store::default();
+    let processes: Vec<_> = (0..80).map(|_| store.process(RIGHT)).collect();
+    let [first, later, on_local_share] = sum(join_all(processes.iter().map(|process| crowd(process, 1))).await);
+    assert!(first >= 20 && first + later == 80 && on_local_share == 0, "{first} {later} {on_local_share}");
+    let patient = |process: Arc<SharedLedger>| async move {
+        while let Some(Err(wait)) = take(&process).await {
+            assert!(wait <= Duration::from_millis(200), "{wait:?}");
+            sleep(wait).await;
+        }
+    };
+    let begin = Instant::now();
+    join_all(processes.iter().take(80 - first).cloned().map(patient)).await;
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_calls_that_wait_are_one_write_and_the_next_write_comes_after_a_pause() {
     let store = Store::default();
     let process = store.process(RIGHT);
