@@ -243,7 +243,7 @@ impl SharedLedger {
                 }
                 Ok(Write::Lost(item)) => {
                     self.state().known.learn(item, self.clock).map_err(Failure::Lost)?;
-                    let is_take = |request: &Request| matches!(request, Request::Take(_));
+                    let is_take = |request: &Request| matches!(request, Request::Take { .. });
                     if begin.elapsed() >= MAX_CONTENTION && requests.iter().all(is_take) {
                         let pauses = requests.iter().map(|_| Err(CONTENTION_PAUSE.mul_f64(1.0 + fastrand::f64())));
                         return Ok((pauses.collect(), None));
