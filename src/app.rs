@@ -132,10 +132,12 @@ impl Service {
     }
 
     async fn prefetch_tokens(&self, ctx: &Context) -> Vec<Api> {
-        let possible = self.enricher.backends().possible_apis().iter();
-        let early = join_all(possible.map(async |api| drop(self.tokens.token(*api, ctx).await)));
-        let (_, apis) = tokio::join!(early, self.needed_tokens(ctx));
-        apis
+        for api in self.enricher.backends().possible_apis() {
+            // Nothing waits for the token of an API that turns out not to be needed.
+            let (tokens, ctx) = (self.tokens.clone(), ctx.clone());
+            tokio::spawn(async move { drop(tokens.token(*api, &ctx).await) });
+        }
+        self.needed_tokens(ctx).await
     }
 
     async fn needed_tokens(&self, ctx: &Context) -> Vec<Api> {

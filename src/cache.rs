@@ -27,6 +27,12 @@ pub(crate) trait Cacheable: Clone + Send + Sync + 'static {
     /// Whether nothing was found. Such an answer expires sooner.
     fn is_negative(&self) -> bool;
 
+    /// Whether it may be returned during an outage, when it is no longer fresh. A value that the answer does not mark as stale
+    /// must not say that something does not exist.
+    fn may_be_stale(&self) -> bool {
+        true
+    }
+
     /// Whether it may be returned to another request.
     fn is_cacheable(&self) -> bool {
         true
@@ -97,7 +103,9 @@ where
         match self.fetch_once(&key, deadline, fetch).await {
             Ok(fetched) => Ok(self.cached(&fetched, CacheState::Miss)),
             Err(error) => {
-                let stale = known.filter(|known| known.at.age_at(now) < self.times.stale && error.is_outage());
+                let stale = known.filter(|known| {
+                    known.at.age_at(now) < self.times.stale && known.value.may_be_stale() && error.is_outage()
+                });
                 stale.map(|known| self.cached(&known, CacheState::Stale)).ok_or(error)
             }
         }

@@ -21,7 +21,7 @@ data "aws_caller_identity" "current" {}
 locals {
   caller_secrets = var.caller_secret_arn == "" ? [] : [var.caller_secret_arn]
   # Microsoft's limits are divided by the number of environments, with shared_quota only while the table does not answer.
-  quota_share = var.reserved_concurrency > 0 ? var.reserved_concurrency : var.quota_share
+  quota_share = var.quota_share > 0 ? var.quota_share : var.reserved_concurrency
   dns_suffix  = data.aws_partition.current.dns_suffix
 }
 

@@ -76,7 +76,7 @@ variable "reserved_concurrency" {
 }
 
 variable "quota_share" {
-  description = "With reserved_concurrency 0: the number of environments that Microsoft's limits are divided by."
+  description = "The number of environments that Microsoft's limits are divided by; 0: reserved_concurrency."
   type        = number
   default     = 0
 }

@@ -97,6 +97,11 @@ impl Context {
         Self { required_calls: Some(required_calls), ..self.for_name_lookup().within(span) }
     }
 
+    /// The context of calls that others wait for as well, so that they are required whoever started them.
+    pub(crate) fn for_required_calls(&self) -> Self {
+        Self { required_calls: None, ..self.clone() }
+    }
+
     /// For optional calls, the number of other calls of the request that are still to come.
     pub(super) fn required_calls(&self) -> Option<usize> {
         self.required_calls.as_ref().map(|calls| calls.load(Ordering::Relaxed))

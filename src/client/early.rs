@@ -23,11 +23,17 @@ tokio::task_local! {
     static FOR_LATER: ();
 }
 
-/// Opens a connection of this client, which has the layer [`EarlyConnections`], for a later request. All requests of the
-/// client have to go to the same host. A failure does not matter: the request opens a connection of its own.
-pub(super) async fn open(client: &reqwest::Client, url: Url) {
-    // The layer ends the request as soon as it has the connection.
-    FOR_LATER.scope((), client.head(url).send()).await.ok();
+/// Opens connections for a client of one host, which shares its layer [`EarlyConnections`]. It has no pool, where it could
+/// find another connection and send a request over it.
+#[derive(Debug)]
+pub(super) struct Opener(pub(super) reqwest::Client);
+
+impl Opener {
+    /// Opens a connection for a later request. A failure does not matter: the request opens a connection of its own.
+    pub(super) async fn open(&self, url: Url) {
+        // The layer ends the request as soon as it has the connection.
+        FOR_LATER.scope((), self.0.head(url).send()).await.ok();
+    }
 }
 
 /// Keeps connections that were opened for later, and passes each to a request. `C` is the client's private type of

@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::early::EarlyConnections;
+use super::early::{EarlyConnections, Opener};
 use crate::config::SettingError;
 
 /// Longer than a handshake across an ocean, and short enough to leave time for a retry.
@@ -58,10 +58,12 @@ impl HttpClient {
         &self.fresh
     }
 
-    /// A client for one host, with a connection pool of its own. [`early::open`] opens its first connections.
-    pub(super) fn for_one_host(&self, idle_timeout: Duration) -> Result<reqwest::Client, SettingError> {
-        let builder = client(self.tls.clone(), usize::MAX).pool_idle_timeout(idle_timeout);
-        built(builder.connector_layer(EarlyConnections::default()))
+    /// A client for one host, with a connection pool of its own, and what opens connections for it early.
+    pub(super) fn for_one_host(&self, idle_timeout: Duration) -> Result<(reqwest::Client, Opener), SettingError> {
+        let layer = EarlyConnections::default();
+        let pooled = client(self.tls.clone(), usize::MAX).pool_idle_timeout(idle_timeout);
+        let opener = client(self.tls.clone(), 0).connector_layer(layer.clone());
+        Ok((built(pooled.connector_layer(layer))?, Opener(built(opener)?)))
     }
 
     /// A client for hosts that belong neither to Microsoft nor to AWS. `resolver` decides which addresses a name may

@@ -43,7 +43,7 @@ impl CallLimits {
 
     /// How much of a limit may be used.
     fn usable(self, limit: u32) -> u32 {
-        let reserved = self.required_calls.map_or(0, |calls| calls.max(limit / OPTIONAL_CALLS_DIVISOR));
+        let reserved = self.required_calls.map_or(0, |calls| calls.max(limit.div_ceil(OPTIONAL_CALLS_DIVISOR)));
         limit.saturating_sub(reserved)
     }
 }
@@ -102,6 +102,15 @@ impl Ledger {
         self.hour.0.back().map(|(time, _)| *time)
     }
 
+    /// Whether it still has what an earlier state of the same ledger counted and still counts.
+    pub(crate) fn continues(&self, earlier: &Self) -> bool {
+        let Some(newest) = self.newest() else { return earlier.newest().is_none() && earlier.closed_until.is_none() };
+        let count_at = |time| self.minute.0.iter().find(|(own, _)| *own == time).map_or(0, |(_, count)| *count);
+        let mut counted = earlier.minute.0.iter().filter(|(time, _)| time.later(MINUTE) > newest);
+        counted.all(|(time, count)| count_at(*time) >= *count)
+            && (self.closed_until >= earlier.closed_until || earlier.closed_until <= Some(newest))
+    }
+
     /// Whether its times can be true at `now`, if clocks differ by no more than this, and no API closes for longer.
     pub(crate) fn is_plausible(&self, now: Timestamp, clock_difference: Duration, longest_wait: Duration) -> bool {
         let latest = now.later(clock_difference);
@@ -144,7 +153,9 @@ impl Ledger {
         };
         let (minute, hour) = (calls()?, calls()?);
         let closed_until = (closed_until > 0).then(|| timestamp(closed_until));
-        bytes.is_empty().then_some(Self { minute, hour, closed_until })
+        let ledger = Self { minute, hour, closed_until };
+        // The newest call is in both windows.
+        (bytes.is_empty() && unix_ms(ledger.newest()) == newest).then_some(ledger)
     }
 }
 

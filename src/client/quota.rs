@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep};
 
 use super::context::Context;
 use super::error::ClientError;
-use super::ledger::{CallLimits, Ledger};
+use super::ledger::{CallLimits, Ledger, MINUTE};
 use super::retry::leaves_time;
 use crate::config::QuotaLimits;
 use crate::domain::timestamp::Timestamp;
@@ -203,6 +203,10 @@ impl Quota {
             return outcome;
         }
         ctx.count_on_local_share();
+        if call_limits(api, self.limits).clamp(cost) < cost {
+            // A batch that was made for the limits of all processes.
+            return Err(MINUTE);
+        }
         self.lock().take(api, cost, required_calls, self.limits)
     }
 
@@ -275,7 +279,7 @@ impl LocalQuota {
         };
         let (own, common) = self.ledgers(api);
         if let Some(wait) = own.wait(now, cost, own_limits) {
-            return Err(wait.max(common.wait(now, cost, common_limits).unwrap_or_default()));
+            return Err(wait);
         }
         common.take(now, cost, common_limits)?;
         own.record(now, own_limits.clamp(cost));

@@ -51,6 +51,7 @@ struct Host {
     base: Url,
     /// A client with a connection pool for this host alone.
     client: reqwest::Client,
+    opener: early::Opener,
 }
 
 impl Hosts {
@@ -164,7 +165,10 @@ impl Reply {
 
 impl ApiClient {
     pub(crate) fn new(http: &HttpClient, endpoints: &Endpoints, quota: Arc<Quota>) -> Result<Self, SettingError> {
-        let host_with = |base: &Url, idle| http.for_one_host(idle).map(|client| Host { base: base.clone(), client });
+        let host_with = |base: &Url, idle| {
+            let (client, opener) = http.for_one_host(idle)?;
+            Ok::<_, SettingError>(Host { base: base.clone(), client, opener })
+        };
         let host = |base| host_with(base, IDLE_TIMEOUT);
         let hosts = Arc::new(Hosts {
             endpoint: host(&endpoints.api)?,
@@ -179,7 +183,7 @@ impl ApiClient {
     /// Opens a connection for a later call to an API, or to Entra if there is none. Nothing is sent over it.
     pub(crate) async fn open_connection(&self, api: Option<Api>) {
         let host = self.hosts.host(api);
-        early::open(&host.client, host.base.clone()).await;
+        host.opener.open(host.base.clone()).await;
     }
 
     /// The same client with another quota.

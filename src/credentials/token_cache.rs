@@ -205,7 +205,7 @@ impl TokenCache {
         F: Future<Output = Result<Token, CredentialError>> + Send + 'static,
     {
         let slot = self.inner.slot(api);
-        slot.flight.join_or_spawn((), ctx.deadline, || begin(self.inner.clone(), slot, ctx.clone()))
+        slot.flight.join_or_spawn((), ctx.deadline, || begin(self.inner.clone(), slot, ctx.for_required_calls()))
     }
 }
 

@@ -57,7 +57,10 @@ impl Enricher {
                     let known = builder.context.take().unwrap_or_default();
                     builder.context = Some(known.and(SubjectContext::clone(&part)));
                 }
-                Ok(None) => builder.context_unavailable(NOT_KNOWN),
+                Ok(None) => builder.context_unavailable(match builder.backend {
+                    BackendName::Defender => NOT_KNOWN,
+                    BackendName::Graph => "advanced hunting has no row of its 30 days that is about it alone",
+                }),
                 Err(error) => {
                     tracing::debug!(request_id = &*ctx.request_id, %error, "the context of a subject is not available");
                     builder.context_unavailable(&reason(&error));
@@ -114,6 +117,11 @@ pub(super) fn add_context_of(other: &Answer, answer: &mut Answer) {
         (None, Some(context)) => {
             answer.context = Some(context.clone());
             answer.warnings.retain(|warning| !is_missing(&warning));
+            // They say which of several subjects it is about.
+            let says_which = |warning: &&Warning| {
+                matches!(warning.code, WarningCode::MatchedShortName | WarningCode::SeveralDevicesMatch)
+            };
+            answer.warnings.extend(other.warnings.iter().filter(says_which).cloned());
         }
         (None, None) => answer.warnings.extend(other.warnings.iter().filter(is_missing).cloned()),
     }

@@ -85,6 +85,10 @@ impl Enricher {
         };
         found.value = only(&found.value, |alert| is_meant && match_of(alert, name) == by);
         let found = self.of_one_device(&mut builder, name, by, found);
+        if scope.with_context {
+            // An item that waits for its context must not block the other items.
+            scope.ctx.end_turn();
+        }
         // Which device it is, only its alerts tell.
         let query = DeviceId::parse(&builder.id).map_or(GraphQuery::MachineName(compared), GraphQuery::Machine);
         self.add_context(&mut builder, &Query::Graph(query), scope).await;

@@ -34,6 +34,10 @@ pub(crate) struct ResolvedFile {
 const RESOLUTION_BYTES: usize = 128;
 
 impl Cacheable for Option<ResolvedDevice> {
+    fn may_be_stale(&self) -> bool {
+        self.is_some()
+    }
+
     fn weight(&self) -> usize {
         let Some(ResolvedDevice { chosen, .. }) = self else { return RESOLUTION_BYTES };
         let contexts: usize = chosen.contexts.iter().map(weight_of_copies).sum();
@@ -50,6 +54,10 @@ impl Cacheable for Option<ResolvedDevice> {
 }
 
 impl Cacheable for Option<ResolvedFile> {
+    fn may_be_stale(&self) -> bool {
+        self.is_some()
+    }
+
     fn weight(&self) -> usize {
         RESOLUTION_BYTES + self.as_ref().map_or(0, |file| weight_of_copies(&file.context))
     }
@@ -60,6 +68,10 @@ impl Cacheable for Option<ResolvedFile> {
 }
 
 impl Cacheable for Option<Arc<SubjectContext>> {
+    fn may_be_stale(&self) -> bool {
+        self.is_some()
+    }
+
     fn weight(&self) -> usize {
         self.as_ref().map_or(0, |context| weight_of_copies(&**context))
     }

@@ -27,14 +27,14 @@ impl SharedDeliveries {
 
     /// Whether a process has answered this delivery. If the table does not answer, none has.
     pub(crate) async fn contains(&self, delivery: &[u8]) -> bool {
-        let key = self.key(delivery);
-        self.table.attempt(self.table.contains(&key, self.clock.now())).await.unwrap_or(false)
+        let (table, key, now) = (self.table.clone(), self.key(delivery), self.clock.now());
+        self.table.attempt(async move { table.contains(&key, now).await }).await.unwrap_or(false)
     }
 
     /// Records that this process has answered a delivery.
     pub(crate) async fn put(&self, delivery: &[u8]) {
-        let key = self.key(delivery);
-        self.table.attempt(self.table.put(&key, self.clock.now().later(DELIVERY_LIFETIME))).await;
+        let (table, key, end) = (self.table.clone(), self.key(delivery), self.clock.now().later(DELIVERY_LIFETIME));
+        self.table.attempt(async move { table.put(&key, end).await }).await;
     }
 
     fn key(&self, delivery: &[u8]) -> String {

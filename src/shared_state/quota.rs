@@ -22,11 +22,14 @@ use crate::domain::timestamp::Timestamp;
 
 /// The shortest and the longest pause after a write.
 const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(60)];
-/// How long a process tries to write while others are faster. It ends before the time that a request has for the table.
+/// How long a process tries to write while others are faster, counted from the oldest request that waits. It ends before the
+/// time that this request has for the table.
 const MAX_CONTENTION: Duration = Duration::from_millis(100);
 /// After it, the requests ask again in one to two times this, at random: processes that wait for the same moment, when a
 /// window has room again, must neither meet again nor take a table that works for one that does not.
 const CONTENTION_PAUSE: Duration = Duration::from_millis(100);
+/// How often a process tries to tell the others about a 429 while they are faster.
+const MAX_CLOSE_ATTEMPTS: usize = 3;
 /// How far the clocks of processes may differ. AWS refuses a signature whose time is further away.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(300);
 /// The longest wait after a 429 that other processes hear of.
@@ -72,8 +75,12 @@ impl SharedQuota for TableQuota {
 
     fn close(&self, api: Api, wait: Duration) -> BoxFuture<'_, ()> {
         async move {
-            if let Some(ledger) = self.ledger(api) {
-                ledger.ask(Request::Close(wait.min(MAX_CLOSED))).await;
+            let Some(ledger) = self.ledger(api) else { return };
+            for _ in 0..MAX_CLOSE_ATTEMPTS {
+                match ledger.clone().ask(Request::Close(wait.min(MAX_CLOSED))).await {
+                    Some(Err(pause)) if pause <= CONTENTION_PAUSE * 2 => sleep(pause).await,
+                    Some(_) | None => return,
+                }
             }
         }
         .boxed()
@@ -115,11 +122,19 @@ pub(super) struct SharedLedger {
 #[derive(Debug, Default)]
 struct State {
     known: Known,
-    waiting: Vec<(Request, oneshot::Sender<Option<Decision>>)>,
+    waiting: Vec<Waiting>,
     /// Whether a task writes the ledger.
     is_written: bool,
     /// The end of the time in which the item is not used, because what it counted is lost.
     avoided_until: Option<Instant>,
+}
+
+/// A request that waits for its decision.
+#[derive(Debug)]
+struct Waiting {
+    request: Request,
+    since: Instant,
+    sender: oneshot::Sender<Option<Decision>>,
 }
 
 /// What this process knows of an item.
@@ -148,10 +163,10 @@ impl SharedLedger {
         let (sender, decision) = oneshot::channel();
         {
             let mut state = self.state();
-            if self.table.is_avoided() || state.avoided_until.is_some_and(|until| Instant::now() < until) {
+            if self.table.is_avoided() || state.is_avoided() {
                 return self.closed(&state.known);
             }
-            state.waiting.push((request, sender));
+            state.waiting.push(Waiting { request, since: Instant::now(), sender });
             if !std::mem::replace(&mut state.is_written, true) {
                 tokio::spawn(self.clone().write_until_nobody_waits());
             }
@@ -169,22 +184,22 @@ impl SharedLedger {
         loop {
             // So that the calls of a list, which start one after another, are taken together.
             yield_now().await;
-            let waiting = {
+            let (waiting, is_avoided) = {
                 let mut state = self.state();
                 let mut waiting = std::mem::take(&mut state.waiting);
-                waiting.retain(|(_, sender)| !sender.is_closed());
+                waiting.retain(|waiting| !waiting.sender.is_closed());
                 if waiting.is_empty() {
                     state.is_written = false;
                     return;
                 }
-                waiting
+                (waiting, state.is_avoided())
             };
-            let requests: Vec<_> = waiting.iter().map(|(request, _)| *request).collect();
-            let (decisions, pause) = self.decide(&requests).await;
+            // Requests that came before it was known that the item is lost must not replace it either.
+            let (decisions, pause) = if is_avoided { (Vec::new(), None) } else { self.decide(&waiting).await };
             let mut decisions = decisions.into_iter();
-            for (_, sender) in waiting {
+            for waiting in waiting {
                 // Whoever asked may have left.
-                let _ = sender.send(decisions.next());
+                let _ = waiting.sender.send(decisions.next());
             }
             if let Some(pause) = pause {
                 sleep(pause).await;
@@ -194,9 +209,11 @@ impl SharedLedger {
 
     /// Decides about requests with at most one successful write, and returns the pause after it. There are no decisions if
     /// the share of this process counts.
-    async fn decide(&self, requests: &[Request]) -> (Vec<Decision>, Option<Duration>) {
-        let attempt = async {
-            match self.write(requests).await {
+    async fn decide(self: &Arc<Self>, waiting: &[Waiting]) -> (Vec<Decision>, Option<Duration>) {
+        let oldest = waiting.iter().map(|waiting| waiting.since).min().unwrap_or_else(Instant::now);
+        let (this, requests) = (self.clone(), waiting.iter().map(|waiting| waiting.request).collect::<Vec<_>>());
+        let attempt = async move {
+            match this.write(&requests, oldest).await {
                 Err(Failure::Table(error)) => Err(error),
                 Err(Failure::Lost(span)) => Ok(Err(span)),
                 Ok(decided) => Ok(Ok(decided)),
@@ -216,7 +233,9 @@ impl SharedLedger {
     /// Writes until it succeeds. Whoever loses against another process has its newer ledger from the refusal, and tries
     /// again immediately: each round has a winner, who then pauses, so that few rounds are lost. In a simulation, three
     /// rounds are too few for four processes that start together; without pauses in between, twenty succeed in time.
-    async fn write(&self, requests: &[Request]) -> Result<(Vec<Decision>, Option<Duration>), Failure> {
+    ///
+    /// `oldest` is the time of the request that waits longest.
+    async fn write(&self, requests: &[Request], oldest: Instant) -> Result<(Vec<Decision>, Option<Duration>), Failure> {
         let (begin, mut has_reconnected) = (Instant::now(), false);
         loop {
             let mut known = self.state().known.clone();
@@ -243,8 +262,7 @@ impl SharedLedger {
                 }
                 Ok(Write::Lost(item)) => {
                     self.state().known.learn(item, self.clock).map_err(Failure::Lost)?;
-                    let is_take = |request: &Request| matches!(request, Request::Take { .. });
-                    if begin.elapsed() >= MAX_CONTENTION && requests.iter().all(is_take) {
+                    if oldest.elapsed() >= MAX_CONTENTION {
                         let pauses = requests.iter().map(|_| Err(CONTENTION_PAUSE.mul_f64(1.0 + fastrand::f64())));
                         return Ok((pauses.collect(), None));
                     }
@@ -258,6 +276,12 @@ impl SharedLedger {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_avoided(&self) -> bool {
+        self.avoided_until.is_some_and(|until| Instant::now() < until)
     }
 }
 
@@ -284,6 +308,10 @@ impl Known {
         let Some(ledger) = ledger.filter(|ledger| ledger.is_plausible(now, MAX_CLOCK_DIFFERENCE, MAX_CLOSED)) else {
             return Err(MINUTE);
         };
+        if !ledger.continues(&self.ledger) {
+            // Whoever wrote it did not know the calls that were in the item before.
+            return Err(MINUTE);
+        }
         let ahead = ledger.newest().map_or(Duration::ZERO, |newest| now.age_at(newest));
         self.ahead = self.ahead.max(ahead);
         self.ledger = ledger;

@@ -101,14 +101,20 @@ impl Table {
     }
 
     /// Runs operations on the table, unless it failed a short time ago. `None`: it failed.
-    pub(super) async fn attempt<T>(&self, operations: impl Future<Output = Result<T, TableError>>) -> Option<T> {
+    pub(super) async fn attempt<T: Send + 'static>(
+        &self,
+        operations: impl Future<Output = Result<T, TableError>> + Send + 'static,
+    ) -> Option<T> {
         if self.is_avoided() {
             return None;
         }
-        let outcome = timeout(TABLE_TIMEOUT, operations).await.unwrap_or(Err(TableError::TimedOut));
-        let error = match outcome {
-            Ok(value) => return Some(value),
-            Err(error) => error,
+        // A task, which goes on when nobody waits any longer: dropping a request closes its connection, and a small function
+        // needs more than the time for the table to open another.
+        let error = match timeout(TABLE_TIMEOUT, tokio::spawn(operations)).await {
+            Ok(Ok(Ok(value))) => return Some(value),
+            Ok(Ok(Err(error))) => error,
+            Ok(Err(_)) => TableError::Failed,
+            Err(_) => TableError::TimedOut,
         };
         *self.avoided_until() = Some(Instant::now() + PAUSE_AFTER_FAILURE);
         tracing::warn!(%error, "the shared state is not used for 10 s, and this process keeps to its own share");

@@ -357,6 +357,30 @@ async fn a_vanished_item_counts_until_its_minute_has_passed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_waits_while_an_item_turns_out_to_be_lost_does_not_replace_it() {
+    let store = Store::default();
+    assert_eq!(crowd(&store.process(RIGHT), 100).await, [100, 0, 0]);
+    store.put(json!({"ledger": {"S": "nonsense"}}));
+    store.fail(Fault::Slow(Duration::from_millis(20)));
+    let new = store.process(RIGHT);
+    let later = async {
+        sleep(Duration::from_millis(5)).await;
+        take(&new).await
+    };
+    assert_eq!(tokio::join!(take(&new), later), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_somebody_without_its_calls_has_written_is_not_used_for_a_minute() {
+    let store = Store::default();
+    let [old, full] = [store.process(RIGHT), store.process(RIGHT)];
+    assert_eq!([crowd(&old, 1).await, crowd(&full, 90).await], [[1, 0, 0], [90, 0, 0]]);
+    store.state().items.clear();
+    assert_eq!(crowd(&store.process(RIGHT), 1).await, [1, 0, 0], "it knows nothing of the others");
+    assert_eq!(crowd(&full, 50).await, [0, 0, 50]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_429_closes_the_api_for_every_process_also_without_the_table() {
     let store = Store::default();
     let (one, two) = (store.process(RIGHT), store.process(RIGHT));

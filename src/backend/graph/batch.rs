@@ -96,6 +96,11 @@ impl Graph {
         if taken == 0 || !self.calls.take_calls(Api::Graph, taken, ctx).await {
             taken = 0;
         }
+        let mut batch_size = MAX_ITEMS;
+        if taken == 0 && ctx.counts_on_local_share() {
+            calls_left = calls_left.min(self.completions_of_own_share);
+            batch_size = batch_size.min(calls_left);
+        }
         let mut reserved_for_retries = reserved_for_retries(calls_left);
         let mut pending: Vec<PendingAlert> = Vec::new();
         loop {
@@ -107,7 +112,7 @@ impl Graph {
                 break;
             }
             calls_left -= pending.len();
-            let failed = self.round(pending, &mut taken, &mut completed, ctx).await?;
+            let failed = self.round(pending, batch_size, &mut taken, &mut completed, ctx).await?;
             // The calls that no retry needs are used for the rest of the list.
             reserved_for_retries = 0;
             let mut longest = Duration::ZERO;
@@ -131,10 +136,12 @@ impl Graph {
         Ok(completed)
     }
 
-    /// Requests each alert once and stores what comes. The calls for the first `taken` alerts were taken before. Returns those that failed, and whether and how each can be retried.
+    /// Requests each alert once and stores what comes. The calls for the first `taken` alerts were taken before. Returns
+    /// those that failed, and whether and how each can be retried.
     async fn round(
         &self,
         mut pending: Vec<PendingAlert>,
+        batch_size: usize,
         taken: &mut usize,
         completed: &mut Completed,
         ctx: &Context,
@@ -143,14 +150,14 @@ impl Graph {
             alert.attempts.begin();
         }
         // Boxed: the compiler cannot see that the future of a closure's borrow is `Send`.
-        let batches = pending.chunks(MAX_ITEMS).map(|chunk| {
+        let batches = pending.chunks(batch_size).map(|chunk| {
             let already_taken = chunk.len().min(*taken);
             *taken -= already_taken;
             self.batch(chunk, chunk.len() - already_taken, ctx).boxed()
         });
         let batches: Vec<_> = batches.collect();
         let mut outcomes = stream::iter(batches).buffered(MAX_CONCURRENT_BATCHES);
-        let mut chunks = pending.chunks(MAX_ITEMS);
+        let mut chunks = pending.chunks(batch_size);
         let mut failures: Vec<Option<Retry>> = Vec::with_capacity(pending.len());
         let mut refusal = None;
         loop {

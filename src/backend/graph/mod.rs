@@ -53,6 +53,8 @@ pub(crate) struct Graph {
     portal: Portal,
     /// The most alerts by id for one list.
     completions: usize,
+    /// The same while this process keeps to its own share of a shared quota.
+    completions_of_own_share: usize,
 }
 
 impl Graph {
@@ -62,6 +64,7 @@ impl Graph {
             base: settings.endpoints.graph.clone(),
             portal: settings.portal,
             completions: client::completions_of_a_list(settings.call_limits()),
+            completions_of_own_share: client::completions_of_a_list(settings.quota),
         }
     }
 

@@ -122,7 +122,10 @@ mod tests {
 
     #[test]
     fn each_count_is_read_under_either_name_as_text_or_number() {
-        for (name, other) in [("organizationPrevalence", "orgPrevalence"), ("globallyPrevalence", "globalPrevalence")] {
+        for (name, other, counts) in [
+            ("organizationPrevalence", "orgPrevalence", (Some(7), None)),
+            ("globallyPrevalence", "globalPrevalence", (None, Some(7))),
+        ] {
             for body in [
                 json!({name: 7}),
                 json!({other: "7"}),
@@ -131,7 +134,7 @@ mod tests {
                 json!({name: 7, other: "7"}),
             ] {
                 let file = read(&body.to_string().into(), file).expect("statistics");
-                assert_eq!(file.org_prevalence.or(file.global_prevalence), Some(7), "{body}");
+                assert_eq!((file.org_prevalence, file.global_prevalence), counts, "{body}");
             }
         }
         let none = read(&json!({"organizationPrevalence": 0, "orgFirstSeen": null}).to_string().into(), ip);

@@ -53,24 +53,31 @@ const COLUMNS: [&str; 33] = [
 ];
 
 /// Reads the rows about a device, newest first. Of several devices with a name, those with the full name come first, then
-/// those whose record was not merged into another.
+/// those whose record was not merged into another. Of several records of one name, the newest counts. `None`: there is no
+/// row, or devices with different names are meant.
 pub(in crate::backend::graph) fn device_context(
     body: &SharedStr,
     name: Option<&DeviceName>,
 ) -> Result<Option<SubjectContext>, ClientError> {
-    let rows = rows_of(body, device)?;
-    let by_label = |device: &DeviceContext| {
-        let known = device.name.as_deref().unwrap_or_default();
-        name.is_some_and(|name| name.matches(known) != Some(NameMatch::Whole))
+    let name_of = |device: &DeviceContext| device.name.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let mut rows = rows_of(body, device)?;
+    if let Some(name) = name {
+        rows.retain(|(device, _)| name.matches(&name_of(device)).is_some());
+    }
+    let rank = |(device, is_merged): &(DeviceContext, bool)| {
+        (name.is_some_and(|name| name.matches(&name_of(device)) != Some(NameMatch::Whole)), *is_merged)
     };
-    let best = rows.into_iter().min_by_key(|(device, is_merged)| (by_label(device), *is_merged));
-    Ok(best.map(|(device, _)| SubjectContext { device: Some(device), ..SubjectContext::default() }))
+    let Some(best) = rows.iter().map(rank).min() else { return Ok(None) };
+    let mut equal = rows.into_iter().filter(|row| rank(row) == best).map(|(device, _)| device);
+    let Some(newest) = equal.next() else { return Ok(None) };
+    let is_ambiguous = name.is_some() && equal.any(|other| name_of(&other) != name_of(&newest));
+    Ok((!is_ambiguous).then(|| SubjectContext { device: Some(newest), ..SubjectContext::default() }))
 }
 
-/// Reads a file's profile. `None`: the profile is missing.
+/// Reads a file's profile. `None`: Microsoft has none.
 pub(in crate::backend::graph) fn file_context(body: &SharedStr) -> Result<Option<SubjectContext>, ClientError> {
     let rows = rows_of(body, file)?;
-    let file = rows.into_iter().flatten().next();
+    let file = rows.into_iter().next().transpose()?.flatten();
     Ok(file.map(|file| SubjectContext { file: Some(file), ..SubjectContext::default() }))
 }
 
@@ -135,8 +142,8 @@ fn tags_in(texts: &[SharedStr]) -> Vec<SharedStr> {
     tags.into_iter().filter(|tag| !tag.is_empty()).map(SharedStr::from).collect()
 }
 
-/// Reads a file's profile; `None` if it is missing. A file without a known signature has no valid or invalid one.
-fn file(members: &mut Members<'_>) -> Option<FileContext> {
+/// Reads a file's profile; `None` if Microsoft has none. A file without a known signature has no valid or invalid one.
+fn file(members: &mut Members<'_>) -> Result<Option<FileContext>, ClientError> {
     let warnings = &mut Warnings::default();
     let availability = members.text(&["ProfileAvailability"], warnings);
     let signature = members.text(&["SignatureState"], warnings);
@@ -158,8 +165,14 @@ fn file(members: &mut Members<'_>) -> Option<FileContext> {
         global_last_seen: members.timestamp(&["GlobalLastSeen"], warnings),
         ..FileContext::default()
     };
-    let is_available = availability.is_some_and(|word| word.eq_ignore_ascii_case("Available"));
-    (is_available || file.global_prevalence.is_some()).then_some(file)
+    let is = |word| availability.as_deref().is_some_and(|availability| availability.eq_ignore_ascii_case(word));
+    if is("Available") || file.global_prevalence.is_some() {
+        Ok(Some(file))
+    } else if is("Missing") {
+        Ok(None)
+    } else {
+        Err(ClientError::unavailable("the profile of the file could not be read"))
+    }
 }
 
 #[cfg(test)]
@@ -188,6 +201,7 @@ mod tests {
         assert_eq!(chosen(&all).as_deref(), Some("c"));
         assert_eq!(chosen(&all[..2]).as_deref(), Some("b"));
         assert_eq!(chosen(&all[..1]).as_deref(), Some("a"));
+        assert_eq!(chosen(&[row("e", "desk-1.fabrikam.com", "")]), None, "another device");
         assert_eq!(chosen(&[]), None);
     }
 
@@ -231,8 +245,10 @@ mod tests {
         assert_eq!(valid("Unknown", json!(false)), None);
         assert_eq!(valid("SignedValid", Value::Null), None);
         assert_eq!(file(json!({})).and_then(|file| file.global_prevalence), Some(0));
-        for availability in [json!("Missing"), json!("Error"), json!(""), Value::Null] {
-            assert_eq!(file(json!({"ProfileAvailability": availability, "GlobalPrevalence": null})), None);
+        assert_eq!(file(json!({"ProfileAvailability": "Missing", "GlobalPrevalence": null})), None);
+        for availability in [json!("Error"), json!(""), Value::Null] {
+            let body = rows(&json!([{"SHA1": "ab", "ProfileAvailability": availability, "GlobalPrevalence": null}]));
+            assert!(file_context(&body).is_err(), "it is not known whether there is one: {availability}");
         }
     }
 
