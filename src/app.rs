@@ -1,9 +1,11 @@
 //! The service, built from its settings.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
+use tokio::time::sleep;
 
 use crate::auth::Callers;
 use crate::backend::Backends;
@@ -24,6 +26,10 @@ use crate::shared_state::{SharedState, Table};
 
 /// The time that Lambda's initialisation may spend on secrets and tokens. After a failure, the first use retries.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long secrets and tokens may take before connections to Microsoft are opened meanwhile. If they come sooner, nothing is
+/// gained by connections that compete with them.
+const HEAD_START: Duration = Duration::from_millis(5);
 
 /// Everything that a request needs.
 pub struct Service {
@@ -101,8 +107,15 @@ impl Service {
     /// Prefetches secrets and tokens, and opens the connections to Microsoft meanwhile. Logs once if the service uses
     /// APIs whose retirement Microsoft has announced.
     pub async fn warm_up(&self) {
-        self.open_connections();
-        if self.prefetch().await.iter().any(|api| api.is_older()) {
+        let early = async {
+            sleep(HEAD_START).await;
+            self.open_connections();
+        };
+        let apis = match select(pin!(self.prefetch()), pin!(early)).await {
+            Either::Left((apis, _)) => apis,
+            Either::Right(((), prefetch)) => prefetch.await,
+        };
+        if apis.iter().any(|api| api.is_older()) {
             tracing::info!("this deployment uses the older Defender APIs. {RETIREMENT}");
         }
     }

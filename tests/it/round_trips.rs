@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::{ALERT, Fault, INCIDENT, NO_CACHE, Route, Service, Times, USER, World, until};
+use crate::harness::{ALERT, Fault, INCIDENT, NO_CACHE, Route, Service, Times, USER, World, fast_forward, until};
 
 const HANGING: Duration = Duration::from_secs(60);
 
@@ -15,10 +15,12 @@ fn connections(world: &World) -> [usize; 4] {
     [Service::Login, Service::Defender, Service::Xdr, Service::Graph].map(|service| world.sandbox.connections(service))
 }
 
-/// Starts a service, and returns when its warm-up has ended and `opened` connections are there.
+/// Starts a service whose secrets take a second, and returns when its warm-up has ended and `opened` connections are there.
 async fn started(backend: &str, opened: [usize; 4]) -> World {
     let world = World::with(&[("DEFENDER_BACKEND", backend), NO_CACHE]).await;
-    world.service.warm_up().await;
+    world.sandbox.fail(Route::Secret, Times::Always, Fault::delay(Duration::from_secs(1)));
+    fast_forward(world.service.warm_up()).await;
+    world.sandbox.mend();
     until(|| connections(&world) == opened).await;
     // The service has its turn with what the sandbox has accepted.
     for _ in 0..100 {
@@ -38,6 +40,13 @@ async fn a_start_opens_connections_to_microsoft_while_it_waits_for_secrets_manag
         assert!(world.sandbox.seen().iter().all(|seen| seen.service == Service::SecretsManager), "{backend}");
         start.abort();
     }
+}
+
+#[tokio::test]
+async fn a_start_whose_secrets_come_immediately_opens_no_connection_that_it_does_not_use() {
+    let world = World::with(&[("DEFENDER_BACKEND", "defender")]).await;
+    let ((), waited) = fast_forward(world.service.warm_up()).await;
+    assert_eq!((waited, connections(&world)), (Duration::ZERO, [2, 0, 0, 0]));
 }
 
 #[tokio::test]
