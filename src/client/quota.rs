@@ -491,6 +491,12 @@ mod tests {
             assert_eq!(quota.take(Api::Graph, 1, &ctx).await.ok(), Some(()));
             assert!(ctx.counts_on_local_share());
         }
+        let batch = async |cost| {
+            Quota::shared(Arc::new(Generous(true.into())), shared_by(10))
+                .take_now(Api::Graph, cost, &context(Duration::from_secs(1)))
+                .await
+        };
+        assert_eq!([batch(15).await, batch(16).await], [Ok(()), Err(MINUTE)], "a batch counts whole, or is not sent");
         let agreed = QuotaLimits { per_minute: Some(40), per_hour: Some(1500), ..shared_by(4) };
         let quota = Quota::shared(Arc::new(Generous(true.into())), agreed);
         assert_eq!(successful(&quota, Api::Graph, 40).await, 10);

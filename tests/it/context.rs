@@ -244,6 +244,38 @@ async fn a_throttled_context_delays_only_contexts() {
 }
 
 #[tokio::test]
+async fn an_old_answer_that_there_is_none_is_no_answer_while_microsoft_throttles() {
+    let world = World::start().await;
+    let named = json!({"machine": "desk-060.contoso.com"});
+    let about = json!({"domain": "new.example", "include": "context"});
+    world.sandbox.fail(Route::DomainStats, Times::Once, Fault::status(404));
+    world.post(named.clone()).await.problem(404, "not_found");
+    assert!(reason(&world.post(about.clone()).await.answer()).contains("does not know it"));
+    advance_wall_clock(61);
+    for route in [Route::Machines, Route::DomainStats] {
+        world.sandbox.fail(route, Times::Always, Fault::status(429).with_header("retry-after", "60"));
+    }
+    world.post(named).await.problem(429, "throttled");
+    let late = world.post(about).await.answer();
+    assert!(!reason(&late).contains("does not know it"), "{late}");
+}
+
+#[tokio::test]
+async fn a_context_of_one_of_several_devices_says_so() {
+    for (backend, is_shown) in [("defender", true), ("auto", true), ("graph", false)] {
+        let world = World::with(&[("DEFENDER_BACKEND", backend), NO_CACHE]).await;
+        for (id, name) in [("a", "twin.contoso.com"), ("b", "twin.fabrikam.com")] {
+            let record = json!({"id": id.repeat(40), "computerDnsName": name, "osPlatform": "Windows11"});
+            world.sandbox.put_machine(record).unwrap();
+        }
+        let (response, _) = fast_forward(world.post(json!({"machine": "twin", "include": "context"}))).await;
+        let answer = response.answer();
+        assert_eq!(answer["context"].is_object(), is_shown, "{backend}: {answer}");
+        assert_eq!(warnings(&answer).contains(&"several_devices_match"), is_shown, "{backend}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_context_is_remembered_apart_from_the_alerts() {
     let outage = [Fault::status(503), Fault::status(429), Fault::delay(Duration::from_secs(60))];
     for (subject, fault) in SUBJECTS.iter().flat_map(|subject| outage.iter().map(move |fault| (subject, fault))) {

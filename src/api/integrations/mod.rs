@@ -43,7 +43,7 @@ pub(super) async fn answer(integration: &'static Integration, call: Call, body: 
         Ok(caller) => {
             let answered = match &integration.exchange {
                 Exchange::Chat(chat) => Ok(delivery.answer_person(chat).await),
-                Exchange::Records(records) => delivery.answer_record(records, &caller).await,
+                Exchange::Records(records) => delivery.answer_record(records).await,
             };
             with_caller_name(caller, answered.unwrap_or_else(|problem| problem.response(&request_id)))
         }

@@ -21,7 +21,7 @@ use crate::repetitions::Claim;
 
 impl Delivery {
     /// Answers a record. A delivery that came before gets the first answer.
-    pub(super) async fn answer_record(&self, records: &'static Records, caller: &str) -> Result<Response, Problem> {
+    pub(super) async fn answer_record(&self, records: &'static Records) -> Result<Response, Problem> {
         let mut fields = Fields::from_query(self.call.query())?;
         if let Some(name) = records.secret_parameter {
             fields.take_raw(name);
@@ -38,9 +38,7 @@ impl Delivery {
             let answered = self.answer_items(records, items(), &options, Some(claim)).await;
             answered.unwrap_or_else(|problem| problem.response(&self.call.request_context.ctx.request_id))
         };
-        // The holder of one secret must not use up the deliveries of another.
-        let sender = format!("{}/{caller}", self.integration.secrets.sender);
-        let delivery = (sender.as_str(), id.as_bytes());
+        let delivery = (self.integration.secrets.sender, id.as_bytes());
         Ok(deliveries::answer_once(&self.call.service, delivery, &self.reply_ctx, first).await)
     }
 

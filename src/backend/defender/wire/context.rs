@@ -48,8 +48,7 @@ pub(super) fn read<T: Default + PartialEq>(
 /// Reads a device record. Members of an unexpected type are null.
 pub(super) fn device(members: &mut Members<'_>) -> DeviceContext {
     let warnings = &mut Warnings::default();
-    let interfaces = members.objects(&["ipAddresses"], warnings);
-    let addresses = interfaces.into_iter().map(Members::detached);
+    let addresses = members.objects(&["ipAddresses"], warnings).into_iter();
     DeviceContext {
         id: members.text(&["id"], warnings),
         name: members.text(&["computerDnsName"], warnings),
