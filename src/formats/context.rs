@@ -85,6 +85,11 @@ pub(super) fn of_this_file<'a, 'h>(
     hashes.into_iter().any(is_own).then_some(file)
 }
 
+/// Whether Defender's word for an operating system begins with the system's name: `WindowsServer2022`.
+pub(super) fn is_system(platform: &str, name: &str) -> bool {
+    platform.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+}
+
 /// The addresses of a device that are valid.
 pub(super) fn addresses(device: &DeviceContext) -> impl Iterator<Item = IpAddr> {
     device.ip_addresses.iter().filter_map(|address| address.parse().ok())

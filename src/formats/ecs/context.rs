@@ -12,7 +12,7 @@ use super::evidence as fields;
 use crate::domain::alert::{Alert, Device};
 use crate::domain::context::{DeviceContext, DomainContext, FileContext, IpContext, SubjectContext};
 use crate::domain::evidence;
-use crate::formats::context::{addresses, of_this_device, of_this_file};
+use crate::formats::context::{addresses, is_system, of_this_device, of_this_file};
 use crate::formats::filled::Filled;
 use crate::formats::without::Without;
 
@@ -109,8 +109,7 @@ pub(super) fn host(device: &Device, about: Option<&DeviceContext>) -> Value {
 /// Source: <https://www.elastic.co/guide/en/ecs/8.17/ecs-os.html#field-os-type>.
 fn system(platform: &str) -> Option<&'static str> {
     let known = ["windows", "linux", "macos", "ios", "android"];
-    let begins = |name: &str| platform.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-    known.into_iter().find(|name| begins(name))
+    known.into_iter().find(|name| is_system(platform, name))
 }
 
 /// `code_signature` of a file or a process.

@@ -3,6 +3,7 @@
 //! Source: <https://schema.ocsf.io/1.8.0/classes/detection_finding>, <https://schema.ocsf.io/1.8.0/classes/incident_finding>.
 
 use crate::domain::vocabulary::{AlertStatus, AlertVerdict, IncidentStatus, Severity, Verdict};
+use crate::formats::context::is_system;
 
 /// A number with its caption, or with the source's own word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,12 +111,11 @@ pub(super) fn verdict_of(verdict: Verdict, classification: Option<&str>) -> Capt
     }
 }
 
-/// `type_id` of an operating system, and its caption. Defender's words begin with the system's: `WindowsServer2022`.
+/// `type_id` of an operating system, and its caption.
 pub(super) fn operating_system(platform: Option<&str>) -> (u16, &str) {
     let Some(platform) = platform else { return (0, "Unknown") };
     let known = [(100, "Windows"), (200, "Linux"), (201, "Android"), (300, "macOS"), (301, "iOS"), (302, "iPadOS")];
-    let begins = |name: &str| platform.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-    let known = known.into_iter().find(|(_, name)| begins(name));
+    let known = known.into_iter().find(|(_, name)| is_system(platform, name));
     known.unwrap_or_else(|| (99, other(Some(platform)).word))
 }
 
